@@ -1,0 +1,45 @@
+# Everything runs in .venv, which is made on first use and again when pyproject.toml changes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+NAME   ?=
+
+.PHONY: help setup scenarios test check format variants bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Pileup needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "could not make $(VENV): install Python's venv module (on Debian: apt install python3-venv)" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+setup: $(STAMP)  ## make .venv and install everything into it
+
+scenarios: $(STAMP)  ## the main job: every scenario against the reference orchestrator
+	$(BIN)/pytest scenarios/
+
+test: $(STAMP)  ## the project's own tests
+	$(BIN)/pytest tests/ -n 2
+
+check: $(STAMP)  ## format, lint and strict types, as CI runs them
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## rewrite the files in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+variants: $(STAMP)  ## the table scenario x variant: what each deliberate mistake breaks
+	$(BIN)/pileup variants
+
+bench: $(STAMP)  ## measurements, printed as ratios; NAME=suite for one of them
+	$(BIN)/python -m bench $(NAME)
+
+clean:  ## remove what make and the runs have written
+	rm -rf $(VENV) reports/out bench/out .pytest_cache .ruff_cache .mypy_cache .hypothesis

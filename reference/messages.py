@@ -1,0 +1,60 @@
+"""What passes between a turn and a model, whichever wire format carries it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The model asks for a tool to be run. `id` is the provider's own and goes back with the result."""
+
+    id: str
+    name: str
+    arguments: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One step of a conversation.
+
+    A user message has text; an assistant message has text, tool calls, or both; a tool message has the text
+    that the tool gave and the id of the call that it answers.
+    """
+
+    role: Literal["user", "assistant", "tool"]
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A tool as it is offered to the model; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A complete answer. A partial one is never a Reply: it is an error (FLO-8)."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one model, as it is reported and recorded (FLO-2). `kind` is "ok" or an error's kind."""
+
+    provider: str
+    model: str
+    kind: str
+    code: str = ""
+    status: int | None = None
