@@ -1,0 +1,81 @@
+"""How models are asked, one wire format per file.
+
+A client turns a conversation into one HTTP request and a stream back into one complete `Reply`. It refuses to
+hand out a partial answer, to retry, to choose another model (that is `reference.failover`), to refresh a
+credential (that is `reference.auth`), and to follow redirects, which would carry the key elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from reference.errors import Local
+from reference.messages import Message, Reply, ToolSpec
+
+if TYPE_CHECKING:
+    from reference.deadline import Deadline
+
+APIS = ("anthropic-messages", "google-generative-ai", "openai-codex-responses")
+
+
+class Client(Protocol):
+    """One provider, spoken to in its own wire format."""
+
+    def complete(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        token: str,
+        deadline: Deadline,
+    ) -> Reply:
+        """Ask once and wait for the whole answer.
+
+        Raises Retryable, Auth or Fatal for what the provider did, Local for what this machine did, Stopped
+        when the deadline passed or a signal came. No message contains `token`.
+        """
+        ...
+
+
+def client_for(provider: str, config: Mapping[str, object]) -> Client:
+    """The client for one entry of `models.providers`.
+
+    The wire formats are imported on use: most commands never talk to a model, and the HTTP stack is the most
+    expensive import of the program. Raises Local `bad-provider-config`.
+    """
+    base_url = config.get("baseUrl")
+    if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
+        raise _bad(provider, "baseUrl must be an http:// or https:// address")
+    idle = _idle_seconds(provider, config)
+    match config.get("api"):
+        case "anthropic-messages":
+            from reference.providers.anthropic import AnthropicMessages
+
+            return AnthropicMessages(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+        case "google-generative-ai":
+            from reference.providers.gemini import GeminiStream
+
+            return GeminiStream(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+        case "openai-codex-responses":
+            from reference.providers.codex import CodexResponses
+
+            return CodexResponses(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+        case _:
+            raise _bad(provider, "api must be one of " + ", ".join(APIS))
+
+
+def _idle_seconds(provider: str, config: Mapping[str, object]) -> float:
+    idle = config.get("idleSeconds", 30.0)
+    if isinstance(idle, bool) or not isinstance(idle, int | float) or not 0 < idle < float("inf"):
+        raise _bad(provider, "idleSeconds must be a positive number")
+    return float(idle)
+
+
+def _bad(provider: str, problem: str) -> Local:
+    return Local(
+        "bad-provider-config",
+        f"provider {provider!r} is not usable: {problem}",
+        hint=f"correct models.providers.{provider} in the config file",
+        detail={"provider": provider},
+    )

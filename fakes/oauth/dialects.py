@@ -1,0 +1,162 @@
+"""Token endpoint bodies: the same decision as OpenAI, Anthropic or RFC 6749 would word it.
+
+A dialect turns a refusal into status and body, and tokens into a body. It decides nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fakes.oauth.rules import Decision
+from fakes.oauth.settings import DialectName
+from fakes.wire.http import HttpReply
+from fakes.wire.sse import to_bytes
+
+NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedTokens:
+    """What a successful grant hands out. `expires_in` is in seconds."""
+
+    access_token: str
+    refresh_token: str
+    id_token: str
+    expires_in: int
+    scope: str
+    account: str
+
+
+class Dialect(Protocol):
+    """One vendor's wording."""
+
+    def success(self, issued: IssuedTokens) -> HttpReply:
+        """The answer that carries tokens."""
+
+    def refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """The answer to a refused grant; `detail` says more where the vendor's wording leaves room."""
+
+    def failure(self, status: int) -> HttpReply:
+        """A server error that says nothing of the grant."""
+
+
+_RFC_ERRORS: dict[str, tuple[str, str]] = {
+    "invalid-request": ("invalid_request", "A required parameter is missing or malformed."),
+    "invalid-scope": ("invalid_scope", "The requested scope exceeds the scope granted."),
+    "wrong-client": ("invalid_grant", "The refresh token was issued to another client."),
+    "unknown": ("invalid_grant", "Refresh token not found or invalid"),
+    "reused": ("invalid_grant", "The refresh token has already been used."),
+    "revoked": ("invalid_grant", "The refresh token has been revoked."),
+    "expired": ("invalid_grant", "The refresh token has expired."),
+}
+
+
+def _rfc_body(decision: Decision, detail: str) -> HttpReply:
+    error, description = _RFC_ERRORS[decision]
+    if detail == "unsupported_grant_type":
+        error, description = detail, "Only the grant type refresh_token is supported."
+    elif detail:
+        description = detail
+    body = to_bytes({"error": error, "error_description": description})
+    return HttpReply(status=400, body=body, headers=NO_STORE)
+
+
+class Rfc6749:
+    """RFC 6749 sections 5.1 and 5.2: 400 and a flat body."""
+
+    def success(self, issued: IssuedTokens) -> HttpReply:
+        """Section 5.1, with the id_token of OpenID Connect."""
+        body = {
+            "access_token": issued.access_token,
+            "token_type": "Bearer",
+            "expires_in": issued.expires_in,
+            "refresh_token": issued.refresh_token,
+            "id_token": issued.id_token,
+            "scope": issued.scope,
+        }
+        return HttpReply(status=200, body=to_bytes(body), headers=NO_STORE)
+
+    def refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """Section 5.2."""
+        return _rfc_body(decision, detail)
+
+    def failure(self, status: int) -> HttpReply:
+        """A server error with a flat body."""
+        body = {"error": "server_error", "error_description": "The fake was told to fail here."}
+        return HttpReply(status=status, body=to_bytes(body), headers=NO_STORE)
+
+
+class Anthropic:
+    """console.anthropic.com: the RFC's errors, and the account beside the tokens."""
+
+    def success(self, issued: IssuedTokens) -> HttpReply:
+        """Tokens without an id_token."""
+        body = {
+            "token_type": "Bearer",
+            "access_token": issued.access_token,
+            "expires_in": issued.expires_in,
+            "refresh_token": issued.refresh_token,
+            "scope": issued.scope,
+            "account": {"uuid": issued.account},
+        }
+        return HttpReply(status=200, body=to_bytes(body), headers=NO_STORE)
+
+    def refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """400 invalid_grant and its kin."""
+        return _rfc_body(decision, detail)
+
+    def failure(self, status: int) -> HttpReply:
+        """A server error in the API's own shape."""
+        error = {"type": "api_error", "message": "Internal server error"}
+        return HttpReply(status=status, body=to_bytes({"type": "error", "error": error}), headers=NO_STORE)
+
+
+_OPENAI_REFUSALS: dict[str, tuple[int, str | None, str]] = {
+    "reused": (
+        401,
+        "refresh_token_reused",
+        "Your refresh token has already been used to generate a new access token. "
+        "Please try signing in again.",
+    ),
+    "expired": (401, "refresh_token_expired", "Your refresh token has expired. Please try signing in again."),
+    "revoked": (
+        401,
+        "refresh_token_invalidated",
+        "Your refresh token has been invalidated. Please try signing in again.",
+    ),
+    "unknown": (401, "invalid_grant", "Your refresh token could not be found. Please try signing in again."),
+    "wrong-client": (401, "invalid_grant", "Your refresh token was issued to another client."),
+    "invalid-scope": (400, "invalid_scope", "The requested scope exceeds the scope granted."),
+    "invalid-request": (400, "invalid_request", "A required parameter is missing or malformed."),
+}
+
+
+class OpenAI:
+    """auth.openai.com: errors in the API's own shape; reuse, expiry and revocation are 401 with a code."""
+
+    def success(self, issued: IssuedTokens) -> HttpReply:
+        """All of id_token, access_token, refresh_token and expires_in: some clients need every one."""
+        return Rfc6749().success(issued)
+
+    def refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """{"error":{"message","type","param","code"}}."""
+        status, code, message = _OPENAI_REFUSALS[decision]
+        if detail == "unsupported_grant_type":
+            code, message = detail, "Only the grant type refresh_token is supported."
+        elif detail:
+            message = detail
+        return HttpReply(
+            status=status, body=_openai_body(message, "invalid_request_error", code), headers=NO_STORE
+        )
+
+    def failure(self, status: int) -> HttpReply:
+        """A server error in the API's shape."""
+        body = _openai_body("The server had an error while processing your request.", "server_error", None)
+        return HttpReply(status=status, body=body, headers=NO_STORE)
+
+
+def _openai_body(message: str, kind: str, code: str | None) -> bytes:
+    error: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
+    return to_bytes({"error": error})
+
+
+DIALECTS: dict[DialectName, Dialect] = {"openai": OpenAI(), "anthropic": Anthropic(), "rfc6749": Rfc6749()}

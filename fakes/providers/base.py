@@ -1,0 +1,165 @@
+"""The seam between a provider's wire format and the rest: what was asked, and what to send.
+
+Also what the three formats share: finding the turn's marker and step, and reading JSON with errors that name
+the key. No provider's own field names appear here.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fakes.events import Provider
+from fakes.script import Answer, Status, StreamError
+from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, decoded_body
+
+_MARKER = re.compile(r"\[\[([A-Za-z0-9._-]+)\]\]")
+
+
+class BadRequest(Exception):
+    """The provider would refuse the request: `param` names the field, "" for the whole body."""
+
+    def __init__(self, message: str, param: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Where a conversation stands: the last user message, its marker, the tool results after it."""
+
+    text: str
+    marker: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedRequest:
+    """What every wire format extracts of a request.
+
+    `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events.
+    """
+
+    model: str
+    stream: bool
+    turn: Turn
+    prompt_size: int
+    sse: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """An answer in a provider's format: stream frames, or one body when not streaming."""
+
+    frames: list[bytes]
+    content_type: str
+
+
+class WireFormat(Protocol):
+    """One provider's wire format."""
+
+    provider: Provider
+
+    def peek(self, request: HttpRequest) -> tuple[str, bool]:
+        """The model and the stream flag as far as they can be read, also of a request that is refused."""
+
+    def parse(self, request: HttpRequest) -> ParsedRequest:
+        """Read and validate a request.
+
+        Raises:
+            BadRequest: the provider would answer 400.
+            UnreadableBody: the body cannot be decoded.
+        """
+
+    def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
+        """The answer; `exchange` makes its identifiers unique."""
+
+    def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
+        """The frame by which a stream reports an error, as its frame number `position` from 0."""
+
+    def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
+        """An HTTP error in the provider's shape."""
+
+
+# One element of a conversation: a user's text by its message number, or a tool result (None).
+Element = tuple[int, str] | None
+
+
+def turn_of(elements: Iterable[Element]) -> Turn:
+    """Where the conversation stands.
+
+    Consecutive texts of one message are one text. What a client adds by itself in a `<system-reminder>` is
+    not a user's text.
+    """
+    number, texts, step = -1, [""], 0
+    for element in elements:
+        if element is None:
+            step += 1
+        elif not element[1].lstrip().startswith("<system-reminder>"):
+            fresh = element[0] != number or step > 0
+            texts = [element[1]] if fresh else [*texts, element[1]]
+            number, step = element[0], 0
+    text = "\n".join(texts)
+    found = _MARKER.search(text)
+    return Turn(text=text, marker=found[1] if found else "", step=step)
+
+
+def json_object(request: HttpRequest) -> dict[str, Any]:
+    """The request's body as a JSON object.
+
+    Raises:
+        BadRequest: it is not one.
+        UnreadableBody: it cannot be decoded.
+    """
+    try:
+        data = json.loads(decoded_body(request))
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the request body is not valid JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise BadRequest("the request body must be a JSON object")
+    return data
+
+
+def lenient_object(request: HttpRequest) -> dict[str, Any]:
+    """The request's body as a JSON object, empty when it is not one: only to record what was asked."""
+    try:
+        return json_object(request)
+    except (BadRequest, UnreadableBody):
+        return {}
+
+
+def listed(value: object, key: str) -> list[Any]:
+    """`value` as a list.
+
+    Raises:
+        BadRequest: it is not one.
+    """
+    if not isinstance(value, list):
+        raise BadRequest(f"{key}: must be a list", key)
+    return value
+
+
+def mapping(value: object, key: str) -> Mapping[str, Any]:
+    """`value` as an object.
+
+    Raises:
+        BadRequest: it is not one.
+    """
+    if not isinstance(value, dict):
+        raise BadRequest(f"{key}: must be an object", key)
+    return value
+
+
+def pieces(text: str, count: int) -> list[str]:
+    """The text in at most `count` pieces of nearly equal length, none empty unless the text is."""
+    count = max(1, min(count, len(text)))
+    bounds = [len(text) * i // count for i in range(count + 1)]
+    return [text[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+def tokens(size: int) -> int:
+    """A plausible token count for so many bytes or characters: never 0."""
+    return max(1, size // 4)

@@ -1,0 +1,67 @@
+"""Which endpoint a request is for. A table and nothing else: no body is read, nothing is answered."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fakes.events import Provider
+from fakes.oauth.settings import DialectName
+from fakes.providers.gemini import model_and_method
+from fakes.wire.http import HttpRequest
+
+Endpoint = Literal["completion", "token", "revoke", "introspect", "models", "control", "none"]
+CONTROL = "/__fakes__/"
+
+_ANTHROPIC_HOSTS = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com")
+_GEMINI_HOST = "generativelanguage.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An endpoint, the provider it belongs to, and the one method it takes ("" for any)."""
+
+    endpoint: Endpoint
+    provider: Provider
+    method: str = "POST"
+    dialect: DialectName = "openai"
+
+
+_MESSAGES = Route(endpoint="completion", provider="anthropic")
+_RESPONSES = Route(endpoint="completion", provider="codex")
+_GENERATE = Route(endpoint="completion", provider="gemini")
+_PATHS = {
+    "/v1/messages": _MESSAGES,
+    "/v1/responses": _RESPONSES,
+    "/backend-api/codex/responses": _RESPONSES,
+    "/oauth/token": Route(endpoint="token", provider="oauth"),
+    "/v1/oauth/token": Route(endpoint="token", provider="oauth", dialect="anthropic"),
+    "/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
+    "/v1/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
+    "/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
+    "/v1/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
+    "/v1beta/models": Route(endpoint="models", provider="gemini", method="GET"),
+    "/backend-api/codex/models": Route(endpoint="models", provider="codex", method="GET"),
+}
+
+
+def route_of(request: HttpRequest) -> Route:
+    """The endpoint of a request; "none" with the likeliest provider when no endpoint has its path."""
+    known = _PATHS.get(request.path)
+    if known is not None:
+        return known
+    if request.path == "/v1/models":
+        return Route(endpoint="models", provider=_dressed_as(request), method="GET")
+    if model_and_method(request.path) is not None:
+        return _GENERATE
+    if request.path.startswith(CONTROL):
+        return Route(endpoint="control", provider="unknown", method="")
+    return Route(endpoint="none", provider=_dressed_as(request), method="")
+
+
+def _dressed_as(request: HttpRequest) -> Provider:
+    """Whose error and list shapes a request expects where the path alone does not tell."""
+    host = request.host.partition(":")[0].lower()
+    if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or "x-goog-api-key" in request.headers:
+        return "gemini"
+    if host in _ANTHROPIC_HOSTS or "anthropic-version" in request.headers or "x-api-key" in request.headers:
+        return "anthropic"
+    return "codex"

@@ -1,0 +1,287 @@
+"""What the fakes answer: an immutable list of rules, each a match and the replies it gives in order.
+
+A script is data. It holds no counter, opens no socket and knows no wire format; `fakes.server` keeps the
+position in each rule, `fakes.providers` turns a reply into bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STALL_GATE = "stall"
+
+
+class ScriptError(ValueError):
+    """A script cannot be used; the message names the file, the key and the fix."""
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check(good: bool, key: str, wanted: str) -> None:
+    if not good:
+        raise ScriptError(f"{key}: must be {wanted}")
+
+
+def _check_gate(gate: str | None) -> None:
+    _check(gate is None or (isinstance(gate, str) and gate != ""), "gate", "a gate's name, not empty")
+
+
+def _check_pace(pace: float) -> None:
+    good = isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 <= pace < 3600
+    _check(good, "pace", "seconds between frames, from 0 up to an hour")
+
+
+def _check_cut(frames: int | None, sent: int | None) -> None:
+    _check(frames is None or sent is None, "after_bytes", "left out when after_frames is given")
+    _check(frames is None or (_whole(frames) and frames >= 0), "after_frames", "a whole number, at least 0")
+    _check(sent is None or (_whole(sent) and sent >= 0), "after_bytes", "a whole number, at least 0")
+
+
+def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    for pair in headers:
+        good = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
+        _check(good, "headers", "pairs of a name and a value")
+        clean = pair[0] != "" and not any(c in part for part in pair for c in "\r\n\0")
+        _check(clean, "headers", "free of line breaks, each with a name")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The model answers with text.
+
+    `chunks` is how many deltas a stream splits the text into (at most one for each character); `pace` is the
+    time in seconds between two stream frames, 0 for one write of the whole stream. `gate` holds the reply
+    until it is released; every reply has it.
+    """
+
+    text: str
+    chunks: int = 1
+    pace: float = field(default=0.0, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.text, str), "text", "a string")
+        _check(_whole(self.chunks) and self.chunks >= 1, "chunks", "a whole number, at least 1")
+        _check_pace(self.pace)
+        _check_gate(self.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for one tool; `arguments` is the JSON object it passes, `text` what it says before."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    text: str = field(default="", kw_only=True)
+    pace: float = field(default=0.0, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.name, str) and self.name != "", "name", "a tool's name")
+        _check(isinstance(self.arguments, Mapping), "arguments", "an object of argument names and values")
+        _check(isinstance(self.text, str), "text", "a string")
+        _check_pace(self.pace)
+        _check_gate(self.gate)
+
+
+Answer = Text | ToolCall
+_PARTIAL = Text("This answer was cut short by the fake before its end.", chunks=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """An HTTP error, in the provider's own body shape.
+
+    `error` is the provider's error type or code, the usual one for the status when empty. `headers` are sent
+    as given, `retry-after` included: no status sends one by itself.
+    """
+
+    code: int
+    error: str = ""
+    message: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(_whole(self.code) and 400 <= self.code <= 599, "code", "an HTTP error status, 400 to 599")
+        _check(isinstance(self.error, str), "error", "a string")
+        _check(isinstance(self.message, str), "message", "a string")
+        _check_headers(self.headers)
+        _check_gate(self.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamError:
+    """The stream starts with a good status, then reports an error in the provider's own event."""
+
+    error: str
+    message: str = ""
+    after_frames: int = field(default=0, kw_only=True)
+    answer: Answer = field(default=_PARTIAL, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.error, str) and self.error != "", "error", "the provider's error code")
+        _check(isinstance(self.message, str), "message", "a string")
+        _check_cut(self.after_frames, None)
+        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
+        _check_gate(self.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Send nothing, then drop the connection when released (at `gate`, or at the gate "stall" without one).
+
+    With `after_frames` the head and that many frames of `answer` are sent first.
+    """
+
+    after_frames: int | None = None
+    answer: Answer = field(default=_PARTIAL, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_cut(self.after_frames, None)
+        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
+        _check_gate(self.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Cut with a TCP reset: before any byte, or after so many frames (or body bytes) of `answer`."""
+
+    after_frames: int | None = None
+    after_bytes: int | None = field(default=None, kw_only=True)
+    answer: Answer = field(default=_PARTIAL, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_cut(self.after_frames, self.after_bytes)
+        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
+        _check_gate(self.gate)
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Close in good order (FIN) after so many frames (or body bytes) of `answer`, its end missing.
+
+    The HTTP framing is left unfinished too, unless `terminated`: then only the missing events show the cut.
+    """
+
+    after_frames: int | None = None
+    after_bytes: int | None = field(default=None, kw_only=True)
+    terminated: bool = field(default=False, kw_only=True)
+    answer: Answer = field(default=_PARTIAL, kw_only=True)
+    gate: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_cut(self.after_frames, self.after_bytes)
+        given = self.after_frames is not None or self.after_bytes is not None
+        _check(isinstance(self.terminated, bool), "terminated", "true or false")
+        _check(given, "after_frames", "given (or after_bytes): say where the stream is cut")
+        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
+        _check_gate(self.gate)
+
+
+Reply = Text | ToolCall | Status | StreamError | Stall | Reset | Truncate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a rule can see of a request. `text` is the last user message."""
+
+    provider: str
+    model: str
+    marker: str
+    turn_step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which requests a rule answers; a field that is None accepts everything.
+
+    `marker` is the name in the first `[[name]]` of the last user message, "" when it has none. `turn_step`
+    counts the tool results after that message. `contains` is a substring of that message.
+    """
+
+    provider: str | None = None
+    model: str | None = None
+    marker: str | None = None
+    turn_step: int | None = None
+    contains: str | None = None
+
+    def __post_init__(self) -> None:
+        providers = (None, "anthropic", "gemini", "codex")
+        _check(self.provider in providers, "provider", "anthropic, gemini or codex")
+        step = self.turn_step
+        _check(step is None or (_whole(step) and step >= 0), "turn_step", "a whole number, at least 0")
+        for key in ("model", "marker", "contains"):
+            value = getattr(self, key)
+            _check(value is None or isinstance(value, str), key, "a string")
+
+    def misses(self, request: Request) -> tuple[str, ...]:
+        """The names of the fields that do not accept the request; empty when it matches."""
+        wanted = (
+            ("provider", self.provider, request.provider),
+            ("model", self.model, request.model),
+            ("marker", self.marker, request.marker),
+            ("turn_step", self.turn_step, request.turn_step),
+        )
+        missed = [name for name, want, got in wanted if want is not None and want != got]
+        if self.contains is not None and self.contains not in request.text:
+            missed.append("contains")
+        return tuple(missed)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One named answer. The n-th request that it matches gets the n-th reply.
+
+    After the last reply it repeats that reply, or with `repeat_last=False` no longer matches, so that a later
+    rule may answer.
+    """
+
+    name: str
+    match: Match
+    replies: tuple[Reply, ...]
+    repeat_last: bool = True
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.name, str) and self.name != "", "name", "a rule's name, not empty")
+        _check(isinstance(self.match, Match), "match", "a Match")
+        good = isinstance(self.replies, tuple) and bool(self.replies)
+        _check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of replies")
+        _check(isinstance(self.repeat_last, bool), "repeat_last", "true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Rules in order of precedence: the first that matches answers.
+
+    A strict script answers 404, in the provider's error shape, to a request that no rule matches; otherwise
+    such a request gets the text "ok". Either way it is recorded with an empty rule name.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    strict: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
+        names = [rule.name for rule in self.rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ScriptError(f"rules: the name {twice[0]!r} is used twice; give each rule its own name")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Script":
+        """Read a script from a .toml or .json file.
+
+        Raises:
+            ScriptError: the file cannot be read or parsed, or a key is unknown, missing or wrong.
+        """
+        from fakes.script_file import load_script
+
+        return load_script(Path(path))

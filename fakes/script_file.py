@@ -1,0 +1,134 @@
+"""Reads scripts from TOML or JSON files; every complaint names the file, the key and what to write instead.
+
+A file says what `fakes.script` can say, no more: keys are the field names of its records, and a reply's `kind` names
+its type.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from fakes.script import (
+    Match,
+    Reset,
+    Rule,
+    Script,
+    ScriptError,
+    Stall,
+    Status,
+    StreamError,
+    Text,
+    ToolCall,
+    Truncate,
+)
+
+_KINDS: dict[str, type[Any]] = {
+    "text": Text,
+    "tool": ToolCall,
+    "status": Status,
+    "stream-error": StreamError,
+    "stall": Stall,
+    "reset": Reset,
+    "truncate": Truncate,
+}
+_READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+
+def load_script(path: Path) -> Script:
+    """The script in a .toml or .json file.
+
+    Raises:
+        ScriptError: the file cannot be read or parsed, or a key is unknown, missing or wrong.
+    """
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        raise ScriptError(f"{path}: a script file ends in .toml or .json; rename it")
+    try:
+        data = read(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScriptError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except (ValueError, RecursionError) as error:
+        raise ScriptError(f"{path}: is not valid {path.suffix[1:].upper()}: {error}") from None
+    try:
+        return script_from(data)
+    except ScriptError as error:
+        raise ScriptError(f"{path}: {error}") from None
+
+
+def script_from(data: object) -> Script:
+    """The script in a document that is already parsed.
+
+    Raises:
+        ScriptError: a key is unknown, missing or wrong.
+    """
+    table = _table(data, "the script", ("rules", "strict"))
+    if "rules" not in table:
+        raise ScriptError("rules: is missing; write at least one [[rules]]")
+    strict = table.get("strict", True)
+    if not isinstance(strict, bool):
+        raise ScriptError("strict: must be true or false")
+    rules = tuple(_rule(rule, f"rules[{n}]") for n, rule in enumerate(_list(table["rules"], "rules")))
+    return Script(rules, strict=strict)
+
+
+def _rule(data: object, where: str) -> Rule:
+    table = _table(data, where, ("name", "match", "replies", "repeat_last"))
+    given = dict(table)
+    if "replies" in given:
+        found = _list(given["replies"], f"{where}.replies")
+        given["replies"] = tuple(_reply(reply, f"{where}.replies[{n}]") for n, reply in enumerate(found))
+    given["match"] = _build(Match, dict(_table(given.get("match", {}), f"{where}.match")), f"{where}.match")
+    rule: Rule = _build(Rule, given, where)
+    return rule
+
+
+def _reply(data: object, where: str) -> Any:
+    given = dict(_table(data, where))
+    kind = given.pop("kind", None)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ScriptError(f"{where}.kind: must be one of {', '.join(_KINDS)}, not {kind!r}")
+    if "answer" in given:
+        given["answer"] = _reply(given["answer"], f"{where}.answer")
+    if "headers" in given:
+        given["headers"] = _headers(given["headers"], f"{where}.headers")
+    return _build(_KINDS[kind], given, where)
+
+
+def _headers(data: object, where: str) -> tuple[tuple[str, str], ...]:
+    if isinstance(data, dict):
+        return tuple(data.items())
+    pairs = (tuple(_list(pair, f"{where}[{n}]")) for n, pair in enumerate(_list(data, where)))
+    return tuple(pairs)
+
+
+def _build(kind: type[Any], given: dict[str, Any], where: str) -> Any:
+    known = {field.name: field for field in fields(kind)}
+    for key in given:
+        if key not in known:
+            raise ScriptError(f"{where}.{key}: is not a key here; use {', '.join(known)}")
+    for name, field in known.items():
+        required = field.default is MISSING and field.default_factory is MISSING
+        if required and name not in given:
+            raise ScriptError(f"{where}.{name}: is missing")
+    try:
+        return kind(**given)
+    except ScriptError as error:
+        raise ScriptError(f"{where}.{error}") from None
+
+
+def _table(data: object, where: str, keys: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ScriptError(f"{where}: must be a table of keys and values")
+    for key in data:
+        if keys and key not in keys:
+            raise ScriptError(f"{where}.{key}: is not a key here; use {', '.join(keys)}")
+    return data
+
+
+def _list(data: object, where: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise ScriptError(f"{where}: must be a list")
+    return data

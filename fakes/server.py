@@ -1,0 +1,148 @@
+"""The fakes as one server: start it, watch it, release its gates, close it.
+
+It runs on the event loop that the caller owns: no thread, no loop and no signal handler of its own. After
+`close` neither a task nor a socket is left.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from fakes.desk import Control, Desk
+from fakes.gates import Gates
+from fakes.oauth.settings import OAuthSettings
+from fakes.oauth.state import OAuthState
+from fakes.position import Position
+from fakes.script import Script
+from fakes.wire.connection import Connection
+from fakes.wire.tls import Authority
+
+_BACKLOG = 1024
+
+
+class Fakes:
+    """Fake model providers and a fake authorization server on one port.
+
+    Args:
+        script: what the providers answer. oauth: settings of the authorization server, the defaults when
+        None. record: called with a record of `fakes.events` for each step, in order, on the loop; it must not
+        raise. clock: the authorization server's time, in seconds since the epoch. tls: make the certificates
+        at once and also listen for direct TLS, at `tls_port`. require_live_token: Responses requests need a
+        bearer token that the authorization server would accept. control: answers `/__fakes__/…`; such paths
+        are unknown without it.
+
+    Raises:
+        OAuthSettingsError: the reuse policy does not exist.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        oauth: OAuthSettings | None = None,
+        record: Callable[[object], None],
+        clock: Callable[[], float] = time.time,
+        tls: bool = False,
+        require_live_token: bool = False,
+        control: Control | None = None,
+    ) -> None:
+        self.oauth = OAuthState(oauth or OAuthSettings(), clock)
+        self.host = ""
+        self.port = 0
+        self.tls_port = 0
+        self._tls = tls
+        self._gates = Gates()
+        self._authority = Authority()
+        self._servers: list[asyncio.Server] = []
+        self._desk = Desk(
+            script=script,
+            oauth=self.oauth,
+            gates=self._gates,
+            record=record,
+            authority=self._authority,
+            require_live_token=require_live_token,
+            control=control,
+        )
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash; "" before the start."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}" if self.port else ""
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The certificate of the CA that signs the vendor names, made when first asked for."""
+        return self._authority.ca_pem
+
+    @property
+    def held(self) -> dict[str, int]:
+        """How many exchanges wait at each gate; a gate at which none waits is left out."""
+        return self._gates.held
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> Self:
+        """Listen; with port 0 the kernel chooses one.
+
+        Raises:
+            OSError: the address cannot be had.
+            RuntimeError: the server is started already.
+        """
+        if self._servers:
+            raise RuntimeError("these fakes are started already; make another Fakes for another port")
+        self.host, self.port = host, await self._listen(host, port, secure=False)
+        if self._tls:
+            self.tls_port = await self._listen(host, 0, secure=True)
+        return self
+
+    async def _listen(self, host: str, port: int, *, secure: bool) -> int:
+        context = self._authority.context() if secure else None
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Connection(self._desk), host, port, ssl=context, backlog=_BACKLOG
+        )
+        self._servers.append(server)
+        chosen: int = server.sockets[0].getsockname()[1]
+        return chosen
+
+    async def close(self) -> None:
+        """Drop every connection at once and stop listening. Held replies end as "held-then-dropped"."""
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        handshakes = list(self._desk.handshakes)
+        self._desk.drop_all()
+        await asyncio.gather(*handshakes, return_exceptions=True)
+        await self._desk.empty.wait()
+        for server in servers:
+            await server.wait_closed()
+
+    def set_script(self, script: Script) -> None:
+        """Play another script from its start and shut every gate. Replies already under way go on."""
+        self._desk.position = Position(script)
+        self._gates.shut_all()
+
+    def release(self, gate: str, count: int | None = None) -> int:
+        """Let the exchanges at a gate go on, oldest first, and return how many went.
+
+        With a `count` at most that many go and the gate stays shut; without one the gate stays open for later
+        ones.
+        """
+        return self._gates.release(gate, count)
+
+    def shut(self, gate: str) -> None:
+        """Make later exchanges wait again at a gate that was opened by `release`."""
+        self._gates.shut(gate)
+
+    async def wait_held(self, gate: str, n: int) -> None:
+        """Return as soon as at least `n` exchanges wait at the gate. It sets no time limit of its own."""
+        await self._gates.wait_held(gate, n)
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

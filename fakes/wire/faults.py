@@ -1,0 +1,35 @@
+"""Breaking a connection on purpose, below what HTTP can express.
+
+Only the last step: which connection breaks, and after which byte, is decided by the script.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+
+
+def reset_transport(transport: asyncio.Transport) -> None:
+    """Drop a connection with RST instead of FIN.
+
+    With SO_LINGER on and a time of 0, close(2) discards the send queue and resets (socket(7), tcp(7)). The
+    option belongs to the open socket, so it is set through a duplicate descriptor: event loops guard their
+    own.
+    """
+    guarded = transport.get_extra_info("socket")
+    if guarded is not None and guarded.fileno() >= 0:
+        with socket.socket(fileno=os.dup(guarded.fileno())) as own:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def cut_bytes(frames: list[bytes], after_bytes: int) -> tuple[list[bytes], int]:
+    """The frames up to a byte offset, at least one byte short of all, and how many of them are whole."""
+    left = min(after_bytes, max(sum(map(len, frames)) - 1, 0))
+    kept: list[bytes] = []
+    for frame in frames:
+        if left < len(frame):
+            return [*kept, frame[:left]] if left else kept, len(kept)
+        kept.append(frame)
+        left -= len(frame)
+    return kept, len(kept)

@@ -1,0 +1,140 @@
+"""HTTP/1.1 messages as values: a parsed request, a reply's head, chunked framing.
+
+Only encoding and decoding of single messages. Sockets and parsing state are in `fakes.wire.connection`; what
+to answer is decided elsewhere.
+"""
+
+import sys
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+
+BODY_LIMIT = 64 * 1024 * 1024
+HEAD_LIMIT = 64 * 1024
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {529: "Overloaded"}
+Headers = Iterable[tuple[str, str]]
+
+
+class UnreadableBody(Exception):
+    """A request body cannot be decoded: `status` is the HTTP status to answer with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, whole. Header names are lower case; `body` is still in its content coding."""
+
+    method: str
+    path: str
+    query: str
+    host: str
+    headers: dict[str, str]
+    body: bytes
+    version: str
+    keep_alive: bool
+    peer_port: int
+    upgrade: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpReply:
+    """One reply whose body is known whole."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+def decoded_body(request: HttpRequest) -> bytes:
+    """The body without its content coding (RFC 9110 section 8.4).
+
+    Raises:
+        UnreadableBody: the coding is unknown (415), the data is damaged (400) or grows too large (413).
+    """
+    body = request.body
+    for coding in reversed(request.headers.get("content-encoding", "").lower().split(",")):
+        body = _decode(coding.strip(), body)
+    return body
+
+
+def _decode(coding: str, body: bytes) -> bytes:
+    if coding in ("", "identity"):
+        return body
+    if coding in ("gzip", "x-gzip"):
+        return _inflate(body, zlib.MAX_WBITS | 16)
+    if coding == "deflate":
+        return _inflate(body, zlib.MAX_WBITS)
+    if coding == "zstd" and sys.version_info >= (3, 14):
+        return _unzstd(body)
+    raise UnreadableBody(415, f"content-encoding {coding!r} is not supported; send gzip, deflate or identity")
+
+
+def _inflate(body: bytes, window: int) -> bytes:
+    stream = zlib.decompressobj(window)
+    try:
+        plain = stream.decompress(body, BODY_LIMIT + 1)
+    except zlib.error as error:
+        raise UnreadableBody(400, f"the compressed body is damaged: {error}") from None
+    if len(plain) > BODY_LIMIT:
+        raise UnreadableBody(413, f"the decoded body is larger than {BODY_LIMIT} bytes")
+    if not stream.eof:
+        raise UnreadableBody(400, "the compressed body ends too early")
+    return plain
+
+
+if sys.version_info >= (3, 14):
+
+    def _unzstd(body: bytes) -> bytes:
+        from compression import zstd
+
+        stream = zstd.ZstdDecompressor()
+        try:
+            plain = stream.decompress(body, BODY_LIMIT + 1)
+        except zstd.ZstdError as error:
+            raise UnreadableBody(400, f"the compressed body is damaged: {error}") from None
+        if len(plain) > BODY_LIMIT:
+            raise UnreadableBody(413, f"the decoded body is larger than {BODY_LIMIT} bytes")
+        return plain
+
+
+def whole_reply(reply: HttpReply, keep_alive: bool) -> bytes:
+    """The head and body of a reply with a content-length."""
+    return head_reply(reply, keep_alive) + reply.body
+
+
+def head_reply(reply: HttpReply, keep_alive: bool) -> bytes:
+    """The head alone, as HEAD is answered."""
+    length = b"content-length: %d\r\n\r\n" % len(reply.body)
+    return head(reply.status, reply.content_type, reply.headers, keep_alive) + length
+
+
+def head(status: int, content_type: str, headers: Headers, keep_alive: bool) -> bytes:
+    """The status line and headers, still without the framing header and the empty line that end them."""
+    lines = _fixed_head(status, content_type, keep_alive, int(time.time()))
+    extra = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return lines + extra.encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=64)
+def _fixed_head(status: int, content_type: str, keep_alive: bool, second: int) -> bytes:
+    reason = _REASONS.get(status, "Error")
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
+    lines = f"HTTP/1.1 {status} {reason}\r\ndate: {date}\r\ncontent-type: {content_type}\r\n"
+    return (lines + ("" if keep_alive else "connection: close\r\n")).encode("ascii")
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of the chunked transfer coding (RFC 9112 section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+LAST_CHUNK = b"0\r\n\r\n"

@@ -1,0 +1,179 @@
+"""One command of a run: started under the conductor, followed to the end of its whole tree."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.conductor.calls import Family
+from harness.conductor.filter import program
+from harness.conductor.seal import Seal
+from harness.conductor.supervisor import Supervisor
+from harness.errors import LabError
+from harness.events import Exited, Finished, Hung, NetworkRefused, Noted, Signalled, Started, TreeEnded
+from harness.outcome import Outcome
+from harness.processes import tree
+from harness.processes.client import Process, Program
+from harness.processes.launcher import EXIT_NOT_STARTED
+from harness.targets.protocol import Command, Ended, Intent
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+_OUTPUT_LIMIT = 256 * 1024  # bytes of a stream that are read back
+_POLL = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """Where a command's streams go: "file" keeps them, "closed" starts it without, else a path."""
+
+    stdin: str = "/dev/null"
+    stdout: str = "file"
+    stderr: str = "file"
+
+
+class Actor:
+    """A running or ended command. Its name is stable over runs; its pid is not."""
+
+    def __init__(self, lab: Lab, name: str, intent: Intent, command: Command, process: Process) -> None:
+        self.name = name
+        self.intent = intent
+        self.command = command
+        self.process = process
+        self.supervisor: Supervisor | None = None
+        self._lab = lab
+        self._began = time.monotonic()
+        self._outcome: asyncio.Task[Outcome] | None = None
+        self._tree_recorded = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def exited(self) -> bool:
+        return self.process.exited.done()
+
+    @classmethod
+    async def start(cls, lab: Lab, name: str, intent: Intent, streams: Streams) -> Actor:
+        """Start the command. Raises LabError when the program is not there or cannot be supervised."""
+        command = lab.target.command(lab.site, intent)
+        environment = {**command.env, tree.ACTOR_VARIABLE: name}
+        process = await lab.launcher.spawn(
+            Program(
+                argv=command.argv,
+                env=environment,
+                cwd=str(command.cwd),
+                stdin=streams.stdin,
+                stdout=cls._stream(lab, name, "stdout", streams.stdout),
+                stderr=cls._stream(lab, name, "stderr", streams.stderr),
+                filter=program(lab.watch | {Family.NETWORK}) if lab.conducted else None,
+            )
+        )
+        actor = cls(lab, name, intent, command, process)
+        params = {key: getattr(intent, key) for key in intent.__slots__}
+        lab.record(Started(actor=name, verb=intent.verb, params=params, argv=command.argv, pid=process.pid))
+        if process.listener is not None:
+            actor._supervise(process.listener)
+        elif lab.conducted:
+            lab.conducted = False
+            lab.record(Noted(text=f"system calls cannot be stopped here: {process.refusal}"))
+        actor._outcome = asyncio.get_running_loop().create_task(actor._follow())
+        return actor
+
+    async def finished(self) -> Outcome:
+        """Wait for the command's end; its outcome as the adapter reads it."""
+        assert self._outcome is not None
+        return await asyncio.shield(self._outcome)
+
+    async def tree_ended(self, grace: float) -> bool:
+        """Wait until nothing of the tree is left, at most `grace` seconds after the call."""
+        if self.supervisor is not None:
+            try:
+                await asyncio.wait_for(self.supervisor.ended.wait(), grace)
+            except TimeoutError:
+                return False
+        else:
+            deadline = time.monotonic() + grace
+            while self._living():
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(_POLL)
+        if not self._tree_recorded:
+            self._tree_recorded = True
+            self._lab.record(TreeEnded(actor=self.name))
+        return True
+
+    def signal(self, number: int, *, to: str = "process") -> bool:
+        """Signal the process, or with "group" the process group that it leads. False when it is gone."""
+        reached = self.process.signal_group(number) if to == "group" else self.process.signal(number)
+        if reached:
+            self._lab.record(Signalled(actor=self.name, signal=int(number), to=to))
+        return reached
+
+    async def close(self) -> None:
+        """Let go of the process, which must have ended, and of its supervisor."""
+        if self._outcome is not None:
+            self._outcome.cancel()
+            await asyncio.gather(self._outcome, return_exceptions=True)
+        if self.supervisor is not None:
+            self.supervisor.close()
+        self.process.close()
+
+    def _supervise(self, listener: int) -> None:
+        def refused(actor: str, address: str) -> None:
+            self._lab.record(NetworkRefused(actor=actor, address=address))
+
+        self.supervisor = Supervisor(
+            actor=self.name,
+            listener=listener,
+            root=str(self._lab.site.root),
+            directors=self._lab.directors,
+            seal=Seal(refused),
+            on_fault=self._lab.failures.append,
+        )
+
+    async def _follow(self) -> Outcome:
+        patience = self._lab.target.patience
+        try:
+            code = await asyncio.wait_for(asyncio.shield(self.process.exited), patience)
+        except TimeoutError:
+            self._lab.record(Hung(actor=self.name, seconds=patience))
+            self.process.signal(9)
+            code = await self.process.exited
+        status, number = (code, None) if code >= 0 else (None, -code)
+        self._lab.record(Exited(actor=self.name, status=status, signal=number))
+        ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))
+        if code == EXIT_NOT_STARTED and ended.stderr.startswith("not started: "):
+            raise LabError(ended.stderr.strip(), hint="is the target installed? try: pileup doctor")
+        outcome = self._lab.target.read(self._lab.site, self.intent, ended)
+        seconds = time.monotonic() - self._began
+        self._lab.record(
+            Finished(
+                actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=ended.stdout, stderr=ended.stderr,
+                seconds=round(seconds, 3),
+            )
+        )  # fmt: skip
+        return outcome
+
+    def _living(self) -> bool:
+        return not self.exited or any(seen.actor == self.name for seen in tree.below(self._lab.launcher.pid))
+
+    def _read(self, stream: str) -> str:
+        path = _output(self._lab, self.name, stream)
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            return file.read(_OUTPUT_LIMIT).decode(errors="replace")
+
+    @staticmethod
+    def _stream(lab: Lab, name: str, stream: str, where: str) -> str:
+        return str(_output(lab, name, stream)) if where == "file" else where
+
+
+def _output(lab: Lab, name: str, stream: str) -> Path:
+    return lab.site.root / "output" / f"{name}.{stream}"

@@ -1,0 +1,87 @@
+"""CFG: what concurrent writers may do to a config file."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.checkers.judge import CannotDecide
+from harness.events import CallReleased, FileSeen, Finished, History, Started
+from harness.verdict import Finding
+
+
+def acknowledged_adds_survive(history: History) -> list[Finding]:
+    """CFG-1: whatever the last list shows holds every add that claimed success."""
+    seq, listed = _last_list(history)
+    findings = []
+    for added_seq, name, finished in _adds(history):
+        outcome = finished.outcome
+        if outcome.ok and outcome.exit_status == 0 and name not in listed:
+            shown = ", ".join(listed) or "nobody"
+            message = f"{finished.actor} said that agent {name} was added (exit 0), yet the list shows {shown}{_why(history)}"
+            findings.append(Finding(rule="CFG-1", message=message, evidence=(added_seq, seq)))
+        elif not outcome.ok and outcome.exit_status == 0:
+            message = f"{finished.actor} reported a failure ({outcome.code or outcome.message}) but exited 0"
+            findings.append(Finding(rule="CFG-1", message=message, evidence=(added_seq,)))
+    return findings
+
+
+def one_winner(history: History) -> list[Finding]:
+    """CFG-8: of the adds of one name one succeeds, and the others say why they did not."""
+    seq, listed = _last_list(history)
+    wins: dict[str, list[int]] = {}
+    findings = []
+    for added_seq, name, finished in _adds(history):
+        outcome = finished.outcome
+        wins.setdefault(name, [])
+        if outcome.ok:
+            wins[name].append(added_seq)
+        elif outcome.kind in ("internal", "unclear") or not outcome.code or outcome.exit_status in (0, None):
+            said = outcome.message or f"exit status {outcome.exit_status}"
+            message = f"{finished.actor} lost the race for {name} without a typed conflict: {said}"
+            findings.append(Finding(rule="CFG-8", message=message, evidence=(added_seq,)))
+    for name, winners in wins.items():
+        if len(winners) != 1:
+            message = f"{len(winners)} concurrent adds of {name} succeeded; exactly one may"
+            findings.append(Finding(rule="CFG-8", message=message, evidence=tuple(winners)))
+        if (times := Counter(listed)[name]) != 1:
+            findings.append(Finding(rule="CFG-8", message=f"{name} is listed {times} times", evidence=(seq,)))
+    return findings
+
+
+def readers_see_whole_config(history: History) -> list[Finding]:
+    """CFG-2: every look at the file found a whole document."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    if not looks:
+        raise CannotDecide("nobody looked at the config while it was written")
+    torn = [(seq, seen) for seq, seen in looks if not seen.parses]
+    if not torn:
+        return []
+    seq, seen = torn[0]
+    what = f"a file of {seen.size} bytes that does not parse" if seen.exists else "no file"
+    message = f"a reader found {what} in place of the config ({len(torn)} of {len(looks)} looks)"
+    return [Finding(rule="CFG-2", message=message, evidence=tuple(s for s, _ in torn[:5]))]
+
+
+def _adds(history: History) -> list[tuple[int, str, Finished]]:
+    names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb == "agents add"}
+    found = [(seq, names[what.actor], what) for seq, what in history.of(Finished) if what.actor in names]
+    if not found:
+        raise CannotDecide("no add came to an end")
+    return found
+
+
+def _last_list(history: History) -> tuple[int, tuple[str, ...]]:
+    lists = [(seq, what.outcome.agents) for seq, what in history.of(Finished) if what.verb == "agents list"]
+    if not lists or lists[-1][1] is None:
+        raise CannotDecide("the agents could not be listed")
+    seq, agents = lists[-1]
+    assert agents is not None
+    return seq, agents
+
+
+def _why(history: History) -> str:
+    """The order in which held replacements were let go, when there was one: the last one wins."""
+    order = [what.actor for _, what in history.of(CallReleased) if what.call.startswith("rename")]
+    if len(order) < 2:
+        return ""
+    return f"; the file was replaced by {', then '.join(order)}, each with what it had read before"

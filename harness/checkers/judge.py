@@ -1,0 +1,55 @@
+"""From a history to a verdict. Pure: no clock, no socket, no randomness, so a stored history can be judged again."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Sequence
+
+from harness.events import FaultFired, FaultPlanned, History, Hung
+from harness.verdict import Finding, Judgement, Verdict
+
+
+class CannotDecide(Exception):
+    """A checker needs something that the history does not hold."""
+
+
+def judge(
+    checkers: Collection[Callable[[History], Collection[Finding]]],
+    history: History,
+    failures: Sequence[str] = (),
+    *,
+    fault: str = "",
+) -> Judgement:
+    """Ask every checker. A finding outranks everything; then what could not be decided; then a fault that never fired.
+
+    `failures` are the run's own, in words; `fault` is the scenario's, "" for the control arm.
+    """
+    findings: list[Finding] = []
+    undecided = list(failures)
+    for checker in checkers:
+        try:
+            findings += checker(history)
+        except CannotDecide as reason:
+            undecided.append(f"{checker.__name__}: {reason}")
+        except Exception:  # noqa: BLE001 - a checker that crashed has not decided anything
+            undecided.append(f"{checker.__name__} crashed:\n{traceback.format_exc()}")
+    undecided += [f"{hung.actor} did not end within {hung.seconds:g} s and was killed" for _, hung in history.of(Hung)]
+    missed = _missed(history, fault)
+    if findings:
+        verdict = Verdict.VIOLATED
+    elif undecided:
+        verdict = Verdict.UNKNOWN
+    elif missed:
+        verdict = Verdict.INCONCLUSIVE
+    else:
+        verdict = Verdict.CONFORMS
+    return Judgement(verdict=verdict, findings=tuple(findings), notes=(*undecided, *missed))
+
+
+def _missed(history: History, fault: str) -> tuple[str, ...]:
+    """The faults that were to fire and did not."""
+    planned = [planned.fault for _, planned in history.of(FaultPlanned)]
+    fired = {fired.fault for _, fired in history.of(FaultFired)}
+    if fault and not planned:
+        return (f"no fault was planned, although the scenario says: {fault}",)
+    return tuple(f"the fault never fired: {name}" for name in planned if name not in fired)

@@ -1,0 +1,142 @@
+"""What may be done with a stopped call: watched, gathered at a barrier, or made the caller's last.
+
+Each director is one policy. None of them sleeps: they are told of calls by the supervisor, and of the rest of the
+world by `Surroundings`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from harness.conductor.supervisor import StoppedCall
+from harness.events import CallHeld, CallReleased, FaultFired, What
+from harness.processes.tree import Progress
+
+Where = Callable[[StoppedCall], bool]
+Record = Callable[[What], None]
+
+_LOOK_EVERY = 0.02  # seconds between two readings of the others' progress
+_STILL_FOR = 12  # equal readings in a row that mean: they can get no further
+
+
+class Surroundings(Protocol):
+    """What a barrier must know of the actors that have not reached it."""
+
+    def still_running(self, actors: Sequence[str]) -> Sequence[str]:
+        """Those of them that have not exited."""
+        ...
+
+    def progress(self, actors: Sequence[str]) -> Progress: ...
+
+
+class Barrier:
+    """Holds every actor's first matching call until all have arrived, or until the rest can get no further.
+
+    An orchestrator that takes a lock lets one actor arrive while the others wait for that lock; holding on would then
+    test nothing but patience. So the barrier also opens when every other actor has exited, or sleeps without having
+    used any CPU time over twelve looks in a row, or after `hold` seconds. Once open it stays open. Held renames are
+    carried out one after the other in the plan's order, so that the order of their effects is known.
+    """
+
+    def __init__(
+        self,
+        *,
+        fault: str,
+        parties: int,
+        where: Where,
+        order: Callable[[list[StoppedCall]], list[StoppedCall]],
+        surroundings: Surroundings,
+        record: Record,
+        hold: float,
+    ) -> None:
+        self.expected: list[str] = []  # actors started under this barrier, in order
+        self._fault = fault
+        self._parties = parties
+        self._where = where
+        self._order = order
+        self._surroundings = surroundings
+        self._record = record
+        self._hold = hold
+        self._held: dict[str, StoppedCall] = {}
+        self._opened = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+
+    def take(self, call: StoppedCall) -> bool:
+        if self._opened.is_set() or call.actor not in self.expected or not self._where(call):
+            return False
+        self._held[call.actor] = call  # a call interrupted by a signal is asked again: the newest one counts
+        self._record(CallHeld(actor=call.actor, call=call.kind.name, path=call.path, index=call.index))
+        if len(self._held) >= self._parties:
+            self.open("barrier")
+        elif self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        return True
+
+    def open(self, why: str) -> None:
+        """Release what is held, in the plan's order. Without anything held the fault has not fired."""
+        if self._opened.is_set():
+            return
+        self._opened.set()
+        if self._held:
+            names = ", ".join(self._held)
+            self._record(FaultFired(fault=self._fault, detail=f"{len(self._held)} held ({names}); opened: {why}"))
+        for call in self._order(list(self._held.values())):
+            self._record(CallReleased(actor=call.actor, call=call.kind.name, path=call.path, index=call.index, why=why))
+            call.perform()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def _watch(self) -> None:
+        last, still, give_up = None, 0, asyncio.get_running_loop().time() + self._hold
+        while asyncio.get_running_loop().time() < give_up:
+            if len(self.expected) == self._parties:  # all have been started
+                others = self._surroundings.still_running([a for a in self.expected if a not in self._held])
+                if not others:
+                    return self.open("the others have ended")
+                now = self._surroundings.progress(others)
+                still = still + 1 if now == last and not now.busy else 0
+                last = now
+                if still >= _STILL_FOR:
+                    return self.open("the others can get no further")
+            await asyncio.sleep(_LOOK_EVERY)
+        return self.open("time-out")
+
+
+class KillAt:
+    """Kills an actor's process at its i-th watched call, before that call has run."""
+
+    def __init__(self, *, fault: str, actor: str, index: int, where: Where, record: Record) -> None:
+        self._fault = fault
+        self._actor = actor
+        self._index = index
+        self._where = where
+        self._record = record
+        self._seen = 0
+
+    def take(self, call: StoppedCall) -> bool:
+        if call.actor != self._actor or not self._where(call):
+            return False
+        self._seen += 1
+        if self._seen != self._index + 1:
+            return False
+        name = f"{call.kind.name} {call.path}"
+        self._record(FaultFired(fault=self._fault, detail=f"killed before call {self._index}: {name}"))
+        call.kill()
+        return True
+
+
+class Onlooker:
+    """Looks at the world before each matching call, without holding it: a reader at every point where a write stands."""
+
+    def __init__(self, *, where: Where, look: Callable[[StoppedCall], None]) -> None:
+        self._where = where
+        self._look = look
+        self.looks = 0
+
+    def take(self, call: StoppedCall) -> bool:
+        if self._where(call):
+            self.looks += 1
+            self._look(call)
+        return False

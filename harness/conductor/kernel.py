@@ -1,0 +1,160 @@
+"""The kernel interface that Python's standard library lacks: the only file with ctypes in it.
+
+Sources: seccomp(2), seccomp_unotify(2), prctl(2), pidfd_getfd(2), linux/seccomp.h. Numbers are those of x86-64; on
+any other machine `supported()` says no and the caller falls back, visibly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import platform
+import select
+import struct
+from dataclasses import dataclass
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_CHILD_SUBREAPER = 36
+_SYS_SECCOMP = 317
+_SYS_PIDFD_GETFD = 438
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_GET_ACTION_AVAIL = 2
+_SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
+_SECCOMP_RET_USER_NOTIF = 0x7FC00000
+
+_NOTIF = struct.Struct("=QIIiIQ6Q")  # seccomp_notif: id, pid, flags, then seccomp_data
+_RESPONSE = struct.Struct("=QqiI")  # seccomp_notif_resp: id, val, error, flags
+_ADDFD = struct.Struct("=QIIII")  # seccomp_notif_addfd: id, flags, srcfd, newfd, newfd_flags
+_ID = struct.Struct("=Q")
+_IOC_RECV = 0xC0502100
+_IOC_SEND = 0xC0182101
+_IOC_ID_VALID = 0x40082102
+_IOC_ADDFD = 0x40182103
+_FLAG_CONTINUE = 1
+ADDFD_SETFD = 1
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One stopped system call. `thread` is a thread id, and `args` are raw registers."""
+
+    id: int
+    thread: int
+    number: int
+    args: tuple[int, ...]
+
+
+def supported() -> bool:
+    """Whether this kernel and machine can notify a supervisor at all (an install may still be refused)."""
+    if platform.machine() != "x86_64" or platform.system() != "Linux":
+        return False
+    action = ctypes.c_uint32(_SECCOMP_RET_USER_NOTIF)
+    return _libc.syscall(_SYS_SECCOMP, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
+
+
+def become_subreaper() -> None:
+    """Orphaned descendants become children of this process instead of init's. Raises OSError."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
+
+
+def install_filter(program: bytes) -> int:
+    """Install a filter on the calling thread and return its listener (close-on-exec). Raises OSError.
+
+    EBUSY means that a listener is in force already, as inside some sandboxes.
+    """
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
+    descriptor = _Program(len(program) // 8, program)
+    flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
+    listener = _libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(descriptor))
+    return _check(listener, "seccomp")
+
+
+def borrow_descriptor(pidfd: int, number: int) -> int:
+    """Duplicate another process's descriptor into this one (pidfd_getfd). Raises OSError."""
+    return _check(_libc.syscall(_SYS_PIDFD_GETFD, pidfd, number, 0), "pidfd_getfd")
+
+
+def receive(listener: int) -> Notification | None:
+    """The next stopped call, or None when there is none any more.
+
+    RECV can block when the stopped thread died in between, so the listener is polled first; a notification that was
+    withdrawn after the poll gives ENOENT (kernel/seccomp.c keeps the count of requests).
+    """
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    if not any(event & select.POLLIN for _, event in poll.poll(0)):
+        return None
+    buffer = bytearray(_NOTIF.size)  # the kernel insists on zeroes
+    try:
+        fcntl.ioctl(listener, _IOC_RECV, buffer)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINTR):
+            return None
+        raise
+    id_, thread, _flags, number, _arch, _ip, *args = _NOTIF.unpack(buffer)
+    return Notification(id_, thread, number, tuple(args))
+
+
+def hung_up(listener: int) -> bool:
+    """Whether no process under this filter is left."""
+    poll = select.poll()
+    poll.register(listener, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def still_waits(listener: int, id_: int) -> bool:
+    """Whether the call is still stopped: what was read from the thread's memory is its own only if so."""
+    try:
+        fcntl.ioctl(listener, _IOC_ID_VALID, _ID.pack(id_))
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
+    return True
+
+
+def proceed(listener: int, id_: int) -> bool:
+    """Let the call run. False when the caller is gone or was interrupted; it may ask again."""
+    return _respond(listener, id_, 0, 0, _FLAG_CONTINUE)
+
+
+def answer(listener: int, id_: int, value: int = 0, error: int = 0) -> bool:
+    """Answer the call without running it: `error` is an errno, or 0 and the call gives `value`."""
+    return _respond(listener, id_, value, -error, 0)
+
+
+def add_descriptor(listener: int, id_: int, source: int, target: int) -> bool:
+    """Replace descriptor `target` of the stopped process by a copy of our `source`. False when the call is gone."""
+    request = _ADDFD.pack(id_, ADDFD_SETFD, source, target, 0)
+    try:
+        fcntl.ioctl(listener, _IOC_ADDFD, request)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINPROGRESS):
+            return False
+        raise
+    return True
+
+
+def _respond(listener: int, id_: int, value: int, error: int, flags: int) -> bool:
+    try:
+        fcntl.ioctl(listener, _IOC_SEND, _RESPONSE.pack(id_, value, error, flags))
+    except OSError as failure:
+        if failure.errno in (errno.ENOENT, errno.EINPROGRESS):
+            return False
+        raise
+    return True
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return int(result)

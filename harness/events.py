@@ -1,0 +1,260 @@
+"""The vocabulary of a history: everything that can be observed in a run, as frozen records.
+
+One loop decides everything, so one order is the truth: `Event.seq` is that order, `Event.at` only says when, in
+seconds since the run began. Actors are stable labels such as "add-lane2"; pids are facts, never names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from fakes import events as wire
+from fakes.events import ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
+from harness.outcome import Outcome
+
+__all__ = [
+    "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
+    "History", "Hung", "NetworkRefused", "Noted", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "Signalled",
+    "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A command was started for an actor. `params` are the intent's own (name, agent, timeout), not the argv."""
+
+    actor: str
+    verb: str
+    params: Mapping[str, Any]
+    argv: tuple[str, ...]
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited:
+    """The process that was started ended. Exactly one of status and signal is set."""
+
+    actor: str
+    status: int | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hung:
+    """The command had not ended after all the time that the adapter grants it, and was killed."""
+
+    actor: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeEnded:
+    """Nothing of the actor's process tree is left, however it detached."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The adapter's reading of a command that ended, with the (redacted, bounded) text it was read from."""
+
+    actor: str
+    verb: str
+    outcome: Outcome
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signalled:
+    """The harness sent a signal. `to` says to whom: "process", "group", or "child"."""
+
+    actor: str
+    signal: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallHeld:
+    """A system call waits for the harness's decision."""
+
+    actor: str
+    call: str
+    path: str
+    index: int  # how many watched calls of this actor came before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReleased:
+    """The decision. `why`: "barrier", "blocked" (the others could get no further), "time-out", "killed", …"""
+
+    actor: str
+    call: str
+    path: str
+    index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPlanned:
+    """The plan contains this fault; if it never fires, the run shows nothing."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultFired:
+    """It did."""
+
+    fault: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSeen:
+    """What stood in a file when a reader looked. `parses` is None for files that are not documents."""
+
+    role: str  # "config", "credentials", …
+    path: str
+    exists: bool
+    size: int
+    digest: str
+    parses: bool | None
+    mode: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSeen:
+    """One process of a tree."""
+
+    pid: int
+    parent: int
+    actor: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeSeen:
+    """All processes of the run at one moment."""
+
+    when: str  # "before the signal", "after the grace period", …
+    processes: tuple[ProcessSeen, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivorSeen:
+    """A process that outlived its command beyond the grace period. `listed` is the target's own handle, if any."""
+
+    actor: str
+    pid: int
+    command: str
+    listed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildBeat:
+    """Child work was seen alive (its heartbeat advanced) or still since the last look."""
+
+    child: str
+    beats: int
+    advanced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSeen:
+    """A fingerprint of everything in a workspace; equal fingerprints mean that nothing changed between."""
+
+    workspace: str
+    when: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRefused:
+    """The target tried to leave loopback and was not let."""
+
+    actor: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Something that a reader of the report should know; checkers ignore it."""
+
+    text: str
+
+
+What = (
+    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired | FileSeen
+    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | NetworkRefused | Noted
+    | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
+)  # fmt: skip
+
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of a history."""
+
+    seq: int
+    at: float
+    what: What
+
+    def as_json(self) -> dict[str, Any]:
+        return {"seq": self.seq, "at": round(self.at, 6), "kind": type(self.what).__name__, **asdict(self.what)}
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Event:
+        """Read back what `as_json` wrote. Raises KeyError or TypeError for a kind or field that is not known."""
+        values = {key: value for key, value in document.items() if key not in ("seq", "at", "kind")}
+        what = _build(_KINDS[document["kind"]], values)
+        return Event(seq=document["seq"], at=document["at"], what=what)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The ordered events of one run, with the few questions that checkers ask."""
+
+    events: tuple[Event, ...]
+
+    def of(self, kind: type[T]) -> Iterator[tuple[int, T]]:
+        """Every event of one kind, with its sequence number."""
+        for event in self.events:
+            if isinstance(event.what, kind):
+                yield event.seq, event.what
+
+    def before(self, seq: int) -> History:
+        return History(tuple(event for event in self.events if event.seq < seq))
+
+    def after(self, seq: int) -> History:
+        return History(tuple(event for event in self.events if event.seq > seq))
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """Turn JSON back into the records it was made from, guided by their types."""
+    if value is None:
+        return None
+    origin = get_origin(kind)
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        known = {entry.name for entry in fields(kind)}
+        if unknown := set(value) - known:
+            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+        return kind(**{name: _build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if origin is tuple:
+        return tuple(_build(get_args(kind)[0], item) for item in value)
+    if origin is not None:
+        for option in get_args(kind):
+            if is_dataclass(option) and isinstance(value, dict):
+                return _build(option, value)
+            if get_origin(option) is tuple and isinstance(value, list):
+                return _build(option, value)
+    return value

@@ -1,0 +1,63 @@
+"""What a target said about a command that ended, in words that no target owns.
+
+Adapters translate; checkers compare. A field that a target does not express stays None, and a checker that needs
+it says UNKNOWN rather than guessing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "ok", "usage", "local", "busy", "retryable", "auth", "fatal", "ambiguous", "stopped", "internal", "unclear"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSeen:
+    """One try at one model, as the target reported it."""
+
+    provider: str
+    model: str
+    kind: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderSeen:
+    """Who holds what the command could not have, as the target reported it."""
+
+    pid: int | None
+    run: str | None
+    age: float | None  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSeen:
+    """A line of the target's own list of runs or background jobs."""
+
+    id: str
+    agent: str
+    status: str
+    pid: int | None
+    jobs: tuple[str, ...] = ()  # handles of background work that the run left behind on purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a command ended. `ok` is the target's own claim, whatever its exit status was."""
+
+    ok: bool
+    kind: Kind
+    exit_status: int | None  # None: ended by a signal
+    code: str = ""
+    message: str = ""
+    text: str = ""
+    documents: int | None = None  # how many JSON documents stood on stdout; None when none was asked for
+    stray_output: bool = False  # something besides the documents stood on stdout
+    traceback: bool = False  # a stack trace reached the user
+    agents: tuple[str, ...] | None = None
+    runs: tuple[RunSeen, ...] | None = None
+    attempts: tuple[AttemptSeen, ...] | None = None
+    holder: HolderSeen | None = None

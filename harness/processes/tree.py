@@ -1,0 +1,99 @@
+"""Which processes belong to a run, and whether they are getting anywhere.
+
+Everything a run starts lives below the launcher, which is a subreaper, so "below" is complete. Which actor a detached
+process came from is told by an inherited environment variable (an outside program may change its title, hardly ever
+its initial environment). Identity is pid and start time, never pid alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import psutil
+
+ACTOR_VARIABLE = "PILEUP_ACTOR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A process at one moment."""
+
+    pid: int
+    parent: int
+    created: float
+    actor: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a set of processes has consumed; two equal readings some time apart mean that nothing happened between."""
+
+    processes: frozenset[int]
+    ticks: int  # user and system CPU time, in clock ticks
+    busy: bool  # a thread is running, wants to run, or waits for a disk
+
+
+def below(launcher: int) -> tuple[Seen, ...]:
+    """Every living process below the launcher, zombies left out."""
+    try:
+        descendants = psutil.Process(launcher).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return ()
+    return tuple(seen for process in descendants if (seen := _look(process)))
+
+
+def progress(pids: Iterable[int]) -> Progress:
+    """Read the processes and all their threads (proc(5), /proc/PID/task/TID/stat)."""
+    ticks, busy, alive = 0, False, set()
+    for pid in pids:
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - polled often
+        except OSError:
+            continue
+        for thread in threads:
+            fields = _stat(pid, thread)
+            if fields and fields[0] not in ("Z", "X"):
+                alive.add(pid)
+                busy = busy or fields[0] in ("R", "D")
+                ticks += int(fields[11]) + int(fields[12])
+    return Progress(frozenset(alive), ticks, busy)
+
+
+def family(roots: Collection[int]) -> frozenset[int]:
+    """The processes and all their descendants by parentage, in one pass over /proc."""
+    parents: dict[int, int] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - polled often
+        if entry.isdigit() and (fields := _stat(int(entry), None)):
+            parents[int(entry)] = int(fields[1])
+    found = {root for root in roots if root in parents}
+    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return frozenset(found)
+
+
+def _look(process: psutil.Process) -> Seen | None:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        command = " ".join(process.cmdline()) or process.name()
+        try:
+            actor = process.environ().get(ACTOR_VARIABLE, "")
+        except psutil.AccessDenied:
+            actor = ""
+        return Seen(
+            pid=process.pid, parent=process.ppid(), created=process.create_time(), actor=actor, command=command
+        )
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _stat(pid: int, thread: str | None) -> list[str] | None:
+    path = f"/proc/{pid}/task/{thread}/stat" if thread else f"/proc/{pid}/stat"
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - polled often
+            return file.read().decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None

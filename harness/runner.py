@@ -1,0 +1,178 @@
+"""The only assembler: Scenario + Target + Plan -> Trial.
+
+It builds the world of one run, lets the scenario's body act in it, takes everything down again whatever happened, and
+has the history judged. A failure of ours is UNKNOWN; a fault that did not fire is INCONCLUSIVE; neither is ever green.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakes.script import Script
+from fakes.server import Fakes
+from harness.checkers.judge import judge
+from harness.conductor import kernel
+from harness.errors import LabError, TargetFailed
+from harness.events import History
+from harness.journal import Journal
+from harness.lab import Lab, oauth_settings
+from harness.plan import Arm, Plan
+from harness.processes import tree
+from harness.processes.client import LauncherClient
+from harness.scenario import Scenario
+from harness.targets.protocol import Site, Target
+from harness.verdict import Judgement, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    """One command as it was started."""
+
+    actor: str
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One run, judged, with what a report needs to show it."""
+
+    plan: Plan
+    judgement: Judgement
+    history: History
+    commands: tuple[CommandLine, ...]
+    files: tuple[tuple[str, str | None, str | None], ...]  # path below the root, text before, text after
+    root: str
+    seconds: float
+    conducted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What all runs of a session share."""
+
+    launcher: LauncherClient
+    conducted: bool
+    folder: Path  # where the runs' own folders are made
+
+
+def can_conduct(disabled: bool) -> bool:
+    """Whether system calls of targets can be stopped on this machine."""
+    return not disabled and kernel.supported()
+
+
+async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground) -> Trial:
+    """Run one plan. Raises nothing for what a target does; LabError when the folder or a port cannot be had."""
+    began = time.monotonic()
+    missing = scenario.needs - target.capabilities
+    if missing:
+        wanted = ", ".join(sorted(f"“{capability.value}”" for capability in missing))
+        judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(f"{target.name} does not offer {wanted}",))
+        return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
+    root = _make_root(ground)
+    try:
+        return await _run_in(root, scenario, target, plan, ground, began)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def _run_in(
+    root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float
+) -> Trial:
+    journal = Journal(time.monotonic)
+    async with Fakes(Script(()), oauth=oauth_settings(), record=journal.record) as fakes:
+        lab = Lab(
+            target=target,
+            site=_make_site(root, fakes),
+            launcher=ground.launcher,
+            fakes=fakes,
+            journal=journal,
+            watch=scenario.watch,
+            conducted=ground.conducted,
+            faulty=plan.arm is Arm.FAULT,
+            chance=plan.chance(),
+        )
+        failures = await _act(scenario, lab)
+        files = _files(lab)
+        failures += await _clear(lab)
+    judgement = judge(scenario.judges, lab.history(), failures, fault=scenario.fault if lab.faulty else "")
+    commands = tuple(
+        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
+        for a in lab.actors.values()
+    )
+    return _trial(
+        plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
+    )
+
+
+async def _act(scenario: Scenario, lab: Lab) -> list[str]:
+    """Let the body act; what went wrong, in words."""
+    try:
+        await scenario.body(lab)
+    except TargetFailed as failure:
+        return [f"the scenario could not go on: {failure}"]
+    except Exception:  # noqa: BLE001 - a bug in a scenario or in the harness must become UNKNOWN, with its traceback
+        return [traceback.format_exc()]
+    return []
+
+
+async def _clear(lab: Lab) -> list[str]:
+    """End every process of the run and let go of its listeners. Says what of the harness itself had failed."""
+    if leftovers := tree.below(lab.launcher.pid):
+        names = ", ".join(f"{seen.actor or '?'}: {seen.command[:80]}" for seen in leftovers)
+        lab.note(f"still there at the end of the run, and killed then: {names}")
+    await lab.launcher.sweep()
+    remaining = tree.below(lab.launcher.pid)
+    await asyncio.gather(*(actor.close() for actor in lab.actors.values()))
+    failures = ["".join(traceback.format_exception(failure)) for failure in lab.failures]
+    if remaining:
+        failures.append(f"could not be killed: {', '.join(str(seen.pid) for seen in remaining)}")
+    return failures
+
+
+def _make_root(ground: Ground) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="run-", dir=ground.folder))
+    except OSError as error:
+        raise LabError(
+            f"no folder for the run in {ground.folder}: {error.strerror}", hint="set TMPDIR to a folder you can write"
+        ) from error
+
+
+def _make_site(root: Path, fakes: Fakes) -> Site:
+    for name in ("home", "workspaces", "tmp", "output", "beats"):
+        (root / name).mkdir()
+    ca_file = root / "ca.pem"
+    return Site(
+        root=root, home=root / "home", workspaces=root / "workspaces", tmp=root / "tmp", url=fakes.url, ca_file=ca_file
+    )
+
+
+def _files(lab: Lab) -> tuple[tuple[str, str | None, str | None], ...]:
+    path = lab.target.config_file(lab.site)
+    before = lab.config_before
+    after = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    return ((str(path.relative_to(lab.site.root)), before, after),) if before != after else ()
+
+
+def _trial(
+    plan: Plan,
+    judgement: Judgement,
+    history: History,
+    began: float,
+    *,
+    conducted: bool,
+    commands: tuple[CommandLine, ...] = (),
+    files: tuple[tuple[str, str | None, str | None], ...] = (),
+    root: str = "",
+) -> Trial:
+    return Trial(
+        plan=plan, judgement=judgement, history=history, commands=commands, files=files, root=root,
+        seconds=time.monotonic() - began, conducted=conducted,
+    )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Scenarios and rules as records, and the decorator that turns a scenario into a test.
+
+A scenario says which rule it provokes, what is done to the target (the fault), what the target must offer, and which
+checkers judge the history. Its body does the work; it never learns which target it runs on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.conductor.calls import Family
+from harness.errors import UsageError
+from harness.events import History
+from harness.targets.protocol import Capability
+from harness.verdict import Finding
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+Body = Callable[["Lab"], Awaitable[None]]
+Checker = Callable[[History], Collection[Finding]]
+Level = Literal["MUST", "SHOULD"]
+
+WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
+WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
+WATCH_NOTHING: frozenset[Family] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One guarantee that an orchestrator must keep."""
+
+    id: str
+    name: str
+    level: Level
+    statement: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One way to provoke one rule."""
+
+    name: str
+    title: str
+    rule: str
+    fault: str  # in words; "" when the rule is tested without one
+    needs: frozenset[Capability]
+    judges: tuple[Checker, ...]
+    watch: frozenset[Family]  # the calls that stop; the network is sealed in any case
+    body: Body
+    not_verified: tuple[str, ...] = ()
+
+
+def scenario(
+    rule: str,
+    *,
+    fault: str,
+    judges: Collection[Checker],
+    needs: Collection[Capability] = (),
+    watch: Collection[Family] = WATCH_NOTHING,
+    not_verified: Collection[str] = (),
+) -> Callable[[Body], Callable[..., None]]:
+    """Make a test of an `async def test_…(lab)`. Its docstring's first line is its title."""
+
+    def decorate(body: Body) -> Callable[..., None]:
+        name = getattr(body, "__name__", "")
+        title = inspect.getdoc(body) or ""
+        if not name.startswith("test_") or not title or not judges:
+            raise UsageError(f"scenario {name or body!r} needs a name test_…, a docstring and at least one checker")
+        record = Scenario(
+            name=name.removeprefix("test_"),
+            title=title.splitlines()[0].rstrip("."),
+            rule=rule,
+            fault=fault,
+            needs=frozenset(needs),
+            judges=tuple(judges),
+            watch=frozenset(watch),
+            body=body,
+            not_verified=tuple(not_verified),
+        )
+
+        def test(pileup_bench: Any) -> None:
+            pileup_bench.judge(record)
+
+        test.__name__ = name
+        test.__doc__ = body.__doc__
+        test.__module__ = body.__module__
+        test.scenario = record  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def load_rules(path: Path) -> dict[str, Rule]:
+    """Read rules.toml. Raises UsageError for a rule that stands twice or lacks a field."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))["rule"]
+        rules = [Rule(**{**entry, "sources": tuple(entry["sources"])}) for entry in entries]
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: cannot be read as rules: {error}") from error
+    known: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in known or rule.name in {other.name for other in known.values()}:
+            raise UsageError(f"{path}: rule {rule.id} ({rule.name}) stands twice")
+        known[rule.id] = rule
+    return known

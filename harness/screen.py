@@ -1,0 +1,70 @@
+"""What a person at a terminal reads: the table rule by rule, and why a verdict is what it is."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.record import ArmFacts, Record, Result
+
+_COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
+_MAX_FINDINGS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, and the colour it has on a terminal."""
+
+    text: str
+    colour: str = ""
+
+
+def explain(result: Result) -> str:
+    """Why a scenario is not green: findings first, then what could not be decided, then how to see it again."""
+    lines = [f"{result.rule} {result.verdict}: {result.title}"]
+    if result.fault:
+        lines.append(f"  fault: {result.fault}")
+    lines += [f"  - {finding.message}" for finding in result.findings[:_MAX_FINDINGS]]
+    if (more := len(result.findings) - _MAX_FINDINGS) > 0:
+        lines.append(f"  - and {more} more, in the report")
+    lines += [f"  {line}" for note in result.notes for line in note.splitlines()]
+    lines.append(f"  {_arms(result)}")
+    lines.append(f"  replay: {result.replay}")
+    return "\n".join(lines)
+
+
+def table(record: Record) -> Iterator[Line]:
+    """The verdicts, one line a scenario, in the order of the rules; then the count of each verdict."""
+    names = {rule.id: rule.name for rule in record.rules}
+    order = {rule.id: position for position, rule in enumerate(record.rules)}
+    width = max((len(names[r.rule]) for r in record.results), default=0)
+    scenario_width = max((len(r.scenario) for r in record.results), default=0)
+    for result in sorted(record.results, key=lambda r: (order[r.rule], r.scenario)):
+        arms = _arms(result) if result.fault_arm.runs + result.control_arm.runs else "; ".join(result.notes)
+        text = (
+            f"{result.rule:6} {names[result.rule]:{width}}  {result.scenario:{scenario_width}}  "
+            f"{result.verdict:12}  {arms}"
+        )
+        yield Line(text, _COLOURS.get(result.verdict, ""))
+    counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *_COLOURS, "UNSUPPORTED")}
+    yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """The session's own command line, without the path of the interpreter's scripts."""
+    return shlex.join([Path(argv[0]).name, *argv[1:]])
+
+
+def relative(paths: Sequence[Path]) -> str:
+    """The written files, seen from here."""
+    here = Path.cwd()
+    return ", ".join(str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths)
+
+
+def _arms(result: Result) -> str:
+    def arm(name: str, facts: ArmFacts) -> str:
+        return f"{name} {facts.violated} of {facts.runs} violated" if facts.runs else ""
+
+    return ", ".join(filter(None, (arm("fault", result.fault_arm), arm("control", result.control_arm))))

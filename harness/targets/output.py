@@ -1,0 +1,51 @@
+"""Reading JSON documents out of a stream that may hold other things too."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+_DECODER = json.JSONDecoder()
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):|^\s+at .+ \(.+:\d+:\d+\)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The JSON objects and arrays that a stream holds, in order, and whether anything else but space stood there."""
+
+    found: tuple[Any, ...]
+    stray: bool
+
+    @property
+    def last_object(self) -> dict[str, Any]:
+        """The last object, {} when there is none."""
+        return next((document for document in reversed(self.found) if isinstance(document, dict)), {})
+
+
+def documents(text: str) -> Documents:
+    """Find every document that starts at the beginning of a line (or of the text)."""
+    found: list[Any] = []
+    position, stray = 0, False
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        if text[position] in "{[":
+            try:
+                document, position = _DECODER.raw_decode(text, position)
+            except ValueError:
+                pass
+            else:
+                found.append(document)
+                continue
+        stray = True
+        end_of_line = text.find("\n", position)
+        position = len(text) if end_of_line < 0 else end_of_line + 1
+    return Documents(tuple(found), stray)
+
+
+def shows_traceback(text: str) -> bool:
+    """Whether a Python or JavaScript stack trace stands in the text."""
+    return _TRACEBACK.search(text) is not None

@@ -1,0 +1,180 @@
+"""What a target is: a translator, and nothing else.
+
+An adapter turns intents into commands and what was left behind into outcomes. It never starts a process, never waits,
+never judges. Whatever it cannot express it leaves out of `capabilities`, and scenarios that need it are UNSUPPORTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from fakes.oauth import SeededCredential
+from fakes.script import ToolCall
+from harness.outcome import Outcome
+
+
+class Capability(Enum):
+    """What a scenario may need of a target."""
+
+    ADD_AGENTS = "adds agents to a config file"
+    TURN = "runs a turn of an agent"
+    TIMEOUT = "bounds a turn by --timeout"
+    FAILOVER = "goes through a list of models"
+    OAUTH = "keeps refreshable OAuth credentials"
+    PROFILES = "keeps several credential profiles in one store"
+    TOOLS = "runs shell commands as child work"
+    BACKGROUND = "leaves wanted background work behind under a handle"
+    RUNS = "lists its runs"
+    CANCEL = "cancels a run by its id"
+    GATEWAY = "has a gateway that owns runs"
+    SESSION_HOLDER = "records who holds a session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAgent:
+    verb: ClassVar[str] = "agents add"
+    name: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAgents:
+    verb: ClassVar[str] = "agents list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message to one agent. `timeout` in seconds; `gateway` sends it through the gateway."""
+
+    verb: ClassVar[str] = "agent"
+    agent: str
+    message: str
+    session: str | None = None
+    timeout: float | None = None
+    gateway: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRuns:
+    verb: ClassVar[str] = "runs list"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRun:
+    verb: ClassVar[str] = "runs cancel"
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGateway:
+    verb: ClassVar[str] = "gateway run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """Words given to the target as they are, for bad input that no intent can express."""
+
+    verb: ClassVar[str] = "raw"
+    words: tuple[str, ...]
+
+
+Intent = AddAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a run takes place: everything that a target may touch."""
+
+    root: Path
+    home: Path
+    workspaces: Path
+    tmp: Path
+    url: str  # the fakes, all of them on one port
+    ca_file: Path  # the test CA of the fakes' TLS side, in PEM
+
+    def workspace(self, agent: str) -> Path:
+        return self.workspaces / agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What the config is to say before the first command. Providers: anthropic, gemini, codex."""
+
+    agents: tuple[str, ...] = ()
+    models: tuple[str, ...] = ("anthropic", "gemini", "codex")  # in failover order
+    credential: SeededCredential | None = None  # of the codex provider
+    other_credential: SeededCredential | None = None  # a second profile in the same store
+    extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know
+    idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
+    grace_seconds: float | None = None  # how long child work may take to end, where the target can be told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command line with its whole environment."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What a command left: its status (negative: the signal), and both streams as text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Target(Protocol):
+    """One program under test."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """How the program is started, without a verb."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
+
+    @property
+    def patience(self) -> float:
+        """Seconds that one command may take on an idle machine before it counts as hanging."""
+        ...
+
+    def prepare(self, site: Site, setup: Setup) -> None:
+        """Write the target's files into the site. Nothing outside it is touched."""
+        ...
+
+    def command(self, site: Site, intent: Intent) -> Command: ...
+
+    def read(self, site: Site, intent: Intent, ended: Ended) -> Outcome: ...
+
+    def config_file(self, site: Site) -> Path: ...
+
+    def credentials_files(self, site: Site) -> Sequence[Path]:
+        """Every file that holds credentials, present or not."""
+        ...
+
+    def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
+        """What the store holds for "main" or "other" now, without interpretation; None when it is not there."""
+        ...
+
+    def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
+        """How a model asks this target to run a shell command."""
+        ...
+
+    def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
+        """Leave the session-holder record that a crashed run with this pid would have left. False: it keeps none."""
+        ...

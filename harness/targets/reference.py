@@ -1,0 +1,217 @@
+"""The adapter of the reference orchestrator, and of its variants, which differ only in how they are started."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, assert_never, get_args
+
+from fakes.oauth import SeededCredential
+from fakes.script import ToolCall
+from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
+from harness.targets.output import documents, shows_traceback
+from harness.targets.protocol import (
+    AddAgent,
+    CancelRun,
+    Capability,
+    Command,
+    Ended,
+    Intent,
+    ListAgents,
+    ListRuns,
+    Raw,
+    RunGateway,
+    Setup,
+    Site,
+    Turn,
+)
+from harness.version import VERSION
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PROFILES = {"main": "codex:default", "other": "other:default"}
+_MODELS = {
+    "anthropic": "anthropic/claude-sonnet-4-6",
+    "gemini": "gemini/gemini-3-pro-preview",
+    "codex": "codex/gpt-5.3-codex",
+}
+
+
+class ReferenceTarget:
+    """Drives `python -m reference`, or another module with the same command line."""
+
+    patience = 60.0
+    capabilities = frozenset(Capability)
+    version = VERSION
+
+    def __init__(self, name: str = "reference", module: Sequence[str] = ("reference",)) -> None:
+        self.name = name
+        self.argv = (sys.executable, "-m", *module)
+
+    def prepare(self, site: Site, setup: Setup) -> None:
+        state = _state(site)
+        state.mkdir(mode=0o700, parents=True)
+        self.config_file(site).write_text(json.dumps(_config(site, setup), indent=2) + "\n", encoding="utf-8")
+        profiles = {
+            _PROFILES[which]: _profile(credential)
+            for which, credential in (("main", setup.credential), ("other", setup.other_credential))
+            if credential is not None
+        }
+        if profiles:
+            store = state / "credentials.json"
+            store.touch(mode=0o600)
+            store.write_text(json.dumps({"version": 1, "profiles": profiles}, indent=2) + "\n", encoding="utf-8")
+
+    def command(self, site: Site, intent: Intent) -> Command:
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(site.home),
+            "TMPDIR": str(site.tmp),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(_ROOT),
+            "REFERENCE_HOME": str(_state(site)),
+        }
+        return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)
+
+    def read(self, site: Site, intent: Intent, ended: Ended) -> Outcome:
+        found = documents(ended.stdout)
+        document = found.last_object
+        error = document.get("error")
+        error = error if isinstance(error, dict) else {}
+        return Outcome(
+            ok=document.get("ok") is True,
+            kind=_kind(document, error, ended),
+            exit_status=ended.code if ended.code >= 0 else None,
+            code=str(error.get("code", "")),
+            message=str(error.get("message", "")),
+            text=str(document.get("text", "")),
+            documents=len(found.found),
+            stray_output=found.stray,
+            traceback=shows_traceback(ended.stdout) or shows_traceback(ended.stderr),
+            agents=tuple(agent["name"] for agent in document["agents"]) if "agents" in document else None,
+            runs=tuple(_run(row) for row in document["runs"]) if "runs" in document else None,
+            attempts=tuple(_attempt(row) for row in document["attempts"]) if "attempts" in document else None,
+            holder=_holder(error),
+        )
+
+    def config_file(self, site: Site) -> Path:
+        return _state(site) / "config.json"
+
+    def credentials_files(self, site: Site) -> Sequence[Path]:
+        return [_state(site) / "credentials.json"]
+
+    def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
+        try:
+            store = json.loads((_state(site) / "credentials.json").read_text(encoding="utf-8"))
+            found = store["profiles"].get(_PROFILES[which])
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
+        return ToolCall("exec", {"command": command, **({"background": True} if background else {})})
+
+    def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
+        """Write the record both as the reference keeps it and as its pid-file variants do."""
+        folder = _state(site) / "locks"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return _plant(folder, agent, pid)
+
+
+def _state(site: Site) -> Path:
+    return site.home / ".reference"
+
+
+def _words(intent: Intent) -> tuple[str, ...]:
+    match intent:
+        case AddAgent(name=name, workspace=workspace):
+            return ("agents", "add", name, "--non-interactive", "--workspace", workspace, "--json")
+        case ListAgents():
+            return ("agents", "list", "--json")
+        case Turn():
+            session = ("--session", intent.session) if intent.session else ()
+            timeout = ("--timeout", f"{intent.timeout:g}") if intent.timeout is not None else ()
+            local = () if intent.gateway else ("--local",)
+            words = ("agent", "--agent", intent.agent, "--message", intent.message, "--json")
+            return (*words, *session, *timeout, *local)
+        case ListRuns():
+            return ("runs", "list", "--json")
+        case CancelRun(id=identifier):
+            return ("runs", "cancel", identifier, "--json")
+        case RunGateway():
+            return ("gateway", "run", "--json")
+        case Raw(words=words):
+            return words
+        case _:
+            assert_never(intent)
+
+
+def _config(site: Site, setup: Setup) -> dict[str, object]:
+    limits = {"graceSeconds": setup.grace_seconds} if setup.grace_seconds is not None else {}
+    idle = {"idleSeconds": setup.idle_seconds} if setup.idle_seconds is not None else {}
+    providers = {
+        "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": "sk-ant-fake", **idle},
+        "gemini": {"api": "google-generative-ai", "baseUrl": f"{site.url}/v1beta", "apiKey": "AIza-fake", **idle},
+        "codex": {
+            "api": "openai-codex-responses",
+            "baseUrl": f"{site.url}/backend-api",
+            "auth": "oauth",
+            "profile": _PROFILES["main"],
+            "tokenUrl": f"{site.url}/oauth/token",
+            **idle,
+        },
+    }
+    return {
+        "agents": {name: {"workspace": str(site.workspace(name))} for name in setup.agents},
+        "models": [_MODELS[model] for model in setup.models],
+        "providers": providers,
+        **({"limits": limits} if limits else {}),
+        **setup.extra,
+    }
+
+
+def _profile(credential: SeededCredential) -> dict[str, object]:
+    return {
+        "provider": "codex",
+        "access": credential.access_token,
+        "refresh": credential.refresh_token,
+        "expires": int(credential.expires_at * 1000),
+        "account_id": credential.account_id,
+        "generation": 0,
+    }
+
+
+def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -> Kind:
+    if document.get("ok") is True:
+        return "ok"
+    kind = error.get("kind")
+    if kind == "local" and ended.code == 75:
+        return "busy"
+    return kind if kind in get_args(Kind) else "unclear"
+
+
+def _run(row: Mapping[str, Any]) -> RunSeen:
+    jobs = tuple(str(job["handle"] if isinstance(job, dict) else job) for job in row.get("jobs") or ())
+    return RunSeen(
+        id=str(row["id"]), agent=str(row.get("agent", "")), status=str(row["status"]), pid=row.get("pid"), jobs=jobs
+    )
+
+
+def _attempt(row: Mapping[str, Any]) -> AttemptSeen:
+    return AttemptSeen(
+        provider=str(row["provider"]), model=str(row["model"]), kind=str(row["kind"]), status=row.get("status")
+    )
+
+
+def _holder(error: Mapping[str, Any]) -> HolderSeen | None:
+    detail = error.get("detail")
+    holder = detail.get("holder") if isinstance(detail, dict) else None
+    if not isinstance(holder, dict):
+        return None
+    return HolderSeen(pid=holder.get("pid"), run=holder.get("run_id"), age=holder.get("age_seconds"))
+
+
+def _plant(folder: Path, agent: str, pid: int) -> bool:
+    return False

@@ -1,0 +1,79 @@
+"""From a name on the command line to a target: "reference", "variant:NAME", "openclaw@VERSION", "file.py:attribute"."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from harness.errors import UsageError
+from harness.targets.protocol import Target
+from harness.targets.reference import ReferenceTarget
+from harness.targets.variant import variant_names, variant_target
+
+_PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "prepare", "command", "read")
+
+
+def find(name: str) -> Target:
+    """The target of that name. Raises UsageError, saying which names there are."""
+    if name == "reference":
+        return ReferenceTarget()
+    if name.startswith("variant:"):
+        return variant_target(name.removeprefix("variant:"))
+    if ":" in name and name.split(":", 1)[0].endswith(".py"):
+        return _from_file(*name.split(":", 1))
+    if "@" in name:
+        return _real(*name.split("@", 1))
+    raise UsageError(f"there is no target {name!r}", hint=f"targets: {', '.join(known())}")
+
+
+def known() -> list[str]:
+    """Every name that `find` takes, patterns included."""
+    real = ["openclaw@2026.3.8"]
+    return ["reference", *(f"variant:{name}" for name in variant_names()), *real, "path/to/file.py:attribute"]
+
+
+def patterns() -> list[str]:
+    """The kinds of name that `find` takes."""
+    return ["reference", "variant:NAME", "openclaw@VERSION", "file.py:attribute"]
+
+
+def _real(program: str, version: str) -> Target:
+    from harness.targets import openclaw
+
+    if program == "openclaw":
+        return openclaw.find(version)
+    raise UsageError(f"there is no adapter for {program!r}", hint=f"targets: {', '.join(known())}")
+
+
+def _from_file(path: str, attribute: str) -> Target:
+    """An adapter outside this project: an instance, or a class or function that gives one."""
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"--target {path}:{attribute}: there is no file {path}", hint="give a path to a Python file")
+    try:
+        found = getattr(_load(file), attribute)
+    except AttributeError as error:
+        raise UsageError(f"--target {path}:{attribute}: {path} has no {attribute!r}") from error
+    except (ImportError, SyntaxError) as error:
+        raise UsageError(f"--target {path}:{attribute}: {path} cannot be imported: {error}") from error
+    target = found() if callable(found) else found
+    missing = [name for name in _PROTOCOL if not hasattr(target, name)]
+    if missing:
+        raise UsageError(
+            f"--target {path}:{attribute}: not an adapter, it lacks {', '.join(missing)}",
+            hint="harness/targets/protocol.py says what an adapter offers",
+        )
+    return target  # type: ignore[no-any-return]
+
+
+def _load(file: Path) -> ModuleType:
+    name = f"pileup_target_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

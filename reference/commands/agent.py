@@ -1,0 +1,68 @@
+"""`agent`: one turn, in the gateway when one is listening, otherwise in this process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from reference import options, stopping
+from reference.config import limit
+from reference.errors import Local, Usage
+from reference.request import Request
+from reference.result import Result
+from reference.runs import new_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from reference.deadline import Deadline
+    from reference.home import Home
+    from reference.parts import Parts
+    from reference.turn import Emit
+
+
+def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Run one turn. Raises OrchestratorError."""
+    if values["local"] and values["detach"]:
+        raise Usage(
+            "bad-usage", "--local and --detach exclude each other", hint="a detached run needs the gateway"
+        )
+    request = Request.checked(
+        agent=values["agent"],
+        message=values["message"],
+        session=values["session"],
+        timeout=options.seconds(values, "timeout"),
+        run_id=new_id("r"),
+        via="local",
+    )
+    deadline = parts.arm_deadline(request.timeout)
+    config = parts.config_store(home).read()
+    parts.agent_entry(config, request.agent)
+    stopping.set_grace(limit(config, "graceSeconds", stopping.DEFAULT_GRACE))
+    if not values["local"]:
+        from reference.gateway import client
+
+        connection = client.connect(home, deadline)
+        if connection is not None:
+            with connection:
+                return client.run(connection, request, deadline, detach=bool(values["detach"]))
+        if values["detach"]:
+            raise Local(
+                "no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`"
+            )
+    return run_here(parts, home, request, deadline, lambda event: None)
+
+
+def run_here(parts: Parts, home: Home, request: Request, deadline: Deadline, emit: Emit) -> Result:
+    """Run the turn in this process. Raises OrchestratorError."""
+    from reference.turn import Turn
+
+    outcome = Turn(parts, home, request, deadline, emit).run()
+    document = {
+        "ok": True,
+        "run": outcome.run,
+        "text": outcome.text,
+        "attempts": [asdict(a) for a in outcome.attempts],
+        "via": request.via,
+    }
+    return Result(document, outcome.text)

@@ -1,0 +1,80 @@
+"""`agents add`, `agents list`, `agents delete`."""
+
+from __future__ import annotations
+
+import os
+
+from reference import agents
+from reference.deadline import Deadline
+from reference.errors import Usage
+from reference.home import checked_name
+from reference.result import Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from reference.home import Home
+    from reference.parts import Parts
+
+
+def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Add an agent, making its workspace. Raises Usage, Busy(`config-busy`), Local."""
+    name = checked_name(values["name"], "an agent")
+    workspace = checked_workspace(values["workspace"], home)
+    home.make()
+    store = parts.config_store(home)
+
+    def edit(config: dict[str, Any]) -> None:
+        agents.add(config, name, workspace)
+        os.makedirs(workspace, exist_ok=True)
+
+    store.change(edit, Deadline.after(None))
+    entry = {"name": name, "workspace": workspace}
+    return Result({"ok": True, "agent": entry}, f"added {name}, working in {workspace}")
+
+
+def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Every agent in the config. Raises Local."""
+    found = agents.listed(parts.config_store(home).read())
+    text = "\n".join(f"{agent['name']}  {agent['workspace']}" for agent in found)
+    return Result({"ok": True, "agents": found}, text or "no agents yet: `reference agents add --help`")
+
+
+def delete(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Remove an agent from the config and nothing else. Raises Usage(`unknown-agent`), Busy, Local."""
+    name = checked_name(values["name"], "an agent")
+    home.make()
+
+    def edit(config: dict[str, Any]) -> None:
+        agents.delete(config, name)
+
+    parts.config_store(home).change(edit, Deadline.after(None))
+    return Result({"ok": True, "deleted": name}, f"removed {name}; its workspace and transcripts stay")
+
+
+def checked_workspace(path: str, home: Home) -> str:
+    """The absolute path, if an agent may work there. Raises Usage(`bad-workspace`)."""
+    detail = {"workspace": ascii(path)[:500]}
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Usage(
+            "bad-workspace", "the path is not UTF-8", hint="rename the folder", detail=detail
+        ) from None
+    if not path:
+        raise Usage(
+            "bad-workspace", "the workspace is empty", hint="name a folder: --workspace DIR", detail=detail
+        )
+    absolute = os.path.abspath(os.path.expanduser(path))
+    real, state = os.path.realpath(absolute), os.path.realpath(home.path)
+    if real == state or real.startswith(state + os.sep):
+        raise Usage(
+            "bad-workspace",
+            f"{absolute} lies in the state directory, where an agent could change its own config",
+            hint="choose a folder elsewhere",
+            detail=detail,
+        )
+    if os.path.exists(absolute) and not os.path.isdir(absolute):
+        raise Usage("bad-workspace", f"{absolute} is not a folder", hint="choose a folder", detail=detail)
+    return absolute

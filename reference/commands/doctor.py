@@ -1,0 +1,167 @@
+"""`doctor`: what a crash or a slip of the hand can leave behind, and its repair.
+
+Without --fix nothing is changed but what every command does (dead runs are recorded as interrupted).
+Nothing is ever thrown away: what cannot be used is put aside under a new name.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from reference import config, durable, identity, jsonfile, locks
+from reference.deadline import Deadline
+from reference.errors import Local
+from reference.gateway import protocol
+from reference.result import Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from reference.home import Home
+    from reference.parts import Parts
+
+_SECONDS = 5.0
+
+
+class Problem:
+    """One finding; `repair` is None where only a person can help."""
+
+    __slots__ = ("code", "fixed", "message", "path", "repair")
+
+    def __init__(self, code: str, path: str, message: str, repair: Callable[[], None] | None) -> None:
+        self.code = code
+        self.path = path
+        self.message = message
+        self.repair = repair
+        self.fixed = False
+
+    def document(self) -> dict[str, Any]:
+        """As it is shown."""
+        return {"code": self.code, "path": self.path, "message": self.message, "fixed": self.fixed}
+
+
+def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Look at everything. Raises Local(`problems-found`) when something is left to do."""
+    if not os.path.isdir(home.path):
+        return Result({"ok": True, "problems": []}, f"{home.path} does not exist yet: nothing to repair")
+    problems = list(_problems(parts, home))
+    if values["fix"]:
+        for problem in problems:
+            if problem.repair is not None:
+                problem.repair()
+                problem.fixed = True
+    lines = [f"{'repaired' if p.fixed else 'found'}: {p.message}" for p in problems]
+    found = [p.document() for p in problems]
+    if all(p.fixed for p in problems):
+        return Result({"ok": True, "problems": found}, "\n".join(lines) or "all is well")
+    error = Local("problems-found", "; ".join(lines), hint="repair it with `reference doctor --fix`")
+    error.context["problems"] = found
+    raise error
+
+
+def _problems(parts: Parts, home: Home) -> Iterator[Problem]:
+    yield from _config(home)
+    yield from _database(parts, home)
+    yield from _temporaries(home)
+    yield from _records(home)
+    yield from _socket(home)
+    yield from _permissions(home)
+
+
+def _config(home: Home) -> Iterator[Problem]:
+    store = config.ConfigStore(home)
+    try:
+        store.read()
+    except Local as error:
+        backup = config.newest_good_backup(store.real_path())
+        repair = None if backup is None else lambda: _restore(store, backup)
+        with_backup = f"; the newest good backup is {backup}" if backup else ""
+        yield Problem(error.code, store.path, error.message + with_backup, repair)
+
+
+def _restore(store: config.ConfigStore, backup: str) -> None:
+    path = store.real_path()
+    with store.lock(path).acquire(Deadline.after(_SECONDS)):
+        with open(backup, "rb") as file:
+            data = file.read()
+        config.check_shape(jsonfile.parse_object(data))
+        if os.path.exists(path):
+            _put_aside(path)
+        durable.replace(path, data)
+
+
+def _database(parts: Parts, home: Home) -> Iterator[Problem]:
+    """Opening the table and reading it also records the runs that a crash left."""
+    if not os.path.exists(home.runs):
+        return
+    try:
+        with parts.run_registry(home, Deadline.after(_SECONDS)) as registry:
+            registry.reconcile()
+    except Local as error:
+        damaged = error.code == "database-damaged"
+        yield Problem(
+            error.code, home.runs, error.message, (lambda: _drop_database(home)) if damaged else None
+        )
+
+
+def _drop_database(home: Home) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(home.runs + suffix):
+            _put_aside(home.runs + suffix)
+
+
+def _temporaries(home: Home) -> Iterator[Problem]:
+    """Files that a killed writer left; its pid stands in the name."""
+    for entry in sorted(os.listdir(home.path)):
+        if not durable.is_temporary(entry):
+            continue
+        pid = entry.split(".")[-3]
+        if not pid.isdigit() or identity.start_time(int(pid)) is None:
+            path = os.path.join(home.path, entry)
+            yield Problem("temporary-left", path, f"{path} was left by a killed writer", _remover(path))
+
+
+def _records(home: Home) -> Iterator[Problem]:
+    """Locks that nobody holds but whose record names a holder: a crash. They block nobody."""
+    if not os.path.isdir(home.locks):
+        return
+    for entry in sorted(os.listdir(home.locks)):
+        path = os.path.join(home.locks, entry)
+        if os.path.isfile(path) and os.path.getsize(path) and locks.is_free(path):
+            yield Problem("holder-record-left", path, f"{path} names a holder that is gone", _releaser(path))
+
+
+def _releaser(path: str) -> Callable[[], None]:
+    def repair() -> None:
+        lock = locks.Lock(path)
+        if lock.try_acquire():
+            lock.release()
+
+    return repair
+
+
+def _socket(home: Home) -> Iterator[Problem]:
+    path = os.path.join(home.path, protocol.SOCKET)
+    if os.path.lexists(path) and locks.is_free(home.lock("gateway")):
+        yield Problem("socket-left", path, f"{path} was left by a killed gateway", _remover(path))
+
+
+def _permissions(home: Home) -> Iterator[Problem]:
+    for path, mode in ((home.path, 0o700), (home.credentials, 0o600), (home.runs, 0o600)):
+        if os.path.exists(path) and os.stat(path).st_mode & 0o077:
+            yield Problem("permissions", path, f"{path} can be read by others", _chmod(path, mode))
+
+
+def _chmod(path: str, mode: int) -> Callable[[], None]:
+    return lambda: os.chmod(path, mode)
+
+
+def _remover(path: str) -> Callable[[], None]:
+    return lambda: os.unlink(path)
+
+
+def _put_aside(path: str) -> None:
+    os.rename(path, f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")

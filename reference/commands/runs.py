@@ -1,0 +1,130 @@
+"""`runs list|show|cancel|wait`."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from reference import identity, options, runs, stopping
+from reference.config import limit
+from reference.deadline import Deadline
+from reference.errors import Local, Usage
+from reference.result import Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from reference.home import Home
+    from reference.parts import Parts
+    from reference.runs import Registry, Row
+
+_POLL_SECONDS = 0.05
+_MARGIN = 2.0  # seconds beyond the grace period before SIGKILL
+
+
+def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """The runs that are alive, or all. Raises Local."""
+    if not os.path.exists(home.runs):
+        return Result({"ok": True, "runs": []}, "no runs")
+    with parts.run_registry(home, Deadline.after(None)) as registry:
+        found = [runs.public(row) for row in registry.list_runs(everything=bool(values["all"]))]
+    return Result({"ok": True, "runs": found}, "\n".join(_line(run) for run in found) or "no runs")
+
+
+def show(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """One run, with its answer. Raises Usage(`unknown-run`), Local."""
+    with _registry(parts, home, values) as registry:
+        return _shown(registry.get(values["id"]))
+
+
+def wait(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Wait until a run has ended, then show it. Raises Usage(`unknown-run`), Stopped, Local."""
+    deadline = parts.arm_deadline(options.seconds(values, "timeout"))
+    with _registry(parts, home, values) as registry:
+        while True:
+            row = registry.get(values["id"])
+            if row["status"] != "running":
+                return _shown(row)
+            _wait_for(row, deadline)
+
+
+def cancel(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """End a run or a job: SIGTERM, then SIGKILL. Raises Usage(`unknown-run`), Local(`already-finished`)."""
+    grace = limit(parts.config_store(home).read(), "graceSeconds", stopping.DEFAULT_GRACE)
+    with _registry(parts, home, values) as registry:
+        job = registry.find_job(values["id"])
+        if job is not None:
+            _end(job, grace)
+            registry.end_job(job["id"], "cancelled")
+            return _shown(registry.get(job["run"]))
+        row = registry.get(values["id"])
+        _cancel_run(registry, row, grace)
+        return _shown(registry.get(values["id"]))
+
+
+def _cancel_run(registry: Registry, row: Row, grace: float) -> None:
+    alive = [job for job in row["jobs"] if job["status"] == "running"]
+    if row["status"] != "running" and not alive:
+        raise Local(
+            "already-finished",
+            f"run {row['id']} has ended already: {row['status']}",
+            hint="`reference runs list` shows what is alive",
+            detail={"run": row["id"], "status": row["status"]},
+        )
+    if row["status"] == "running":
+        _end(row, grace)
+        registry.finish_dead(row["id"], "cancelled")
+    for job in alive:
+        _end(job, grace)
+        registry.end_job(job["id"], "cancelled")
+
+
+def _end(row: Row, grace: float) -> None:
+    """End exactly the process of this row and wait until it is gone. Raises Local(`still-running`)."""
+    patience, kill_patience = Deadline.after(grace + _MARGIN), Deadline.after(grace + 2 * _MARGIN)
+    if identity.end_process(row["pid"], row["start_time"], row["boot_id"], patience, kill_patience):
+        return
+    raise Local(
+        "still-running",
+        f"process {row['pid']} does not end, not even by SIGKILL",
+        hint="it hangs in the kernel, often on a dead network file system",
+        detail={"pid": row["pid"]},
+    )
+
+
+def _wait_for(row: Row, deadline: Deadline) -> None:
+    """Wait until the run's process has ended, or a moment: its end is recorded just before."""
+    descriptor = identity.signal_process(row["pid"], row["start_time"], row["boot_id"], 0)
+    if descriptor is None:
+        time.sleep(_POLL_SECONDS)
+        return
+    try:
+        identity.wait_gone(descriptor, deadline)
+    finally:
+        os.close(descriptor)
+    deadline.check()
+
+
+def _registry(parts: Parts, home: Home, values: dict[str, Any]) -> Registry:
+    if not os.path.exists(home.runs):
+        raise Usage(
+            "unknown-run",
+            f"there is no run {ascii(values['id'])[:80]}",
+            hint="nothing has been run in this state directory yet",
+        )
+    return parts.run_registry(home, Deadline.after(None))
+
+
+def _shown(row: Row) -> Result:
+    run = runs.public(row)
+    text = row["text"] or ""
+    return Result({"ok": True, "run": run, "text": text}, f"{_line(run)}\n{text}".rstrip())
+
+
+def _line(run: dict[str, Any]) -> str:
+    words = f"{run['id']}  {run['status']:<11}  {run['agent']}/{run['session']}  pid {run['pid']}"
+    if run["error"]:
+        words += f"  {run['error']['code']}: {run['error']['message']}"
+    jobs = [f"\n  {job['id']}  {job['status']}  pid {job['pid']}  {job['command']}" for job in run["jobs"]]
+    return words + "".join(jobs)

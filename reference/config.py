@@ -1,0 +1,197 @@
+"""The config file: JSON that people edit by hand and programs change, often at the same time.
+
+A change takes the lock, reads what is there now, changes it, rotates the backups and replaces the file.
+Reading takes no lock, as the file is only ever replaced whole. It refuses to guess: a file that cannot be
+read as a config is an error that names the newest good backup, never a reason to start from defaults. Keys
+that this program does not know are kept, in their order.
+"""
+
+from __future__ import annotations
+
+import os
+
+from reference import durable
+from reference.deadline import Deadline
+from reference.errors import Local
+from reference.home import Home, make_private
+from reference.locks import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Config = dict[str, Any]
+
+BACKUPS = 3
+LOCK_SECONDS = 10.0
+
+
+class ConfigStore:
+    """Reads and changes one config file."""
+
+    __slots__ = ("home", "path")
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.path = home.config
+
+    def read(self) -> Config:
+        """The config now; empty before first use.
+
+        Raises Local(`config-damaged`, `config-missing`) or OSError.
+        """
+        path = self.real_path()
+        data = self._bytes(path)
+        return {} if data is None else self.parse(data, path)
+
+    def change(self, edit: Callable[[Config], None], deadline: Deadline) -> Config:
+        """Apply `edit` to the config under its lock, durably; the config afterwards.
+
+        Whatever `edit` raises leaves the file as it was. Raises Busy(`config-busy`), Local or OSError.
+        """
+        path = self.real_path()
+        with self.lock(path).acquire(deadline.sooner(LOCK_SECONDS)):
+            before = self._bytes(path)
+            config = {} if before is None else self.parse(before, path)
+            edit(config)
+            self.write(path, config, before)
+        return config
+
+    def lock(self, path: str) -> Lock:
+        """The lock of the real file, beside it: two homes whose configs are links to one file share it."""
+        folder, name = os.path.split(path)
+        locks = os.path.join(folder, "locks")
+        make_private(locks)
+        stem = name.removesuffix(".json")
+        return Lock(os.path.join(locks, f"{stem}.lock"), code="config-busy", what=path)
+
+    def write(self, path: str, config: Config, before: bytes | None) -> None:
+        """Put the config in place, keeping the old one as a backup and its permissions."""
+        data = encode(config)
+        mode = 0o600
+        if before is not None:
+            mode = os.stat(path).st_mode & 0o777
+            _rotate(path)
+        durable.replace(path, data, mode)
+
+    def real_path(self) -> str:
+        """Where the file really lies: a config that is a symbolic link stays one."""
+        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+
+    def parse(self, data: bytes, path: str) -> Config:
+        """Raises Local(`config-damaged`) naming the file, the place and the newest good backup."""
+        from reference import jsonfile
+
+        try:
+            return check_shape(jsonfile.parse_object(data))
+        except jsonfile.Damaged as error:
+            raise damaged(path, error.reason, error.line, error.column) from None
+
+    def _bytes(self, path: str) -> bytes | None:
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            if newest_good_backup(path) is not None:
+                raise _missing(path) from None
+            return None
+
+
+def check_shape(config: Config) -> Config:
+    """The parts that this program relies on have the right types. Raises jsonfile.Damaged."""
+    from reference import jsonfile
+
+    for key, kind, name in (
+        ("agents", dict, "an object"),
+        ("models", list, "a list"),
+        ("providers", dict, "an object"),
+        ("limits", dict, "an object"),
+    ):
+        if not isinstance(config.get(key, kind()), kind):
+            raise jsonfile.Damaged(f'"{key}" must be {name}')
+    for name, agent in config.get("agents", {}).items():
+        if not isinstance(agent, dict) or not isinstance(agent.get("workspace"), str):
+            raise jsonfile.Damaged(f'agent "{name}" must be an object with a "workspace"')
+    for name, value in config.get("limits", {}).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise jsonfile.Damaged(f'limit "{name}" must be a number, zero or more')
+    return config
+
+
+def encode(config: Config) -> bytes:
+    """Text for people: indented, and in their own alphabet where the file's encoding allows it."""
+    import json
+
+    try:
+        return json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half of a surrogate pair, written as an escape
+        return json.dumps(config, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def limit(config: Config, name: str, default: float) -> float:
+    """One number of the config's `limits`."""
+    return float(config.get("limits", {}).get(name, default))
+
+
+def backup_path(path: str, number: int) -> str:
+    """Backup 1 is the newest."""
+    return f"{path}.bak.{number}"
+
+
+def newest_good_backup(path: str) -> str | None:
+    """The newest backup that is a config, if there is one."""
+    from reference import jsonfile
+
+    for number in range(1, BACKUPS + 1):
+        backup = backup_path(path, number)
+        try:
+            with open(backup, "rb") as file:
+                check_shape(jsonfile.parse_object(file.read()))
+        except (FileNotFoundError, jsonfile.Damaged):
+            continue
+        return backup
+    return None
+
+
+def damaged(path: str, reason: str, line: int = 0, column: int = 0) -> Local:
+    """The error for a config that cannot be used; the file is left exactly as it is."""
+    backup = newest_good_backup(path)
+    place = f", line {line} column {column}" if line else ""
+    hint = "repair the file by hand; there is no good backup"
+    if backup:
+        hint = f"repair the file, or restore {backup} with `reference doctor --fix`"
+    return Local(
+        "config-damaged",
+        f"{path}{place}: {reason}",
+        hint=hint,
+        detail={"path": path, "line": line, "column": column, "backup": backup},
+    )
+
+
+def _missing(path: str) -> Local:
+    backup = newest_good_backup(path)
+    return Local(
+        "config-missing",
+        f"{path} is gone, but it was there before",
+        hint=f"restore {backup} with `reference doctor --fix`, or remove the backups to start afresh",
+        detail={"path": path, "backup": backup},
+    )
+
+
+def _rotate(path: str) -> None:
+    """Move the backups up by one; the newest becomes a second name of the file as it is now."""
+    for number in range(BACKUPS - 1, 0, -1):
+        try:
+            os.rename(backup_path(path, number), backup_path(path, number + 1))
+        except FileNotFoundError:
+            continue
+    folder, name = os.path.split(path)
+    temporary = durable.temporary_name(folder, name)
+    try:
+        os.link(path, temporary)
+    except PermissionError:  # a file system without hard links (link(2): EPERM)
+        with open(path, "rb") as file:
+            durable.replace(backup_path(path, 1), file.read())
+        return
+    os.rename(temporary, backup_path(path, 1))

@@ -1,0 +1,43 @@
+"""A point in time that a whole chain of calls must respect.
+
+A deadline is passed down, never a timeout: timeouts add up along a chain, a deadline cannot. It refuses to
+know what to do when it has passed; `check` hands that to `reference.stopping`.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+
+class Deadline:
+    """A monotonic point in time, or none at all."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, at: float | None) -> None:
+        self._at = at
+
+    @classmethod
+    def after(cls, seconds: float | None) -> Deadline:
+        """The deadline that many seconds from now; None means never."""
+        return cls(None if seconds is None else monotonic() + seconds)
+
+    def sooner(self, seconds: float) -> Deadline:
+        """This deadline, or the one that many seconds from now, whichever comes first."""
+        at = monotonic() + seconds
+        return Deadline(at if self._at is None else min(at, self._at))
+
+    def remaining(self) -> float | None:
+        """Seconds left, never negative; None when there is no end."""
+        return None if self._at is None else max(0.0, self._at - monotonic())
+
+    def passed(self) -> bool:
+        """Whether no time is left."""
+        return self._at is not None and monotonic() >= self._at
+
+    def check(self) -> None:
+        """Raise Stopped(`deadline`) when no time is left."""
+        if self.passed():
+            from reference import stopping
+
+            raise stopping.stop("deadline")

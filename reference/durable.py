@@ -1,0 +1,71 @@
+"""Replacing a file so that every reader sees the old or the new one, and a power cut leaves one of them.
+
+Three things are needed and each is easy to forget: the temporary is unique and in the same folder
+(rename(2) does not cross file systems, and two writers must not share one), its data is synced before the
+rename (otherwise the new name may point at an empty file), and the folder is synced after it (otherwise the
+rename itself may be lost). It refuses to lock: whoever changes a file that others change too takes a lock
+first.
+"""
+
+from __future__ import annotations
+
+import os
+
+_MARK = ".tmp"
+
+
+def replace(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Make `path` hold `data`, durably, or leave it as it was. Raises OSError of the call that failed."""
+    folder, name = os.path.split(path)
+    temporary = temporary_name(folder, name)
+    try:
+        _write_new(temporary, data, mode)
+        os.rename(temporary, path)
+    except BaseException:  # also a signal: nothing of ours stays behind
+        _discard(temporary)
+        raise
+    sync_folder(folder or ".")
+
+
+def temporary_name(folder: str, name: str) -> str:
+    """A name that no other process and no earlier call uses; `is_temporary` recognises it."""
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(6).hex()}{_MARK}")
+
+
+def is_temporary(entry: str) -> bool:
+    """Whether a directory entry is such a name, left by a crash or still being written."""
+    return entry.startswith(".") and entry.endswith(_MARK) and entry.count(".") > 3
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """write(2) until everything is written; it may stop short when the disk is nearly full."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_folder(folder: str) -> None:
+    """Make renames and new entries in this folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode)
+    try:
+        os.fchmod(descriptor, mode)  # the umask has no say: a secret is 0600, a shared file stays shared
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # never made, or already renamed; `doctor` removes what a full disk or a crash leaves

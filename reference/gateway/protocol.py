@@ -1,0 +1,84 @@
+"""What client and gateway say to each other: one JSON object per line, on a Unix socket in the state
+directory.
+
+    gateway: {"event": "ready", "pid": …}                       at once
+    client:  {"op": "status"} | {"op": "run", "request": {…}, "detach": …} | {"op": "cancel"}
+    gateway: {"event": "status", "gateway": {…}}
+    gateway: {"event": "accepted", "run": {…}} | {"event": "refused", "error": {…}}
+    gateway: {"event": "started" | "attempt" | "tool", …}       as the run goes on
+    gateway: {"event": "result", "document": {…}, "exit": …}    once, at the end
+
+A client that closes its end cancels its run, unless it asked to detach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from reference.home import Home
+
+    Line = dict[str, Any]
+
+SOCKET = "gateway.sock"
+LINE_LIMIT = 1 << 20  # bytes; a request holds a message of at most 100 kB
+
+
+def encode(line: Line) -> bytes:
+    """One line."""
+    return json.dumps(line).encode() + b"\n"
+
+
+def decode(data: bytes) -> Line | None:
+    """The object in one line, or None if it is none."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+class Address:
+    """The socket's address, through a descriptor of its folder, as sun_path holds no more than 108 bytes."""
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, home: Home) -> None:
+        self._folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> str:
+        return f"/proc/self/fd/{self._folder}/{SOCKET}"
+
+    def __exit__(self, *reason: object) -> None:
+        os.close(self._folder)
+
+
+class Lines:
+    """Whole lines out of a stream of bytes."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that are complete now. Raises ValueError when one is longer than LINE_LIMIT."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LINE_LIMIT:
+            raise ValueError("line too long")
+        yield from lines
+
+    def rest(self) -> bytes:
+        """What came after the last line end."""
+        return self._rest
+
+
+def new_socket() -> socket.socket:
+    """A stream socket; Python makes it close-on-exec."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

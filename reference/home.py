@@ -1,0 +1,92 @@
+"""Where the state lies: one directory, readable by its owner alone.
+
+Every path of the program is made here, from names that were checked; nothing else joins user input to a
+path.
+"""
+
+from __future__ import annotations
+
+import os
+
+from reference.errors import Usage
+
+_NAME_LIMIT = 64
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_REST = _FIRST | {"-", "_"}
+
+
+class Home:
+    """The paths in one state directory."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """$REFERENCE_HOME, or ~/.reference."""
+        path = os.environ.get("REFERENCE_HOME") or os.path.join(os.path.expanduser("~"), ".reference")
+        return cls(os.path.abspath(path))
+
+    @property
+    def config(self) -> str:
+        return os.path.join(self.path, "config.json")
+
+    @property
+    def runs(self) -> str:
+        return os.path.join(self.path, "runs.sqlite")
+
+    @property
+    def credentials(self) -> str:
+        return os.path.join(self.path, "credentials.json")
+
+    @property
+    def locks(self) -> str:
+        return os.path.join(self.path, "locks")
+
+    def lock(self, name: str) -> str:
+        """The lock file of this name, for example `gateway` or `auth-codex`."""
+        return os.path.join(self.locks, f"{name}.lock")
+
+    def session_lock(self, agent: str, session: str) -> str:
+        """One lock per session. The dot separates, as no name has one: `a-b` + `c` is not `a` + `b-c`."""
+        return self.lock(f"session-{agent}.{session}")
+
+    def transcript(self, agent: str, session: str) -> str:
+        """The JSONL file of one session."""
+        return os.path.join(self.path, "sessions", agent, f"{session}.jsonl")
+
+    def make(self) -> Home:
+        """Create what is missing, as 0700. Raises OSError."""
+        make_private(self.path)
+        make_private(self.locks)
+        return self
+
+
+def make_private(path: str) -> None:
+    """Make a folder, and its parents, for the owner alone; one that exists is left as it is."""
+    if not os.path.isdir(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise NotADirectoryError(20, "Not a directory", path) from None
+
+
+def checked_name(name: str, what: str) -> str:
+    """The name of an agent or a session, if it is one. Raises Usage(`bad-name`).
+
+    Lower case only: on file systems that fold case `A` and `a` would share one folder.
+    """
+    if 0 < len(name) <= _NAME_LIMIT and name[0] in _FIRST and _REST.issuperset(name):
+        return name
+    hint = f"use 1 to {_NAME_LIMIT} of a-z, 0-9, - and _, with a letter or digit first"
+    proposal = "".join(c for c in name.lower() if c in _REST).lstrip("-_")[:_NAME_LIMIT]
+    if proposal:
+        hint += f"; for example {proposal}"
+    shown = ascii(name if len(name) <= 80 else name[:77] + "...")
+    raise Usage(
+        "bad-name", f"{shown} is not a name for {what}", hint=hint, detail={"name": ascii(name)[:200]}
+    )

@@ -1,0 +1,173 @@
+"""The seam: every policy that can be replaced, in one record.
+
+`python -m reference` runs with `Parts.default()`; a variant replaces one field and nothing else. Each field
+is a callable that imports what it needs when it is called, because `agents add` must not pay for the HTTP
+client. A plain class and not a dataclass for the same reason: that module alone costs 12 ms at start.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from reference.config import ConfigStore
+    from reference.deadline import Deadline
+    from reference.errors import OrchestratorError
+    from reference.home import Home
+    from reference.runs import Registry
+    from reference.sessions import SessionLock
+
+    Complete = Callable[..., Any]
+
+
+class Parts:
+    """The policies of one program; immutable.
+
+    program       arguments for the interpreter that start this same program again (the gateway's workers)
+    config_store  how the config file is read and changed
+    session_lock  who may write a session now: (home, agent, session, run id)
+    run_registry  the table of runs
+    complete      `reference.failover.complete`
+    cooldowns     which provider rests after a failure: (home)
+    auth          `reference.auth.Credentials`: (home)
+    tools         `reference.tools`: TOOLS and run
+    agent_entry   the config's entry of an agent: (config, name), or Usage
+    arm_deadline  makes --timeout interrupt whatever hangs
+    prepare       the standard streams, before anything is read or written
+    write_output  bytes to standard output
+    exit_status   the exit status of a failure
+    """
+
+    __slots__ = (
+        "agent_entry",
+        "arm_deadline",
+        "auth",
+        "complete",
+        "config_store",
+        "cooldowns",
+        "exit_status",
+        "prepare",
+        "program",
+        "run_registry",
+        "session_lock",
+        "tools",
+        "write_output",
+    )
+
+    program: tuple[str, ...]
+    config_store: Callable[[Home], ConfigStore]
+    session_lock: Callable[[Home, str, str, str], SessionLock]
+    run_registry: Callable[[Home, Deadline], Registry]
+    complete: Complete
+    cooldowns: Callable[[Home], Any]
+    auth: Callable[[Home], Any]
+    tools: Callable[[], Any]
+    agent_entry: Callable[[dict[str, Any], str], dict[str, Any]]
+    arm_deadline: Callable[[float | None], Deadline]
+    prepare: Callable[[], None]
+    write_output: Callable[[bytes], None]
+    exit_status: Callable[[OrchestratorError], int]
+
+    def __init__(self, **fields: Any) -> None:
+        if fields.keys() != set(self.__slots__):
+            raise TypeError(f"parts do not match: {sorted(fields.keys() ^ set(self.__slots__))}")
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("Parts are immutable: use replace()")
+
+    def replace(self, **changes: Any) -> Parts:
+        """The same parts but for these. Raises TypeError for a name that is no part."""
+        return Parts(**({name: getattr(self, name) for name in self.__slots__} | changes))
+
+    @classmethod
+    def default(cls) -> Parts:
+        """The parts that keep every rule."""
+        return cls(
+            program=("-m", "reference"),
+            config_store=_config_store,
+            session_lock=_session_lock,
+            run_registry=_run_registry,
+            complete=_complete,
+            cooldowns=_cooldowns,
+            auth=_auth,
+            tools=_tools,
+            agent_entry=_agent_entry,
+            arm_deadline=_arm_deadline,
+            prepare=_prepare,
+            write_output=_write_output,
+            exit_status=_exit_status,
+        )
+
+
+def _config_store(home: Home) -> ConfigStore:
+    from reference.config import ConfigStore
+
+    return ConfigStore(home)
+
+
+def _session_lock(home: Home, agent: str, session: str, run_id: str) -> SessionLock:
+    from reference.sessions import SessionLock
+
+    return SessionLock(home, agent, session, run_id)
+
+
+def _run_registry(home: Home, deadline: Deadline) -> Registry:
+    from reference.runs import Registry
+
+    return Registry.open(home, deadline)
+
+
+def _complete(**arguments: Any) -> Any:
+    from reference import failover
+
+    return failover.complete(**arguments)
+
+
+def _cooldowns(home: Home) -> Any:
+    from reference import failover
+
+    return failover.Cooldowns(home)
+
+
+def _auth(home: Home) -> Any:
+    from reference import auth
+
+    return auth.Credentials(home)
+
+
+def _tools() -> Any:
+    from reference import tools
+
+    return tools
+
+
+def _agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:
+    from reference.agents import agent_entry
+
+    return agent_entry(config, name)
+
+
+def _arm_deadline(seconds: float | None) -> Deadline:
+    from reference import stopping
+
+    return stopping.arm(seconds)
+
+
+def _prepare() -> None:
+    from reference import streams
+
+    streams.prepare()
+
+
+def _write_output(data: bytes) -> None:
+    from reference import streams
+
+    streams.write_output(data)
+
+
+def _exit_status(error: OrchestratorError) -> int:
+    return error.exit_status

@@ -1,0 +1,160 @@
+"""Gemini, streamed: POST /models/MODEL:streamGenerateContent?alt=sse.
+
+There is no closing frame: the answer is complete with the chunk that carries a `finishReason`. Function calls
+need not have ids, so those without one are numbered over the whole conversation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from reference.errors import Fatal, Retryable
+from reference.messages import Json, Message, Reply, ToolCall, ToolSpec
+from reference.providers.fields import items, number, obj, parse_object, text
+from reference.providers.refusals import ProviderError, refused, streamed
+from reference.providers.sse import Event, events
+from reference.providers.transport import Request, post
+
+if TYPE_CHECKING:
+    from reference.deadline import Deadline
+
+_DONE = {"STOP", "MAX_TOKENS"}
+_REFUSALS = {
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeminiStream:
+    """A `Client`; `base_url` ends with the API version, as in …/v1beta."""
+
+    provider: str
+    base_url: str
+    idle: float
+
+    def complete(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        token: str,
+        deadline: Deadline,
+    ) -> Reply:
+        """See `Client.complete`."""
+        request = Request(
+            provider=self.provider,
+            url=f"{self.base_url}/models/{quote(model, safe='')}:streamGenerateContent?alt=sse",
+            headers={"content-type": "application/json", "x-goog-api-key": token},
+            body=json.dumps(_body(messages, tools)).encode(),
+            idle=self.idle,
+        )
+        calls_before = sum(len(message.tool_calls) for message in messages)
+        with post(request, deadline) as answer:
+            if answer.status != 200:
+                raise refused(self.provider, answer, token, _said)
+            return self._read(events(answer.chunks()), calls_before, token)
+
+    def _read(self, stream: Iterable[Event], calls_before: int, secret: str) -> Reply:
+        parts: list[Json] = []
+        for event in stream:
+            chunk = parse_object(event.data, what="a chunk")
+            if "error" in chunk:
+                raise streamed(self.provider, _error(chunk), secret)
+            candidate = (items(chunk.get("candidates")) or [{}])[0]
+            parts += items(obj(candidate.get("content")).get("parts"))
+            block = text(obj(chunk.get("promptFeedback")).get("blockReason"))
+            reason = text(candidate.get("finishReason"))
+            if block or reason in _REFUSALS:
+                words = f"{self.provider} declined to answer ({block or reason})"
+                raise Fatal("content-refused", words, hint="change the message")
+            if reason in _DONE:
+                return _reply(parts, obj(chunk.get("usageMetadata")), calls_before)
+            if reason:
+                raise Retryable("malformed-answer", f"{self.provider} ended its answer with {reason[:60]}")
+        raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
+
+
+def _reply(parts: Sequence[Json], usage: Json, calls_before: int) -> Reply:
+    calls = [obj(part["functionCall"]) for part in parts if "functionCall" in part]
+    return Reply(
+        text="".join(text(part.get("text")) for part in parts if part.get("thought") is not True),
+        tool_calls=tuple(
+            ToolCall(
+                id=text(call.get("id")) or f"call-{calls_before + index}",
+                name=text(call.get("name")),
+                arguments=obj(call.get("args")),
+            )
+            for index, call in enumerate(calls)
+        ),
+        usage=usage,
+    )
+
+
+def _said(body: bytes) -> ProviderError:
+    """An error's body; some endpoints wrap it in an array."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ProviderError()
+    return _error((items(value) or [{}])[0] if isinstance(value, list) else obj(value))
+
+
+def _error(data: Json) -> ProviderError:
+    error = obj(data.get("error"))
+    code = number(error.get("code"))
+    delays = [_seconds(text(detail.get("retryDelay"))) for detail in items(error.get("details"))]
+    return ProviderError(
+        code=text(error.get("status")),
+        message=text(error.get("message")),
+        status=int(code) if code is not None and 100 <= code < 600 else None,
+        retry_after=max((delay for delay in delays if delay is not None), default=None),
+    )
+
+
+def _seconds(duration: str) -> float | None:
+    """A protobuf Duration in JSON, such as "26s" or "0.5s" (google.rpc.RetryInfo)."""
+    return number(duration[:-1]) if duration.endswith("s") else None
+
+
+def _body(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Json:
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    body: Json = {"contents": _contents(messages, names)}
+    if tools:
+        declarations = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            for tool in tools
+        ]
+        body["tools"] = [{"functionDeclarations": declarations}]
+    return body
+
+
+def _contents(messages: Sequence[Message], names: dict[str, str]) -> list[Json]:
+    contents: list[Json] = []
+    for message in messages:
+        role = "model" if message.role == "assistant" else "user"
+        parts = _parts(message, names)
+        if contents and contents[-1]["role"] == role:
+            cast("list[Json]", contents[-1]["parts"]).extend(parts)
+        elif parts:
+            contents.append({"role": role, "parts": parts})
+    return contents
+
+
+def _parts(message: Message, names: dict[str, str]) -> list[Json]:
+    if message.role == "tool":
+        name = names.get(message.tool_call_id, "unknown")
+        return [{"functionResponse": {"name": name, "response": {"output": message.text}}}]
+    parts: list[Json] = [{"text": message.text}] if message.text else []
+    return parts + [
+        {"functionCall": {"name": call.name, "args": call.arguments}} for call in message.tool_calls
+    ]

@@ -1,0 +1,262 @@
+"""The table of runs and background jobs, in SQLite.
+
+A row says which process does the work: pid, start time, boot id. A row that says "running" is a claim, and
+the process table is the truth: whoever reads a row whose process is gone records it as interrupted. Waiting
+for the database is bounded and ends in a typed error. A connection must not be used in a forked child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+
+from reference import identity, sqlerrors
+from reference.deadline import Deadline
+from reference.errors import Usage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    from reference.home import Home
+
+    Row = dict[str, Any]
+    T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+_SLICE = 0.05  # seconds in SQLite's own wait: signals are only noticed between two of them
+
+_SCHEMA = """
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN
+    ('running', 'succeeded', 'failed', 'timed-out', 'cancelled', 'interrupted')),
+  pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,
+  started REAL NOT NULL, finished REAL, error TEXT, text TEXT, via TEXT NOT NULL);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id),
+  background INTEGER NOT NULL, command TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('running', 'ended', 'cancelled')),
+  pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,
+  started REAL NOT NULL, finished REAL);
+CREATE INDEX jobs_by_run ON jobs (run);
+CREATE INDEX jobs_by_status ON jobs (status);
+"""
+
+
+class Registry:
+    """One connection to runs.sqlite. All methods may raise Local or Busy(`database-busy`)."""
+
+    __slots__ = ("_connection", "_deadline", "path")
+
+    def __init__(self, path: str, connection: sqlite3.Connection, deadline: Deadline) -> None:
+        self.path = path
+        self._connection = connection
+        self._deadline = deadline
+
+    @classmethod
+    def open(cls, home: Home, deadline: Deadline) -> Registry:
+        """Open the database, making it at first use."""
+        home.make()
+        path = home.runs
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # typed errors, and 0600
+        try:
+            connection = sqlite3.connect(path, timeout=_SLICE, isolation_level=None)
+        except sqlite3.Error as error:
+            raise sqlerrors.typed(error, path) from None
+        connection.row_factory = sqlite3.Row
+        registry = cls(path, connection, deadline)
+        registry._patiently(registry._prepare)
+        return registry
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def start(self, run_id: str, agent: str, session: str, *, pid: int, via: str) -> Row:
+        """Record that this process starts a run; harmless when that is recorded already."""
+        values = (run_id, agent, session, "running", *_identity(pid), time.time(), via)
+        self._write(
+            "INSERT OR IGNORE INTO runs (id, agent, session, status, pid, start_time, boot_id, started, via)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+        return self.get(run_id)
+
+    def finish(
+        self, run_id: str, status: str, *, error: Mapping[str, Any] | None = None, text: str = ""
+    ) -> Row:
+        """Record how a run ended. The first end stands: what was cancelled does not become a success."""
+        self._write(
+            "UPDATE runs SET status = ?, finished = ?, error = ?, text = ?"
+            " WHERE id = ? AND status = 'running'",
+            (status, time.time(), json.dumps(error) if error else None, text, run_id),
+        )
+        return self.get(run_id)
+
+    def start_job(self, run_id: str, *, pid: int, command: str, background: bool) -> str:
+        """Record child work; `pid` is its keeper's, which takes the whole tree down on SIGTERM.
+
+        The job's id.
+        """
+        job_id = new_id("j")
+        self._write(
+            "INSERT INTO jobs (id, run, background, command, status, pid, start_time, boot_id, started)"
+            " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)",
+            (job_id, run_id, background, command, *_identity(pid), time.time()),
+        )
+        return job_id
+
+    def end_job(self, job_id: str, status: str = "ended") -> None:
+        """Record that child work is over: `ended` or `cancelled`."""
+        self._write(
+            "UPDATE jobs SET status = ?, finished = ? WHERE id = ? AND status = 'running'",
+            (status, time.time(), job_id),
+        )
+
+    def get(self, run_id: str) -> Row:
+        """One run with its jobs, checked against the process table. Raises Usage(`unknown-run`)."""
+        self.reconcile()
+        rows = self._read("SELECT * FROM runs WHERE id = ?", (run_id,))
+        if not rows:
+            raise Usage(
+                "unknown-run",
+                f"there is no run {ascii(run_id)[:80]}",
+                hint="`reference runs list --all` shows their ids",
+                detail={"run": ascii(run_id)[:80]},
+            )
+        return self._with_jobs(rows)[0]
+
+    def find_job(self, job_id: str) -> Row | None:
+        """One background job, checked against the process table."""
+        self.reconcile()
+        rows = self._read("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        return rows[0] if rows else None
+
+    def list_runs(self, *, everything: bool = False) -> list[Row]:
+        """The runs that are alive, or have jobs that are; or all. Oldest first."""
+        self.reconcile()
+        alive = (
+            ""
+            if everything
+            else " WHERE status = 'running' OR id IN (SELECT run FROM jobs WHERE status = 'running')"
+        )
+        return self._with_jobs(self._read(f"SELECT * FROM runs{alive} ORDER BY started, id", ()))
+
+    def reconcile(self) -> int:
+        """Record as interrupted what claims to run but does not; how many rows that were."""
+        gone = [
+            row for row in self._read("SELECT * FROM runs WHERE status = 'running'", ()) if not is_alive(row)
+        ]
+        for row in gone:
+            self.finish_dead(row["id"], "interrupted")
+        lost = [
+            row for row in self._read("SELECT * FROM jobs WHERE status = 'running'", ()) if not is_alive(row)
+        ]
+        for row in lost:
+            self.end_job(row["id"])
+        return len(gone) + len(lost)
+
+    def finish_dead(self, run_id: str, status: str) -> None:
+        """Record the end of a run whose process could not do so itself."""
+        error = {
+            "kind": "stopped",
+            "code": status,
+            "message": "the run's process ended without recording a result",
+            "hint": "look at its transcript before running it again",
+            "detail": {},
+        }
+        self._write(
+            "UPDATE runs SET status = ?, finished = ?, error = ? WHERE id = ? AND status = 'running'",
+            (status, time.time(), json.dumps(error), run_id),
+        )
+
+    def patience(self, deadline: Deadline) -> None:
+        """Wait for the database until then from now on, for example during the clean-up."""
+        self._deadline = deadline
+
+    def _with_jobs(self, rows: list[Row]) -> list[Row]:
+        jobs: dict[str, list[Row]] = {row["id"]: [] for row in rows}
+        for job in self._read("SELECT * FROM jobs ORDER BY started, id", ()):
+            if job["run"] in jobs:
+                jobs[job["run"]].append(job)
+        for row in rows:
+            row["error"] = json.loads(row["error"]) if row["error"] else None
+            row["jobs"] = jobs[row["id"]]
+        return rows
+
+    def _read(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
+        return self._patiently(
+            lambda: [dict(r) for r in self._connection.execute(statement, values).fetchall()]
+        )
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        self._patiently(lambda: self._connection.execute(statement, values))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do it, waiting for other processes no longer than the deadline and BUSY_SECONDS allow."""
+        deadline = self._deadline.sooner(BUSY_SECONDS)
+        while True:
+            try:
+                return work()
+            except sqlite3.Error as error:
+                if not sqlerrors.is_busy(error) or deadline.passed():
+                    raise sqlerrors.typed(error, self.path) from None
+                time.sleep(
+                    min(_SLICE / 10, deadline.remaining() or 0)
+                )  # SQLite does not wait for a mode change
+
+    def _prepare(self) -> None:
+        run = self._connection.execute
+        if run("PRAGMA user_version").fetchone()[0] == 0:
+            run("PRAGMA journal_mode = WAL")
+            self._create()
+        run("PRAGMA synchronous = NORMAL")
+
+    def _create(self) -> None:
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            if run("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _SCHEMA.split(";"):
+                    run(statement)
+                run("PRAGMA user_version = 1")
+            run("COMMIT")
+        except BaseException:
+            run("ROLLBACK")
+            raise
+
+
+def new_id(prefix: str) -> str:
+    """A short id, unique in practice: 40 random bits."""
+    return f"{prefix}-{os.urandom(5).hex()}"
+
+
+def is_alive(row: Row) -> bool:
+    """Whether the process of this row, and no other with its pid, still runs."""
+    return identity.is_alive(row["pid"], row["start_time"], row["boot_id"])
+
+
+def public(row: Row) -> Row:
+    """A run as it is shown."""
+    names = ("id", "agent", "session", "status", "pid", "start_time", "started", "finished", "via", "error")
+    jobs = [
+        {name: job[name] for name in ("id", "command", "status", "pid", "start_time", "started", "finished")}
+        | {"background": bool(job["background"])}
+        for job in row["jobs"]
+    ]
+    return {name: row[name] for name in names} | {"jobs": jobs}
+
+
+def _identity(pid: int) -> tuple[int, int, str]:
+    return pid, identity.start_time(pid) or 0, identity.boot_id()

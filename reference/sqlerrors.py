@@ -1,0 +1,62 @@
+"""SQLite's result codes as this program's errors, told apart by code (https://sqlite.org/rescode.html)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from reference.errors import Busy, Local, from_oserror
+
+_CODES: dict[int, tuple[str, str]] = {
+    sqlite3.SQLITE_FULL: ("disk-full", "free some space on that file system, then run the command again"),
+    sqlite3.SQLITE_READONLY: ("read-only", "give yourself permission to write there"),
+    sqlite3.SQLITE_CORRUPT: (
+        "database-damaged",
+        "`reference doctor --fix` puts it aside and starts a new one",
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "database-damaged",
+        "`reference doctor --fix` puts it aside and starts a new one",
+    ),
+}
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process holds the database."""
+    return _primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def typed(error: sqlite3.Error, path: str) -> Local:
+    """The typed failure for an error of SQLite."""
+    if is_busy(error):
+        return Busy(
+            "database-busy",
+            f"{path} is locked by another process",
+            hint="end the program that holds it open, for example an sqlite3 shell; `fuser` names it",
+            detail={"path": path},
+        )
+    if _primary(error) == sqlite3.SQLITE_CANTOPEN:
+        return _cannot_open(path)
+    code, hint = _CODES.get(_primary(error), ("database-error", "look at `reference doctor`"))
+    return Local(code, f"{path}: {error}", hint=hint, detail={"path": path, "sqlite": error_name(error)})
+
+
+def error_name(error: sqlite3.Error) -> str:
+    """SQLite's own name of the error, for example SQLITE_IOERR_WRITE."""
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _cannot_open(path: str) -> Local:
+    """SQLite does not say why; opening the files ourselves does."""
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        try:
+            os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            return from_oserror(error, name)
+    return Local(
+        "database-error", f"{path} cannot be opened", hint="look at `reference doctor`", detail={"path": path}
+    )

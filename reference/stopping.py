@@ -1,0 +1,133 @@
+"""How a command ends from outside: signals, the deadline, and a clean-up that itself may hang.
+
+SIGINT, SIGTERM and SIGHUP raise Stopped once in the main thread; later ones are ignored, so that the clean-
+up is not cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeout: it interrupts
+any blocking call, whichever library made it. Once stopped, the same timer bounds the clean-up: when it is
+too slow Stopped is raised again, and at last the process leaves with the right exit status and without
+further ado.
+
+It refuses to use threads and `signal.alarm`: one timer, one owner.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+
+from reference.deadline import Deadline
+from reference.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_TIMEOUT, Stopped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+DEFAULT_GRACE = 2.0  # seconds that children get between SIGTERM and SIGKILL
+_MARGIN = 1.0  # seconds for the rest of the clean-up: transcript, database, output
+
+_REASONS: dict[str, tuple[int, str]] = {
+    "deadline": (EXIT_TIMEOUT, "the time given with --timeout is over"),
+    "interrupted": (EXIT_INTERRUPTED, "stopped by SIGINT"),
+    "terminated": (EXIT_TERMINATED, "stopped by SIGTERM"),
+    "hung-up": (EXIT_HUNG_UP, "stopped by SIGHUP: the terminal went away"),
+    "gateway-lost": (EXIT_TERMINATED, "the gateway that owned this run is gone"),
+}
+_SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung-up"}
+
+
+class _State:
+    """The one mutable thing here; a process has one main thread and one end."""
+
+    code = ""  # why we are stopping; empty while running
+    escalations = 0
+    grace = DEFAULT_GRACE
+
+
+def install() -> None:
+    """Take over the signals, except those that our parent chose to ignore (nohup, a shell's background job)."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_SIGNALS, signal.SIGALRM])
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _on_signal)
+    signal.signal(signal.SIGALRM, _on_alarm)
+
+
+def arm(timeout: float | None) -> Deadline:
+    """The deadline that many seconds from now; then Stopped(`deadline`) is raised in the main thread."""
+    if timeout is not None and not _State.code:
+        signal.setitimer(signal.ITIMER_REAL, max(timeout, 0.001))
+    return Deadline.after(timeout)
+
+
+def set_grace(seconds: float) -> None:
+    """How long children may take to end, as the clean-up's bound must exceed it."""
+    _State.grace = seconds
+
+
+def watch(descriptor: int) -> None:
+    """Raise Stopped(`gateway-lost`) when the other end of this pipe is closed, by whatever death (fcntl(2) O_ASYNC)."""
+    signal.signal(signal.SIGIO, _on_hang_up)
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC | os.O_NONBLOCK)
+    _check_pipe(descriptor)  # it may have been closed before we asked
+
+
+def grace() -> float:
+    """What `set_grace` was told last, in seconds."""
+    return _State.grace
+
+
+def stop(code: str) -> Stopped:
+    """Note the first reason to stop, bound the clean-up from now on, and return what to raise."""
+    if not _State.code:
+        _State.code = code
+        signal.setitimer(signal.ITIMER_REAL, _State.grace + _MARGIN)
+    return _error(_State.code)
+
+
+def reason() -> str:
+    """Why this process is stopping: a code of Stopped, or the empty string while it is not."""
+    return _State.code
+
+
+def finish() -> None:
+    """Only output is left to do: from here on a signal or the deadline ends the process at once."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _on_signal:
+            signal.signal(number, signal.SIG_DFL)
+    _State.code = _State.code or "deadline"
+    _State.escalations = 1
+
+
+def _error(code: str) -> Stopped:
+    status, message = _REASONS[code]
+    return Stopped(code, message, exit_status=status)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if not _State.code:
+        raise stop(_SIGNALS[signal.Signals(number)])
+
+
+def _on_hang_up(number: int, frame: FrameType | None) -> None:
+    if not _State.code:
+        raise stop("gateway-lost")
+
+
+def _check_pipe(descriptor: int) -> None:
+    try:
+        closed = os.read(descriptor, 1) == b""
+    except BlockingIOError:
+        return
+    if closed and not _State.code:
+        raise stop("gateway-lost")
+
+
+def _on_alarm(number: int, frame: FrameType | None) -> None:
+    if not _State.code:
+        raise stop("deadline")
+    _State.escalations += 1
+    if _State.escalations > 1:
+        os._exit(_REASONS[_State.code][0])
+    signal.setitimer(signal.ITIMER_REAL, _MARGIN)
+    raise _error(_State.code)

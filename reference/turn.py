@@ -1,0 +1,178 @@
+"""One turn of an agent: the user's message in, tools run as the model asks, the final answer out.
+
+The order matters: the run is recorded first, so that it can be seen and cancelled while it waits; then the
+session is locked, and only then is anybody asked. A local failure therefore reaches no provider (FLO-1).
+The turn refuses to rerun anything: every answer and every tool result is recorded before the next step.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+
+from reference import sessions, stopping
+from reference.config import limit
+from reference.deadline import Deadline
+from reference.errors import Local, OrchestratorError, Stopped, from_oserror
+from reference.messages import Message
+from reference.transcript import Transcript
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from reference.home import Home
+    from reference.messages import Attempt, Reply, ToolCall
+    from reference.parts import Parts
+    from reference.request import Request
+    from reference.runs import Registry
+
+    Emit = Callable[[dict[str, Any]], None]
+
+MAX_STEPS = 50  # answers of the model in one turn, by default; limits.maxSteps
+_RECORDING_SECONDS = 1.0  # for writing down how a stopped run ended
+
+_STATUSES = {"deadline": "timed-out", "gateway-lost": "interrupted"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A turn that succeeded."""
+
+    run: dict[str, Any]
+    text: str
+    attempts: tuple[Attempt, ...]
+
+
+class Turn:
+    """The work of one request, in this process."""
+
+    def __init__(self, parts: Parts, home: Home, request: Request, deadline: Deadline, emit: Emit) -> None:
+        self.parts = parts
+        self.home = home
+        self.request = request
+        self.deadline = deadline
+        self.emit = emit
+        self.attempts: list[Attempt] = []
+
+    def run(self) -> Outcome:
+        """Do it. Raises OrchestratorError with the run and the attempts in its context."""
+        config = self.parts.config_store(self.home).read()
+        entry = self.parts.agent_entry(config, self.request.agent)
+        stopping.set_grace(limit(config, "graceSeconds", stopping.DEFAULT_GRACE))
+        with self.parts.run_registry(self.home, self.deadline) as registry:
+            request = self.request
+            registry.start(request.run_id, request.agent, request.session, pid=os.getpid(), via=request.via)
+            self.emit({"event": "started", "run": request.run_id, "pid": os.getpid()})
+            return self._recorded(registry, config, entry)
+
+    def _recorded(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> Outcome:
+        """Work, and record how it ended, whichever way."""
+        try:
+            text = self._locked(registry, config, entry)
+            run = registry.finish(self.request.run_id, "succeeded", text=text)
+        except OSError as error:
+            raise self._failed(registry, from_oserror(error)) from None
+        except OrchestratorError as error:
+            raise self._failed(registry, error) from error.__cause__
+        except BaseException:
+            self._failed(registry, OrchestratorError("internal", "an error that should not happen"))
+            raise
+        return Outcome(run=shown(run), text=text, attempts=tuple(self.attempts))
+
+    def _failed(self, registry: Registry, error: OrchestratorError) -> OrchestratorError:
+        """The same error, with the run as it is recorded now."""
+        self.attempts += error.attempts
+        status = _STATUSES.get(error.code, "cancelled") if isinstance(error, Stopped) else "failed"
+        registry.patience(Deadline.after(_RECORDING_SECONDS))
+        error.context["attempts"] = [asdict(a) for a in self.attempts]
+        error.context["run"] = {"id": self.request.run_id, "agent": self.request.agent, "status": status}
+        try:
+            run = registry.finish(self.request.run_id, status, error=error.document())
+        except Local as lost:  # our row still says "running"; readers will see that our process is gone
+            error.detail["not_recorded"] = lost.document()
+            return error
+        error.context["run"] = shown(run)
+        return error
+
+    def _locked(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> str:
+        request = self.request
+        workspace = checked_workspace(entry["workspace"])
+        lock = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
+        try:
+            try:
+                lock.acquire(self.deadline.sooner(limit(config, "sessionWaitSeconds", sessions.WAIT_SECONDS)))
+            except Stopped as stopped:  # the deadline came while somebody else held it: say who
+                if stopped.code != "deadline":
+                    raise
+                raise lock.busy() from None
+            sessions.enter_run(request.run_id)
+            return self._converse(registry, config, workspace)
+        finally:
+            lock.release()
+
+    def _converse(self, registry: Registry, config: dict[str, Any], workspace: str) -> str:
+        transcript = Transcript(
+            self.home.transcript(self.request.agent, self.request.session), self.request.run_id
+        )
+        messages = transcript.begin(Message(role="user", text=self.request.message), self.deadline)
+        for _ in range(int(limit(config, "maxSteps", MAX_STEPS))):
+            reply = self._ask(config, messages)
+            answer = Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
+            transcript.append(answer, self.deadline)
+            messages.append(answer)
+            if not reply.tool_calls:
+                return reply.text
+            for call in reply.tool_calls:
+                result = self._run_tool(registry, call, workspace)
+                transcript.append(result, self.deadline)
+                messages.append(result)
+        raise Local(
+            "too-many-steps",
+            "the model went on asking for tools",
+            hint="raise limits.maxSteps in the config, or split the task",
+        )
+
+    def _ask(self, config: dict[str, Any], messages: list[Message]) -> Reply:
+        reply, attempts = self.parts.complete(
+            models=config.get("models", []),
+            providers=config.get("providers", {}),
+            messages=messages,
+            tools=self.parts.tools().TOOLS,
+            deadline=self.deadline,
+            cooldowns=self.parts.cooldowns(self.home),
+            auth=self.parts.auth(self.home),
+        )
+        self.attempts += attempts
+        for attempt in attempts:
+            self.emit({"event": "attempt", "run": self.request.run_id, **asdict(attempt)})
+        answer: Reply = reply
+        return answer
+
+    def _run_tool(self, registry: Registry, call: ToolCall, workspace: str) -> Message:
+        self.emit({"event": "tool", "run": self.request.run_id, "name": call.name, "id": call.id})
+        text = self.parts.tools().run(
+            call, workspace=workspace, deadline=self.deadline, run_id=self.request.run_id, registry=registry
+        )
+        return Message(role="tool", text=text, tool_call_id=call.id)
+
+
+def checked_workspace(path: str) -> str:
+    """The agent's folder, if it is there. Raises Local(`workspace-missing`)."""
+    if os.path.isdir(path):
+        return path
+    raise Local(
+        "workspace-missing",
+        f"the agent's workspace {path} is not a folder",
+        hint="create it again, or delete the agent and add it with another workspace",
+        detail={"path": path},
+    )
+
+
+def shown(run: dict[str, Any]) -> dict[str, Any]:
+    """A run as it stands in the document of `agent`."""
+    names = ("id", "agent", "session", "status", "pid", "started")
+    seconds = round((run["finished"] or time.time()) - run["started"], 3)
+    return {name: run[name] for name in names} | {"seconds": seconds}

@@ -1,0 +1,146 @@
+"""Takes secrets and machine paths out of text before it reaches a journal or a report.
+
+Three things go: secrets that the caller knows, values that stand behind a secret's name (`Authorization:`,
+`"refresh_token":`, `access_token=`), and shapes that are always secret (JWTs, `sk-…`, `AIza…`). Each becomes
+«redacted:XXXXXXXX», the first 8 hexadecimal digits of its SHA-256, so that equal secrets stay recognisable; the
+fakes' token fingerprints are the same digits. Redacting twice changes nothing, and time is linear in the text.
+It refuses to guess that random-looking text is secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+SHORTEST_SECRET = 4  # a shorter "secret" would shred ordinary words
+
+_MARKER = re.compile(r"«redacted:[0-9a-f]{8}»")
+_HEADERS = r"(?:proxy-)?authorization|x-api-key|x-goog-api-key"
+_KEYS = (
+    r"refresh_?token|refresh|access_?token|access|id_?token|api_?key|client_?secret|device_?code|code_?verifier|"
+    + _HEADERS
+)
+_SECRET_KEY = re.compile(_KEYS, re.IGNORECASE)
+# "key": "value" and 'key': 'value'; in the second pattern the quotes are themselves escaped, JSON within JSON.
+_QUOTED = re.compile(
+    rf"""(?P<head>(?P<quote>["'])(?:{_KEYS})(?P=quote)[ \t]*+[:=,][ \t]*+[bu]?)"""
+    r"""(?:"(?P<double>(?:[^"\\\r\n]|\\.)++)|'(?P<single>(?:[^'\\\r\n]|\\.)++))""",
+    re.IGNORECASE,
+)
+_ESCAPED = re.compile(
+    rf"""(?P<head>\\++["'](?:{_KEYS})\\++["'][ \t]*+[:=,][ \t]*+\\++["'])(?P<value>[^"'\\\r\n]++)""",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    rf"""(?P<head>(?:{_HEADERS})[ \t]*+[:=][ \t]*+(?:(?:bearer|basic)[ \t]++)?)(?P<value>[^\s"'][^\r\n"']*+)""",
+    re.IGNORECASE,
+)
+_FORM = re.compile(
+    r"(?P<head>(?<![A-Za-z0-9_])(?:refresh_?token|access_?token|id_?token|api_?key|client_?secret|device_?code"
+    r"|code_?verifier)[ \t]*+[=:][ \t]*+)(?P<value>[^\s\"'&,;}\]]++)",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?P<head>\bbearer[ \t]++)(?P<value>[A-Za-z0-9._~+/=-]{16,}+)", re.IGNORECASE)
+# A marker or a percent escape passes untouched; what is left are whole runs of token characters.
+_RUN = re.compile(r"«redacted:[0-9a-f]{8}»|%[0-9A-Fa-f]{2}|[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+")
+_SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|AIza[A-Za-z0-9_-]{10})")
+
+
+def marker(secret: str) -> str:
+    """What stands in place of a secret."""
+    return f"«redacted:{sha256(secret.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}»"
+
+
+def redact(text: str, secrets: Collection[str] = (), paths: Mapping[str, str] | None = None) -> str:
+    """Return `text` without secrets, and with each absolute path of `paths` replaced by its name.
+
+    Known secrets shorter than 4 characters are ignored. Give paths names such as "~" or "<home>", which begin with
+    a character that no token contains.
+    """
+    text = _replace_known(text, secrets)
+    for pattern in (_QUOTED, _ESCAPED, _HEADER, _FORM, _BEARER):
+        text = pattern.sub(_replace_value, text)
+    return _replace_paths(_RUN.sub(_replace_shape, text), paths or {})
+
+
+def redact_json(value: Any, secrets: Collection[str] = (), paths: Mapping[str, str] | None = None) -> Any:
+    """The same for parsed JSON: every text in it, and whatever text stands under a secret's key."""
+    if isinstance(value, str):
+        return redact(value, secrets, paths)
+    if isinstance(value, Mapping):
+        return {_text(key, secrets, paths): _entry(key, item, secrets, paths) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_json(item, secrets, paths) for item in value]
+    return value
+
+
+def _text(key: Any, secrets: Collection[str], paths: Mapping[str, str] | None) -> Any:
+    return redact(key, secrets, paths) if isinstance(key, str) else key
+
+
+def _entry(key: Any, value: Any, secrets: Collection[str], paths: Mapping[str, str] | None) -> Any:
+    named = isinstance(key, str) and _SECRET_KEY.fullmatch(key)
+    if named and isinstance(value, str) and value:
+        return value if _MARKER.fullmatch(value) else marker(value)
+    return redact_json(value, secrets, paths)
+
+
+def _replace_known(text: str, secrets: Collection[str]) -> str:
+    """Each secret as it is, as JSON writes it, and as a form or URL writes it."""
+    forms: dict[str, str] = {}
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            for form in (secret, json.dumps(secret)[1:-1], _quoted(secret), _quoted(secret, plus=True)):
+                forms.setdefault(form, marker(secret))
+    if not forms:
+        return text
+    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+    return _between_markers(pattern, forms, text)
+
+
+def _between_markers(pattern: re.Pattern[str], forms: Mapping[str, str], text: str) -> str:
+    """A secret may be spelled like a part of a marker ("redacted"), so markers are stepped over."""
+    parts, position = [], 0
+    for kept in _MARKER.finditer(text):
+        parts.append(pattern.sub(lambda found: forms[found[0]], text[position : kept.start()]))
+        parts.append(kept[0])
+        position = kept.end()
+    parts.append(pattern.sub(lambda found: forms[found[0]], text[position:]))
+    return "".join(parts)
+
+
+def _quoted(secret: str, *, plus: bool = False) -> str:
+    return (quote_plus if plus else quote)(secret, safe="", errors="surrogatepass")
+
+
+def _replace_value(found: re.Match[str]) -> str:
+    groups = found.groupdict()
+    value = groups.get("value") or groups.get("double") or groups.get("single") or ""
+    if _MARKER.fullmatch(value):
+        return found[0]
+    return found[0][: len(found[0]) - len(value)] + marker(value)
+
+
+def _replace_shape(found: re.Match[str]) -> str:
+    run = found[0]
+    if run[0] in "«%":
+        return run
+    starts = [match.start() for match in (_SHAPE.search(run),) if match]
+    token = run.find("eyJ")
+    if token >= 0 and run.count(".", token) >= 2:
+        starts.append(token)
+    return run[: min(starts)] + marker(run[min(starts) :]) if starts else run
+
+
+def _replace_paths(text: str, paths: Mapping[str, str]) -> str:
+    """Longest first, and only whole components: "/tmp/x/home" is not a part of "/tmp/x/home2"."""
+    names = {path.rstrip("/"): name for path, name in paths.items() if path.rstrip("/")}
+    if not names:
+        return text
+    longest_first = "|".join(re.escape(path) for path in sorted(names, key=len, reverse=True))
+    pattern = re.compile(rf"(?:{longest_first})(?![A-Za-z0-9_-]|\.[A-Za-z0-9])")
+    return pattern.sub(lambda found: names[found[0]], text)

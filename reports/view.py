@@ -1,0 +1,112 @@
+"""What both renderings show of a result, prepared once, so that Markdown and HTML never disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports import exhibits, history, timeline, verdicts, words
+from reports.record import ArmFacts, Record, Result, RuleFacts
+
+EVIDENCE = 24  # events quoted for one finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """One event of the evidence, in words. `seconds` is None when the history does not hold it."""
+
+    seq: int
+    seconds: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingView:
+    """A finding with its number, from 1, and its evidence."""
+
+    number: int
+    rule: str
+    message: str
+    quotes: tuple[Quote, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultView:
+    """A result with everything that is derived from its history."""
+
+    result: Result
+    rule: RuleFacts
+    symbol: str
+    arms: str
+    findings: tuple[FindingView, ...]
+    timeline: timeline.Timeline
+    requests: exhibits.Table
+    grants: exhibits.Table
+    trees: tuple[exhibits.ProcessTree, ...]
+    files: tuple[exhibits.FileDiff, ...]
+
+
+def results(record: Record) -> tuple[ResultView, ...]:
+    """Every result, the worst verdict first, else in the order of the record."""
+    rules = {rule.id: rule for rule in record.rules}
+    ordered = sorted(record.results, key=lambda result: -verdicts.severity(result.verdict))
+    return tuple(_view(result, rules.get(result.rule)) for result in ordered)
+
+
+def tally(record: Record) -> tuple[tuple[str, int], ...]:
+    """How many results came to each verdict, the worst first; verdicts that nothing came to are left out."""
+    words_seen = sorted(
+        {result.verdict for result in record.results}, key=lambda word: (-verdicts.severity(word), word)
+    )
+    return tuple((word, sum(result.verdict == word for result in record.results)) for word in words_seen)
+
+
+def arm(facts: ArmFacts) -> str:
+    """ "3 of 20 runs", with what the others came to when they did not simply conform."""
+    if not facts.runs:
+        return "not run"
+    counts = ((facts.inconclusive, "inconclusive"), (facts.unknown, "unknown"))
+    others = ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{facts.violated} of {facts.runs} runs" + (f" ({others})" if others else "")
+
+
+def arms(result: Result) -> str:
+    """How often the rule broke, with the control arm."""
+    return f"violated in {arm(result.fault_arm)} with the fault; control arm without it: {arm(result.control_arm)}"
+
+
+def _view(result: Result, rule: RuleFacts | None) -> ResultView:
+    entries = history.read(result.history)
+    return ResultView(
+        result=result,
+        rule=rule or RuleFacts(id=result.rule, name="", level="", statement=""),
+        symbol=verdicts.symbol(result.verdict),
+        arms=arms(result),
+        findings=_findings(result, entries),
+        timeline=timeline.build(entries, [finding.evidence for finding in result.findings]),
+        requests=exhibits.provider_requests(entries),
+        grants=exhibits.token_grants(entries),
+        trees=exhibits.process_trees(entries),
+        files=exhibits.file_diffs(result.files),
+    )
+
+
+def _findings(result: Result, entries: Sequence[history.Entry]) -> tuple[FindingView, ...]:
+    known = {entry.seq: entry for entry in entries}
+    return tuple(
+        FindingView(
+            number=number,
+            rule=finding.rule,
+            message=finding.message,
+            quotes=tuple(_quote(seq, known.get(seq)) for seq in finding.evidence[:EVIDENCE]),
+            left_out=max(0, len(finding.evidence) - EVIDENCE),
+        )
+        for number, finding in enumerate(result.findings, start=1)
+    )
+
+
+def _quote(seq: int, entry: history.Entry | None) -> Quote:
+    if entry is None:
+        return Quote(seq=seq, seconds=None, text="this event is not in the stored history")
+    return Quote(seq=seq, seconds=entry.at, text=words.describe(entry))

@@ -1,0 +1,194 @@
+"""Says each event in one sentence, for readers who know neither the harness nor its field names.
+
+The sentences are plain text in which a target's own words may stand: whoever shows them escapes them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from signal import Signals
+from typing import Any
+
+from reports.history import Entry
+
+
+def describe(entry: Entry) -> str:
+    """One sentence about an event, without its number and time."""
+    return _SENTENCES.get(entry.kind, _unknown)(entry)
+
+
+def signal_name(number: Any) -> str:
+    """SIGTERM for 15; the number for one that this system does not name."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """key=value, key=value; nothing for what is null."""
+    return ", ".join(f"{key}={value}" for key, value in values.items() if value not in (None, "", (), [], {}))
+
+
+def _unknown(entry: Entry) -> str:
+    return f"{entry.kind or 'event'}: " + pairs(
+        {key: value for key, value in entry.fields.items() if key not in ("seq", "at", "kind")}
+    )
+
+
+def _started(entry: Entry) -> str:
+    argv = shlex.join(str(part) for part in entry.list("argv"))
+    facts = pairs(entry.mapping("params"))
+    what = f"{entry.text('verb')} ({facts})" if facts else entry.text("verb")
+    return f"{entry.text('actor')} starts {what}, pid {entry.text('pid')}: {argv}"
+
+
+def _exited(entry: Entry) -> str:
+    signal = entry.number("signal")
+    how = f"is ended by {signal_name(signal)}" if signal is not None else f"exits {entry.text('status')}"
+    return f"{entry.text('actor')} {how}"
+
+
+def _tree_ended(entry: Entry) -> str:
+    return f"nothing is left of {entry.text('actor')}'s process tree"
+
+
+def _finished(entry: Entry) -> str:
+    outcome = entry.mapping("outcome")
+    said = "success" if outcome.get("ok") else f"failure ({outcome.get('kind', 'unclear')})"
+    detail = pairs(
+        {"code": outcome.get("code"), "message": outcome.get("message"), "text": outcome.get("text")}
+    )
+    return f"{entry.text('actor')} reports {said} for {entry.text('verb')}" + (
+        f": {detail}" if detail else ""
+    )
+
+
+def _signalled(entry: Entry) -> str:
+    return f"{signal_name(entry.fields.get('signal'))} is sent to {entry.text('actor')} ({entry.text('to')})"
+
+
+def _held(entry: Entry) -> str:
+    return f"{entry.text('actor')} is held at {_call(entry)}"
+
+
+def _released(entry: Entry) -> str:
+    return f"{entry.text('actor')} goes on with {_call(entry)}, because: {entry.text('why')}"
+
+
+def _call(entry: Entry) -> str:
+    return f"{entry.text('call')}({entry.text('path')}), watched call {entry.text('index')}"
+
+
+def _planned(entry: Entry) -> str:
+    return f"planned fault: {entry.text('fault')}"
+
+
+def _fired(entry: Entry) -> str:
+    detail = entry.text("detail")
+    return f"the fault fires: {entry.text('fault')}" + (f", {detail}" if detail else "")
+
+
+def _file(entry: Entry) -> str:
+    if not entry.fields.get("exists"):
+        return f"the {entry.text('role')} file {entry.text('path')} does not exist"
+    parses = {True: "parses", False: "DOES NOT PARSE"}.get(entry.fields.get("parses"), "")  # type: ignore[arg-type]
+    mode = entry.number("mode")
+    known = [f"{entry.text('size')} bytes", parses, f"mode {mode:04o}" if mode is not None else ""]
+    facts = pairs(entry.mapping("facts"))
+    about = ", ".join(part for part in (*known, facts) if part)
+    return f"the {entry.text('role')} file {entry.text('path')} is seen: {about}, digest {entry.text('digest')[:12]}"
+
+
+def _tree(entry: Entry) -> str:
+    count = len(entry.list("processes"))
+    return f"process tree {entry.text('when')}: {count} process{'' if count == 1 else 'es'}"
+
+
+def _survivor(entry: Entry) -> str:
+    listed = entry.text("listed")
+    owned = f"listed by the target as {listed}" if listed else "not listed by the target"
+    return f"pid {entry.text('pid')} of {entry.text('actor')} survived ({owned}): {entry.text('command')}"
+
+
+def _beat(entry: Entry) -> str:
+    state = "is alive" if entry.fields.get("advanced") else "is still"
+    return f"child work {entry.text('child')} {state} at beat {entry.text('beats')}"
+
+
+def _workspace(entry: Entry) -> str:
+    return f"workspace {entry.text('workspace')} {entry.text('when')}: fingerprint {entry.text('fingerprint')[:12]}"
+
+
+def _network(entry: Entry) -> str:
+    return f"{entry.text('actor')} tried to reach {entry.text('address')} and was refused"
+
+
+def _host(entry: Entry) -> str:
+    return f"a client asked for {entry.text('host')}:{entry.text('port')}, which is off this machine, and was refused"
+
+
+def _noted(entry: Entry) -> str:
+    return entry.text("text")
+
+
+def _request(entry: Entry) -> str:
+    marker = entry.text("marker")
+    who = f" from {marker}" if marker else f" from port {entry.text('peer_port')}"
+    model = f", model {entry.text('model')}" if entry.text("model") else ""
+    return (
+        f"exchange {entry.text('exchange')}: {entry.text('provider')} receives "
+        f"{entry.text('method') or 'something that is not HTTP'} {entry.text('path')}{who}{model}"
+    )
+
+
+def _reply_held(entry: Entry) -> str:
+    return f"exchange {entry.text('exchange')}: the reply waits at gate {entry.text('gate')}"
+
+
+def _reply(entry: Entry) -> str:
+    status, frames = entry.number("status"), entry.number("frames")
+    said = f"status {status}" if status else "no status line"
+    return (
+        f"exchange {entry.text('exchange')}: {entry.text('provider')} answers with {said} "
+        f"and {frames} frame{'' if frames == 1 else 's'}: {entry.text('outcome')}"
+    )
+
+
+def _token_request(entry: Entry) -> str:
+    return f"exchange {entry.text('exchange')}: {entry.text('grant_type')} grant asked with token #{entry.text('token')}"
+
+
+def _token_answer(entry: Entry) -> str:
+    status = entry.number("status")
+    generation = entry.number("generation")
+    about = pairs({"family": entry.text("family"), "generation": generation})
+    sent = f"status {status}" if status else "the answer is lost on purpose"
+    return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({sent}{', ' if about else ''}{about})"
+
+
+_SENTENCES: dict[str, Callable[[Entry], str]] = {
+    "Started": _started,
+    "Exited": _exited,
+    "TreeEnded": _tree_ended,
+    "Finished": _finished,
+    "Signalled": _signalled,
+    "CallHeld": _held,
+    "CallReleased": _released,
+    "FaultPlanned": _planned,
+    "FaultFired": _fired,
+    "FileSeen": _file,
+    "TreeSeen": _tree,
+    "SurvivorSeen": _survivor,
+    "ChildBeat": _beat,
+    "WorkspaceSeen": _workspace,
+    "NetworkRefused": _network,
+    "ConnectionRefusedHost": _host,
+    "Noted": _noted,
+    "RequestReceived": _request,
+    "ReplyHeld": _reply_held,
+    "ReplySent": _reply,
+    "TokenRequested": _token_request,
+    "TokenAnswered": _token_answer,
+}
