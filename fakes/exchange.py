@@ -76,7 +76,7 @@ class Exchange:
 
     def reset(self) -> None:
         """End with a TCP reset, after the bytes written so far."""
-        self.connection.when_flushed(lambda: self._break("reset", self.connection.reset))
+        self.connection.when_delivered(lambda: self._break("reset", self.connection.reset))
 
     def close(self, outcome: Outcome) -> None:
         """End with FIN, after the bytes written so far."""

@@ -203,7 +203,7 @@ class Request:
 class Match:
     """Which requests a rule answers; a field that is None accepts everything.
 
-    `marker` is the name in the first `[[name]]` of the last user message, "" when it has none. `turn_step`
+    `marker` is the newest `[[name]]` in any user message, "" when none has one. `turn_step`
     counts the tool results after that message. `contains` is a substring of that message.
     """
 

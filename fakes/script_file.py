@@ -1,7 +1,7 @@
 """Reads scripts from TOML or JSON files; every complaint names the file, the key and what to write instead.
 
-A file says what `fakes.script` can say, no more: keys are the field names of its records, and a reply's `kind` names
-its type.
+A file says what `fakes.script` can say, no more: keys are the field names of its records, and a reply's
+`kind` names its type.
 """
 
 import json

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fakes.events import fingerprint
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Supervisor
 from harness.errors import LabError
-from harness.events import Exited, Finished, Hung, NetworkRefused, Noted, Signalled, Started, TreeEnded
+from harness.events import (
+    Exited,
+    Finished,
+    Hung,
+    NetworkRefused,
+    Noted,
+    SecretSeen,
+    Signalled,
+    Started,
+    TreeEnded,
+)
 from harness.outcome import Outcome
 from harness.processes import tree
 from harness.processes.client import Process, Program
@@ -57,6 +68,11 @@ class Actor:
     @property
     def exited(self) -> bool:
         return self.process.exited.done()
+
+    @property
+    def watched_calls(self) -> int:
+        """How many of its calls on the run's files have been seen so far; 0 where calls cannot be stopped."""
+        return self.supervisor.watched if self.supervisor is not None else 0
 
     @classmethod
     async def start(cls, lab: Lab, name: str, intent: Intent, streams: Streams) -> Actor:
@@ -148,17 +164,26 @@ class Actor:
         status, number = (code, None) if code >= 0 else (None, -code)
         self._lab.record(Exited(actor=self.name, status=status, signal=number))
         ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))
+        stdout, stderr = self._without_secrets("stdout", ended.stdout), self._without_secrets("stderr", ended.stderr)
         if code == EXIT_NOT_STARTED and ended.stderr.startswith("not started: "):
             raise LabError(ended.stderr.strip(), hint="is the target installed? try: pileup doctor")
         outcome = self._lab.target.read(self._lab.site, self.intent, ended)
         seconds = time.monotonic() - self._began
         self._lab.record(
             Finished(
-                actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=ended.stdout, stderr=ended.stderr,
+                actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=stdout, stderr=stderr,
                 seconds=round(seconds, 3),
             )
         )  # fmt: skip
         return outcome
+
+    def _without_secrets(self, stream: str, text: str) -> str:
+        """Record every secret in a stream, and take it out before the journal sees it."""
+        for secret in self._lab.secrets():
+            if secret in text:
+                self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
+                text = text.replace(secret, f"«redacted:{fingerprint(secret)}»")
+        return text
 
     def _living(self) -> bool:
         return not self.exited or any(seen.actor == self.name for seen in tree.below(self._lab.launcher.pid))

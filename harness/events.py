@@ -16,7 +16,7 @@ from harness.outcome import Outcome
 
 __all__ = [
     "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
-    "History", "Hung", "NetworkRefused", "Noted", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "Signalled",
+    "History", "Hung", "NetworkRefused", "Noted", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "SecretSeen", "Signalled",
     "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
@@ -174,6 +174,14 @@ class WorkspaceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSeen:
+    """A token or key stood where none may be: in a command's output, or in a file that holds no credentials."""
+
+    where: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRefused:
     """The target tried to leave loopback and was not let."""
 
@@ -190,7 +198,7 @@ class Noted:
 
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired | FileSeen
-    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | NetworkRefused | Noted
+    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | SecretSeen | NetworkRefused | Noted
     | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
 )  # fmt: skip
 

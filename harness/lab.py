@@ -1,48 +1,41 @@
 """One run's world: a folder, the fakes, the actors, and the order in which things happened to them.
 
-The lab is all that a scenario's body can touch. It starts commands under the conductor, scripts the fakes, injects
-faults when this is the arm that has them, and leaves nothing behind: no process, no port, no folder.
+The lab is all that a scenario's body can touch. It starts commands under the conductor, scripts the fakes, and injects
+faults when this is the arm that has them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import shlex
 import signal
-import time
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from fakes.oauth import OAuthSettings, SeededCredential
-from fakes.script import Reply, Rule, Script, Text
-from fakes.script import Match as Match
+import fakes.builds
+from fakes.oauth import SeededCredential
+from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import TargetFailed
-from harness.events import (
-    ChildBeat,
-    FaultFired,
-    FaultPlanned,
-    History,
-    Noted,
-    ProcessSeen,
-    SurvivorSeen,
-    TreeSeen,
-    What,
-)
+from harness.events import FaultFired, FaultPlanned, History, Noted, What
 from harness.journal import Journal
-from harness.observe import look_at_credentials, look_at_document, look_at_workspace
+from harness.look import Look
 from harness.outcome import Outcome, RunSeen
 from harness.processes import tree
 from harness.processes.client import LauncherClient
-from harness.processes.tree import Progress
+from harness.processes.tree import Progress, Stillness
 from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
 
-HOLD_SECONDS = 30.0  # the most that a barrier waits when it cannot tell that the others are blocked
+HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
+_POLL = 0.005
 
 
 class Lab:
@@ -69,6 +62,7 @@ class Lab:
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
+        self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
         self.failures: list[BaseException] = []  # of the harness itself
@@ -88,10 +82,16 @@ class Lab:
     def history(self) -> History:
         return self._journal.history()
 
+    def secrets(self) -> frozenset[str]:
+        """Everything that may stand in credential files and nowhere else."""
+        return self.fakes.oauth.secrets()
+
     # -- setting up ---------------------------------------------------------------------------------------------
 
-    def prepare(self, setup: Setup) -> None:
-        """Write the target's config and make the agents' workspaces."""
+    def prepare(self, setup: Setup, *, home: str = "home") -> None:
+        """Write the target's config into a fresh home and make the agents' workspaces."""
+        self.site = replace(self.site, home=self.site.root / home)
+        self.site.home.mkdir()
         for agent in setup.agents:
             self.site.workspace(agent).mkdir(parents=True, exist_ok=True)
         self.target.prepare(self.site, setup)
@@ -100,17 +100,22 @@ class Lab:
 
     def script(self, *rules: Rule) -> None:
         """What the providers answer from now on. Whatever no rule matches gets the text "done"."""
-        fallback = Rule("otherwise", Match(), (Text("done"),))
-        self.fakes.set_script(Script((*rules, fallback)))
-
-    def answer(self, name: str, *replies: Reply, **match: object) -> Rule:
-        """A named rule of the script; `match` takes the fields of `fakes.script.Match`."""
-        return Rule(name, Match(**match), tuple(replies))  # type: ignore[arg-type]
+        self.fakes.set_script(Script((*rules, Rule("otherwise", Match(), (Text("done"),)))))
 
     def credential(self, family: str, *, expired: bool = False) -> SeededCredential:
         """A credential that the OAuth fake knows; an expired one must be refreshed before use."""
-        assert self.fakes.oauth is not None
         return self.fakes.oauth.seed(family, account=f"account-{family}", expired=expired)
+
+    def heartbeat(self, child: str) -> Path:
+        """The file in which this child counts, outside every workspace."""
+        return self.site.root / "beats" / child
+
+    def build(self, child: str, *flags: str, seconds: float = 120, beats_in: Path | None = None) -> str:
+        """A shell command that behaves like a build and counts while it lives; flags are those of `fakes.builds`."""
+        program = str(Path(fakes.builds.__file__).with_name("__main__.py"))
+        heartbeat = str(beats_in or self.heartbeat(child))
+        words = (sys.executable, "-S", "-E", program, "--heartbeat", heartbeat, "--seconds", f"{seconds:g}", *flags)
+        return shlex.join(words)
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -135,8 +140,10 @@ class Lab:
 
     async def add(self, *names: str) -> list[Outcome]:
         """Add agents concurrently, each by a command of its own."""
-        intents = [(f"add-{name}", AddAgent(name=name, workspace=str(self.site.workspace(name)))) for name in names]
-        return await self.run_all(intents)
+        return await self.run_all((f"add-{name}", self.adding(name)) for name in names)
+
+    def adding(self, name: str) -> AddAgent:
+        return AddAgent(name=name, workspace=str(self.site.workspace(name)))
 
     async def list_agents(self, actor: str = "list") -> tuple[str, ...]:
         """Ask the target for its agents. Raises TargetFailed when it cannot say."""
@@ -152,10 +159,12 @@ class Lab:
             raise TargetFailed(f"{actor}: no list of runs: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.runs
 
-    async def turn(self, agent: str, text: str = "hi", *, actor: str | None = None, **options: object) -> Actor:
+    async def turn(
+        self, agent: str, text: str = "hi", *, actor: str | None = None, timeout: float | None = None
+    ) -> Actor:
         """Start a turn. The message carries the actor's name, so that the fakes can tell who asks."""
         name = actor or agent
-        return await self.start(Turn(agent=agent, message=f"[[{name}]] {text}", **options), name)  # type: ignore[arg-type]
+        return await self.start(Turn(agent=agent, message=f"[[{name}]] {text}", timeout=timeout), name)
 
     # -- faults: each does nothing in the control arm -------------------------------------------------------------
 
@@ -174,7 +183,7 @@ class Lab:
         self.plan(fault)
         if not self.faulty or not self.conducted:
             yield
-            self.fired(fault, "all were started at once; this machine cannot stop system calls")
+            self.fired(fault, "all were started at once; system calls are not stopped in this run")
             return
         barrier = Barrier(
             fault=fault, parties=parties, where=where, order=self._shuffled, surroundings=self, record=self.record,
@@ -190,80 +199,68 @@ class Lab:
             self.directors.remove(barrier)
 
     @asynccontextmanager
-    async def kill_at(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:
-        """Kill the actor at its i-th matching call, before the call has run."""
-        self.plan(fault)
-        with_fault = self.faulty and self.conducted
-        director = KillAt(fault=fault, actor=actor, index=index, where=where, record=self.record)
-        self.directors += [director] if with_fault else []
+    async def killer(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:
+        """Kill the actor at its i-th matching call, before the call has run; `fault` must have been planned."""
+        directors = [KillAt(fault=fault, actor=actor, index=index, where=where, record=self.record)]
+        self.directors += directors if self.faulty else []
         try:
             yield
         finally:
-            if with_fault:
-                self.directors.remove(director)
+            if self.faulty:
+                self.directors.remove(directors[0])
 
     @asynccontextmanager
-    async def onlooker(self, where: Where, look: Callable[[StoppedCall], None]) -> AsyncIterator[None]:
-        """Look at the world before every matching call; where calls cannot be stopped, every few milliseconds."""
-        director = Onlooker(where=where, look=look)
+    async def onlooker(self, fault: str, where: Where, look: Callable[[], object]) -> AsyncIterator[None]:
+        """Look before every matching call of a target; where calls cannot be stopped, look every few milliseconds."""
+        self.plan(fault)
+        director = Onlooker(where=where, look=lambda _call: look())
+        polling = None if self.conducted else asyncio.create_task(self._keep_looking(director, look))
         self.directors.append(director)
         try:
             yield
         finally:
             self.directors.remove(director)
+            if polling is not None:
+                polling.cancel()
+            if director.looks:
+                self.fired(fault, f"{director.looks} looks")
 
-    def signal(self, actor: Actor, number: signal.Signals, to: str = "process") -> None:
-        """Signal an actor, as a fault that fires if the actor was still there."""
-        fault = f"{number.name} to {actor.name}"
+    def hold(self, gate: str) -> None:
+        """Keep whatever arrives at this gate of the fakes until `release`; in the control arm the gate stands open."""
+        self.plan(f"held at {gate}")
+        if not self.faulty:
+            self.fakes.release(gate)
+
+    async def reached(self, gate: str, *, parties: int = 1, by: Sequence[Actor] = ()) -> bool:
+        """Wait until so many exchanges are held at the gate, or until the actors can get no further."""
+        if not self.faulty:
+            return False
+        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
+        names = [actor.name for actor in by]
+        while self.fakes.held.get(gate, 0) < parties and asyncio.get_running_loop().time() < give_up:
+            running = self.still_running(names)
+            if by and (not running or (self.fakes.held.get(gate) and stillness.look(self.progress(running)))):
+                break
+            await asyncio.sleep(Stillness.INTERVAL if by else _POLL)
+        held = self.fakes.held.get(gate, 0)
+        if held:
+            self.fired(f"held at {gate}", f"{held} held")
+        return held > 0
+
+    def release(self, gate: str) -> None:
+        """Let go of everything at the gate, and of all that comes."""
+        self.fakes.release(gate)
+
+    def signal(self, actor: Actor, number: signal.Signals, *, to: str = "process") -> None:
+        """Signal an actor: a fault that fires if the actor was still there."""
+        fault = f"{number.name} to the {to} of {actor.name}"
         self.plan(fault)
         if self.faulty and actor.signal(number, to=to):
             self.fired(fault)
 
-    # -- looking ------------------------------------------------------------------------------------------------
-
     def is_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call changes the config file itself, by whichever name the target's links give it."""
+        """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
-
-    def look_at_config(self, *_: object) -> None:
-        self.record(look_at_document("config", self.target.config_file(self.site)))
-
-    def look_at_credentials(self, when: str) -> None:
-        for what in look_at_credentials(self.target, self.site, when):
-            self.record(what)
-
-    def look_at_workspace(self, agent: str, when: str) -> None:
-        self.record(look_at_workspace(self.site.workspace(agent), when))
-
-    def look_at_tree(self, when: str) -> tuple[tree.Seen, ...]:
-        seen = tree.below(self.launcher.pid)
-        rows = tuple(ProcessSeen(pid=s.pid, parent=s.parent, actor=s.actor, command=s.command[:200]) for s in seen)
-        self.record(TreeSeen(when=when, processes=rows))
-        return seen
-
-    async def survivors(self, actor: Actor, grace: float, *, listed: Sequence[RunSeen] = ()) -> None:
-        """Wait until nothing of the actor is left, at most `grace` seconds; record whatever still is."""
-        await actor.tree_ended(grace)
-        handles = {str(run.pid): run.id for run in listed if run.pid}
-        for seen in self.look_at_tree(f"{grace:g} s after {actor.name} had ended"):
-            if seen.actor == actor.name:
-                handle = handles.get(str(seen.pid), "")
-                self.record(
-                    SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:200], listed=handle)
-                )
-
-    async def beat(self, child: str, *, within: float = 10.0) -> bool:
-        """Wait until a child's heartbeat advances; record whether it did."""
-        path, deadline = self.heartbeat(child), time.monotonic() + within
-        first = beats(path)
-        while (now := beats(path)) == first and time.monotonic() < deadline:
-            await asyncio.sleep(0.005)
-        self.record(ChildBeat(child=child, beats=now, advanced=now != first))
-        return now != first
-
-    def heartbeat(self, child: str) -> Path:
-        """The file in which this child counts."""
-        return self.site.root / "beats" / child
 
     # -- for the barrier ----------------------------------------------------------------------------------------
 
@@ -279,15 +276,8 @@ class Lab:
         self.chance.shuffle(ordered)
         return ordered
 
-
-def beats(path: Path) -> int:
-    """How often a child of `fakes.builds` has written to its heartbeat file so far."""
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def oauth_settings(policy: str = "strict") -> OAuthSettings:
-    """The authorization server that scenarios use unless they say otherwise."""
-    return OAuthSettings(policy=policy)
+    async def _keep_looking(self, onlooker: Onlooker, look: Callable[[], object]) -> None:
+        while True:
+            onlooker.looks += 1
+            look()
+            await asyncio.sleep(_POLL)

@@ -22,6 +22,7 @@ class AttemptSeen:
     model: str
     kind: str
     status: int | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

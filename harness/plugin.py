@@ -21,9 +21,9 @@ from harness.targets import registry
 from harness.targets.protocol import Target
 from harness.verdict import Verdict
 from reports.baseline import Baseline
+from reports.errors import ReportError
 from reports.merge import merge_results
 from reports.record import Result, result_from_json
-from reports.errors import ReportError
 from reports.writer import write
 
 RULES_FILE = Path(__file__).resolve().parents[1] / "scenarios" / "rules.toml"

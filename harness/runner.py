@@ -21,7 +21,7 @@ from harness.conductor import kernel
 from harness.errors import LabError, TargetFailed
 from harness.events import History
 from harness.journal import Journal
-from harness.lab import Lab, oauth_settings
+from harness.lab import Lab
 from harness.plan import Arm, Plan
 from harness.processes import tree
 from harness.processes.client import LauncherClient
@@ -86,7 +86,7 @@ async def _run_in(
     root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float
 ) -> Trial:
     journal = Journal(time.monotonic)
-    async with Fakes(Script(()), oauth=oauth_settings(), record=journal.record) as fakes:
+    async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
         lab = Lab(
             target=target,
             site=_make_site(root, fakes),
@@ -98,10 +98,11 @@ async def _run_in(
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),
         )
+        lab.script()
         failures = await _act(scenario, lab)
         files = _files(lab)
         failures += await _clear(lab)
-    judgement = judge(scenario.judges, lab.history(), failures, fault=scenario.fault if lab.faulty else "")
+    judgement = judge(scenario.judges, lab.history(), failures, fault=scenario.fault, control=not lab.faulty)
     commands = tuple(
         CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
         for a in lab.actors.values()
@@ -146,7 +147,7 @@ def _make_root(ground: Ground) -> Path:
 
 
 def _make_site(root: Path, fakes: Fakes) -> Site:
-    for name in ("home", "workspaces", "tmp", "output", "beats"):
+    for name in ("workspaces", "tmp", "output", "beats"):
         (root / name).mkdir()
     ca_file = root / "ca.pem"
     return Site(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fakes.oauth import OAuthSettings
 from harness.conductor.calls import Family
 from harness.errors import UsageError
 from harness.events import History
@@ -53,6 +54,7 @@ class Scenario:
     needs: frozenset[Capability]
     judges: tuple[Checker, ...]
     watch: frozenset[Family]  # the calls that stop; the network is sealed in any case
+    oauth: OAuthSettings
     body: Body
     not_verified: tuple[str, ...] = ()
 
@@ -64,6 +66,7 @@ def scenario(
     judges: Collection[Checker],
     needs: Collection[Capability] = (),
     watch: Collection[Family] = WATCH_NOTHING,
+    oauth: OAuthSettings | None = None,
     not_verified: Collection[str] = (),
 ) -> Callable[[Body], Callable[..., None]]:
     """Make a test of an `async def test_…(lab)`. Its docstring's first line is its title."""
@@ -81,6 +84,7 @@ def scenario(
             needs=frozenset(needs),
             judges=tuple(judges),
             watch=frozenset(watch),
+            oauth=oauth or OAuthSettings(),
             body=body,
             not_verified=tuple(not_verified),
         )

@@ -22,7 +22,7 @@ again (FLO-7), and as only a complete answer is a Reply, nothing of the failed o
 from __future__ import annotations
 
 from reference.cooldowns import Cooldowns
-from reference.errors import Auth, Local, OrchestratorError, Retryable, Stopped
+from reference.errors import Auth, Local, OrchestratorError, Retryable, Stopped, from_oserror
 from reference.messages import Attempt
 
 TYPE_CHECKING = False
@@ -128,10 +128,11 @@ class _Turn:
                 reply = self._ask(provider, model)
             except Stopped:
                 raise
-            except OrchestratorError as error:
+            except (OrchestratorError, OSError) as caught:
+                error = from_oserror(caught) if isinstance(caught, OSError) else caught
                 self._note(provider, model, error)
                 if not self.policy.moves_on(error):
-                    raise self.failure() from error
+                    raise self.failure() from caught
             else:
                 self.attempts.append(Attempt(provider=provider, model=model, kind="ok", status=200))
                 return reply

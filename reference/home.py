@@ -59,8 +59,8 @@ class Home:
 
     def make(self) -> Home:
         """Create what is missing, as 0700. Raises OSError."""
-        make_private(self.path)
-        make_private(self.locks)
+        for folder in (self.path, self.locks, os.path.join(self.path, "sessions")):
+            make_private(folder)
         return self
 
 

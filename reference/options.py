@@ -93,8 +93,8 @@ class Command:
             values[name] = True
             return
         if not equals:
-            if not rest:
-                raise self.error(f"--{name} needs a value")
+            if not rest or rest[0].removeprefix("--") in self.options and rest[0].startswith("--"):
+                raise self.error(f"--{name} needs a value", f"one that looks like an option: --{name}=VALUE")
             value = rest.pop(0)
         values[name] = value
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 DEFAULT_GRACE = 2.0  # seconds that children get between SIGTERM and SIGKILL
-_MARGIN = 1.0  # seconds for the rest of the clean-up: transcript, database, output
+_MARGIN = 2.0  # seconds for the rest of the clean-up: transcript, database, output
 
 _REASONS: dict[str, tuple[int, str]] = {
     "deadline": (EXIT_TIMEOUT, "the time given with --timeout is over"),
@@ -44,7 +44,7 @@ class _State:
 
 
 def install() -> None:
-    """Take over the signals, except those that our parent chose to ignore (nohup, a shell's background job)."""
+    """Take over the signals, except those that our parent had us ignore (nohup, a shell's background job)."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_SIGNALS, signal.SIGALRM])
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -65,7 +65,10 @@ def set_grace(seconds: float) -> None:
 
 
 def watch(descriptor: int) -> None:
-    """Raise Stopped(`gateway-lost`) when the other end of this pipe is closed, by whatever death (fcntl(2) O_ASYNC)."""
+    """Raise Stopped(`gateway-lost`) when the other end of this pipe closes, by whatever death.
+
+    The kernel sends SIGIO for a descriptor with O_ASYNC (fcntl(2)); nobody has to poll.
+    """
     signal.signal(signal.SIGIO, _on_hang_up)
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_RDONLY | os.O_ASYNC | os.O_NONBLOCK)

@@ -154,7 +154,12 @@ class Turn:
     def _run_tool(self, registry: Registry, call: ToolCall, workspace: str) -> Message:
         self.emit({"event": "tool", "run": self.request.run_id, "name": call.name, "id": call.id})
         text = self.parts.tools().run(
-            call, workspace=workspace, deadline=self.deadline, run_id=self.request.run_id, registry=registry
+            call,
+            workspace=workspace,
+            deadline=self.deadline,
+            run_id=self.request.run_id,
+            registry=registry,
+            grace=stopping.grace(),
         )
         return Message(role="tool", text=text, tool_call_id=call.id)
 

@@ -1,7 +1,7 @@
 """What a target is known to do: the expected verdict of each scenario, with the reason.
 
-A baseline lets a build stay green on known violations of somebody else's program and turn red on any change, for
-better or worse. It refuses to be compared with another target's record.
+A baseline lets a build stay green on known violations of somebody else's program and turn red on any change,
+for better or worse. It refuses to be compared with another target's record.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from reports import verdicts
+from reports import escape, verdicts
 from reports.errors import ReportError
 from reports.record import Record, Result
 
@@ -39,12 +39,15 @@ class Mismatch:
     why: str = ""
 
     def __str__(self) -> str:
+        return escape.line(f"{self.scenario}: {self._said()}", 400)
+
+    def _said(self) -> str:
         reason = f" ({self.why})" if self.why else ""
         if self.kind == "not-run":
-            return f"{self.scenario}: expected {self.expected}{reason}, but it did not run"
+            return f"expected {self.expected}{reason}, but it did not run"
         if self.kind == "unlisted":
-            return f"{self.scenario}: {self.actual}, but the baseline does not list it"
-        return f"{self.scenario}: expected {self.expected}{reason}, but it is {self.actual}"
+            return f"{self.actual}, but the baseline does not list it"
+        return f"expected {self.expected}{reason}, but it is {self.actual}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,10 @@ class Baseline:
         return Baseline(target=_name(record), expected=found)
 
     def compare(self, record: Record) -> tuple[Mismatch, ...]:
-        """Every difference, in the order of the record, then what did not run. Raises ReportError for another target."""
+        """Every difference, in the order of the record, then what did not run.
+
+        Raises ReportError for another target's record.
+        """
         if self.target not in (_name(record), record.target.name):
             raise ReportError(
                 f"this baseline is for {self.target}, the record is of {_name(record)}",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reports import verdicts
+from reports import escape, verdicts
 from reports.record import Record
 
 Kind = Literal["worse", "better", "new", "removed"]
@@ -37,14 +37,14 @@ def diff(old: Record, new: Record) -> tuple[Change, ...]:
 
 
 def render(changes: Sequence[Change]) -> str:
-    """One line a change, aligned; a sentence when there is none."""
+    """One line a change, aligned and safe to print; a sentence when there is none."""
     if not changes:
         return "No verdict changed.\n"
     rows = [
         (
             change.kind,
-            change.rule,
-            change.scenario,
+            escape.line(change.rule),
+            escape.line(change.scenario),
             f"{_word(change.old)} → {_word(change.new)}",
         )
         for change in changes
@@ -78,4 +78,4 @@ def _kind(old: str | None, new: str | None) -> Kind:
 
 
 def _word(verdict: str | None) -> str:
-    return "(not run)" if verdict is None else f"{verdicts.symbol(verdict)} {verdict}"
+    return "(not run)" if verdict is None else f"{verdicts.symbol(verdict)} {escape.line(verdict)}"

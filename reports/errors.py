@@ -1,4 +1,4 @@
-"""What reports can raise: one error, with the fix beside it. What a target did wrong is never an exception."""
+"""What reports can raise: one error, with the fix beside it. What a target did wrong is no exception."""
 
 from __future__ import annotations
 

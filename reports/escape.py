@@ -1,7 +1,7 @@
 """Makes a target's text safe to show: no control character acts, no Markdown or HTML in it is obeyed.
 
-What is shown is never silently different: control characters become visible, cuts say how much was cut. Only colour
-sequences vanish. Everything here is Markdown as GitHub reads it; HTML is escaped by its template engine.
+What is shown is never silently different: control characters become visible, cuts say how much was cut. Only
+colour sequences vanish. Everything here is Markdown as GitHub reads it; HTML is escaped by its templates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ _ACTIVE = re.compile(
     "|".join((_MENTION, _LINK, _HTML, r"(?P<markup>[*`~\[\]{}$_!\"'@#]|^[-+=])")), re.IGNORECASE
 )
 _THREAD = re.compile(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/#?=%-]*")
-_LIST = re.compile(r"^([0-9]{1,9})([.)])(?=\s|$)|^([-+=#])")
 
 
 def clean(text: str) -> str:
@@ -75,7 +74,7 @@ def _entity(found: re.Match[str]) -> str:
 
 
 def entities(text: str) -> str:
-    """One clean line for a heading or for HTML within Markdown: what Markdown or HTML could obey is an entity."""
+    """A clean line for a heading or for HTML within Markdown: all that either could obey is an entity."""
     return _ACTIVE.sub(lambda found: found[0] + "<!-- -->" if found["mention"] else _entity(found), text)
 
 
@@ -90,7 +89,7 @@ def indented(text: str) -> str:
 
 
 def code(text: str, width: int = WIDTH) -> str:
-    """Text in code style within a paragraph or table cell. Backticks and pipes need HTML: a table splits first."""
+    """Text in code style in a paragraph or cell. Backticks and pipes need HTML, as tables split first."""
     text = line(text, width)
     if not text:
         return ""
@@ -110,4 +109,4 @@ def block(content: Iterable[str], language: str = "") -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table of cells that are already safe; an empty cell shows a dash."""
     written = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(cell or "–" for cell in row) + " |\n" for row in written)
+    return "".join("| " + " | ".join(cell or "-" for cell in row) + " |\n" for row in written)

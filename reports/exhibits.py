@@ -1,4 +1,4 @@
-"""Tables and lists that a result shows beside its timeline: provider requests, token grants, process trees, file diffs.
+"""What a result shows beside its timeline: provider requests, token grants, process trees, file diffs.
 
 Pure rows of plain text from a history; whoever shows them escapes them.
 """
@@ -38,7 +38,7 @@ class ProcessTree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDiff:
-    """What happened to one file: "created", "deleted", "changed" or "unchanged", and the bounded unified diff."""
+    """What happened to a file: "created", "deleted", "changed" or "unchanged", and a bounded unified diff."""
 
     path: str
     what: str
@@ -114,7 +114,7 @@ def process_trees(entries: Sequence[Entry]) -> tuple[ProcessTree, ...]:
 
 def _survivor(entry: Entry) -> str:
     handle = f"  listed as {entry.text('listed')}" if entry.text("listed") else "  not listed"
-    return f"{entry.text('pid'):>7}  {entry.text('actor')}  {entry.text('command')}{handle}"
+    return f"{entry.text('pid'):>5}  {entry.text('actor')}  {entry.text('command')}{handle}"
 
 
 def _tree_lines(processes: Sequence[Any]) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def _pid(process: Mapping[str, Any]) -> int:
 def _tree_line(process: Mapping[str, Any], depth: int) -> str:
     branch = "   " * (depth - 1) + "└─ " if depth else ""
     return (
-        f"{process.get('pid', '?')!s:>7}  {branch}{process.get('command', '')}  [{process.get('actor', '')}]"
+        f"{process.get('pid', '?')!s:>5}  {branch}{process.get('command', '')}  [{process.get('actor', '')}]"
     )
 
 

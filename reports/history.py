@@ -41,7 +41,7 @@ class Entry:
 
 
 def read(history: Iterable[Any]) -> tuple[Entry, ...]:
-    """The events in their order. What is not an object with a whole number `seq` cannot be placed and is left out."""
+    """The events in their order. What has no whole number `seq` cannot be placed and is left out."""
     entries = [_entry(document) for document in history if isinstance(document, Mapping)]
     return tuple(sorted((entry for entry in entries if entry), key=lambda entry: entry.seq))
 

@@ -1,7 +1,7 @@
 """report.html: one self-contained file that needs no script and no network.
 
-Only arranges; what is shown comes from `reports.view`, places come from `reports.svg`, and the templates escape
-every value.
+Only arranges; what is shown comes from `reports.view`, places come from `reports.svg`, and the templates
+escape every value.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from reports.timeline import Mark
 _KINDS = {
     "start": "process starts",
     "exit": "process ends",
+    "hung": "hung, killed by the harness",
     "tree-end": "nothing left of its tree",
     "outcome": "what it reported",
     "signal": "signal sent",
@@ -29,6 +30,7 @@ _KINDS = {
     "tree": "process tree looked at",
     "survivor": "survivor",
     "beat": "child's heartbeat",
+    "secret": "secret in the open",
     "refused": "left loopback: refused",
     "note": "note",
     "request": "request",
@@ -57,12 +59,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        line=_line, lines=_joined, indented=_indented, thread=escape.thread, arm=view.arm, meaning=verdicts.meaning,
-        symbol=verdicts.symbol, tone=_tone,
+        line=_line, lines=_joined, indented=_indented, thread=escape.thread, arm=view.arm,
+        meaning=verdicts.meaning, symbol=verdicts.symbol, tone=_tone,
     )  # fmt: skip
     environment.globals.update(
-        place=svg.place, draw=textline.draw, tally=view.tally, verdict_order=tuple(reversed(verdicts.ORDER)),
-        legend=_legend, bar_legend=_bar_legend, gutter=svg.GUTTER, lane_height=svg.LANE_HEIGHT, kinds=tuple(_KINDS),
+        place=svg.place, draw=textline.draw, tally=view.tally, legend=_legend, bar_legend=_bar_legend,
+        verdict_order=tuple(reversed(verdicts.ORDER)), gutter=svg.GUTTER, lane_height=svg.LANE_HEIGHT,
     )  # fmt: skip
     return environment
 

@@ -1,6 +1,7 @@
 """report.md: a session as one would attach it to an issue, readable on GitHub and in a terminal.
 
-Only arranges; what is shown comes from `reports.view`, and every text of a target passes through `reports.escape`.
+Only arranges; what is shown comes from `reports.view`, and every text of a target passes
+through `reports.escape`.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _result(entry: ResultView) -> Iterator[str]:
 
 def _heading(entry: ResultView) -> str:
     parts = (entry.result.rule, entry.rule.name, entry.result.title or entry.result.scenario)
-    # Within <summary> Markdown is not read, so that escapes must be entities there; they work in headings too.
+    # Within <summary> Markdown is not read, so that escapes must be entities; they work in headings too.
     words = ": ".join(_entities(part) for part in parts if part)
     return f"{entry.symbol} {_entities(entry.result.verdict)} · {words}"
 
@@ -94,7 +95,8 @@ def _entities(text: str) -> str:
 def _body(entry: ResultView) -> Iterator[str]:
     result = entry.result
     if entry.rule.statement:
-        yield f"> {escape.prose(entry.rule.id)} ({escape.prose(entry.rule.level)}): {escape.prose(entry.rule.statement)}"
+        rule = entry.rule
+        yield f"> {escape.prose(rule.id)} ({escape.prose(rule.level)}): {escape.prose(rule.statement)}"
     yield "\n".join(f"- {fact}" for fact in _result_facts(entry))
     yield "Replay with one command:\n\n" + escape.block(escape.lines(result.replay, width=2000), "sh")
     for finding in entry.findings:

@@ -19,7 +19,7 @@ NOT_RUN = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """The table. `cells` lacks what was not run; a target that ran one scenario twice shows the worst verdict."""
+    """The table. `cells` lacks what was not run; a target that ran a scenario twice shows the worse."""
 
     by: By
     targets: tuple[str, ...]

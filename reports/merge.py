@@ -1,7 +1,7 @@
 """Joins records of one target into one: repetitions on several machines, or parts of one session.
 
-Counts are added, the worst verdict is kept with its history, and nothing is dropped in silence. Refuses records of
-different targets, because a joint verdict would belong to neither.
+Counts are added, the worst verdict is kept with its history, and nothing is dropped in silence. Refuses
+records of different targets, because a joint verdict would belong to neither.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reports.record import ArmFacts, Record, Result, RuleFacts
 
 
 def merge(records: Sequence[Record]) -> Record:
-    """One record for all of them. Raises ReportError for none, for different targets, or for one record given twice."""
+    """One record for all. Raises ReportError for none, for two targets, or for a record given twice."""
     _check(records)
     first = records[0]
     if len(records) == 1:

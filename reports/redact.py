@@ -2,9 +2,9 @@
 
 Three things go: secrets that the caller knows, values that stand behind a secret's name (`Authorization:`,
 `"refresh_token":`, `access_token=`), and shapes that are always secret (JWTs, `sk-…`, `AIza…`). Each becomes
-«redacted:XXXXXXXX», the first 8 hexadecimal digits of its SHA-256, so that equal secrets stay recognisable; the
-fakes' token fingerprints are the same digits. Redacting twice changes nothing, and time is linear in the text.
-It refuses to guess that random-looking text is secret.
+«redacted:XXXXXXXX», the first 8 hexadecimal digits of its SHA-256, so that equal secrets stay recognisable;
+the fakes' token fingerprints are the same digits. Redacting twice changes nothing, and time is linear in the
+text. It refuses to guess that random-looking text is secret.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ _KEYS = (
     + _HEADERS
 )
 _SECRET_KEY = re.compile(_KEYS, re.IGNORECASE)
-# "key": "value" and 'key': 'value'; in the second pattern the quotes are themselves escaped, JSON within JSON.
+# "key": "value" and 'key': 'value'; in the second pattern the quotes are escaped: JSON within JSON.
 _QUOTED = re.compile(
     rf"""(?P<head>(?P<quote>["'])(?:{_KEYS})(?P=quote)[ \t]*+[:=,][ \t]*+[bu]?)"""
     r"""(?:"(?P<double>(?:[^"\\\r\n]|\\.)++)|'(?P<single>(?:[^'\\\r\n]|\\.)++))""",
     re.IGNORECASE,
 )
 _ESCAPED = re.compile(
-    rf"""(?P<head>\\++["'](?:{_KEYS})\\++["'][ \t]*+[:=,][ \t]*+\\++["'])(?P<value>[^"'\\\r\n]++)""",
+    rf"""(?P<head>(?<!\\)\\++["'](?:{_KEYS})\\++["'][ \t]*+[:=,][ \t]*+\\++["'])(?P<value>[^"'\\\r\n]++)""",
     re.IGNORECASE,
 )
 _HEADER = re.compile(
-    rf"""(?P<head>(?:{_HEADERS})[ \t]*+[:=][ \t]*+(?:(?:bearer|basic)[ \t]++)?)(?P<value>[^\s"'][^\r\n"']*+)""",
+    rf"""(?P<head>(?:{_HEADERS})[ \t]*+[:=][ \t]*+(?:(?:bearer|basic)[ \t]++)?)"""
+    r"""(?P<value>[^\s"'][^\r\n"']*+)""",
     re.IGNORECASE,
 )
 _FORM = re.compile(
@@ -47,6 +48,15 @@ _FORM = re.compile(
 _BEARER = re.compile(r"(?P<head>\bbearer[ \t]++)(?P<value>[A-Za-z0-9._~+/=-]{16,}+)", re.IGNORECASE)
 # A marker or a percent escape passes untouched; what is left are whole runs of token characters.
 _RUN = re.compile(r"«redacted:[0-9a-f]{8}»|%[0-9A-Fa-f]{2}|[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+")
+# Most texts hold none of these words, and looking for a word is a hundred times faster than for a pattern.
+_STEMS = ("refresh", "access", "token", "key", "secret", "code", "authorization")
+_PATTERNS = (
+    (_QUOTED, _STEMS),
+    (_ESCAPED, _STEMS),
+    (_HEADER, ("authorization", "api-key")),
+    (_FORM, ("token", "key", "secret", "code")),
+    (_BEARER, ("bearer",)),
+)
 _SHAPE = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{8}|AIza[A-Za-z0-9_-]{10})")
 
 
@@ -58,13 +68,17 @@ def marker(secret: str) -> str:
 def redact(text: str, secrets: Collection[str] = (), paths: Mapping[str, str] | None = None) -> str:
     """Return `text` without secrets, and with each absolute path of `paths` replaced by its name.
 
-    Known secrets shorter than 4 characters are ignored. Give paths names such as "~" or "<home>", which begin with
-    a character that no token contains.
+    Known secrets shorter than 4 characters are ignored. Give paths names such as "~" or "<home>", which begin
+    with a character that no token contains.
     """
     text = _replace_known(text, secrets)
-    for pattern in (_QUOTED, _ESCAPED, _HEADER, _FORM, _BEARER):
-        text = pattern.sub(_replace_value, text)
-    return _replace_paths(_RUN.sub(_replace_shape, text), paths or {})
+    lowered = text.lower()
+    for pattern, words in _PATTERNS:
+        if any(word in lowered for word in words):
+            text = pattern.sub(_replace_value, text)
+    if any(start in text for start in ("sk-", "AIza", "eyJ")):
+        text = _RUN.sub(_replace_shape, text)
+    return _replace_paths(text, paths or {})
 
 
 def redact_json(value: Any, secrets: Collection[str] = (), paths: Mapping[str, str] | None = None) -> Any:

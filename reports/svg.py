@@ -1,4 +1,4 @@
-"""Places a timeline on a plane: where each lane, bar, mark and tick of the drawing stands. Numbers only; no markup.
+"""Places a timeline on a plane: where each lane, bar, mark and tick stands. Numbers only; no markup.
 
 Time runs to the right and is compressed: every event gets room, and a long wait is drawn longer, but not in
 proportion. Ticks say the real times.
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
 
+from reports import escape
 from reports.timeline import Bar, Lane, Mark, Timeline
 
 LANE_HEIGHT = 40
@@ -19,6 +20,7 @@ GUTTER = 140  # left of the drawing: the labels
 _STEP = 20.0  # between two events
 _STRETCH = 9.0  # for waits, times the logarithm of the milliseconds
 _RIGHT = 28
+_NARROWEST = 1078  # the width of a page's column; a short history is spread over it
 _TICK_GAP = 74
 
 
@@ -89,12 +91,14 @@ def place(timeline: Timeline) -> Drawing:
 
 def _columns(marks: Sequence[Mark]) -> dict[int, float]:
     xs: dict[int, float] = {}
-    x, last = GUTTER + 14.0, marks[0].at if marks else 0.0
+    x, last = 0.0, marks[0].at if marks else 0.0
     for mark in marks:
-        x += _STRETCH * log1p(max(0.0, mark.at - last) * 1000) if xs else 0.0
-        xs[mark.seq] = round(x, 1)
+        x += _STRETCH * log1p(max(0.0, mark.at - last) * 1000)
+        xs[mark.seq] = x
         x, last = x + _STEP, mark.at
-    return xs
+    left = GUTTER + 14.0
+    scale = max(1.0, (_NARROWEST - left - _RIGHT) / max(1.0, x - _STEP))
+    return {seq: round(left + offset * scale, 1) for seq, offset in xs.items()}
 
 
 def _bar(bar: Bar, y: float, xs: Mapping[int, float], end: float) -> PlacedBar:
@@ -124,4 +128,5 @@ def _seconds(at: float) -> str:
 
 def _short(label: str) -> str:
     """Both ends of a long label: lanes often differ in their last characters."""
+    label = escape.line(label)
     return label if len(label) <= 19 else f"{label[:10]}…{label[-8:]}"

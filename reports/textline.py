@@ -12,6 +12,7 @@ _SENTENCE = 150
 GLYPHS = {
     "start": "►",
     "exit": "■",
+    "hung": "∞",
     "tree-end": "□",
     "outcome": "◆",
     "signal": "↯",
@@ -23,6 +24,7 @@ GLYPHS = {
     "tree": "┬",
     "survivor": "✗",
     "beat": "·",
+    "secret": "§",
     "refused": "⊘",
     "note": "i",
     "request": "→",

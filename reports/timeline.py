@@ -21,6 +21,7 @@ LANE_ORDER: tuple[LaneKind, ...] = ("actor", "child", "provider", "token", "file
 _MARKS = {
     "Started": "start",
     "Exited": "exit",
+    "Hung": "hung",
     "TreeEnded": "tree-end",
     "Finished": "outcome",
     "Signalled": "signal",
@@ -33,6 +34,7 @@ _MARKS = {
     "SurvivorSeen": "survivor",
     "ChildBeat": "beat",
     "WorkspaceSeen": "file",
+    "SecretSeen": "secret",
     "NetworkRefused": "refused",
     "ConnectionRefusedHost": "refused",
     "Noted": "note",
@@ -58,7 +60,7 @@ _RANK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One line of a timeline: a process that the harness started, a child, a fake, the files, or the harness."""
+    """One line of a timeline: a process that was started, a child, a fake, the files, or the harness."""
 
     kind: LaneKind
     label: str
@@ -99,7 +101,7 @@ class Timeline:
 
 
 def build(entries: Sequence[Entry], findings: Sequence[Sequence[int]] = (), limit: int = LIMIT) -> Timeline:
-    """The timeline of a run. `findings` holds each finding's evidence; at most `limit` events become marks."""
+    """The timeline of a run. `findings` holds each finding's evidence; at most `limit` events are marks."""
     numbers = _numbers(findings)
     granted = _granted(entries)
     drawn = [entry for entry in entries if not _repeated(entry, granted)]

@@ -1,7 +1,7 @@
 """The order of verdicts and the symbol of each, so that every report says the same thing in the same way.
 
-VIOLATED > UNKNOWN > INCONCLUSIVE > UNSUPPORTED > CONFORMS. A word that this version does not know ranks as UNKNOWN:
-it must never read as green.
+VIOLATED > UNKNOWN > INCONCLUSIVE > UNSUPPORTED > CONFORMS. A word that this version does not know ranks as
+UNKNOWN: it must never read as green.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONFORMS, UNSUPPORTED, INCONCLUSIVE, UNKNOWN, VIOLATED = ORDER = (
     "VIOLATED",
 )
 
-_SYMBOLS = {CONFORMS: "✓", UNSUPPORTED: "–", INCONCLUSIVE: "○", UNKNOWN: "?", VIOLATED: "✗"}
+_SYMBOLS = {CONFORMS: "✓", UNSUPPORTED: "—", INCONCLUSIVE: "○", UNKNOWN: "?", VIOLATED: "✗"}
 _MEANINGS = {
     CONFORMS: "the fault fired and the guarantee held",
     UNSUPPORTED: "the target does not offer what the scenario needs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,11 +56,9 @@ def results(record: Record) -> tuple[ResultView, ...]:
 
 
 def tally(record: Record) -> tuple[tuple[str, int], ...]:
-    """How many results came to each verdict, the worst first; verdicts that nothing came to are left out."""
-    words_seen = sorted(
-        {result.verdict for result in record.results}, key=lambda word: (-verdicts.severity(word), word)
-    )
-    return tuple((word, sum(result.verdict == word for result in record.results)) for word in words_seen)
+    """How many results came to each verdict, the worst first; verdicts of no result are left out."""
+    counts = Counter(result.verdict for result in record.results)
+    return tuple(sorted(counts.items(), key=lambda count: (-verdicts.severity(count[0]), count[0])))
 
 
 def arm(facts: ArmFacts) -> str:
@@ -73,7 +72,8 @@ def arm(facts: ArmFacts) -> str:
 
 def arms(result: Result) -> str:
     """How often the rule broke, with the control arm."""
-    return f"violated in {arm(result.fault_arm)} with the fault; control arm without it: {arm(result.control_arm)}"
+    fault, control = arm(result.fault_arm), arm(result.control_arm)
+    return f"violated in {fault} with the fault; control arm without it: {control}"
 
 
 def _view(result: Result, rule: RuleFacts | None) -> ResultView:

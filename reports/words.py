@@ -50,6 +50,10 @@ def _exited(entry: Entry) -> str:
     return f"{entry.text('actor')} {how}"
 
 
+def _hung(entry: Entry) -> str:
+    return f"{entry.text('actor')} has not ended after {entry.text('seconds')} s and is killed by the harness"
+
+
 def _tree_ended(entry: Entry) -> str:
     return f"nothing is left of {entry.text('actor')}'s process tree"
 
@@ -93,12 +97,19 @@ def _fired(entry: Entry) -> str:
 def _file(entry: Entry) -> str:
     if not entry.fields.get("exists"):
         return f"the {entry.text('role')} file {entry.text('path')} does not exist"
-    parses = {True: "parses", False: "DOES NOT PARSE"}.get(entry.fields.get("parses"), "")  # type: ignore[arg-type]
-    mode = entry.number("mode")
-    known = [f"{entry.text('size')} bytes", parses, f"mode {mode:04o}" if mode is not None else ""]
-    facts = pairs(entry.mapping("facts"))
-    about = ", ".join(part for part in (*known, facts) if part)
-    return f"the {entry.text('role')} file {entry.text('path')} is seen: {about}, digest {entry.text('digest')[:12]}"
+    mode, digest = entry.number("mode"), entry.text("digest")[:12]
+    known = (
+        f"{entry.text('size')} bytes",
+        _parsed(entry.fields.get("parses")),
+        "" if mode is None else f"mode {mode:04o}",
+        pairs(entry.mapping("facts")),
+        f"digest {digest}" if digest else "",
+    )
+    return f"the {entry.text('role')} file {entry.text('path')} is seen: {', '.join(filter(None, known))}"
+
+
+def _parsed(parses: Any) -> str:
+    return "" if parses is None else "parses" if parses else "DOES NOT PARSE"
 
 
 def _tree(entry: Entry) -> str:
@@ -118,7 +129,12 @@ def _beat(entry: Entry) -> str:
 
 
 def _workspace(entry: Entry) -> str:
-    return f"workspace {entry.text('workspace')} {entry.text('when')}: fingerprint {entry.text('fingerprint')[:12]}"
+    fingerprint = entry.text("fingerprint")[:12]
+    return f"workspace {entry.text('workspace')} {entry.text('when')}: fingerprint {fingerprint}"
+
+
+def _secret(entry: Entry) -> str:
+    return f"the secret #{entry.text('fingerprint')} stands in the open: {entry.text('where')}"
 
 
 def _network(entry: Entry) -> str:
@@ -126,7 +142,8 @@ def _network(entry: Entry) -> str:
 
 
 def _host(entry: Entry) -> str:
-    return f"a client asked for {entry.text('host')}:{entry.text('port')}, which is off this machine, and was refused"
+    asked = f"{entry.text('host')}:{entry.text('port')}"
+    return f"a client asked for {asked}, which is off this machine, and was refused"
 
 
 def _noted(entry: Entry) -> str:
@@ -157,7 +174,8 @@ def _reply(entry: Entry) -> str:
 
 
 def _token_request(entry: Entry) -> str:
-    return f"exchange {entry.text('exchange')}: {entry.text('grant_type')} grant asked with token #{entry.text('token')}"
+    asked = f"{entry.text('grant_type')} grant asked with token #{entry.text('token')}"
+    return f"exchange {entry.text('exchange')}: {asked}"
 
 
 def _token_answer(entry: Entry) -> str:
@@ -165,12 +183,14 @@ def _token_answer(entry: Entry) -> str:
     generation = entry.number("generation")
     about = pairs({"family": entry.text("family"), "generation": generation})
     sent = f"status {status}" if status else "the answer is lost on purpose"
-    return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({sent}{', ' if about else ''}{about})"
+    facts = ", ".join(part for part in (sent, about) if part)
+    return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({facts})"
 
 
 _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Started": _started,
     "Exited": _exited,
+    "Hung": _hung,
     "TreeEnded": _tree_ended,
     "Finished": _finished,
     "Signalled": _signalled,
@@ -183,6 +203,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "SurvivorSeen": _survivor,
     "ChildBeat": _beat,
     "WorkspaceSeen": _workspace,
+    "SecretSeen": _secret,
     "NetworkRefused": _network,
     "ConnectionRefusedHost": _host,
     "Noted": _noted,

@@ -1,13 +1,20 @@
-"""CFG: several commands change one config file at once."""
+"""CFG: several commands change one config file at once, die while they do, or find it damaged."""
 
 from __future__ import annotations
 
-from harness.checkers.config import acknowledged_adds_survive
+from harness.checkers.config import (
+    acknowledged_adds_survive,
+    crash_leaves_old_or_new,
+    one_winner,
+    readers_see_whole_config,
+)
+from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
-from harness.targets.protocol import Capability, Setup
+from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
+MOST_OPERATIONS = 200  # a bound for a target that never stops writing
 
 
 @scenario(
@@ -20,6 +27,106 @@ LANES = ("lane0", "lane1", "lane2", "lane3")
 async def test_four_adds_at_once(lab: Lab) -> None:
     """Four agents are added at the same time, and none is lost."""
     lab.prepare(Setup())
-    async with lab.barrier("adds held before replacing the config", parties=4, where=lab.is_config):
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.add(*LANES)
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-2",
+    fault="a reader looks at the config before every file operation of two adds",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_WRITES,
+    judges=[readers_see_whole_config],
+)
+async def test_reader_between_writes(lab: Lab) -> None:
+    """Whoever reads the config while it is written finds a whole document."""
+    lab.prepare(Setup(agents=("lane0",)))
+    lab.look.config()
+    if lab.faulty:
+        async with lab.onlooker("a reader between the writes", where=lambda _: True, look=lab.look.config):
+            await lab.add("lane1", "lane2")
+    else:
+        await lab.add("lane1", "lane2")
+    lab.look.config()
+
+
+@scenario(
+    "CFG-3",
+    fault="an add is killed before each of its file operations in turn",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_WRITES,
+    judges=[crash_leaves_old_or_new],
+    not_verified=["power loss: what a kill leaves is not what a lost page cache leaves"],
+)
+async def test_killed_at_every_write(lab: Lab) -> None:
+    """An add that is killed anywhere leaves the old config or the new one, and the next command works."""
+    lab.prepare(Setup(agents=("lane0",)))
+    fault = "adds killed before each of their file operations"
+    lab.plan(fault)
+    for index in range(MOST_OPERATIONS if lab.faulty else 1):
+        name = f"victim{index}"
+        async with lab.killer(fault, actor=name, index=index, where=lambda _: True):
+            victim = await lab.run(lab.adding(name), name)
+        lab.look.config()
+        await lab.run(ListAgents(), f"list{index}")
+        if victim.ok:  # it has fewer operations than that: all of them have had their turn
+            break
+    await lab.run(lab.adding("last"), "last")
+
+
+@scenario(
+    "CFG-5",
+    fault="the config is cut short, emptied, or replaced by something that is not JSON",
+    needs=[Capability.ADD_AGENTS],
+    judges=[damage_is_not_defaults],
+)
+async def test_damaged_config(lab: Lab) -> None:
+    """A config that does not parse is reported, and stays as it is."""
+    for name, damage in {"cut": None, "empty": b"", "binary": b"\x00\xff\xfe{", "array": b"[]\n"}.items():
+        lab.prepare(Setup(agents=("lane0",)), home=f"home-{name}")
+        await lab.run(lab.adding("lane1"), f"healthy-{name}")
+        config = lab.target.config_file(lab.site)
+        lab.plan(f"config damaged: {name}")
+        if lab.faulty:
+            whole = config.read_bytes()
+            config.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+            lab.fired(f"config damaged: {name}")
+            lab.look.config()
+            await lab.run(lab.adding("lane2"), f"damaged-{name}-add")
+            await lab.run(ListAgents(), f"damaged-{name}-list")
+            lab.look.config()
+
+
+@scenario(
+    "CFG-6",
+    fault="the config holds keys that the program does not know",
+    needs=[Capability.ADD_AGENTS],
+    judges=[unknown_keys_survive],
+)
+async def test_unknown_keys(lab: Lab) -> None:
+    """What a newer version or another program wrote into the config survives an add."""
+    extra = {"x-future": {"nested": [1, {"deep": None}], "text": "ü"}, "x-empty": {}, "x-number": 1.5}
+    lab.plan("unknown keys in the config")
+    lab.prepare(Setup(agents=("lane0",), extra=extra))
+    lab.fired("unknown keys in the config", ", ".join(extra))
+    lab.look.config()
+    await lab.add("lane1")
+    await lab.list_agents()
+    lab.look.config()
+
+
+@scenario(
+    "CFG-8",
+    fault="four adds of the same name are held at the write of the config until each has read the old one",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[one_winner],
+)
+async def test_four_adds_of_one_name(lab: Lab) -> None:
+    """Of four concurrent adds of one name exactly one wins."""
+    lab.prepare(Setup())
+    add = AddAgent(name="same", workspace=str(lab.site.workspace("same")))
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        await lab.run_all((f"add{number}", add) for number in range(4))
     await lab.list_agents()

@@ -154,6 +154,10 @@ class OAuthState:
         family = self._by_token.get(refresh_token)
         return (family.name, family.tokens[refresh_token].generation) if family is not None else ("", None)
 
+    def secrets(self) -> frozenset[str]:
+        """Every refresh and access token ever issued, for a caller that keeps them out of its records."""
+        return frozenset(self._by_token) | frozenset(self._access)
+
     def families(self) -> tuple[FamilyView, ...]:
         """Every family as it stands now, without secrets."""
         return tuple(self._view(family) for family in self._families.values())

@@ -92,9 +92,10 @@ def turn_of(elements: Iterable[Element]) -> Turn:
     """Where the conversation stands.
 
     Consecutive texts of one message are one text. What a client adds by itself in a `<system-reminder>` is
-    not a user's text.
+    not a user's text. The marker is the newest one that any user's text has: clients put unanswered messages in
+    front of the next, and some send a message of their own when they go on with another model.
     """
-    number, texts, step = -1, [""], 0
+    number, texts, step, marker = -1, [""], 0, ""
     for element in elements:
         if element is None:
             step += 1
@@ -102,9 +103,8 @@ def turn_of(elements: Iterable[Element]) -> Turn:
             fresh = element[0] != number or step > 0
             texts = [element[1]] if fresh else [*texts, element[1]]
             number, step = element[0], 0
-    text = "\n".join(texts)
-    found = _MARKER.search(text)
-    return Turn(text=text, marker=found[1] if found else "", step=step)
+            marker = [marker, *_MARKER.findall(element[1])][-1]
+    return Turn(text="\n".join(texts), marker=marker, step=step)
 
 
 def json_object(request: HttpRequest) -> dict[str, Any]:

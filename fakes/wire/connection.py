@@ -8,15 +8,16 @@ be broken on purpose is in `fakes.wire.faults`.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 
-from fakes.wire.faults import reset_transport
+from fakes.wire.faults import reset_transport, undelivered
 from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpReply, HttpRequest, whole_reply
 
 _QUEUE_LIMIT = 16
 _LINGER_SECONDS = 2.0
+_POLL_SECONDS = 0.001
 
 
 class Server(Protocol):
@@ -58,7 +59,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._flushing = False
         self._after_flush: Callable[[], None] | None = None
-        self._linger: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.peer_port = 0
         self.tunnel_host = ""
         self._new_parser()
@@ -70,12 +71,13 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._body: list[bytes] = []
         self._body_size = 0
+        self._offered = 0
 
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have all of asyncio.Transport without being one, so isinstance would not do.
+        self._transport = transport = cast(asyncio.Transport, transport)
         # With no buffer allowed, resume_writing means that the kernel has taken every byte.
         transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
@@ -87,8 +89,8 @@ class Connection(asyncio.Protocol):
         self._deaf = True
         self._jobs.clear()
         self._after_flush = None
-        if self._linger is not None:
-            self._linger.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._server.gone(self)
 
     def eof_received(self) -> bool:
@@ -108,13 +110,22 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
+        if self._offered:
+            self._rest_of_offer(data)
+        else:
+            self._parse(data)
+        self._next()
+
+    def _parse(self, data: bytes) -> None:
         self._head_size += len(data)
         try:
             self._parser.feed_data(data)
             self._check_head()
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             # Whatever follows an upgrade is not read: a tunnel gets a new parser, anything else is closed.
-            self._deaf = True
+            self._deaf = not self._offered
+            if self._offered:
+                self._rest_of_offer(data[upgrade.args[0] :])
         except _Refusal as refusal:
             self._refuse(refusal)
         except httptools.HttpParserCallbackError as error:
@@ -122,7 +133,14 @@ class Connection(asyncio.Protocol):
             self._refuse(cause if isinstance(cause, _Refusal) else _Refusal(400, "unreadable request"))
         except httptools.HttpParserError as error:
             self._refuse(_Refusal(400, f"this is not HTTP/1.1: {error}"))
-        self._next()
+
+    def _rest_of_offer(self, data: bytes) -> None:
+        """Read the body of a request that offers an upgrade, which the parser leaves unread."""
+        self._body.append(data[: self._offered])
+        self._offered -= len(self._body[-1])
+        if not self._offered:
+            self._deaf = True
+            self._jobs.append(self._whole_request())
 
     # httptools' side
 
@@ -156,6 +174,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._head_size = 0
+        if self._parser.should_upgrade() and self._headers.get("transfer-encoding"):
+            raise _Refusal(400, "an upgrade offered with a chunked body is not supported")
+        if self._parser.should_upgrade() and not self._body_size:
+            self._offered = int(self._headers.get("content-length", "0"))
+            if self._offered:
+                return
         self._jobs.append(self._whole_request())
         if len(self._jobs) >= _QUEUE_LIMIT and self._transport is not None and not self._paused:
             self._paused = True
@@ -236,6 +260,20 @@ class Connection(asyncio.Protocol):
         else:
             callback()
 
+    def when_delivered(self, callback: Callable[[], None]) -> None:
+        """Call back when the peer's kernel has every byte; never if the client goes first."""
+        self.when_flushed(lambda: self._poll_delivery(callback))
+
+    def _poll_delivery(self, callback: Callable[[], None]) -> None:
+        if self._transport is None:
+            return
+        if undelivered(self._transport) == 0:
+            callback()
+            return
+        # The kernel announces no empty send queue, so it has to be asked again.
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_POLL_SECONDS, self._poll_delivery, callback)
+
     def answer(self, reply: HttpReply, keep_alive: bool) -> None:
         """Send a whole reply that is no exchange of its own, and go on."""
         self.write(whole_reply(reply, keep_alive))
@@ -263,7 +301,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or not self._transport.can_write_eof():
             return self.finish()
         self._transport.write_eof()
-        self._linger = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self.abort)
+        self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self.abort)
         return None
 
     def reset(self) -> None:

@@ -4,9 +4,12 @@ Only the last step: which connection breaks, and after which byte, is decided by
 """
 
 import asyncio
+import fcntl
 import os
 import socket
 import struct
+import sys
+import termios
 
 
 def reset_transport(transport: asyncio.Transport) -> None:
@@ -21,6 +24,18 @@ def reset_transport(transport: asyncio.Transport) -> None:
         with socket.socket(fileno=os.dup(guarded.fileno())) as own:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def undelivered(transport: asyncio.Transport) -> int:
+    """How many bytes the peer's kernel has not acknowledged yet (SIOCOUTQ, tcp(7)).
+
+    A reset discards them, so that bytes promised before a reset must have left this queue first.
+    """
+    guarded = transport.get_extra_info("socket")
+    if guarded is None or guarded.fileno() < 0:
+        return 0
+    answer = fcntl.ioctl(guarded.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def cut_bytes(frames: list[bytes], after_bytes: int) -> tuple[list[bytes], int]:

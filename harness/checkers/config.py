@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from harness.checkers.judge import CannotDecide
-from harness.events import CallReleased, FileSeen, Finished, History, Started
+from harness.events import CallReleased, FaultFired, FileSeen, Finished, History, Started
 from harness.verdict import Finding
 
 
@@ -60,6 +60,33 @@ def readers_see_whole_config(history: History) -> list[Finding]:
     what = f"a file of {seen.size} bytes that does not parse" if seen.exists else "no file"
     message = f"a reader found {what} in place of the config ({len(torn)} of {len(looks)} looks)"
     return [Finding(rule="CFG-2", message=message, evidence=tuple(s for s, _ in torn[:5]))]
+
+
+def crash_leaves_old_or_new(history: History) -> list[Finding]:
+    """CFG-3: after each kill the config parses and holds nothing half-done, and the next commands succeed."""
+    findings = []
+    for seq, seen in history.of(FileSeen):
+        if seen.role == "config" and not seen.parses:
+            victim = [what.detail for _, what in history.before(seq).of(FaultFired)][-1:]
+            message = f"the config does not parse after an add was {victim[0] if victim else 'killed'}"
+            findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
+    for seq, what in history.of(Finished):
+        if what.actor.startswith(("list", "last")) and not what.outcome.ok:
+            message = f"{what.actor} does not work after a kill: {what.outcome.message or what.outcome.code}"
+            findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
+    return findings + _lost_by_a_kill(history)
+
+
+def _lost_by_a_kill(history: History) -> list[Finding]:
+    """An agent that was listed once is listed in every later list."""
+    findings, known, known_seq = [], set[str](), 0
+    for seq, what in history.of(Finished):
+        if what.verb == "agents list" and what.outcome.agents is not None:
+            if lost := known - set(what.outcome.agents):
+                message = f"a killed add lost agents that had been there: {', '.join(sorted(lost))}"
+                findings.append(Finding(rule="CFG-3", message=message, evidence=(known_seq, seq)))
+            known, known_seq = set(what.outcome.agents), seq
+    return findings
 
 
 def _adds(history: History) -> list[tuple[int, str, Finished]]:

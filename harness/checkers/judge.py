@@ -19,10 +19,12 @@ def judge(
     failures: Sequence[str] = (),
     *,
     fault: str = "",
+    control: bool = False,
 ) -> Judgement:
     """Ask every checker. A finding outranks everything; then what could not be decided; then a fault that never fired.
 
-    `failures` are the run's own, in words; `fault` is the scenario's, "" for the control arm.
+    `failures` are the run's own, in words; `fault` is what the scenario says it does. In the control arm no fault is
+    due, and a checker that finds nothing to decide about is content: the fault is what it looks for.
     """
     findings: list[Finding] = []
     undecided = list(failures)
@@ -30,11 +32,12 @@ def judge(
         try:
             findings += checker(history)
         except CannotDecide as reason:
-            undecided.append(f"{checker.__name__}: {reason}")
+            if not control:
+                undecided.append(f"{checker.__name__}: {reason}")
         except Exception:  # noqa: BLE001 - a checker that crashed has not decided anything
             undecided.append(f"{checker.__name__} crashed:\n{traceback.format_exc()}")
     undecided += [f"{hung.actor} did not end within {hung.seconds:g} s and was killed" for _, hung in history.of(Hung)]
-    missed = _missed(history, fault)
+    missed = () if control else _missed(history, fault)
     if findings:
         verdict = Verdict.VIOLATED
     elif undecided:

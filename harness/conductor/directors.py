@@ -12,13 +12,10 @@ from typing import Protocol
 
 from harness.conductor.supervisor import StoppedCall
 from harness.events import CallHeld, CallReleased, FaultFired, What
-from harness.processes.tree import Progress
+from harness.processes.tree import Progress, Stillness
 
 Where = Callable[[StoppedCall], bool]
 Record = Callable[[What], None]
-
-_LOOK_EVERY = 0.02  # seconds between two readings of the others' progress
-_STILL_FOR = 12  # equal readings in a row that mean: they can get no further
 
 
 class Surroundings(Protocol):
@@ -89,18 +86,15 @@ class Barrier:
             self._watcher.cancel()
 
     async def _watch(self) -> None:
-        last, still, give_up = None, 0, asyncio.get_running_loop().time() + self._hold
+        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + self._hold
         while asyncio.get_running_loop().time() < give_up:
             if len(self.expected) == self._parties:  # all have been started
                 others = self._surroundings.still_running([a for a in self.expected if a not in self._held])
                 if not others:
                     return self.open("the others have ended")
-                now = self._surroundings.progress(others)
-                still = still + 1 if now == last and not now.busy else 0
-                last = now
-                if still >= _STILL_FOR:
+                if stillness.look(self._surroundings.progress(others)):
                     return self.open("the others can get no further")
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(Stillness.INTERVAL)
         return self.open("time-out")
 
 

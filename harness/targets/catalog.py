@@ -57,7 +57,7 @@ def _openclaw(version: str, node: str, megabytes: int, overrides: tuple[tuple[st
 
 
 RECIPES: tuple[Recipe, ...] = (
-    _openclaw("2026.3.8", _NODE_22, 600, _EARLY_OPENCLAW),
+    _openclaw("2026.3.8", _NODE_22, 760, _EARLY_OPENCLAW),
     _openclaw("2026.4.2", _NODE_22, 600, _EARLY_OPENCLAW),
     _openclaw("2026.6.11", _NODE_22, 600),
     _openclaw("2026.9.6", _NODE_24, 600),

@@ -16,6 +16,8 @@ from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Outcome
 
+UNREACHABLE = "http://127.0.0.1:1"  # tcpmux: needs privileges to listen on, so that a connection is refused
+
 
 class Capability(Enum):
     """What a scenario may need of a target."""
@@ -29,7 +31,7 @@ class Capability(Enum):
     TOOLS = "runs shell commands as child work"
     BACKGROUND = "leaves wanted background work behind under a handle"
     RUNS = "lists its runs"
-    CANCEL = "cancels a run by its id"
+    CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
 
@@ -109,6 +111,7 @@ class Setup:
     credential: SeededCredential | None = None  # of the codex provider
     other_credential: SeededCredential | None = None  # a second profile in the same store
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know
+    unreachable: tuple[str, ...] = ()  # providers whose port refuses connections
     idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
     grace_seconds: float | None = None  # how long child work may take to end, where the target can be told
 
@@ -169,6 +172,10 @@ class Target(Protocol):
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
         """What the store holds for "main" or "other" now, without interpretation; None when it is not there."""
+        ...
+
+    def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
+        """Put a newer credential into the store, as another program (or an older version) would: without a lock."""
         ...
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:

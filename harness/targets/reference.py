@@ -14,6 +14,7 @@ from fakes.script import ToolCall
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
 from harness.targets.output import documents, shows_traceback
 from harness.targets.protocol import (
+    UNREACHABLE,
     AddAgent,
     CancelRun,
     Capability,
@@ -54,15 +55,9 @@ class ReferenceTarget:
         state = _state(site)
         state.mkdir(mode=0o700, parents=True)
         self.config_file(site).write_text(json.dumps(_config(site, setup), indent=2) + "\n", encoding="utf-8")
-        profiles = {
-            _PROFILES[which]: _profile(credential)
-            for which, credential in (("main", setup.credential), ("other", setup.other_credential))
-            if credential is not None
-        }
-        if profiles:
-            store = state / "credentials.json"
-            store.touch(mode=0o600)
-            store.write_text(json.dumps({"version": 1, "profiles": profiles}, indent=2) + "\n", encoding="utf-8")
+        for which, credential in (("main", setup.credential), ("other", setup.other_credential)):
+            if credential is not None:
+                self.store_credential(site, credential, which)
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
@@ -110,14 +105,27 @@ class ReferenceTarget:
             return None
         return found if isinstance(found, dict) else None
 
+    def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
+        store = _state(site) / "credentials.json"
+        document = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {"version": 1, "profiles": {}}
+        known = document["profiles"].get(_PROFILES[which], {"generation": -1})
+        document["profiles"][_PROFILES[which]] = _profile(credential, known["generation"] + 1)
+        temporary = store.with_name("credentials.json.foreign")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(store)
+
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("exec", {"command": command, **({"background": True} if background else {})})
 
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
-        """Write the record both as the reference keeps it and as its pid-file variants do."""
+        """Leave the record as the reference keeps it, and the bare pid file of the programs it learned from."""
         folder = _state(site) / "locks"
         folder.mkdir(mode=0o700, exist_ok=True)
-        return _plant(folder, agent, pid)
+        record = {"pid": pid, "start_time": 1, "boot_id": "", "run_id": "crashed", "since": 0.0}
+        (folder / f"session-{agent}.main.lock").write_text(json.dumps(record) + "\n", encoding="utf-8")
+        (folder / f"session-{agent}.main.pid").write_text(f"{pid}\n", encoding="utf-8")
+        return True
 
 
 def _state(site: Site) -> Path:
@@ -151,7 +159,7 @@ def _words(intent: Intent) -> tuple[str, ...]:
 def _config(site: Site, setup: Setup) -> dict[str, object]:
     limits = {"graceSeconds": setup.grace_seconds} if setup.grace_seconds is not None else {}
     idle = {"idleSeconds": setup.idle_seconds} if setup.idle_seconds is not None else {}
-    providers = {
+    providers: dict[str, dict[str, object]] = {
         "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": "sk-ant-fake", **idle},
         "gemini": {"api": "google-generative-ai", "baseUrl": f"{site.url}/v1beta", "apiKey": "AIza-fake", **idle},
         "codex": {
@@ -163,6 +171,8 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
             **idle,
         },
     }
+    for name in setup.unreachable:
+        providers[name]["baseUrl"] = UNREACHABLE
     return {
         "agents": {name: {"workspace": str(site.workspace(name))} for name in setup.agents},
         "models": [_MODELS[model] for model in setup.models],
@@ -172,14 +182,14 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
     }
 
 
-def _profile(credential: SeededCredential) -> dict[str, object]:
+def _profile(credential: SeededCredential, generation: int) -> dict[str, object]:
     return {
         "provider": "codex",
         "access": credential.access_token,
         "refresh": credential.refresh_token,
         "expires": int(credential.expires_at * 1000),
         "account_id": credential.account_id,
-        "generation": 0,
+        "generation": generation,
     }
 
 
@@ -201,7 +211,8 @@ def _run(row: Mapping[str, Any]) -> RunSeen:
 
 def _attempt(row: Mapping[str, Any]) -> AttemptSeen:
     return AttemptSeen(
-        provider=str(row["provider"]), model=str(row["model"]), kind=str(row["kind"]), status=row.get("status")
+        provider=str(row["provider"]), model=str(row["model"]), kind=str(row["kind"]), status=row.get("status"),
+        code=str(row.get("code", "")),
     )
 
 
@@ -211,7 +222,3 @@ def _holder(error: Mapping[str, Any]) -> HolderSeen | None:
     if not isinstance(holder, dict):
         return None
     return HolderSeen(pid=holder.get("pid"), run=holder.get("run_id"), age=holder.get("age_seconds"))
-
-
-def _plant(folder: Path, agent: str, pid: int) -> bool:
-    return False

@@ -41,7 +41,7 @@ class Credentials:
         profile = profile_of(provider, config)
         credential = self.store.get(profile)
         if not credential.is_fresh():
-            credential = self._refresh(profile, provider, config).renew(credential, deadline)
+            credential = self.refresh(profile, provider, config).renew(credential, deadline)
         return credential.access
 
     def renew(self, provider: str, config: Mapping[str, Any], rejected: str, deadline: Deadline) -> str:
@@ -52,10 +52,11 @@ class Credentials:
         profile = profile_of(provider, config)
         credential = self.store.get(profile)
         if credential.access == rejected:
-            credential = self._refresh(profile, provider, config).renew(credential, deadline)
+            credential = self.refresh(profile, provider, config).renew(credential, deadline)
         return credential.access
 
-    def _refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+        """How this profile is renewed."""
         from reference.auth.refresh import Refresh
 
         return Refresh(self.store, profile, provider, config)

@@ -69,23 +69,23 @@ class Refresh:
         """
         current = self.store.get(self.profile)
         if current.refresh == spent.refresh:
-            raise self._sign_in(refusal.code) from refusal
+            raise self.sign_in(refusal.code) from refusal
         if current.is_fresh():
             return current
         try:
             return self.redeem(current, deadline)
         except Refused as again:
-            raise self._sign_in(again.code) from again
+            raise self.sign_in(again.code) from again
 
     def redeem(self, current: Credential, deadline: Deadline) -> Credential:
         """Spend the refresh token of `current` and store what comes back, before anybody uses it."""
         note = Pending(pending_path(self.store.home, self.profile), current.refresh)
         if not current.refresh or note.refused:
-            raise self._sign_in(note.refused or "no-refresh-token")
+            raise self.sign_in(note.refused or "no-refresh-token")
         held = _SignalsHeld()
         try:
             grant = self._send(current, note, deadline, held)
-            renewed = self.store.put(self.profile, _entry(current, grant), deadline)
+            renewed = self.store.put(self.profile, entry_after(current, grant), deadline)
             note.clear()
         finally:
             held.release()
@@ -117,7 +117,8 @@ class Refresh:
                 note.refuse(error.code)
                 raise
 
-    def _sign_in(self, reason: str) -> Auth:
+    def sign_in(self, reason: str) -> Auth:
+        """The request to the user to sign in again."""
         return Auth(
             "reauthentication-needed",
             f"the credential {self.profile!r} can no longer be renewed ({reason})",
@@ -126,7 +127,7 @@ class Refresh:
         )
 
     def _unknown_outcome(self) -> Auth:
-        return self._sign_in("the answer to its last renewal was lost")
+        return self.sign_in("the answer to its last renewal was lost")
 
 
 class _SignalsHeld:
@@ -145,7 +146,8 @@ class _SignalsHeld:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _entry(current: Credential, grant: Grant) -> dict[str, object]:
+def entry_after(current: Credential, grant: Grant) -> dict[str, object]:
+    """The profile's entry with the tokens of `grant`; its generation is raised when it is stored."""
     life = USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
     return current.fields(
         access=grant.access,

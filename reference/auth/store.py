@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 60.0  # longer than the slowest redemption, so that whoever waits for one sees it end
 LEEWAY_MS = 60_000  # a token this near its end may be refused by the time it arrives
 MODE = 0o600
+EMPTY = '{\n  "version": 1\n}\n'
 
 
 class Credential:
@@ -88,7 +89,7 @@ class Store:
 
     def profiles(self) -> dict[str, Credential]:
         """Every profile. Raises Local `credentials-damaged`, OSError."""
-        data = self._bytes()
+        data = self.read()
         return {} if data is None else self._parse(data)
 
     def get(self, profile: str) -> Credential:
@@ -110,7 +111,7 @@ class Store:
         """
         lock = Lock(self.home.make().lock("credentials"), code="credentials-busy", what=self.path)
         with lock.acquire(deadline.sooner(LOCK_SECONDS)):
-            data = self._bytes()
+            data = self.read()
             known = {} if data is None else self._parse(data)
             on_disk = known[profile].generation if profile in known else 0
             given = fields.get("generation")
@@ -123,10 +124,11 @@ class Store:
         """Replace the file by `before` with this entry in it."""
         from reference.auth.splice import put_profile
 
-        text = '{\n  "version": 1\n}\n' if before is None else before.decode("utf-8-sig")
+        text = EMPTY if before is None else before.decode("utf-8-sig")
         durable.replace(self.path, put_profile(text, profile, entry).encode(), MODE)
 
-    def _bytes(self) -> bytes | None:
+    def read(self) -> bytes | None:
+        """The file as it is, or None if there is none yet. Raises OSError."""
         try:
             with open(self.path, "rb") as file:
                 return file.read()

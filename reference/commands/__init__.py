@@ -149,6 +149,7 @@ def find(argv: list[str]) -> tuple[Command | str, list[str]]:
         for command in COMMANDS:
             if argv[:length] == command.name.split():
                 return _or_help(command, argv[length:])
+    argv = [word for word in argv if word != "--json"]
     group = [c for c in COMMANDS if argv and c.name.startswith(argv[0] + " ")]
     if not argv or argv[0] in ("--help", "-h", "help") or (group and set(argv[1:]) & {"--help", "-h"}):
         return _overview(group or list(COMMANDS)), []

@@ -63,12 +63,12 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 
 
 def _problems(parts: Parts, home: Home) -> Iterator[Problem]:
+    yield from _permissions(home)
     yield from _config(home)
     yield from _database(parts, home)
     yield from _temporaries(home)
     yield from _records(home)
     yield from _socket(home)
-    yield from _permissions(home)
 
 
 def _config(home: Home) -> Iterator[Problem]:

@@ -45,7 +45,7 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
     expensive import of the program. Raises Local `bad-provider-config`.
     """
     base_url = config.get("baseUrl")
-    if not isinstance(base_url, str) or not base_url.startswith(("http://", "https://")):
+    if not isinstance(base_url, str) or not _is_address(base_url):
         raise _bad(provider, "baseUrl must be an http:// or https:// address")
     idle = _idle_seconds(provider, config)
     match config.get("api"):
@@ -63,6 +63,17 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
             return CodexResponses(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
         case _:
             raise _bad(provider, "api must be one of " + ", ".join(APIS))
+
+
+def _is_address(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname)
+        return known and parts.port != 0 and all("!" <= character <= "~" for character in url)
+    except ValueError:  # an unclosed bracket, or a port that is no number
+        return False
 
 
 def _idle_seconds(provider: str, config: Mapping[str, object]) -> float:

@@ -95,9 +95,8 @@ def failure(
     """Retryable, Auth or Fatal, by code first and by status second."""
     words = f"{provider} answered {status}"
     if said.message:
-        quoted = said.message.replace(secret, "[redacted]") if secret else said.message
-        words += f": {quoted[:_MESSAGE_LIMIT]}"
-    detail = {"provider": provider, "status": status, "provider_code": said.code}
+        words += ": " + _quoted(said.message, secret)
+    detail = {"provider": provider, "status": status, "provider_code": _quoted(said.code, secret)}
     if said.code in _OVERFLOW:
         return Fatal("context-overflow", words, hint="start a new session", detail=detail)
     if said.code in _REFUSED:
@@ -112,6 +111,10 @@ def failure(
         code = _RETRYABLE.get(status) or ("overloaded" if status in (503, 529) else "provider-error")
         return Retryable(code, words, status=status, retry_after=_bounded(wait), detail=detail)
     return Fatal(_FATAL.get(status, "request-refused"), words, detail=detail)
+
+
+def _quoted(said: str, secret: str) -> str:
+    return (said.replace(secret, "[redacted]") if secret else said)[:_MESSAGE_LIMIT]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

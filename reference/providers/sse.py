@@ -28,7 +28,7 @@ class Event:
 
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     """The events of a stream, in order. Raises Retryable `malformed-stream` for one beyond `MAX_EVENT`."""
-    name, data = "", list[bytes]()
+    name, data, size = "", list[bytes](), 0
     for line in _lines(chunks):
         if line:
             field, _, value = line.partition(b":")
@@ -37,10 +37,12 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
                 name = value.decode(errors="replace")
             elif field == b"data":
                 data.append(value)
+                size += len(value)
+            _check(size)
             continue
         if data:
             yield Event(name=name or "message", data=b"\n".join(data).decode(errors="replace"))
-        name, data = "", []
+        name, data, size = "", [], 0
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -48,8 +50,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     started = False
     for chunk in chunks:
         pending += chunk
-        if len(pending) > MAX_EVENT:
-            raise Retryable("malformed-stream", f"the provider sent a line of more than {MAX_EVENT} bytes")
+        _check(len(pending))
         if not started and len(pending) >= 3:
             pending, started = pending.removeprefix(b"\xef\xbb\xbf"), True
         start = 0
@@ -62,3 +63,8 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         pending = pending[start:]
     if pending.endswith(b"\r"):
         yield pending[:-1]
+
+
+def _check(size: int) -> None:
+    if size > MAX_EVENT:
+        raise Retryable("malformed-stream", f"the provider sent an event of more than {MAX_EVENT} bytes")

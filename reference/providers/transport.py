@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from reference.errors import Local, OrchestratorError, Retryable
+from reference.errors import Auth, Local, OrchestratorError, Retryable
 
 if TYPE_CHECKING:
     from reference.deadline import Deadline
@@ -66,7 +66,7 @@ class Answer:
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Retryable `stalled`, `connection-reset`, `truncated`; Stopped."""
-        with _named(self._request, self._deadline):
+        with _named(self._request, self._deadline, "truncated"):
             for chunk in self._response.iter_stream():
                 self._deadline.check()
                 yield chunk
@@ -89,14 +89,14 @@ def post(request: Request, deadline: Deadline) -> Iterator[Answer]:
     Retryable (`disconnected`, `connection-reset`, `stalled`), Local, Stopped.
     """
     deadline.check()
-    headers = {**request.headers, "accept-encoding": "identity", "connection": "close"}
+    headers = _encoded(request)
     with httpcore.ConnectionPool(retries=0, max_connections=1) as pool:
-        with _named(request, deadline):
+        with _named(request, deadline, "disconnected"):
             response = pool.handle_request(
                 httpcore.Request(
                     "POST",
                     request.url,
-                    headers=_with_host(request.url, headers, len(request.body)),
+                    headers=headers,
                     content=request.body,
                     extensions={"timeout": _timeouts(request.idle, deadline)},
                 )
@@ -107,10 +107,22 @@ def post(request: Request, deadline: Deadline) -> Iterator[Answer]:
             response.close()
 
 
-def _with_host(url: str, headers: Mapping[str, str], length: int) -> list[tuple[bytes, bytes]]:
-    authority = url.split("://", 1)[1].split("/", 1)[0]
-    complete = {"host": authority, "content-length": str(length), **headers}
-    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in complete.items()]
+def _encoded(request: Request) -> list[tuple[bytes, bytes]]:
+    """The header lines. Raises Auth for a credential that no header can carry."""
+    headers = {
+        "host": request.url.split("://", 1)[1].split("/", 1)[0],
+        "content-length": str(len(request.body)),
+        "accept-encoding": "identity",
+        "connection": "close",
+        **request.headers,
+    }
+    if not all(" " <= character <= "~" for value in headers.values() for character in value):
+        raise Auth(
+            "unsendable-credential",
+            f"the credential of {request.provider} has characters that no header can carry",
+            hint="copy it again, without line breaks",
+        )
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
 def _timeouts(idle: float, deadline: Deadline) -> dict[str, float]:
@@ -126,15 +138,17 @@ def _timeouts(idle: float, deadline: Deadline) -> dict[str, float]:
 
 
 @contextmanager
-def _named(request: Request, deadline: Deadline) -> Iterator[None]:
-    """Whatever the network did inside, as one of the project's errors."""
+def _named(request: Request, deadline: Deadline, ended: str) -> Iterator[None]:
+    """What the network did inside, as one of the project's errors; `ended` is the code of an early end."""
     try:
         yield
     except httpcore.TimeoutException as error:
         deadline.check()
         raise _timed_out(request, error) from error
     except httpcore.RemoteProtocolError as error:
-        raise Retryable("truncated", f"{request.provider} ended its answer before it was complete") from error
+        raise Retryable(
+            ended, f"{request.provider} ended the connection before its answer was complete"
+        ) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise _failed(request, error) from error
     except OSError as error:

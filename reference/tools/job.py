@@ -8,10 +8,12 @@ same moment; their work then belongs to whoever is the next subreaper above.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import time
+from contextlib import suppress
 
 from reference.errors import from_oserror
 from reference.tools import channel
@@ -50,14 +52,9 @@ class Job:
 
     def start(self) -> None:
         """Begin; when this returns the shell runs. Raises Local if it cannot be started."""
-        channel_closed = OSError(32, "the keeper of the command ended unexpectedly")
-        try:
+        with suppress(BrokenPipeError):  # it has given up already, and says why
             self._control.send(channel.START)
-        except BrokenPipeError:
-            raise from_oserror(channel_closed) from None
-        answer = channel.hear(self._control)
-        if answer is None:
-            raise from_oserror(channel_closed)
+        answer = channel.hear(self._control) or {"failed": errno.ECHILD}
         if "failed" in answer:
             number = int(answer["failed"])
             raise from_oserror(OSError(number, os.strerror(number)), self.workspace)
@@ -82,7 +79,7 @@ class Job:
     def end(self, output: Output) -> None:
         """Take down what still runs and wait for it, reading on. Harmless when it has ended."""
         if self.background:
-            self._control.close()  # started, it stays and is on record; not started, its keeper goes by itself
+            self._control.close()  # started, it stays, and is on record; else its keeper goes by itself
         elif self._control.fileno() >= 0:
             self._shut()
             self._wait_for_keeper(output)

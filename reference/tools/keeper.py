@@ -56,6 +56,8 @@ def keep(work: Work, control: socket.socket) -> NoReturn:
         os.setsid()
         _Keeper(work, control).run()
         status = 0
+    except OSError as error:
+        channel.tell(control, failed=error.errno)
     finally:
         os._exit(status)
 
@@ -77,11 +79,7 @@ class _Keeper:
     def run(self) -> None:
         if self.control.recv(64) != channel.START:
             return  # the command died first; nothing has been started
-        try:
-            self.shell = self.group = self._spawn()
-        except OSError as error:
-            channel.tell(self.control, failed=error.errno)
-            return
+        self.shell = self.group = self._spawn()
         channel.tell(self.control, started=self.shell)
         self._release_output()
         if self.work.background:

@@ -82,7 +82,7 @@ def take_down(
 ) -> list[Process]:
     """End what `look` finds: SIGTERM, `grace` seconds, then SIGKILL until none is left; all that was found.
 
-    `reap` collects the dead and says whether any child is left; `wait` waits so many seconds, or until a child
+    `reap` collects the dead and says whether any child is left; `wait` waits so long, or until a child
     ends; `group` is a process group whose number cannot be given out again, or 0. It is signalled as one,
     which no fork can escape, while a chain of processes that fork and end outruns any list. Gives up after
     KILL_SECONDS of SIGKILL; `look` then still finds what survived.

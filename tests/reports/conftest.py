@@ -1,8 +1,8 @@
-"""Records written out literally, as sessions leave them: a lost update, a refresh storm, survivors, hostile text."""
+"""Records written out literally: a lost update, a refresh storm, survivors, hostile text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,8 +12,9 @@ from reports.record import ArmFacts, FileChange, FindingFacts, Record, Result, R
 Events = tuple[Mapping[str, Any], ...]
 
 HOSTILE = (
-    "`tick` ```fence``` | pipe \\| <script>alert(1)</script> </details> </code> <!-- \x1b[31mred\x1b[0m \x1b]0;title\x07 "
-    "*bold* _it_ [link](javascript:alert(1)) ![i](http://evil.example/x.png) http://evil.example www.evil.example "
+    "`tick` ```fence``` | pipe \\| <script>alert(1)</script> </details> </code> <!-- "
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07 *bold* _it_ [link](javascript:alert(1)) "
+    "![i](http://evil.example/x.png) http://evil.example www.evil.example "
     "@everyone #1 GH-2 &amp; {{ 7*7 }} {% raw %} \u202egnirts\u202c \u200b\ud800 \x00\x07\x9b end"
 )
 
@@ -70,7 +71,7 @@ RULES = (
         id="AUT-1",
         name="single-flight",
         level="MUST",
-        statement="N processes, one expired credential: exactly one redemption per token generation, all N succeed.",
+        statement="N processes, one expired credential: one redemption per token generation, all N succeed.",
     ),
     RuleFacts(
         id="CHD-1",
@@ -139,11 +140,27 @@ def lost_update_history() -> Events:
         ends += [
             {"kind": "Exited", "actor": lane, "status": 0, "signal": None},
             {"kind": "TreeEnded", "actor": lane},
-            {"kind": "Finished", "actor": lane, "verb": "agents-add", "outcome": _outcome(True), "stdout": "{}",
-             "stderr": "", "seconds": 0.4},
-        ]  # fmt: skip
-    seen = {"kind": "FileSeen", "role": "config", "path": CONFIG, "exists": True, "size": 212, "digest": "ab" * 32,
-            "parses": True, "mode": 0o600, "facts": {"agents": ["main", "lane4"]}}  # fmt: skip
+            {
+                "kind": "Finished",
+                "actor": lane,
+                "verb": "agents-add",
+                "outcome": _outcome(True),
+                "stdout": "{}",
+                "stderr": "",
+                "seconds": 0.4,
+            },
+        ]
+    seen = {
+        "kind": "FileSeen",
+        "role": "config",
+        "path": CONFIG,
+        "exists": True,
+        "size": 212,
+        "digest": "ab" * 32,
+        "parses": True,
+        "mode": 0o600,
+        "facts": {"agents": ["main", "lane4"]},
+    }
     return numbered(
         {"kind": "FaultPlanned", "fault": "barrier before rename"},
         *(_add(lane, 4100 + index) for index, lane in enumerate(LANES)),
@@ -161,28 +178,58 @@ def lost_update() -> Result:
     return result(
         verdict="VIOLATED",
         findings=(
-            FindingFacts(rule="CFG-1", message="lane1, lane2 and lane3 were acknowledged but are not listed", evidence=(15, 18, 21, 27)),
+            FindingFacts(
+                rule="CFG-1",
+                message="lane1, lane2 and lane3 were acknowledged but are not listed",
+                evidence=(15, 18, 21, 27),
+            ),
             FindingFacts(rule="CFG-4", message="two writers shared openclaw.json.tmp", evidence=(6, 7)),
         ),
         fault_arm=ArmFacts(runs=20, violated=20),
         control="system calls held (seccomp)",
-        commands=tuple(f"HOME=~ node openclaw.mjs agents add {lane.removeprefix('add-')} --json" for lane in LANES),
+        commands=tuple(
+            f"HOME=~ node openclaw.mjs agents add {lane.removeprefix('add-')} --json" for lane in LANES
+        ),
         notes=("npm start-up took 0.9 s",),
         not_verified=("durability across power loss",),
         history=lost_update_history(),
-        files=(FileChange(path=CONFIG, before=before, after=after), FileChange(path="~/.openclaw/x", before="a", after="a")),
-    )  # fmt: skip
+        files=(
+            FileChange(path=CONFIG, before=before, after=after),
+            FileChange(path="~/.openclaw/x", before="a", after="a"),
+        ),
+    )
 
 
 def refresh_storm_history() -> Events:
     events: list[dict[str, Any]] = []
     for exchange, lane in enumerate(("run-a", "run-b", "run-c", "run-d"), 1):
-        events.append({"kind": "Started", "actor": lane, "verb": "agent", "params": {"agent": lane[-1]},
-                       "argv": ["node", "openclaw.mjs", "agent", "--agent", lane[-1]], "pid": 5000 + exchange})  # fmt: skip
+        events.append(
+            {
+                "kind": "Started",
+                "actor": lane,
+                "verb": "agent",
+                "params": {"agent": lane[-1]},
+                "argv": ["node", "openclaw.mjs", "agent", "--agent", lane[-1]],
+                "pid": 5000 + exchange,
+            }
+        )
     for exchange in range(1, 5):
-        events.append({"kind": "RequestReceived", "exchange": exchange, "provider": "oauth", "model": "", "method": "POST",
-                       "path": "/oauth/token", "marker": "", "turn_step": 0, "rule": "", "stream": False, "bytes": 120,
-                       "peer_port": 40000 + exchange})  # fmt: skip
+        events.append(
+            {
+                "kind": "RequestReceived",
+                "exchange": exchange,
+                "provider": "oauth",
+                "model": "",
+                "method": "POST",
+                "path": "/oauth/token",
+                "marker": "",
+                "turn_step": 0,
+                "rule": "",
+                "stream": False,
+                "bytes": 120,
+                "peer_port": 40000 + exchange,
+            }
+        )
         events.append(
             {
                 "kind": "TokenRequested",
@@ -193,24 +240,87 @@ def refresh_storm_history() -> Events:
         )
     for exchange in range(1, 5):
         decision = "rotated" if exchange == 1 else "reuse-detected"
-        events.append({"kind": "TokenAnswered", "exchange": exchange, "status": 200 if exchange == 1 else 400,
-                       "decision": decision, "family": "f1", "generation": 2 if exchange == 1 else None})  # fmt: skip
-        events.append({"kind": "ReplySent", "exchange": exchange, "provider": "oauth", "model": "", "status": 200,
-                       "kind_": "token", "bytes": 300, "frames": 1, "outcome": "complete"})  # fmt: skip
-    events.append({"kind": "RequestReceived", "exchange": 9, "provider": "anthropic", "model": "claude-opus-4-6",
-                   "method": "POST", "path": "/v1/messages", "marker": "run-a", "turn_step": 1, "rule": "main",
-                   "stream": True, "bytes": 900, "peer_port": 40100})  # fmt: skip
+        events.append(
+            {
+                "kind": "TokenAnswered",
+                "exchange": exchange,
+                "status": 200 if exchange == 1 else 400,
+                "decision": decision,
+                "family": "f1",
+                "generation": 2 if exchange == 1 else None,
+            }
+        )
+        events.append(
+            {
+                "kind": "ReplySent",
+                "exchange": exchange,
+                "provider": "oauth",
+                "model": "",
+                "status": 200,
+                "bytes": 300,
+                "frames": 1,
+                "outcome": "complete",
+            }
+        )
+    events.append(
+        {
+            "kind": "RequestReceived",
+            "exchange": 9,
+            "provider": "anthropic",
+            "model": "claude-opus-4-6",
+            "method": "POST",
+            "path": "/v1/messages",
+            "marker": "run-a",
+            "turn_step": 1,
+            "rule": "main",
+            "stream": True,
+            "bytes": 900,
+            "peer_port": 40100,
+        }
+    )
     events.append({"kind": "ReplyHeld", "exchange": 9, "gate": "first-frame"})
-    events.append({"kind": "ReplySent", "exchange": 9, "provider": "anthropic", "model": "claude-opus-4-6", "status": 529,
-                   "bytes": 88, "frames": 1, "outcome": "complete"})  # fmt: skip
-    events.append({"kind": "RequestReceived", "exchange": 10, "provider": "gemini", "model": "gemini-3-pro",
-                   "method": "POST", "path": "/v1beta/models/gemini-3-pro:generateContent", "marker": "", "turn_step": 1,
-                   "rule": "", "stream": False, "bytes": 10, "peer_port": 40101})  # fmt: skip
+    events.append(
+        {
+            "kind": "ReplySent",
+            "exchange": 9,
+            "provider": "anthropic",
+            "model": "claude-opus-4-6",
+            "status": 529,
+            "bytes": 88,
+            "frames": 1,
+            "outcome": "complete",
+        }
+    )
+    events.append(
+        {
+            "kind": "RequestReceived",
+            "exchange": 10,
+            "provider": "gemini",
+            "model": "gemini-3-pro",
+            "method": "POST",
+            "path": "/v1beta/models/gemini-3-pro:generateContent",
+            "marker": "",
+            "turn_step": 1,
+            "rule": "",
+            "stream": False,
+            "bytes": 10,
+            "peer_port": 40101,
+        }
+    )
     for lane in ("run-a", "run-b", "run-c", "run-d"):
         ok = lane == "run-a"
         events.append({"kind": "Exited", "actor": lane, "status": 0 if ok else 1, "signal": None})
-        events.append({"kind": "Finished", "actor": lane, "verb": "agent", "outcome": _outcome(ok, message="invalid_grant"),
-                       "stdout": "", "stderr": "", "seconds": 2.0})  # fmt: skip
+        events.append(
+            {
+                "kind": "Finished",
+                "actor": lane,
+                "verb": "agent",
+                "outcome": _outcome(ok, message="invalid_grant"),
+                "stdout": "",
+                "stderr": "",
+                "seconds": 2.0,
+            }
+        )
     return numbered(*events)
 
 
@@ -285,16 +395,37 @@ def survivors() -> Result:
 def hostile() -> Result:
     """Every text that a target controls is an attack on the report."""
     events = numbered(
-        {"kind": "Started", "actor": HOSTILE, "verb": HOSTILE, "params": {HOSTILE: HOSTILE}, "argv": [HOSTILE], "pid": 1},
-        {"kind": "RequestReceived", "exchange": 1, "provider": HOSTILE, "model": HOSTILE, "method": HOSTILE,
-         "path": HOSTILE + "\n| a | b |\n", "marker": HOSTILE, "peer_port": 1},
+        {
+            "kind": "Started",
+            "actor": HOSTILE,
+            "verb": HOSTILE,
+            "params": {HOSTILE: HOSTILE},
+            "argv": [HOSTILE],
+            "pid": 1,
+        },
+        {
+            "kind": "RequestReceived",
+            "exchange": 1,
+            "provider": HOSTILE,
+            "model": HOSTILE,
+            "method": HOSTILE,
+            "path": HOSTILE + "\n| a | b |\n",
+            "marker": HOSTILE,
+            "peer_port": 1,
+        },
         {"kind": "TokenRequested", "exchange": 2, "grant_type": HOSTILE, "token": HOSTILE},
-        {"kind": "TreeSeen", "when": HOSTILE, "processes": [{"pid": 1, "parent": 2, "actor": HOSTILE, "command": HOSTILE},
-                                                            {"pid": 2, "parent": 1, "actor": "x", "command": "cycle"}]},
+        {
+            "kind": "TreeSeen",
+            "when": HOSTILE,
+            "processes": [
+                {"pid": 1, "parent": 2, "actor": HOSTILE, "command": HOSTILE},
+                {"pid": 2, "parent": 1, "actor": "x", "command": "cycle"},
+            ],
+        },
         {"kind": "SurvivorSeen", "actor": HOSTILE, "pid": 1, "command": HOSTILE, "listed": HOSTILE},
         {"kind": HOSTILE, "value": HOSTILE},
         {"kind": "Noted", "text": "x" * 100_000},
-    )  # fmt: skip
+    )
     return result(
         scenario=HOSTILE,
         title=HOSTILE,
@@ -333,3 +464,35 @@ def violated() -> Record:
 @pytest.fixture
 def attacked() -> Record:
     return record(hostile(), notes=(HOSTILE,), command=HOSTILE, machine={HOSTILE: HOSTILE}, target=HOSTILE)
+
+
+@pytest.fixture
+def new_result() -> Callable[..., Result]:
+    """A conforming result, with any field changed."""
+    return result
+
+
+@pytest.fixture
+def new_record() -> Callable[..., Record]:
+    """A record of the given results, with any field changed."""
+    return record
+
+
+@pytest.fixture
+def storm() -> Result:
+    return refresh_storm()
+
+
+@pytest.fixture
+def lost() -> Result:
+    return lost_update()
+
+
+@pytest.fixture
+def survived() -> Result:
+    return survivors()
+
+
+@pytest.fixture
+def attack() -> str:
+    return HOSTILE

@@ -1,0 +1,48 @@
+"""The stand-alone server's own endpoints under /__fakes__/: look at the journal and the families, open gates.
+
+They are for whoever drives the server from another process. They are not recorded, and they show no secret.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from urllib.parse import parse_qs, unquote
+
+from fakes.routes import CONTROL
+from fakes.server import Fakes
+from fakes.wire.http import HttpReply, HttpRequest
+from fakes.wire.sse import to_bytes
+
+_HELP = "GET journal, GET held, GET oauth, POST release/GATE, POST release/GATE?count=N"
+
+
+def control_of(
+    fakes: Callable[[], Fakes], journal: Callable[[], bytes]
+) -> Callable[[HttpRequest], HttpReply]:
+    """What answers /__fakes__/… for these fakes. They are asked for late, as they are made with it."""
+
+    def answer(request: HttpRequest) -> HttpReply:
+        name = request.path.removeprefix(CONTROL)
+        if name.startswith("release/") and request.method == "POST":
+            return _release(fakes(), unquote(name.removeprefix("release/")), request.query)
+        if request.method == "GET" and name == "journal":
+            return HttpReply(status=200, body=journal(), content_type="application/x-ndjson")
+        if request.method == "GET" and name == "held":
+            return HttpReply(status=200, body=to_bytes(fakes().held))
+        if request.method == "GET" and name == "oauth":
+            families = [asdict(family) for family in fakes().oauth.families()]
+            return HttpReply(status=200, body=to_bytes({"families": families}))
+        return _refusal(404, f"{request.method} {request.path} is not known here; there are: {_HELP}")
+
+    return answer
+
+
+def _release(fakes: Fakes, gate: str, query: str) -> HttpReply:
+    count = parse_qs(query).get("count", [""])[-1]
+    if not gate or (count and not count.isdecimal()):
+        return _refusal(400, "name a gate, and a whole number as count: POST /__fakes__/release/GATE?count=1")
+    released = fakes.release(gate, int(count) if count else None)
+    return HttpReply(status=200, body=to_bytes({"gate": gate, "released": released}))
+
+
+def _refusal(status: int, message: str) -> HttpReply:
+    return HttpReply(status=status, body=to_bytes({"error": {"message": message}}))

@@ -1,0 +1,58 @@
+"""Questions that several checkers put to a history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checkers.judge import CannotDecide
+from harness.events import Exited, Finished, History, ReplySent, RequestReceived, Signalled, Started
+
+
+def finished(history: History, actor: str) -> tuple[int, Finished]:
+    """How an actor's command ended. Raises CannotDecide when it did not."""
+    for seq, what in history.of(Finished):
+        if what.actor == actor:
+            return seq, what
+    raise CannotDecide(f"{actor} never came to an end")
+
+
+def turns(history: History) -> Iterator[tuple[int, Finished, Started]]:
+    """Every turn that ended, with how it was started."""
+    starts = {what.actor: what for _, what in history.of(Started) if what.verb == "agent"}
+    for seq, what in history.of(Finished):
+        if what.actor in starts:
+            yield seq, what, starts[what.actor]
+
+
+def started(history: History, actor: str) -> tuple[int, Started]:
+    for seq, what in history.of(Started):
+        if what.actor == actor:
+            return seq, what
+    raise CannotDecide(f"{actor} was never started")
+
+
+def requests(history: History, actor: str) -> list[tuple[int, RequestReceived]]:
+    """The provider requests that carry the actor's marker, in order."""
+    return [(seq, what) for seq, what in history.of(RequestReceived) if what.marker == actor]
+
+
+def replies(history: History) -> dict[int, ReplySent]:
+    """What each exchange was answered with."""
+    return {what.exchange: what for _, what in history.of(ReplySent)}
+
+
+def signalled(history: History, actor: str) -> set[int]:
+    """The signals that the harness sent to an actor."""
+    return {what.signal for _, what in history.of(Signalled) if what.actor == actor}
+
+
+def exited(history: History, actor: str) -> tuple[int, Exited] | None:
+    return next(((seq, what) for seq, what in history.of(Exited) if what.actor == actor), None)
+
+
+def said(what: Finished) -> str:
+    """What a command reported, short enough to quote."""
+    outcome = what.outcome
+    status = f"exit {outcome.exit_status}" if outcome.exit_status is not None else "killed"
+    words = outcome.message or outcome.code or what.stderr.strip().rpartition("\n")[2] or "nothing"
+    return f"“{words[:200]}” ({status})"

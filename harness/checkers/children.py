@@ -1,0 +1,105 @@
+"""CHD: what may be left of a run's child work once the run is over."""
+
+from __future__ import annotations
+
+import signal
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import ChildBeat, History, SurvivorSeen, TreeSeen, WorkspaceSeen
+from harness.verdict import Finding
+
+_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+TIMEOUT_STATUS = 124
+
+
+def no_unaccounted_survivor(history: History) -> list[Finding]:
+    """CHD-1: nothing of an ended run lives on, unless the target lists it."""
+    return _survivors(history, "CHD-1", "after it had ended")
+
+
+def killed_tree_ends(history: History) -> list[Finding]:
+    """CHD-2: after SIGKILL of the command nothing of it lives on, unless the target lists it."""
+    return _survivors(history, "CHD-2", "after its command had been killed")
+
+
+def workspace_quiet(history: History) -> list[Finding]:
+    """CHD-3: the workspace is the same as when the command returned."""
+    seen = [(seq, what) for seq, what in history.of(WorkspaceSeen)]
+    if len(seen) < 2:
+        raise CannotDecide("the workspace was not looked at twice")
+    changed = [(seq, what) for seq, what in seen[1:] if what.fingerprint != seen[0][1].fingerprint]
+    if not changed:
+        return []
+    seq, what = changed[0]
+    message = f"the workspace of {what.workspace} went on changing after the command had returned ({what.when})"
+    return [Finding(rule="CHD-3", message=message, evidence=(seen[0][0], seq))]
+
+
+def background_is_listed(history: History) -> list[Finding]:
+    """CHD-4: wanted background work lives on under a handle, and is gone once the handle was cancelled."""
+    if not any(what.advanced for _, what in history.of(ChildBeat)):
+        raise CannotDecide("the background work never ran")
+    seq, listing = ask.finished(history, "list")
+    if listing.outcome.runs is None:
+        raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
+    if not any(run.jobs for run in listing.outcome.runs):
+        message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"
+        return [Finding(rule="CHD-4", message=message, evidence=(seq,))]
+    return _survivors(history, "CHD-4", "although its handle had been cancelled")
+
+
+def peers_unharmed(history: History) -> list[Finding]:
+    """CHD-5: the child work of other runs went on counting."""
+    stopped = [(seq, what) for seq, what in history.of(ChildBeat) if what.child.startswith("peer") and not what.advanced]
+    findings = [
+        Finding(rule="CHD-5", message=f"ending another run stopped {what.child}", evidence=(seq,)) for seq, what in stopped
+    ]
+    for seq, what, _ in ask.turns(history):
+        if what.actor.startswith("peer") and not what.outcome.ok:
+            message = f"{what.actor} failed when another run was ended: {ask.said(what)}"
+            findings.append(Finding(rule="CHD-5", message=message, evidence=(seq,)))
+    return findings
+
+
+def killed_is_not_success(history: History) -> list[Finding]:
+    """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why."""
+    findings = []
+    for seq, what, started in ask.turns(history):
+        expected = _expected_status(history, what.actor, started.params.get("timeout"))
+        if expected is None:
+            continue
+        if what.outcome.ok:
+            message = f"{what.actor} was ended from outside and still reported success ({ask.said(what)})"
+            findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
+        elif what.outcome.exit_status != expected:
+            status = what.outcome.exit_status
+            shown = "died by the signal without a report" if status is None else f"exited {status}"
+            message = f"{what.actor} {shown}; the status for this is {expected}"
+            findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
+    return findings
+
+
+def _expected_status(history: History, actor: str, timeout: object) -> int | None:
+    for number in ask.signalled(history, actor):
+        if number in _STATUS:
+            return _STATUS[signal.Signals(number)]
+    return TIMEOUT_STATUS if timeout is not None and actor.startswith("timeout") else None
+
+
+def _survivors(history: History, rule: str, when: str) -> list[Finding]:
+    if not any(True for _ in history.of(TreeSeen)):
+        raise CannotDecide("nobody looked for survivors")
+    by_actor: dict[str, list[tuple[int, SurvivorSeen]]] = {}
+    for seq, what in history.of(SurvivorSeen):
+        if not what.listed:
+            by_actor.setdefault(what.actor, []).append((seq, what))
+    return [
+        Finding(
+            rule=rule,
+            message=f"{len(found)} processes of {actor} lived on {when}: "
+            + "; ".join(f"{what.command[:90]}" for _, what in found[:4]),
+            evidence=tuple(seq for seq, _ in found),
+        )
+        for actor, found in by_actor.items()
+    ]

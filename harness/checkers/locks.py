@@ -1,0 +1,112 @@
+"""LCK: who may hold a session, who must wait for it, and when it is free again.
+
+Actors play roles that their names tell: a "holder" keeps a session busy, "second" asks for the same session, "after-…"
+asks for it once it must be free, and every other turn belongs to an agent of its own.
+"""
+
+from __future__ import annotations
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import FaultFired, Finished, History, TreeSeen
+from harness.verdict import Finding
+
+RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
+RECOVERY_SECONDS = 1.0  # … and this much more, which is the rule's own bound
+
+
+def isolated_agents_do_not_contend(history: History) -> list[Finding]:
+    """LCK-1: every turn of an agent of its own succeeds, and none ends only because the stalled one did."""
+    findings = []
+    ends = list(ask.turns(history))
+    for seq, what, _ in ends:
+        if not what.outcome.ok:
+            message = f"{what.actor}, alone in its workspace, failed: {ask.said(what)}"
+            findings.append(Finding(rule="LCK-1", message=message, evidence=(seq,)))
+        elif not ask.requests(history, what.actor):
+            raise CannotDecide(f"{what.actor} succeeded without asking any provider")
+    return findings
+
+
+def peers_end_before(history: History) -> list[Finding]:
+    """LCK-1: the turns of other agents ended while the stalled one was still held."""
+    held = [seq for seq, what in history.of(FaultFired) if what.fault.startswith("held at")]
+    if not held:
+        return []
+    ends = {what.actor: seq for seq, what, _ in ask.turns(history)}
+    stalled_end = ends.get("lane0")
+    if stalled_end is None:
+        raise CannotDecide("the stalled turn never ended")
+    late = [actor for actor, seq in ends.items() if seq > stalled_end]
+    if not late:
+        return []
+    message = f"{', '.join(late)} ended only after the stalled lane0 had, although their agents have nothing in common"
+    return [Finding(rule="LCK-1", message=message, evidence=(held[0], stalled_end))]
+
+
+def dead_holder_recovered(history: History) -> list[Finding]:
+    """LCK-2: the turn after the kill succeeds, about as fast as one that nobody disturbed."""
+    return _free_again(history, "LCK-2", "after its holder had been killed")
+
+
+def stale_record_does_not_block(history: History) -> list[Finding]:
+    """LCK-3: a leftover record of a reused pid changes nothing."""
+    return _free_again(history, "LCK-3", "because of a leftover record that names an unrelated live process")
+
+
+def lock_released(history: History) -> list[Finding]:
+    """LCK-8: after each kind of end the session is free."""
+    return _free_again(history, "LCK-8", "after the run before it had ended")
+
+
+def busy_is_typed(history: History) -> list[Finding]:
+    """LCK-6: the second run of a held session is refused in time, and says by whom it is held."""
+    seq, second = ask.finished(history, "second")
+    _, holder = ask.started(history, "holder")
+    outcome = second.outcome
+    if outcome.ok:
+        raise CannotDecide("the second run succeeded: the session was not held")
+    lacks = []
+    if outcome.kind != "busy" or not outcome.code:
+        lacks.append("it is not typed as busy")
+    if outcome.exit_status in (0, None):
+        lacks.append(f"its exit status is {outcome.exit_status}")
+    if outcome.holder is None or outcome.holder.pid is None:
+        lacks.append("the holder's pid is not named")
+    elif outcome.holder.pid not in _pids_of(history, "holder", holder.pid):
+        lacks.append(f"it names pid {outcome.holder.pid}, but the holder is {holder.pid}")
+    if outcome.holder is None or not outcome.holder.run:
+        lacks.append("the holder's run is not named")
+    if outcome.holder is None or outcome.holder.age is None:
+        lacks.append("how long it has been held is not said")
+    if not lacks:
+        return []
+    message = f"the second run of a held session was refused with {ask.said(second)}, but {'; '.join(lacks)}"
+    return [Finding(rule="LCK-6", message=message, evidence=(seq,))]
+
+
+def _free_again(history: History, rule: str, when: str) -> list[Finding]:
+    later = [(seq, what) for seq, what, _ in ask.turns(history) if what.actor.startswith("after")]
+    if not later:
+        raise CannotDecide("no later turn was tried")
+    _, undisturbed = ask.finished(history, "undisturbed")
+    if not undisturbed.outcome.ok:
+        raise CannotDecide(f"the undisturbed turn failed: {ask.said(undisturbed)}")
+    bound = RECOVERY_FACTOR * undisturbed.seconds + RECOVERY_SECONDS
+    findings = []
+    for seq, what in later:
+        if not what.outcome.ok:
+            findings.append(Finding(rule=rule, message=f"{what.actor} failed {when}: {ask.said(what)}", evidence=(seq,)))
+        elif what.seconds > bound:
+            findings.append(Finding(rule=rule, message=_slow(what, when, undisturbed), evidence=(seq,)))
+    return findings
+
+
+def _slow(what: Finished, when: str, undisturbed: Finished) -> str:
+    return f"{what.actor} took {what.seconds:.1f} s {when}; undisturbed it takes {undisturbed.seconds:.1f} s"
+
+
+def _pids_of(history: History, actor: str, pid: int) -> set[int]:
+    """The actor's own process and its descendants, as far as the history shows them."""
+    rows = [row for _, tree in history.of(TreeSeen) for row in tree.processes if row.actor == actor]
+    return {pid, *(row.pid for row in rows)}

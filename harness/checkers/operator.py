@@ -1,0 +1,199 @@
+"""OPS and RES: what the person or program at the command line is told."""
+
+from __future__ import annotations
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import Exited, FileSeen, Finished, History, Hung, Started
+from harness.verdict import Finding
+
+DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
+_LIVE = frozenset({"running"})
+
+
+def list_shows_truth(history: History) -> list[Finding]:
+    """OPS-1: each list of runs has exactly the turns whose process was alive."""
+    findings, judged = [], 0
+    for seq, what in history.of(Finished):
+        if what.verb != "runs list" or what.outcome.runs is None:
+            continue
+        judged += 1
+        alive = _alive_turns(history.before(seq))
+        shown = {run.pid: run for run in what.outcome.runs if run.status in _LIVE}
+        for pid, run in shown.items():
+            if pid not in alive:
+                message = f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
+                findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
+        for pid, actor in alive.items():
+            if pid not in shown:
+                message = f"{what.actor} leaves out the run of {actor}, which is running as process {pid}"
+                findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
+    if not judged:
+        raise CannotDecide("no list of runs could be read")
+    return findings
+
+
+def one_json_document(history: History) -> list[Finding]:
+    """OPS-2: every command that was asked for JSON printed one document and nothing else."""
+    findings = []
+    for seq, what in history.of(Finished):
+        outcome = what.outcome
+        if outcome.documents is None:
+            continue
+        if outcome.documents != 1:
+            message = f"{what.actor} ({what.verb}) printed {outcome.documents} JSON documents: {ask.said(what)}"
+            findings.append(Finding(rule="OPS-2", message=message, evidence=(seq,)))
+        elif outcome.stray_output:
+            line = what.stdout.strip().partition("\n")[0][:120]
+            message = f"{what.actor} ({what.verb}) printed more than its document on standard output: “{line}”"
+            findings.append(Finding(rule="OPS-2", message=message, evidence=(seq,)))
+    return findings
+
+
+def deadline_holds(history: History) -> list[Finding]:
+    """OPS-3: a turn with a --timeout has ended soon after it, and not as a success."""
+    findings = []
+    for seq, hung in history.of(Hung):
+        message = f"{hung.actor} was still running after {hung.seconds:g} s, whatever its --timeout"
+        findings.append(Finding(rule="OPS-3", message=message, evidence=(seq,)))
+    for seq, what, started in ask.turns(history):
+        timeout = started.params.get("timeout")
+        if timeout is None:
+            continue
+        if what.seconds > timeout + DEADLINE_SLACK:
+            message = f"{what.actor} had --timeout {timeout:g} and took {what.seconds:.1f} s"
+            findings.append(Finding(rule="OPS-3", message=message, evidence=(seq,)))
+    return findings
+
+
+def never_hangs(history: History) -> list[Finding]:
+    """OPS-5: whatever its streams are, a command ends, and the config is whole afterwards."""
+    findings = [
+        Finding(rule="OPS-5", message=f"{hung.actor} hung: it had not ended after {hung.seconds:g} s", evidence=(seq,))
+        for seq, hung in history.of(Hung)
+    ]
+    hung = {what.actor for _, what in history.of(Hung)}
+    for seq, what in history.of(Finished):
+        if what.outcome.traceback:
+            message = f"{what.actor} ({what.verb}) ended with a stack trace: {ask.said(what)}"
+            findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
+        elif what.outcome.exit_status is None and what.actor not in hung:
+            message = f"{what.actor} ({what.verb}) was killed by a signal of its own"
+            findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    if not looks:
+        raise CannotDecide("nobody looked at the config afterwards")
+    seq, seen = looks[-1]
+    if not seen.parses:
+        findings.append(Finding(rule="OPS-5", message="the config no longer parses afterwards", evidence=(seq,)))
+    return findings + _silent_failures(history)
+
+
+def _silent_failures(history: History) -> list[Finding]:
+    """With all its output readable, a command without a terminal does its work."""
+    findings = []
+    for seq, what in history.of(Finished):
+        if what.actor.startswith("unseen") or not what.actor.startswith("without"):
+            continue
+        if not what.outcome.ok:
+            message = f"{what.actor} ({what.verb}) failed only because of its streams: {ask.said(what)}"
+            findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
+    return findings
+
+
+def bad_input_is_refused(history: History) -> list[Finding]:
+    """RES-5: each piece of bad input got a typed error, and the config is byte for byte what it was."""
+    findings = []
+    bad = [(seq, what) for seq, what in history.of(Finished) if what.actor.startswith("bad")]
+    if not bad:
+        raise CannotDecide("no bad input was given")
+    for seq, what in bad:
+        problem = _problem(what)
+        if problem:
+            message = f"{what.actor}: {problem}: {ask.said(what)}"
+            findings.append(Finding(rule="RES-5", message=message, evidence=(seq,)))
+    return findings + config_unchanged(history, "RES-5")
+
+
+def config_unchanged(history: History, rule: str) -> list[Finding]:
+    """Every look at the config after the first found the same bytes."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    if len(looks) < 2:
+        raise CannotDecide("the config was not looked at before and after")
+    changed = [(seq, seen) for seq, seen in looks[1:] if seen.digest != looks[0][1].digest]
+    if not changed:
+        return []
+    message = "a refused command changed the config"
+    return [Finding(rule=rule, message=message, evidence=(looks[0][0], changed[0][0]))]
+
+
+def damage_is_not_defaults(history: History) -> list[Finding]:
+    """CFG-5: no command on a damaged config succeeds or touches it; the error names the file."""
+    findings = []
+    for seq, what in history.of(Finished):
+        if not what.actor.startswith("damaged"):
+            continue
+        name = str(_config_name(history))
+        if what.outcome.ok:
+            message = f"{what.actor} ({what.verb}) succeeded on a config that does not parse, as if it were empty"
+            findings.append(Finding(rule="CFG-5", message=message, evidence=(seq,)))
+        elif name not in what.stdout + what.stderr:
+            message = f"{what.actor} does not name the damaged file {name}: {ask.said(what)}"
+            findings.append(Finding(rule="CFG-5", message=message, evidence=(seq,)))
+    return findings + _damage_kept(history)
+
+
+def unknown_keys_survive(history: History) -> list[Finding]:
+    """CFG-6: every key of the first look that is not the program's own has the same value in the last."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config" and seen.parses]
+    if len(looks) < 2:
+        raise CannotDecide("the config was not looked at before and after")
+    if not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
+        raise CannotDecide("no add succeeded, so nothing was written")
+    (first_seq, first), (last_seq, last) = looks[0], looks[-1]
+    ours = {key: value for key, value in first.facts["keys"].items() if key.startswith("x-")}
+    lost = [key for key, value in ours.items() if last.facts["keys"].get(key) != value]
+    if not ours:
+        raise CannotDecide("the config held no unknown key")
+    if not lost:
+        return []
+    message = f"writing the config lost or changed what the program does not know: {', '.join(lost)}"
+    return [Finding(rule="CFG-6", message=message, evidence=(first_seq, last_seq))]
+
+
+def _alive_turns(history: History) -> dict[int, str]:
+    """The turns that had been started and had not ended, by pid."""
+    gone = {what.actor for _, what in history.of(Exited)}
+    return {what.pid: what.actor for _, what in history.of(Started) if what.verb == "agent" and what.actor not in gone}
+
+
+def _problem(what: Finished) -> str:
+    outcome = what.outcome
+    if outcome.ok:
+        return "bad input was accepted"
+    if outcome.traceback:
+        return "it ended in a stack trace"
+    if outcome.kind in ("internal", "unclear") or not outcome.code:
+        return "the error is not typed"
+    if outcome.exit_status in (0, None):
+        return f"the exit status is {outcome.exit_status}"
+    return ""
+
+
+def _config_name(history: History) -> str:
+    for _, seen in history.of(FileSeen):
+        if seen.role == "config":
+            return seen.path.rpartition("/")[2]
+    raise CannotDecide("nobody looked at the config")
+
+
+def _damage_kept(history: History) -> list[Finding]:
+    """Looks come in pairs: the damage as it was done, and the file after the commands that met it."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    findings = []
+    for (before_seq, before), (after_seq, after) in zip(looks[::2], looks[1::2], strict=False):
+        if before.digest != after.digest:
+            what = "removed" if not after.exists else "replaced"
+            message = f"a damaged config was {what} by a command that should have refused it"
+            findings.append(Finding(rule="CFG-5", message=message, evidence=(before_seq, after_seq)))
+    return findings

@@ -1,0 +1,150 @@
+"""What the harness sees of a run: files, credentials, workspaces, processes. Looking changes nothing but the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import stat
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fakes.events import fingerprint
+from harness.actor import Actor
+from harness.events import ChildBeat, FileSeen, ProcessSeen, SecretSeen, SurvivorSeen, TreeSeen, WorkspaceSeen
+from harness.outcome import RunSeen
+from harness.processes import tree
+
+if TYPE_CHECKING:
+    from harness.lab import Lab
+
+_COMMAND_LIMIT = 200
+_SCAN_LIMIT = 4 << 20  # bytes of a file that are searched for secrets
+
+
+class Look:
+    """The lab's eyes. Every method records what it saw; some also return it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def config(self, *_: object) -> FileSeen:
+        """The config file, read as any other program would: at once, without a lock."""
+        seen = document("config", self._lab.target.config_file(self._lab.site))
+        self._lab.record(seen)
+        return seen
+
+    def credentials(self, when: str) -> None:
+        """Each file of credentials, and each profile by fingerprint: values never leave the file."""
+        for path in self._lab.target.credentials_files(self._lab.site):
+            self._lab.record(document("credentials", path))
+        for which in ("main", "other"):
+            profile = self._lab.target.profile(self._lab.site, which)
+            data = b"" if profile is None else json.dumps(profile, sort_keys=True).encode()
+            self._lab.record(
+                FileSeen(
+                    role=f"profile {which}", path=which, exists=profile is not None, size=len(data),
+                    digest=digest(data), parses=None, facts={"when": when},
+                )
+            )  # fmt: skip
+
+    def workspace(self, agent: str, when: str) -> str:
+        """Fingerprint names, modes, times and contents of everything in an agent's workspace."""
+        folder = self._lab.site.workspace(agent)
+        seen = WorkspaceSeen(workspace=agent, when=when, fingerprint=_fingerprint_folder(folder))
+        self._lab.record(seen)
+        return seen.fingerprint
+
+    def secrets(self) -> None:
+        """Search every file of the home, but for those that hold credentials, for tokens that the fakes issued."""
+        allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}
+        for path in sorted(self._lab.site.home.rglob("*")):
+            if path.is_file() and path.resolve() not in allowed:
+                with path.open("rb") as file:
+                    text = file.read(_SCAN_LIMIT).decode(errors="replace")
+                for found in secrets_in(text, self._lab.secrets()):
+                    self._lab.record(SecretSeen(where=str(path.relative_to(self._lab.site.root)), fingerprint=found))
+
+    def tree(self, when: str) -> tuple[tree.Seen, ...]:
+        """Every living process of the run."""
+        seen = tree.below(self._lab.launcher.pid)
+        rows = tuple(
+            ProcessSeen(pid=s.pid, parent=s.parent, actor=s.actor, command=s.command[:_COMMAND_LIMIT]) for s in seen
+        )
+        self._lab.record(TreeSeen(when=when, processes=rows))
+        return seen
+
+    async def survivors(self, actor: Actor, grace: float, *, handles: Collection[RunSeen] = ()) -> None:
+        """Wait until nothing of the actor is left, at most `grace` seconds; record whatever still is.
+
+        `handles` are the lines of the target's own list that stand for running work: a survivor counts as listed when
+        there is one for its actor.
+        """
+        await actor.tree_ended(grace)
+        listed = next((run.id for run in handles), "")
+        for seen in self.tree(f"{grace:g} s after {actor.name} had ended"):
+            if seen.actor == actor.name:
+                self._lab.record(
+                    SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:_COMMAND_LIMIT], listed=listed)
+                )
+
+    async def beat(self, child: str, *, within: float = 15.0) -> bool:
+        """Wait until a child's heartbeat advances, at most `within` seconds; whether it did."""
+        path, deadline = self._lab.heartbeat(child), time.monotonic() + within
+        first = beats(path)
+        while (now := beats(path)) == first and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        self._lab.record(ChildBeat(child=child, beats=now, advanced=now != first))
+        return now != first
+
+
+def document(role: str, path: Path) -> FileSeen:
+    """Read a JSON file and say what it is; its values appear as digests only."""
+    try:
+        data = path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return FileSeen(role=role, path=str(path), exists=False, size=0, digest="", parses=None)
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    facts = {"keys": {key: digest(json.dumps(found[key]).encode()) for key in found}} if isinstance(found, dict) else {}
+    return FileSeen(
+        role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
+        mode=mode, facts=facts,
+    )  # fmt: skip
+
+
+def beats(path: Path) -> int:
+    """How far a child of `fakes.builds` has counted: its heartbeat file grows with every beat."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def secrets_in(text: str, secrets: Collection[str]) -> tuple[str, ...]:
+    """The fingerprints of the secrets that stand in the text."""
+    return tuple(sorted(fingerprint(secret) for secret in secrets if secret in text))
+
+
+def digest(data: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _fingerprint_folder(folder: Path) -> str:
+    summary = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        try:
+            facts = path.lstat()
+            name = str(path.relative_to(folder))
+            summary.update(f"{name}\0{facts.st_mode}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode(errors="replace"))
+            if stat.S_ISREG(facts.st_mode):
+                summary.update(path.read_bytes())
+        except FileNotFoundError:  # it went away while we looked: that shows in the next fingerprint
+            continue
+    return summary.hexdigest()[:16]

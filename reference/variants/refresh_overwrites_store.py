@@ -1,0 +1,34 @@
+"""The credential file is read before the request and written back whole after it [OC#26322].
+
+What other profiles stored meanwhile is undone, their freshly rotated tokens included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reference.auth import Credentials
+from reference.auth.refresh import Refresh
+from reference.auth.store import Credential
+from reference.deadline import Deadline
+from reference.parts import Parts
+
+BREAKS = ("AUT-7", "AUT-3")
+
+
+class _Refresh(Refresh):
+    def redeem(self, current: Credential, deadline: Deadline) -> Credential:
+        before = self.store.read()
+        renewed = super().redeem(current, deadline)
+        self.store.write(before, self.profile, renewed.fields())
+        return renewed
+
+
+class _Credentials(Credentials):
+    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+        return _Refresh(self.store, profile, provider, config)
+
+
+def replace(parts: Parts) -> Parts:
+    return parts.replace(auth=_Credentials)

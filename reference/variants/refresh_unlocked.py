@@ -1,0 +1,33 @@
+"""An expired credential is redeemed without a lock and without looking again [OC#26322, CX#10332].
+
+N processes that find it expired redeem it N times. One succeeds; the others are told that the token was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reference.auth import Credentials
+from reference.auth.endpoint import redeem
+from reference.auth.refresh import Refresh, entry_after
+from reference.auth.store import Credential
+from reference.deadline import Deadline
+from reference.parts import Parts
+
+BREAKS = ("AUT-1",)
+
+
+class _Refresh(Refresh):
+    def renew(self, stale: Credential, deadline: Deadline) -> Credential:
+        grant = redeem(self.url, self.provider, stale.refresh, deadline, answered=lambda: None)
+        return self.store.put(self.profile, entry_after(stale, grant), deadline)
+
+
+class _Credentials(Credentials):
+    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+        return _Refresh(self.store, profile, provider, config)
+
+
+def replace(parts: Parts) -> Parts:
+    return parts.replace(auth=_Credentials)

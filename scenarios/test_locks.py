@@ -1,0 +1,124 @@
+"""LCK: sessions that are held, abandoned, or wrongly believed to be held."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Status, Text
+from harness.checkers.locks import (
+    busy_is_typed,
+    dead_holder_recovered,
+    isolated_agents_do_not_contend,
+    lock_released,
+    peers_end_before,
+    stale_record_does_not_block,
+)
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, Setup
+
+LANES = ("lane0", "lane1", "lane2", "lane3")
+
+
+@scenario(
+    "LCK-1",
+    fault="the first agent's provider does not answer until the other three have ended",
+    needs=[Capability.TURN],
+    judges=[isolated_agents_do_not_contend, peers_end_before],
+)
+async def test_one_stalled_agent(lab: Lab) -> None:
+    """Four agents run at once; the one that stalls holds up none of the others."""
+    lab.prepare(Setup(agents=LANES))
+    lab.script(Rule("stalled", Match(marker="lane0"), (Text("done", gate="lane0"),)))
+    lab.hold("lane0")
+    stalled = await lab.turn("lane0")
+    await lab.reached("lane0", by=[stalled])
+    others = [await lab.turn(lane) for lane in LANES[1:]]
+    for other in others:
+        await other.finished()
+    lab.release("lane0")
+    await stalled.finished()
+
+
+@scenario(
+    "LCK-2",
+    fault="the run that holds the session is killed with SIGKILL",
+    needs=[Capability.TURN],
+    judges=[dead_holder_recovered],
+)
+async def test_killed_holder(lab: Lab) -> None:
+    """After the holder of a session was killed, the next run has it at once."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.hold("holder")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    lab.signal(holder, signal.SIGKILL)
+    await holder.finished()
+    await (await lab.turn("lane0", actor="after-kill")).finished()
+
+
+@scenario(
+    "LCK-3",
+    fault="a lock record names the pid of a live process that has nothing to do with it",
+    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    judges=[stale_record_does_not_block],
+)
+async def test_reused_pid(lab: Lab) -> None:
+    """A leftover lock record whose pid now belongs to somebody else does not block."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    lab.plan("record of a reused pid")
+    if lab.faulty and lab.target.plant_holder(lab.site, "lane0", lab.launcher.pid):
+        lab.fired("record of a reused pid")
+    await (await lab.turn("lane0", actor="after-reuse")).finished()
+
+
+@scenario(
+    "LCK-6",
+    fault="the session is held by a run whose provider does not answer",
+    needs=[Capability.TURN],
+    judges=[busy_is_typed],
+)
+async def test_second_run_of_a_held_session(lab: Lab) -> None:
+    """The second run of a held session is refused in time, and learns who holds it."""
+    lab.prepare(Setup(agents=("lane0", "lane1")))
+    lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.hold("holder")
+    holder = await lab.turn("lane0" if lab.faulty else "lane1", actor="holder")
+    await lab.reached("holder", by=[holder])
+    lab.look.tree("while the session is held")
+    if lab.faulty:
+        await (await lab.turn("lane0", actor="second")).finished()
+    lab.release("holder")
+    await holder.finished()
+
+
+@scenario(
+    "LCK-8",
+    fault="a run ends by an error, by its time-out, by SIGTERM and by SIGINT",
+    needs=[Capability.TURN, Capability.TIMEOUT],
+    judges=[lock_released],
+)
+async def test_session_free_after_every_end(lab: Lab) -> None:
+    """However a run ends, its session is free for the next."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    refused = Rule("refused", Match(marker="error"), (Status(400),))
+    stalled = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("timeout", "term", "int")]
+    lab.script(*([refused] if lab.faulty else []), *stalled)
+    await (await lab.turn("lane0", actor="error")).finished()
+    await (await lab.turn("lane0", actor="after-error")).finished()
+    lab.hold("timeout")
+    late = await lab.turn("lane0", actor="timeout", timeout=2)
+    await lab.reached("timeout", by=[late])
+    await late.finished()
+    await (await lab.turn("lane0", actor="after-timeout")).finished()
+    for name, number in (("term", signal.SIGTERM), ("int", signal.SIGINT)):
+        lab.hold(name)
+        victim = await lab.turn("lane0", actor=name)
+        await lab.reached(name, by=[victim])
+        lab.signal(victim, number)
+        await victim.finished()
+        await (await lab.turn("lane0", actor=f"after-{name}")).finished()

@@ -1,0 +1,269 @@
+"""The HTTP layer over raw sockets: order, framing, codings, limits, and what is not HTTP at all."""
+
+import asyncio
+import gzip
+import json
+import zlib
+
+import pytest
+
+from fakes.script import Match, Rule, Script, Text
+from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT
+
+OK = Script(
+    (Rule("held", Match(marker="held"), (Text("held", gate="g"),)), Rule("all", Match(), (Text("ok"),)))
+)
+CLOSE = "connection: close"
+
+
+def statuses(raw: bytes) -> list[int]:
+    return [int(part[:3]) for part in raw.split(b"HTTP/1.1 ")[1:]]
+
+
+def test_pipelined_requests_are_answered_in_order_even_when_the_first_is_held(serve, post, ask):
+    async def body(served):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        first = post(*ask("anthropic", "[[held]]"))
+        writer.write(first + post(*ask("codex", "[[second]]")) + post(*ask("gemini", "[[third]]"), CLOSE))
+        await served.fakes.wait_held("g", 1)
+        assert [event.marker for event in served.of("RequestReceived")] == ["held"]
+        served.fakes.release("g")
+        raw = await reader.read()
+        assert statuses(raw) == [200, 200, 200]
+        assert raw.index(b'"held"') < raw.index(b'"object":"response"') < raw.index(b"candidates")
+        writer.close()
+
+    events = serve(OK, body)
+    assert [e.exchange for e in events if type(e).__name__ == "ReplySent"] == [1, 2, 3]
+
+
+def test_a_long_pipeline_is_answered_whole(serve, talk, post, ask):
+    async def body(served):
+        many = post(*ask("codex")) * 100 + post(*ask("codex"), CLOSE)
+        raw, end = await talk(served.fakes.port, many)
+        assert (statuses(raw), end) == ([200] * 101, "fin")
+
+    serve(OK, body)
+
+
+def test_a_request_in_single_bytes(serve, post, ask):
+    async def body(served):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        for byte in post(*ask("anthropic", "[[slow]]"), CLOSE):
+            writer.write(bytes([byte]))
+            await writer.drain()
+        assert statuses(await reader.read()) == [200]
+        writer.close()
+
+    events = serve(OK, body)
+    assert events[0].marker == "slow"
+
+
+def test_a_chunked_request_body(serve, talk, ask):
+    async def body(served):
+        path, data = ask("anthropic", "[[chunky]]")
+        text = json.dumps(data).encode()
+        parts = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in (text[:10], text[10:]))
+        head = f"POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n{CLOSE}\r\n\r\n".encode()
+        raw, _ = await talk(served.fakes.port, head + parts + b"0\r\n\r\n")
+        assert statuses(raw) == [200]
+
+    events = serve(OK, body)
+    assert events[0].marker == "chunky"
+
+
+@pytest.mark.parametrize(("coding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_compressed_bodies(serve, talk, post, ask, coding, encode):
+    async def body(served):
+        path, data = ask("codex", "[[small]]")
+        packed = encode(json.dumps(data).encode())
+        raw, _ = await talk(served.fakes.port, post(path, packed, f"content-encoding: {coding}", CLOSE))
+        assert statuses(raw) == [200]
+        raw, _ = await talk(served.fakes.port, post(path, packed[:-9], f"content-encoding: {coding}", CLOSE))
+        assert statuses(raw) == [400]
+
+    events = serve(OK, body)
+    assert events[0].marker == "small"
+
+
+def test_a_compressed_body_that_explodes_is_refused(serve, talk, post):
+    async def body(served):
+        bomb = gzip.compress(bytes(BODY_LIMIT + 10))
+        raw, _ = await talk(served.fakes.port, post("/v1/messages", bomb, "content-encoding: gzip", CLOSE))
+        assert statuses(raw) == [413]
+        assert json.loads(raw.partition(b"\r\n\r\n")[2])["error"]["type"] == "request_too_large"
+
+    serve(OK, body)
+
+
+def test_an_unknown_coding_is_415_in_the_providers_shape(serve, talk, post, ask):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, post(*ask("anthropic"), "content-encoding: br", CLOSE))
+        assert statuses(raw) == [415]
+        assert b'"type":"error"' in raw
+
+    serve(OK, body)
+
+
+def test_a_large_body(serve, talk, post, ask):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, post(*ask("anthropic", "[[big]]" + "x" * 5_000_000), CLOSE))
+        assert statuses(raw) == [200]
+
+    events = serve(OK, body)
+    assert events[0].marker == "big"
+    assert events[0].bytes > 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01", 400),
+        (b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: ten\r\n\r\n", 400),
+        (b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (BODY_LIMIT + 1), 413),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * (HEAD_LIMIT + 10), 431),
+        (b"GET /" + b"y" * (HEAD_LIMIT + 10), 431),
+        (b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+)
+def test_what_is_not_acceptable_http_is_refused_and_closed(serve, talk, data, status):
+    async def body(served):
+        raw, end = await talk(served.fakes.port, data)
+        assert (statuses(raw), end) == ([status], "fin")
+
+    events = serve(OK, body)
+    assert (events[0].provider, events[0].method, events[0].path) == ("unknown", "", "")
+    assert (events[1].status, events[1].kind, events[1].outcome) == (status, "malformed", "complete")
+
+
+def test_nonsense_after_a_good_request_does_not_harm_its_answer(serve, talk, post, ask):
+    async def body(served):
+        raw, end = await talk(served.fakes.port, post(*ask("codex")) + b"nonsense\r\n\r\n")
+        assert (statuses(raw), end) == ([200, 400], "fin")
+
+    serve(OK, body)
+
+
+def test_http_1_0_gets_no_chunks_and_is_closed(serve, talk, post, ask):
+    async def body(served):
+        raw, end = await talk(served.fakes.port, post(*ask("anthropic", stream=True), version="1.0"))
+        assert end == "fin"
+        assert b"transfer-encoding" not in raw
+        assert raw.endswith(b'data: {"type":"message_stop"}\n\n')
+
+    serve(OK, body)
+
+
+def test_expect_100_continue(serve, post, ask):
+    async def body(served):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        head, _, data = post(*ask("codex"), "expect: 100-continue", CLOSE).partition(b"\r\n\r\n")
+        writer.write(head + b"\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(data)
+        assert statuses(await reader.read()) == [200]
+        writer.close()
+
+    serve(OK, body)
+
+
+def test_head_has_no_body(serve, talk):
+    async def body(served):
+        head = b"HEAD /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        raw, _ = await talk(served.fakes.port, head)
+        assert statuses(raw) == [200]
+        assert raw.endswith(b"\r\n\r\n")
+
+    serve(OK, body)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET /v1/messages", 405),
+        ("DELETE /oauth/token", 405),
+        ("POST /v1/models", 405),
+        ("GET /", 404),
+        ("POST /v1/chat/completions", 404),
+        ("GET /v1beta/models/m:generateContent", 405),
+        ("POST /v1beta/models/m:countTokens", 404),
+        ("GET /__fakes__/journal", 404),
+    ],
+)
+def test_wrong_methods_and_unknown_paths(serve, talk, line, status):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, f"{line} HTTP/1.1\r\nhost: x\r\n{CLOSE}\r\n\r\n".encode())
+        assert statuses(raw) == [status]
+        assert (b"allow: " in raw) == (status == 405)
+
+    events = serve(OK, body)
+    assert events[0].path == line.partition(" ")[2]
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/backend-api/codex/responses"])
+def test_a_websocket_upgrade_is_refused_cleanly(serve, talk, path):
+    async def body(served):
+        lines = [f"GET {path} HTTP/1.1", "host: x", "connection: Upgrade", "upgrade: websocket"]
+        keys = ["sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version: 13", "", ""]
+        raw, end = await talk(served.fakes.port, "\r\n".join(lines + keys).encode())
+        assert (statuses(raw), end) == ([426], "fin")
+
+    serve(OK, body)
+
+
+def test_an_upgrade_offered_with_a_post_is_ignored(serve, talk, post, ask):
+    async def body(served):
+        offer = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABk")
+        raw, end = await talk(served.fakes.port, post(*ask("codex", "[[h2c]]"), *offer))
+        assert (statuses(raw), end) == ([200], "fin")
+
+    events = serve(OK, body)
+    assert events[0].marker == "h2c"
+
+
+def test_an_absolute_target_as_sent_to_a_plain_proxy(serve, talk):
+    async def body(served):
+        target = b"GET http://api.anthropic.com/v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        raw, _ = await talk(served.fakes.port, target)
+        assert b'"has_more":false' in raw
+
+    serve(OK, body)
+
+
+def test_query_keys_and_headers_stay_out_of_the_records(serve, talk, post, ask):
+    secret = "sk-very-secret"
+
+    async def body(served):
+        path, data = ask("gemini", "[[x]]")
+        raw, _ = await talk(
+            served.fakes.port, post(f"{path}?key={secret}", data, f"x-goog-api-key: {secret}", CLOSE)
+        )
+        assert statuses(raw) == [200]
+
+    assert secret not in repr(serve(OK, body))
+
+
+def test_every_record_becomes_json(serve, talk, post, ask):
+    from dataclasses import asdict
+
+    async def body(served):
+        await talk(served.fakes.port, post(*ask("gemini", "[[x]] \ud800 ü"), CLOSE))
+
+    events = serve(OK, body)
+    assert [json.loads(json.dumps(asdict(event)))["exchange"] for event in events] == [1, 1]
+
+
+def test_a_port_in_use_is_an_os_error_and_a_second_start_is_refused(serve):
+    from fakes.server import Fakes
+
+    async def body(served):
+        other = Fakes(OK, record=served.events.append)
+        with pytest.raises(OSError, match="in use"):
+            await other.start(port=served.fakes.port)
+        await other.close()
+        with pytest.raises(RuntimeError, match="already"):
+            await served.fakes.start()
+
+    serve(OK, body)

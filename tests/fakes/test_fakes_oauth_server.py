@@ -1,0 +1,363 @@
+"""The token endpoint over real connections: bodies, faults, gates, concurrency, and what stays secret."""
+
+import asyncio
+import base64
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+from fakes.events import fingerprint
+from fakes.oauth import CODEX_CLIENT_ID, Fault, OAuthSettings, OAuthSettingsError
+from fakes.script import Match, Rule, Script, Text
+
+CLOSE = "connection: close"
+NONE = Script(())
+
+
+def refresh(token, **more):
+    return {"grant_type": "refresh_token", "client_id": CODEX_CLIENT_ID, "refresh_token": token, **more}
+
+
+@pytest.fixture
+def token_call(talk, post):
+    """POST a token request; the status (0 when nothing came), the JSON (None when there is none), the end."""
+
+    async def call(served, fields, *, form=False, path="/oauth/token"):
+        body = urlencode(fields).encode() if form else fields
+        kind = "content-type: application/x-www-form-urlencoded" if form else "content-type: application/json"
+        raw, end = await talk(served.fakes.port, post(path, body, kind, CLOSE))
+        if not raw:
+            return 0, None, end
+        head, _, text = raw.partition(b"\r\n\r\n")
+        try:
+            return int(head[9:12]), json.loads(text), end
+        except ValueError:
+            return int(head[9:12]), None, end
+
+    return call
+
+
+def claims_of(token, decode=base64.urlsafe_b64decode):
+    part = token.split(".")[1]
+    return json.loads(decode(part + "=" * (-len(part) % 4)))
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_a_refresh_in_json_and_as_a_form(serve, token_call, form):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="acc-1")
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token), form=form)
+        assert status == 200
+        assert {"id_token", "access_token", "refresh_token", "expires_in"} <= set(data)
+        assert (data["expires_in"], data["token_type"]) == (3600, "Bearer")
+        claims = claims_of(data["access_token"])
+        assert claims["https://api.openai.com/auth"]["chatgpt_account_id"] == "acc-1"
+        assert claims["exp"] == 1000 + 3600
+        assert claims_of(data["id_token"])["email"] == "acc-1@example.test"
+
+    events = serve(NONE, body, clock=lambda: 1000.0)
+    kinds = [type(event).__name__ for event in events]
+    assert kinds == ["RequestReceived", "TokenRequested", "TokenAnswered", "ReplySent"]
+    assert (events[2].decision, events[2].family, events[2].generation) == ("minted", "f", 1)
+
+
+def test_the_exact_answer_to_a_reuse(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        await token_call(served, refresh(seeded.refresh_token))
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert (status, data) == (
+            401,
+            {
+                "error": {
+                    "message": "Your refresh token has already been used to generate a new access token. "
+                    "Please try signing in again.",
+                    "type": "invalid_request_error",
+                    "param": None,
+                    "code": "refresh_token_reused",
+                }
+            },
+        )
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert (status, data["error"]["code"]) == (401, "refresh_token_invalidated")
+
+    serve(NONE, body)
+
+
+def test_expiry_by_the_servers_clock(serve, token_call):
+    now = [0.0]
+
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        now[0] = 60.0
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert (status, data["error"]["code"]) == (401, "refresh_token_expired")
+
+    serve(NONE, body, clock=lambda: now[0], oauth=OAuthSettings(refresh_ttl=60.0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({}, "/v1/oauth/token"),
+        ({"dialect": "rfc6749"}, "/oauth/token"),
+        ({"dialect": "anthropic"}, "/oauth/token"),
+    ],
+)
+def test_dialects_with_flat_errors(serve, token_call, settings, path):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        assert (await token_call(served, refresh(seeded.refresh_token), path=path))[0] == 200
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token), path=path)
+        assert (status, data["error"], set(data)) == (400, "invalid_grant", {"error", "error_description"})
+
+    serve(NONE, body, oauth=OAuthSettings(**settings))
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"grant_type": "refresh_token", "client_id": "c"}, "invalid_request"),
+        ({"grant_type": "refresh_token", "refresh_token": "r"}, "invalid_request"),
+        ({"refresh_token": "r", "client_id": "c"}, "invalid_request"),
+        ({"grant_type": "password", "refresh_token": "r", "client_id": "c"}, "unsupported_grant_type"),
+        ({"grant_type": "refresh_token", "refresh_token": "r", "client_id": "c"}, "invalid_grant"),
+        ({"grant_type": "refresh_token", "refresh_token": ["r"], "client_id": "c"}, "invalid_request"),
+        ([1], "invalid_request"),
+        (b"{", "invalid_request"),
+        (b"[" * 100_000, "invalid_request"),
+    ],
+)
+def test_bad_token_requests(serve, token_call, fields, code):
+    async def body(served):
+        status, data, _ = await token_call(served, fields)
+        assert data["error"]["code"] == code
+        assert status == (401 if code == "invalid_grant" else 400)
+
+    serve(NONE, body)
+
+
+def test_a_form_that_repeats_a_parameter_is_refused(serve, talk, post):
+    async def body(served):
+        data = b"grant_type=refresh_token&refresh_token=a&refresh_token=b&client_id=c"
+        raw, _ = await talk(served.fakes.port, post("/oauth/token", data, CLOSE))
+        assert raw.startswith(b"HTTP/1.1 400 ")
+        assert b"more than once" in raw
+
+    serve(NONE, body)
+
+
+def test_scope_may_shrink_for_an_answer_but_not_grow(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token, scope="openid admin"))
+        assert (status, data["error"]["code"]) == (400, "invalid_scope")
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token, scope="openid"))
+        assert (status, data["scope"]) == (200, "openid")
+
+    serve(NONE, body)
+
+
+@pytest.mark.parametrize("policy", ["strict", "reject-only"])
+def test_32_concurrent_redemptions_have_one_winner(serve, token_call, policy):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        calls = [token_call(served, refresh(seeded.refresh_token)) for _ in range(32)]
+        statuses = [status for status, _, _ in await asyncio.gather(*calls)]
+        assert sorted(statuses) == [200] + [401] * 31
+        family = served.fakes.oauth.families()[0]
+        assert [entry.decision for entry in family.redemptions].count("minted") == 1
+        assert family.state == ("revoked" if policy == "strict" else "active")
+
+    events = serve(NONE, body, oauth=OAuthSettings(policy=policy))
+    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"].count("minted") == 1
+
+
+def test_32_held_redemptions_have_one_winner_whatever_the_release_order(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        calls = [asyncio.ensure_future(token_call(served, refresh(seeded.refresh_token))) for _ in range(32)]
+        await served.fakes.wait_held("before", 32)
+        assert not served.of("TokenAnswered")
+        assert served.fakes.oauth.families()[0].redemptions == ()
+        served.fakes.release("before", 5)
+        served.fakes.release("before")
+        statuses = [status for status, _, _ in await asyncio.gather(*calls)]
+        assert sorted(statuses) == [200] + [401] * 31
+
+    serve(NONE, body, oauth=OAuthSettings(policy="reject-only", gate_before_commit="before"))
+
+
+def test_a_grant_held_after_its_commit_is_already_spent(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        first = asyncio.ensure_future(token_call(served, refresh(seeded.refresh_token)))
+        await served.fakes.wait_held("after", 1)
+        assert served.fakes.oauth.families()[0].generations[0].state == "spent"
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert (status, data["error"]["code"]) == (401, "refresh_token_reused")
+        served.fakes.release("after")
+        assert (await first)[0] == 200
+
+    serve(NONE, body, oauth=OAuthSettings(policy="reject-only", gate_after_commit="after"))
+
+
+@pytest.mark.parametrize(
+    ("gate", "decision", "state"),
+    [
+        ({"gate_before_commit": "g"}, "error-before-commit", "live"),
+        ({"gate_after_commit": "g"}, "dropped-after-commit", "spent"),
+    ],
+)
+def test_a_client_that_leaves_a_held_grant(serve, post, gate, decision, state):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        writer.write(post("/oauth/token", refresh(seeded.refresh_token)))
+        await served.fakes.wait_held("g", 1)
+        writer.close()
+        await served.until("ReplySent")
+        assert served.fakes.oauth.families()[0].generations[0].state == state
+
+    events = serve(NONE, body, oauth=OAuthSettings(**gate))
+    assert (events[-2].decision, events[-2].status) == (decision, 0)
+    assert events[-1].outcome == "client-gone"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "end", "state", "decision"),
+    [
+        ("error-before-commit", 503, "fin", "live", "error-before-commit"),
+        ("drop-after-commit", 0, "reset", "spent", "dropped-after-commit"),
+        ("error-after-commit", 503, "fin", "spent", "dropped-after-commit"),
+        ("truncate-after-commit", 200, "fin", "spent", "dropped-after-commit"),
+    ],
+)
+def test_faults_of_the_token_endpoint(serve, token_call, kind, status, end, state, decision):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        got = await token_call(served, refresh(seeded.refresh_token))
+        assert (got[0], got[2]) == (status, end)
+        assert got[1] is None or "error" in got[1]
+        assert served.fakes.oauth.families()[0].generations[0].state == state
+        again, _, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert again == (200 if state == "live" else 401)
+
+    events = serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind=kind)))
+    answers = [event for event in events if type(event).__name__ == "TokenAnswered"]
+    assert (answers[0].decision, answers[0].status) == (decision, status)
+
+
+def test_a_fault_lasts_as_often_as_it_says_and_can_be_changed(serve, token_call):
+    async def body(served):
+        token = served.fakes.oauth.seed("f", account="a").refresh_token
+        assert [(await token_call(served, refresh(token)))[0] for _ in range(2)] == [500, 500]
+        served.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=502, times=None))
+        assert [(await token_call(served, refresh(token)))[0] for _ in range(3)] == [502] * 3
+        served.fakes.oauth.set_fault(None)
+        assert (await token_call(served, refresh(token)))[0] == 200
+
+    serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=500, times=2)))
+
+
+def test_revoke_and_introspect(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+
+        async def active(token):
+            return (await token_call(served, {"token": token}, path="/oauth/introspect"))[1]["active"]
+
+        assert await active(seeded.refresh_token)
+        assert await active(seeded.access_token)
+        assert not await active("nonsense")
+        assert (await token_call(served, {"token": "nonsense"}, path="/oauth/revoke"))[0] == 200
+        assert await active(seeded.refresh_token)
+        assert (await token_call(served, {"token": seeded.refresh_token}, path="/oauth/revoke"))[0] == 200
+        assert not await active(seeded.refresh_token)
+        assert not await active(seeded.access_token)
+        assert (await token_call(served, {}, path="/oauth/revoke"))[0] == 400
+
+    serve(NONE, body)
+
+
+def test_codex_can_be_made_to_need_a_live_token(serve, talk, post, ask):
+    script = Script((Rule("r", Match(), (Text("ok"),)),))
+    now = [0.0]
+
+    async def status(served, *headers, provider="codex"):
+        raw, _ = await talk(served.fakes.port, post(*ask(provider), *headers, CLOSE))
+        return int(raw[9:12])
+
+    async def body(served):
+        live = served.fakes.oauth.seed("live", account="a")
+        stale = served.fakes.oauth.seed("stale", account="a", expired=True)
+        assert await status(served) == 401
+        assert await status(served, "authorization: Bearer nonsense") == 401
+        assert await status(served, f"authorization: Bearer {stale.access_token}") == 401
+        assert await status(served, f"authorization: Bearer {live.access_token}") == 200
+        assert await status(served, provider="anthropic") == 200
+        now[0] = 3600.0
+        assert await status(served, f"authorization: Bearer {live.access_token}") == 401
+
+    serve(script, body, clock=lambda: now[0], require_live_token=True)
+
+
+def test_an_expired_seed_is_past_its_end_but_can_be_refreshed(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a", expired=True)
+        assert claims_of(seeded.access_token)["exp"] < 10_000.0
+        assert seeded.expires_at < 10_000.0
+        assert (await token_call(served, refresh(seeded.refresh_token)))[0] == 200
+
+    serve(NONE, body, clock=lambda: 10_000.0)
+
+
+def test_a_family_is_seeded_once(serve):
+    async def body(served):
+        served.fakes.oauth.seed("f", account="a")
+        with pytest.raises(OAuthSettingsError, match="exists"):
+            served.fakes.oauth.seed("f", account="b")
+
+    serve(NONE, body)
+
+
+def test_claims_with_and_without_the_characters_of_base64url(serve):
+    async def body(served):
+        part = served.fakes.oauth.seed("f", account="a").access_token.split(".")[1]
+        urlsafe = served.fakes.oauth.settings.urlsafe_claims
+        assert ({"-", "_"} <= set(part)) == urlsafe
+        assert bool({"-", "_"} & set(part)) == urlsafe
+
+    for urlsafe in (False, True):
+        serve(NONE, body, oauth=OAuthSettings(urlsafe_claims=urlsafe))
+
+
+def test_no_token_appears_in_records_or_views(serve, token_call):
+    secrets = set()
+
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        await token_call(served, refresh(seeded.refresh_token))
+        secrets.update((seeded.refresh_token, seeded.access_token, seeded.id_token))
+        secrets.update(data[key] for key in ("refresh_token", "access_token", "id_token"))
+        views = served.fakes.oauth.families()
+        assert fingerprint(data["refresh_token"]) == views[0].generations[1].token
+        assert views[0].generations[1].access == (fingerprint(data["access_token"]),)
+        text = repr(views) + repr(seeded)
+        assert not [secret for secret in secrets if secret in text]
+
+    events = serve(NONE, body)
+    assert len(secrets) == 6
+    assert not [secret for secret in secrets if secret in repr(events)]
+
+
+def test_a_reported_lifetime_may_be_wrong_on_purpose(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert data["expires_in"] == 0
+        assert served.fakes.oauth.is_live(data["access_token"])
+
+    serve(NONE, body, oauth=OAuthSettings(reported_expires_in=0))

@@ -1,0 +1,146 @@
+"""`python -m fakes` as a program: it starts, serves, says what is wrong, and leaves nothing behind."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ANTHROPIC = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "[[lane0]] go"}]}
+
+
+@contextmanager
+def running(*words, env=None):
+    """The program and what it announced; it is stopped at the end, if the body has not done so."""
+    command = [sys.executable, "-m", "fakes", *map(str, words)]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    try:
+        yield program, json.loads(program.stdout.readline())
+    finally:
+        if program.poll() is None:
+            program.terminate()
+        _, errors = program.communicate(timeout=10)
+    assert errors == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal_and_frees_its_port(number, tmp_path):
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with running("--tls", "--seed-family", "f", env=env) as (program, said):
+        assert said["pid"] == program.pid
+        assert httpx.post(said["url"] + "/v1/messages", json=ANTHROPIC).json()["content"][0]["text"] == "ok"
+        assert Path(said["ca_file"]).read_bytes().startswith(b"-----BEGIN CERTIFICATE")
+        program.send_signal(number)
+        assert program.wait(10) == 0
+    assert list(tmp_path.iterdir()) == []
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", said["port"]))
+
+
+def test_a_signal_ends_it_while_a_reply_is_held(tmp_path):
+    script = tmp_path / "s.json"
+    reply = {"kind": "stall", "gate": "g"}
+    script.write_text(json.dumps({"rules": [{"name": "r", "replies": [reply]}]}))
+    journal = tmp_path / "journal.jsonl"
+    with running("--script", script, "--journal", journal) as (program, said):
+        body = json.dumps(ANTHROPIC).encode()
+        with socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
+            client.sendall(b"POST /v1/messages HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+            while httpx.get(said["url"] + "/__fakes__/held").json() != {"g": 1}:
+                pass
+            program.terminate()
+            assert program.wait(10) == 0
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [event["event"] for event in events] == ["RequestReceived", "ReplyHeld", "ReplySent"]
+    assert events[-1]["outcome"] == "held-then-dropped"
+
+
+def test_gates_journal_and_families_over_http(tmp_path):
+    script = tmp_path / "s.toml"
+    script.write_text('[[rules]]\nname = "r"\nreplies = [ { kind = "text", text = "x", gate = "g h" } ]\n')
+    with running("--script", script, "--seed-family", "f", "--expired") as (_, said):
+        control = said["url"] + "/__fakes__/"
+        assert httpx.post(control + "release/g%20h").json() == {"gate": "g h", "released": 0}
+        assert httpx.post(said["url"] + "/v1/messages", json=ANTHROPIC).status_code == 200
+        credentials = json.loads(Path(said["credentials_file"]).read_text())
+        assert stat.S_IMODE(Path(said["credentials_file"]).stat().st_mode) == 0o600
+        families = httpx.get(control + "oauth").json()["families"]
+        assert [family["name"] for family in families] == ["f"]
+        journal = httpx.get(control + "journal").text
+        assert [json.loads(line)["event"] for line in journal.splitlines()] == [
+            "RequestReceived",
+            "ReplySent",
+        ]
+        assert credentials[0]["refresh_token"] not in journal + json.dumps(families)
+        assert httpx.get(control + "nothing").status_code == 404
+        assert httpx.post(control + "release/g?count=x").status_code == 400
+
+
+def failing(*words):
+    command = [sys.executable, "-m", "fakes", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_what_cannot_start_says_so_in_one_line(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        cases = {
+            "--port 0": failing("--port", taken.getsockname()[1]),
+            "choose a file": failing("--journal", tmp_path / "missing" / "j.jsonl"),
+            "is not one of strict": failing("--oauth-policy", "lenient"),
+            "check the path": failing("--script", tmp_path / "missing.toml"),
+        }
+    for said, done in cases.items():
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith("fakes: ")
+        assert said in done.stderr
+
+
+def test_a_journal_that_cannot_grow_stops_the_program():
+    with (
+        pytest.raises(AssertionError, match="make room"),
+        running("--journal", "/dev/full") as (program, said),
+    ):
+        httpx.post(said["url"] + "/v1/messages", json=ANTHROPIC)
+        assert program.wait(10) == 2
+
+
+def test_a_port_out_of_range_is_refused():
+    done = failing("--port", "99999")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_help_teaches_a_script_that_loads(tmp_path):
+    done = failing("--help")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.strip() == "[[rules]]")
+    end = next(number for number, line in enumerate(lines) if line.startswith("Reply kinds"))
+    script = tmp_path / "help.toml"
+    script.write_text("\n".join(lines[start:end]))
+    from fakes.script import Script
+
+    assert len(Script.load(script).rules) == 2
+
+
+def test_importing_the_server_loads_nothing_heavy():
+    heavy = "{'httpx', 'jwt', 'cryptography', 'trustme', 'uvloop', 'pytest', 'email', 'http.client'}"
+    code = f"import sys, fakes.server; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_fakes_import_nothing_else_of_the_project():
+    code = "import sys, fakes.__main__, fakes.builds.heartbeat; print([m for m in sys.modules if m.split('.')[0] in "
+    code += "('harness', 'reference', 'scenarios', 'reports')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

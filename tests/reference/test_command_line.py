@@ -1,0 +1,244 @@
+"""One document on standard output in every outcome, and bad input as typed errors (OPS-2, OPS-5, RES-5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import commands
+from reference.errors import Usage
+from reference.home import checked_name
+from reference.options import Command
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--help",),
+        ("--version",),
+        ("agents", "--help"),
+        ("runs", "cancel", "--help"),
+    ],
+)
+def test_help_is_a_success(program: Any, words: tuple[str, ...]) -> None:
+    done = program.run(*words)
+    assert done.status == 0
+    assert done.json["text"]
+    assert not program.home.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agnets",),
+        ("agents",),
+        ("agents", "ad", "x"),
+        ("agents", "add"),
+        ("agents", "add", "x"),
+        ("agents", "add", "x", "--workspace"),
+        ("agents", "add", "x", "y", "--workspace", "w"),
+        ("agents", "add", "x", "--workspac", "w"),
+        ("agents", "list", "--all"),
+        ("agents", "list", "-v"),
+        ("agents", "list", "--json=yes"),
+        ("agent", "--agent", "x"),
+        ("agent", "--agent", "x", "--message", "m", "--timeout", "soon"),
+        ("agent", "--agent", "x", "--message", "m", "--timeout", "nan"),
+        ("agent", "--agent", "x", "--message", "m", "--timeout", "-1"),
+        ("agent", "--agent", "x", "--message", "m", "--timeout", "0"),
+        ("agent", "--agent", "x", "--message", "m", "--local", "--detach"),
+    ],
+)
+def test_wrong_usage_is_typed_with_an_example(program: Any, words: tuple[str, ...]) -> None:
+    done = program.run(*words)
+    assert (done.status, done.code) == (2, "bad-usage")
+    assert done.json["error"]["hint"]
+    assert not program.home.exists()
+
+
+def test_without_json_errors_go_to_stderr_alone(program: Any) -> None:
+    done = program.finish(program.start("agents", "list", "--alll"))
+    assert (done.status, done.stdout) == (2, b"")
+    assert "unknown option '--alll'" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "A", "../x", "a/b", ".", "-a", "a b", "ä", "a" * 65, "a\n", "\udcff"])
+def test_hostile_names_change_nothing(program: Any, name: str) -> None:
+    for words in (("agents", "add", "--workspace", str(program.work / "w"), "--"), ("agents", "delete", "--")):
+        done = program.finish(program.start(*words[:2], "--json", *words[2:], name))
+        assert (done.status, done.code) == (2, "bad-name")
+    assert program.agent(name, "m").code == "bad-name"
+    assert not program.home.exists()
+    assert not (program.work / "w").exists()
+
+
+@given(st.text())
+def test_a_checked_name_is_one_harmless_path_component(name: str) -> None:
+    try:
+        assert checked_name(name, "an agent") == name
+    except Usage as error:
+        assert error.code == "bad-name"
+        json.dumps(error.document()).encode()
+    else:
+        assert os.path.basename(name) == name
+        assert name not in (".", "..")
+        assert name.isascii()
+        assert name == name.lower()
+
+
+@given(st.lists(st.text(max_size=12), max_size=6))
+def test_any_words_are_help_values_or_a_usage_error(words: list[str]) -> None:
+    try:
+        found, rest = commands.find(words)
+        if isinstance(found, Command):
+            found.parse(rest)
+    except Usage as error:
+        json.dumps(error.document()).encode()
+
+
+def test_workspaces_that_cannot_be(program: Any) -> None:
+    (program.work / "file").write_text("")
+    for workspace, code in (
+        ("", "bad-workspace"),
+        (str(program.work / "file"), "bad-workspace"),
+        (str(program.home), "bad-workspace"),
+        (str(program.home / "locks"), "bad-workspace"),
+        (str(program.work / "file" / "below"), "not-a-directory"),
+        ("\udcff", "bad-workspace"),
+    ):
+        done = program.run("agents", "add", "lane0", "--workspace", workspace)
+        assert done.code == code, done.json
+        assert done.status in (1, 2)
+    assert program.names() == []
+
+
+def test_unknown_agent_and_bad_messages_start_nothing(ready: Any, provider: Any) -> None:
+    assert ready.agent("lane7", "m").code == "unknown-agent"
+    assert ready.agent("lane0", "").code == "bad-message"
+    assert ready.agent("lane0", " \n").code == "bad-message"
+    assert ready.agent("lane0", "x" * 100_001).code == "message-too-large"
+    assert ready.agent("lane0", "\udcff").code == "bad-message"
+    assert ready.agent("lane0", "m", "--session", "../x").code == "bad-name"
+    assert provider.requests == []
+    assert ready.runs("--all") == []
+    assert list((ready.home / "sessions").iterdir()) == []
+
+
+def test_unknown_run_is_typed(ready: Any) -> None:
+    for verb in ("show", "cancel", "wait"):
+        done = ready.run("runs", verb, "r-none")
+        assert (done.status, done.code) == (2, "unknown-run")
+
+
+def test_home_that_is_a_file_is_typed(program: Any) -> None:
+    program.home.write_text("")
+    done = program.run("agents", "add", "lane0", "--workspace", str(program.work / "w"))
+    assert (done.status, done.code) == (1, "not-a-directory")
+    assert str(program.home) in done.json["error"]["message"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_home_without_permission_is_typed(program: Any) -> None:
+    program.add("lane0")
+    program.home.chmod(0o500)
+    try:
+        done = program.run("agents", "add", "lane1", "--workspace", str(program.work / "w"))
+    finally:
+        program.home.chmod(0o700)
+    assert (done.status, done.code) == (1, "permission-denied")
+    assert program.names() == ["lane0"]
+
+
+def closing(*descriptors: int) -> Any:
+    def close() -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    return close
+
+
+@pytest.mark.parametrize("descriptors", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)])
+def test_closed_streams_neither_hang_nor_corrupt(ready: Any, descriptors: tuple[int, ...]) -> None:
+    options = {"preexec_fn": closing(*descriptors)}
+    assert ready.finish(ready.start("agents", "add", "lane2", "--json", "--workspace", "w2", **options)).status == 0
+    agent = ("agent", "--local", "--json", "--agent", "lane0", "--message")
+    assert ready.finish(ready.start(*agent, "hello", **options)).status == 0
+    assert ready.finish(ready.start(*agent, "run: cat; echo out; echo err >&2", **options)).status == 0
+    assert ready.names() == ["lane0", "lane1", "lane2"]
+    assert [r["status"] for r in ready.runs("--all")] == ["succeeded", "succeeded"]
+    assert (ready.home / "runs.sqlite").read_bytes().startswith(b"SQLite format 3\0")
+
+
+def test_reader_that_left_is_reported_by_status(program: Any) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = program.finish(program.start("--help", stdout=write))
+    finally:
+        os.close(write)
+    assert done.status == 1
+    assert "standard output" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_full_device_is_reported_by_status(program: Any) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = program.finish(program.start("--help", stdout=full))
+    assert done.status == 1
+    assert "no space left" in done.stderr
+
+
+def test_nonblocking_stdout_gets_everything(program: Any) -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    process = program.start("--help", stdout=write)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        text = pipe.read()
+    assert program.finish(process).status == 0
+    assert b"agents add" in text
+
+
+def test_our_own_bug_is_a_document_and_a_file(program: Any) -> None:
+    """A bug is provoked by a part that raises what nobody expects."""
+    program.home.mkdir()
+    script = (
+        "import sys\n"
+        "from reference.cli import main\n"
+        "from reference.parts import Parts\n"
+        "def broken(home): raise ZeroDivisionError('secret')\n"
+        "sys.exit(main(Parts.default().replace(config_store=broken), ['agents', 'list', '--json']))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env=program.env(), capture_output=True, check=False)
+    document = json.loads(ran.stdout)
+    assert ran.returncode == 1
+    assert document["error"]["kind"] == "internal"
+    assert b"Traceback" not in ran.stderr
+    assert "ZeroDivisionError" in Path(document["error"]["detail"]["traceback"]).read_text()
+
+
+@pytest.mark.parametrize("descriptors", range(4, 24, 2))
+def test_out_of_descriptors_is_typed(ready: Any, descriptors: int) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+    before = ready.config()
+    done = ready.agent("lane0", "hello", preexec_fn=limited)
+    if done.status == 0:
+        return
+    if done.stdout:
+        assert done.code in ("out-of-descriptors",), done.json
+    else:
+        assert descriptors <= 4, done.stderr  # too few for the interpreter itself
+    assert ready.config() == before
+    assert ready.agent("lane0", "again").status == 0

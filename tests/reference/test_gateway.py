@@ -1,0 +1,239 @@
+"""The gateway owns its runs, whoever goes away (FLO-9, CHD-2, CHD-8, MSG-5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import identity
+
+
+class Gateway:
+    """A gateway process that listens."""
+
+    def __init__(self, program: Any, **options: Any) -> None:
+        self.process = program.start("gateway", "run", "--json", stderr=subprocess.DEVNULL, **options)
+        self.ready = json.loads(self.process.stdout.readline())
+        assert self.ready["ok"], self.ready
+
+
+Serve = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def serve(ready: Any) -> Iterator[Serve]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**options: Any) -> subprocess.Popen[bytes]:
+        started.append(Gateway(ready, **options).process)
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+
+
+def test_run_goes_through_the_gateway(ready: Any, serve: Serve, provider: Any) -> None:
+    gateway = serve()
+    done = ready.finish(ready.start_agent("lane0", "hello"))
+    assert done.status == 0
+    assert (done.json["text"], done.json["via"]) == ("you said hello", "gateway")
+    assert done.json["attempts"][0]["kind"] == "ok"
+    [run] = ready.runs("--all")
+    assert (run["id"], run["status"], run["via"]) == (done.json["run"]["id"], "succeeded", "gateway")
+    assert run["pid"] != gateway.pid
+    failed = ready.finish(ready.start_agent("lane0", "status: 400"))
+    assert (failed.status, failed.json["error"]["kind"], failed.json["via"]) == (1, "fatal", "gateway")
+
+
+def test_local_run_does_not_touch_the_gateway(ready: Any, serve: Serve) -> None:
+    serve()
+    assert ready.agent("lane0", "hello").json["via"] == "local"
+
+
+def test_runs_in_parallel_and_busy_is_passed_on(ready: Any, serve: Serve, provider: Any) -> None:
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.2}})
+    serve()
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    assert ready.finish(ready.start_agent("lane1", "hello")).status == 0
+    busy = ready.finish(ready.start_agent("lane0", "hello"))
+    assert (busy.status, busy.code) == (75, "session-busy")
+    assert busy.json["error"]["detail"]["holder"]["pid"] == ready.runs()[0]["pid"]
+    provider.released.set()
+    assert ready.finish(stalled).json["text"] == "released"
+
+
+def test_events_are_streamed(ready: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve()
+    monkeypatch.chdir(ready.home)  # the test's own way around the 108 bytes of sun_path
+    request = {"agent": "lane0", "message": "run: pwd", "session": "main", "timeout": 30}
+    request |= {"run_id": "r-x", "via": "gateway"}
+    events = []
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect("gateway.sock")
+        connection.sendall(json.dumps({"op": "run", "request": request}).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            while not events or events[-1]["event"] != "result":
+                events.append(json.loads(lines.readline()))
+    names = [event["event"] for event in events]
+    assert names == ["ready", "accepted", "started", "attempt", "tool", "attempt", "result"]
+    assert {event["run"] for event in events[2:-1]} == {"r-x"}
+    assert events[-1]["exit"] == 0
+    assert events[-1]["document"]["run"]["id"] == "r-x"
+
+
+def test_second_gateway_is_refused(ready: Any, serve: Serve) -> None:
+    gateway = serve()
+    done = ready.run("gateway", "run")
+    assert (done.status, done.code) == (75, "gateway-running")
+    assert done.json["error"]["detail"]["holder"]["pid"] == gateway.pid
+
+
+def test_status_and_stop(ready: Any, serve: Serve, provider: Any) -> None:
+    assert ready.run("gateway", "status").json["gateway"] is None
+    assert ready.run("gateway", "stop").code == "no-gateway"
+    gateway = serve()
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    assert ready.run("gateway", "status").json["gateway"] == {"pid": gateway.pid, "runs": [run["id"]]}
+    assert ready.run("gateway", "stop").status == 0
+    assert gateway.wait(1) == 143
+    done = ready.finish(stalled)
+    assert (done.status, done.code) == (143, "terminated")
+    assert not (ready.home / "gateway.sock").exists()
+    assert [r["status"] for r in ready.runs("--all")] == ["cancelled"]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_client_that_goes_away_cancels_its_run(ready: Any, serve: Serve, provider: Any, until: Any, name: str) -> None:
+    serve()
+    client = ready.start_agent("lane0", "run: echo $$ > pid; exec sleep 300")
+    child = int(until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs"))
+    client.send_signal(getattr(signal, name))
+    done = ready.finish(client)
+    if name != "SIGKILL":
+        assert done.status == {"SIGTERM": 143, "SIGINT": 130}[name]
+        assert done.json["run"]["status"] == "cancelled"
+        assert identity.start_time(child) is None
+    until(lambda: identity.start_time(child) is None, "the tool ends")
+    until(lambda: [r["status"] for r in ready.runs("--all")] == ["cancelled"], "it is recorded")
+
+
+def test_detached_run_goes_on(ready: Any, serve: Serve, provider: Any) -> None:
+    serve()
+    done = ready.finish(ready.start_agent("lane0", "stall", "--detach"))
+    assert (done.status, done.json["run"]["status"]) == (0, "running")
+    run_id = done.json["run"]["id"]
+    waiting = ready.start("runs", "wait", run_id, "--json")
+    provider.wait_for(1)
+    provider.released.set()
+    waited = ready.finish(waiting)
+    assert (waited.json["run"]["status"], waited.json["text"]) == ("succeeded", "released")
+
+
+def test_detach_needs_a_gateway(ready: Any) -> None:
+    assert ready.finish(ready.start_agent("lane0", "hello", "--detach")).code == "no-gateway"
+
+
+def test_timeout_holds_through_the_gateway(ready: Any, serve: Serve, provider: Any) -> None:
+    serve()
+    done = ready.finish(ready.start_agent("lane0", "stall", "--timeout", "1"))
+    assert (done.status, done.code) == (124, "deadline")
+    assert done.seconds < 6
+    assert [r["status"] for r in ready.runs("--all")] == ["timed-out"]
+
+
+def test_lost_gateway_is_reported_and_nothing_is_rerun(ready: Any, serve: Serve, provider: Any, until: Any) -> None:
+    gateway = serve()
+    client = ready.start_agent("lane0", "run: echo $$ > pid; exec sleep 300")
+    child = int(until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs"))
+    [run] = ready.runs()
+    gateway.kill()
+    done = ready.finish(client)
+    assert (done.status, done.json["error"]["kind"], done.code) == (1, "ambiguous", "gateway-lost")
+    until(lambda: identity.start_time(child) is None, "the tool ends")
+    until(lambda: identity.start_time(run["pid"]) is None, "the worker ends")
+    assert len(provider.requests) == 1
+    again = serve()
+    assert [(r["id"], r["status"]) for r in ready.runs("--all")] == [(run["id"], "interrupted")]
+    assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+    assert again.poll() is None
+
+
+def test_killed_worker_is_reported(ready: Any, serve: Serve, provider: Any) -> None:
+    serve()
+    client = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    os.kill(ready.runs()[0]["pid"], signal.SIGKILL)
+    done = ready.finish(client)
+    assert (done.status, done.code) == (1, "worker-lost")
+    assert ready.finish(ready.start_agent("lane0", "hello")).status == 0
+
+
+def test_cancelling_a_gateway_run(ready: Any, serve: Serve, provider: Any) -> None:
+    serve()
+    client = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    assert ready.run("runs", "cancel", ready.runs()[0]["id"]).json["run"]["status"] == "cancelled"
+    assert ready.finish(client).code == "terminated"
+
+
+def test_unresponsive_gateway_starts_nothing(ready: Any, serve: Serve, provider: Any) -> None:
+    gateway = serve()
+    gateway.send_signal(signal.SIGSTOP)
+    try:
+        done = ready.finish(ready.start_agent("lane0", "hello", "--timeout", "1"))
+        assert done.status in (1, 124)
+        assert ready.run("gateway", "stop").status == 0
+        assert gateway.wait(5) == -signal.SIGKILL
+    finally:
+        gateway.send_signal(signal.SIGCONT)
+    assert provider.requests == []
+
+
+def test_nonsense_on_the_socket_harms_nobody(ready: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve()
+    monkeypatch.chdir(ready.home)
+    for data in (b"\0\xff\n", b'{"op": "run"}\n', b'{"op": "run", "request": {"agent": "../x"}}\n', b"[]\n", b'{"op": 7}\n', b"x" * 3_000_000):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect("gateway.sock")
+            try:
+                connection.sendall(data)
+                answers = connection.makefile("rb")
+                assert json.loads(answers.readline())["event"] == "ready"
+                if data.endswith(b"\n"):
+                    assert json.loads(answers.readline())["event"] == "refused"
+            except (BrokenPipeError, ConnectionResetError):
+                assert len(data) > 1 << 20
+    assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+
+
+def test_long_home_and_leftover_socket(program: Any, provider: Any, tmp_path: Path) -> None:
+    program.home = tmp_path / ("h" * 120) / ("i" * 120)
+    program.home.parent.mkdir()
+    program.write_config(provider.config())
+    program.add("lane0")
+    first = Gateway(program).process
+    assert (program.home / "gateway.sock").stat().st_mode & 0o777 == 0o600
+    first.kill()
+    first.wait(10)
+    assert (program.home / "gateway.sock").exists()
+    assert program.finish(program.start_agent("lane0", "hello")).json["via"] == "local"
+    second = Gateway(program).process
+    assert program.finish(program.start_agent("lane0", "hello")).json["via"] == "gateway"
+    second.terminate()
+    assert second.wait(20) == 143

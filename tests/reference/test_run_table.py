@@ -1,0 +1,156 @@
+"""The table of runs tells the truth, and cancelling works by identity (OPS-1, CHD-4, CHD-9)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import identity
+from reference.deadline import Deadline
+from reference.errors import Local
+from reference.home import Home
+from reference.runs import Registry
+
+
+def test_list_shows_what_runs_and_nothing_else(ready: Any, provider: Any) -> None:
+    assert ready.runs() == []
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    assert (run["status"], run["pid"], run["agent"]) == ("running", process.pid, "lane0")
+    assert run["start_time"] == identity.start_time(process.pid)
+    provider.released.set()
+    ready.finish(process)
+    assert ready.runs() == []
+
+
+def test_killed_run_is_interrupted_even_as_a_zombie(ready: Any, provider: Any, until: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    process.kill()
+    until(lambda: ") Z " in Path(f"/proc/{process.pid}/stat").read_text(), "it is a zombie")
+    assert ready.runs() == []
+    [run] = ready.runs("--all")
+    assert run["status"] == "interrupted"
+    assert ready.run("runs", "wait", run["id"]).json["run"]["status"] == "interrupted"
+
+
+def test_cancel_ends_the_run(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    done = ready.run("runs", "cancel", run["id"])
+    assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
+    assert process.wait(1) == 143
+    again = ready.run("runs", "cancel", run["id"])
+    assert (again.status, again.code) == (1, "already-finished")
+
+
+def test_cancel_kills_what_does_not_listen(ready: Any, provider: Any) -> None:
+    ready.write_config(ready.config() | {"limits": {"graceSeconds": 0.1}})
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    process.send_signal(signal.SIGSTOP)
+    [run] = ready.runs()
+    done = ready.run("runs", "cancel", run["id"])
+    assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
+    assert process.wait(1) == -signal.SIGKILL
+
+
+def test_cancel_never_signals_a_recycled_pid(tmp_path: Path, program: Any) -> None:
+    """A row whose pid now belongs to somebody else: a process of ours that must survive."""
+    bystander = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    started = identity.start_time(bystander.pid)
+    assert started is not None
+    try:
+        assert identity.signal_process(bystander.pid, started + 1, identity.boot_id(), signal.SIGKILL) is None
+        assert identity.signal_process(bystander.pid, started, "another boot", signal.SIGKILL) is None
+        with Registry.open(Home(str(program.home)), Deadline.after(5)) as registry:
+            registry.start("r-1", "lane0", "main", pid=bystander.pid, via="local")
+            registry._connection.execute("UPDATE runs SET start_time = start_time - 1")
+        assert program.run("runs", "cancel", "r-1").code == "already-finished"
+        assert program.run("runs", "show", "r-1").json["run"]["status"] == "interrupted"
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait(10)
+
+
+def test_background_job_is_listed_and_can_be_cancelled(ready: Any, until: Any) -> None:
+    done = ready.agent("lane0", "background: echo $$ > pid; exec sleep 300")
+    assert done.status == 0
+    [run] = ready.runs()
+    [job] = run["jobs"]
+    assert (run["status"], job["status"], job["background"]) == ("succeeded", "running", True)
+    child = int(until((ready.work / "lane0" / "pid").read_text, "the job runs"))
+    assert identity.start_time(child) is not None
+    cancelled = ready.run("runs", "cancel", job["id"])
+    assert cancelled.status == 0
+    assert cancelled.json["run"]["jobs"][0]["status"] == "cancelled"
+    assert identity.start_time(child) is None
+    assert ready.runs() == []
+
+
+def test_cancelling_a_finished_run_cancels_its_jobs(ready: Any) -> None:
+    run_id = ready.agent("lane0", "background: exec sleep 300").json["run"]["id"]
+    assert ready.run("runs", "cancel", run_id).status == 0
+    assert ready.runs() == []
+    assert ready.run("runs", "cancel", run_id).code == "already-finished"
+
+
+def test_wait_is_bounded(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    assert ready.run("runs", "wait", run["id"], "--timeout", "0.3").status == 124
+    waiting = ready.start("runs", "wait", run["id"], "--json")
+    provider.released.set()
+    ready.finish(process)
+    done = ready.finish(waiting)
+    assert (done.json["run"]["status"], done.json["text"]) == ("succeeded", "released")
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be looked at" * 20, b"SQLite format 3\0" + b"x" * 4080])
+def test_damaged_database_is_typed_and_doctor_puts_it_aside(ready: Any, provider: Any, content: bytes) -> None:
+    path = ready.home / "runs.sqlite"
+    path.write_bytes(content)
+    for words in (("runs", "list"), ("agent", "--local", "--agent", "lane0", "--message", "m")):
+        done = ready.run(*words)
+        assert (done.status, done.code) == (1, "database-damaged")
+    assert provider.requests == []
+    assert path.read_bytes() == content
+    assert ready.run("doctor").status == 1
+    assert ready.run("doctor", "--fix").status == 0
+    assert ready.agent("lane0", "hello").status == 0
+    assert [p.read_bytes() for p in ready.home.glob("runs.sqlite.damaged-*")] == [content]
+
+
+def test_doctor_clears_what_a_kill_left(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    process.kill()
+    process.wait(10)
+    (ready.home / f".config.json.{process.pid}.0011223344.tmp").write_text("half")
+    (ready.home / f".config.json.{os.getpid()}.0011223344.tmp").write_text("being written")
+    found = ready.run("doctor")
+    assert found.status == 1
+    assert {p["code"] for p in found.json["problems"]} == {"temporary-left", "holder-record-left"}
+    assert ready.run("doctor", "--fix").status == 0
+    assert ready.run("doctor").json["problems"] == []
+    assert [p.name for p in ready.home.glob(".config.json.*")] == [f".config.json.{os.getpid()}.0011223344.tmp"]
+
+
+def test_first_end_of_a_run_stands(tmp_path: Path) -> None:
+    with Registry.open(Home(str(tmp_path)), Deadline.after(5)) as registry:
+        registry.start("r-1", "lane0", "main", pid=os.getpid(), via="local")
+        assert registry.finish("r-1", "cancelled")["status"] == "cancelled"
+        assert registry.finish("r-1", "succeeded", text="late")["status"] == "cancelled"
+        registry.start("r-2", "lane0", "main", pid=os.getpid(), via="local")
+        with pytest.raises(Local):
+            registry.finish("r-2", "no-such-status")

@@ -1,0 +1,161 @@
+"""Deadlines and signals: the run ends, with everything it started, and says so (OPS-3, CHD-7, LCK-8)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STATUSES = {"SIGINT": (130, "interrupted"), "SIGTERM": (143, "terminated"), "SIGHUP": (129, "hung-up")}
+STUBBORN = "run: echo $$ > pid; trap '' TERM INT HUP; while :; do sleep 1; done"
+
+
+def pid_in(path: Path) -> int:
+    try:
+        return int(path.read_text() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+@pytest.mark.parametrize("message", ["stall", STUBBORN])
+@pytest.mark.parametrize("name", STATUSES)
+def test_signal_ends_the_run_and_is_recorded(ready: Any, provider: Any, until: Any, name: str, message: str) -> None:
+    process = ready.start_agent("lane0", message)
+    provider.wait_for(1)
+    child = 0
+    if message != "stall":
+        child = until(lambda: pid_in(ready.work / "lane0" / "pid"), "the tool runs")
+    process.send_signal(getattr(signal, name))
+    done = ready.finish(process)
+    status, code = STATUSES[name]
+    assert (done.status, done.code) == (status, code)
+    assert done.json["run"]["status"] == "cancelled"
+    assert done.seconds < 5
+    assert not child or is_gone(child)
+    [run] = ready.runs("--all")
+    assert (run["status"], run["error"]["code"]) == ("cancelled", code)
+
+
+@pytest.mark.parametrize("message", ["stall", STUBBORN])
+def test_timeout_bounds_the_run(ready: Any, message: str) -> None:
+    done = ready.agent("lane0", message, "--timeout", "1")
+    assert (done.status, done.code) == (124, "deadline")
+    assert done.seconds < 6
+    assert ready.runs() == []
+    [run] = ready.runs("--all")
+    assert run["status"] == "timed-out"
+
+
+def test_timeout_bounds_a_provider_that_never_accepts(ready: Any) -> None:
+    """A listener whose backlog is full: connect(2) itself hangs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        config = ready.config()
+        config["providers"]["anthropic"]["baseUrl"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ready.write_config(config)
+        done = ready.agent("lane0", "hello", "--timeout", "1")
+        for filler in fillers:
+            filler.close()
+    assert (done.status, done.code) == (124, "deadline")
+    assert done.seconds < 6
+
+
+def test_locked_database_is_busy_and_reaches_no_provider(ready: Any, provider: Any) -> None:
+    ready.agent("lane0", "hello")
+    with sqlite3.connect(ready.home / "runs.sqlite") as database:
+        database.execute("BEGIN EXCLUSIVE")
+        done = ready.agent("lane0", "hello")
+        assert (done.status, done.code) == (75, "database-busy")
+        timed = ready.agent("lane0", "hello", "--timeout", "1")
+        assert timed.status in (75, 124)
+        assert timed.seconds < 5
+        listed = ready.run("runs", "list")
+        assert listed.status == 0  # readers do not wait for a writer
+        database.rollback()
+    database.close()
+    assert len(provider.requests) == 1
+
+
+def test_database_locked_at_the_end_does_not_hold_the_run(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    with sqlite3.connect(ready.home / "runs.sqlite") as database:
+        database.execute("BEGIN EXCLUSIVE")
+        process.terminate()
+        done = ready.finish(process)
+        database.rollback()
+    database.close()
+    assert done.status == 143
+    assert done.json["error"]["detail"]["not_recorded"]["code"] == "database-busy"
+    assert [r["status"] for r in ready.runs("--all")] == ["interrupted"]
+
+
+def test_signals_are_taken_though_the_parent_blocked_them(ready: Any, provider: Any) -> None:
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+
+    process = ready.start_agent("lane0", "stall", preexec_fn=block)
+    provider.wait_for(1)
+    process.terminate()
+    assert ready.finish(process).status == 143
+    assert ready.agent("lane0", "stall", "--timeout", "1", preexec_fn=block).status == 124
+
+
+def test_ignored_hang_up_stays_ignored(ready: Any, provider: Any) -> None:
+    """As under nohup."""
+
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    process = ready.start_agent("lane0", "stall", preexec_fn=ignore)
+    provider.wait_for(1)
+    process.send_signal(signal.SIGHUP)
+    provider.released.set()
+    assert ready.finish(process).json["text"] == "released"
+
+
+def test_a_second_signal_does_not_cut_the_clean_up_short(ready: Any, until: Any) -> None:
+    process = ready.start_agent("lane0", STUBBORN)
+    child = until(lambda: pid_in(ready.work / "lane0" / "pid"), "the tool runs")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        process.send_signal(number)
+    done = ready.finish(process)
+    assert done.status in (130, 143)  # two signals at once arrive in the kernel's order
+    assert is_gone(child)
+    assert ready.runs("--all")[0]["status"] == "cancelled"
+
+
+def test_nobody_reads_the_result_and_the_deadline_still_holds(ready: Any) -> None:
+    """The answer is larger than a pipe holds."""
+    read, write = os.pipe()
+    process = ready.start_agent("lane0", "run: head -c 60000 /dev/zero | tr '\\0' x", "--timeout", "3", stdout=write)
+    os.write(write, b"x" * 60000)
+    os.close(write)
+    try:
+        assert process.wait(15) == 124
+    finally:
+        os.close(read)
+
+
+def test_timeout_and_signal_without_a_child_leave_no_process(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall", start_new_session=True)
+    provider.wait_for(1)
+    process.terminate()
+    ready.finish(process)
+    left = subprocess.run(["ps", "-o", "pid=", "-s", str(process.pid)], capture_output=True, check=False)
+    assert left.stdout.split() == []
