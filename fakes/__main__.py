@@ -156,10 +156,13 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 async def _start(fakes: Fakes, options: argparse.Namespace) -> None:
+    if not 0 <= options.port <= 65535:
+        # uvloop would quietly take the number modulo 65536.
+        raise _Failure(f"port {options.port} is not from 0 to 65535; use --port 0 to get a free port")
     try:
         await fakes.start(options.host, options.port)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         where = f"{options.host}:{options.port}"
         raise _Failure(f"cannot listen on {where} ({reason}); use --port 0 to get a free port") from None
 

@@ -15,9 +15,7 @@ from fakes.wire.sse import to_bytes
 _HELP = "GET journal, GET held, GET oauth, POST release/GATE, POST release/GATE?count=N"
 
 
-def control_of(
-    fakes: Callable[[], Fakes], journal: Callable[[], bytes]
-) -> Callable[[HttpRequest], HttpReply]:
+def control_of(fakes: Callable[[], Fakes], journal: Callable[[], bytes]) -> Callable[[HttpRequest], HttpReply]:
     """What answers /__fakes__/… for these fakes. They are asked for late, as they are made with it."""
 
     def answer(request: HttpRequest) -> HttpReply:

@@ -107,9 +107,7 @@ def _framed(exchange: Exchange, wire: Wire, pace: float) -> Play:
     return Play(head=opening, pieces=pieces, whole=len(pieces), tail=tail, pace=pace)
 
 
-def _cut(
-    exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, parsed: ParsedRequest
-) -> Play:
+def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, parsed: ParsedRequest) -> Play:
     wire = form.frames(fault.answer, parsed, exchange.number)
     terminated = isinstance(fault, Truncate) and fault.terminated
     after_bytes = None if isinstance(fault, Stall) else fault.after_bytes

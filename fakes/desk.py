@@ -5,7 +5,7 @@ or of the token endpoint itself.
 """
 
 import asyncio
-import ssl
+import contextlib
 from collections.abc import Callable
 
 from fakes.delivery import deliver
@@ -225,14 +225,17 @@ class Desk:
         # No await between the answer and start_tls: the client's hello must find TLS in place.
         transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         loop = asyncio.get_running_loop()
+        secured = None
         try:
-            secured = await loop.start_tls(
-                transport, connection, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
-            )
-        except (OSError, ssl.SSLError) as error:
-            transport.abort()
-            connection.connection_lost(error)
-            return
+            with contextlib.suppress(OSError):  # ssl.SSLError is one: a failed handshake ends as an empty tunnel
+                secured = await loop.start_tls(
+                    transport, connection, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+                )
+        finally:
+            # A transport that is lost during the handshake does not tell its protocol.
+            if secured is None:
+                transport.abort()
+                connection.connection_lost(None)
         if secured is not None:
             connection.upgraded(secured)
 

@@ -203,8 +203,8 @@ class Request:
 class Match:
     """Which requests a rule answers; a field that is None accepts everything.
 
-    `marker` is the newest `[[name]]` in any user message, "" when none has one. `turn_step`
-    counts the tool results after that message. `contains` is a substring of that message.
+    `marker` is the name in the newest `[[name]]` of the user's messages, "" when they have none. `turn_step`
+    counts the tool results after the last user message. `contains` is a substring of that message.
     """
 
     provider: str | None = None

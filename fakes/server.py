@@ -99,9 +99,7 @@ class Fakes:
     async def _listen(self, host: str, port: int, *, secure: bool) -> int:
         context = self._authority.context() if secure else None
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Connection(self._desk), host, port, ssl=context, backlog=_BACKLOG
-        )
+        server = await loop.create_server(lambda: Connection(self._desk), host, port, ssl=context, backlog=_BACKLOG)
         self._servers.append(server)
         chosen: int = server.sockets[0].getsockname()[1]
         return chosen

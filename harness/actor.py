@@ -56,6 +56,7 @@ class Actor:
         self.command = command
         self.process = process
         self.supervisor: Supervisor | None = None
+        self.seconds = 0.0  # from start to end, once it has ended
         self._lab = lab
         self._began = time.monotonic()
         self._outcome: asyncio.Task[Outcome] | None = None
@@ -131,11 +132,14 @@ class Actor:
             self._lab.record(Signalled(actor=self.name, signal=int(number), to=to))
         return reached
 
-    async def close(self) -> None:
-        """Let go of the process, which must have ended, and of its supervisor."""
+    async def abandon(self) -> None:
+        """Stop following the command: what happens to it from now on is the harness's doing."""
         if self._outcome is not None:
             self._outcome.cancel()
             await asyncio.gather(self._outcome, return_exceptions=True)
+
+    def close(self) -> None:
+        """Let go of the process, which must have ended, and of its supervisor."""
         if self.supervisor is not None:
             self.supervisor.close()
         self.process.close()
@@ -168,11 +172,11 @@ class Actor:
         if code == EXIT_NOT_STARTED and ended.stderr.startswith("not started: "):
             raise LabError(ended.stderr.strip(), hint="is the target installed? try: pileup doctor")
         outcome = self._lab.target.read(self._lab.site, self.intent, ended)
-        seconds = time.monotonic() - self._began
+        self.seconds = round(time.monotonic() - self._began, 3)
         self._lab.record(
             Finished(
                 actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=stdout, stderr=stderr,
-                seconds=round(seconds, 3),
+                seconds=self.seconds,
             )
         )  # fmt: skip
         return outcome

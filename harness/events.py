@@ -16,7 +16,7 @@ from harness.outcome import Outcome
 
 __all__ = [
     "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
-    "History", "Hung", "NetworkRefused", "Noted", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "SecretSeen", "Signalled",
+    "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "SecretSeen", "Signalled",
     "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
@@ -174,6 +174,22 @@ class WorkspaceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockSeen:
+    """A lock that the kernel holds on a file of the run (/proc/locks); `holder` 0 says that none was found."""
+
+    path: str
+    holder: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSeen:
+    """A port that a process of the run listens on; 0 says that none was found."""
+
+    port: int
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretSeen:
     """A token or key stood where none may be: in a command's output, or in a file that holds no credentials."""
 
@@ -198,7 +214,7 @@ class Noted:
 
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired | FileSeen
-    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | SecretSeen | NetworkRefused | Noted
+    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRefused | Noted
     | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
 )  # fmt: skip
 

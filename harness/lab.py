@@ -11,6 +11,7 @@ import random
 import shlex
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,14 +19,24 @@ from pathlib import Path
 
 import fakes.builds
 from fakes.oauth import SeededCredential
+from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
 from harness.conductor.supervisor import Director, StoppedCall
-from harness.errors import TargetFailed
-from harness.events import FaultFired, FaultPlanned, History, Noted, What
+from harness.errors import LabError, TargetFailed
+from harness.events import (
+    FaultFired,
+    FaultPlanned,
+    History,
+    Noted,
+    ReplySent,
+    RequestReceived,
+    TokenAnswered,
+    What,
+)
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
@@ -106,6 +117,20 @@ class Lab:
         """A credential that the OAuth fake knows; an expired one must be refreshed before use."""
         return self.fakes.oauth.seed(family, account=f"account-{family}", expired=expired)
 
+    def redeem_elsewhere(self, credential: SeededCredential) -> SeededCredential:
+        """Refresh a credential as a program that is not under test would; gives the newer one."""
+        grant = Grant(refresh_token=credential.refresh_token, client_id=self.fakes.oauth.settings.client_id)
+        decided, issued = self.fakes.oauth.redeem(grant)
+        if issued is None:
+            raise LabError(f"the credential of {credential.family} could not be refreshed: {decided.decision}")
+        return replace(
+            credential,
+            access_token=issued.access_token,
+            refresh_token=issued.refresh_token,
+            id_token=issued.id_token,
+            expires_at=time.time() + issued.expires_in,
+        )
+
     def heartbeat(self, child: str) -> Path:
         """The file in which this child counts, outside every workspace."""
         return self.site.root / "beats" / child
@@ -165,6 +190,34 @@ class Lab:
         """Start a turn. The message carries the actor's name, so that the fakes can tell who asks."""
         name = actor or agent
         return await self.start(Turn(agent=agent, message=f"[[{name}]] {text}", timeout=timeout), name)
+
+    async def undisturbed(self, agent: str) -> float:
+        """Run a turn that nothing disturbs; gives a --timeout, in seconds, that it stays well below here and now."""
+        run = await self.turn(agent, actor="undisturbed")
+        outcome = await run.finished()
+        if not outcome.ok:
+            raise TargetFailed(f"a turn that nothing disturbed failed: {outcome.message or outcome.code}")
+        return round(1 + 6 * run.seconds, 1)
+
+    async def ends_within(self, actor: Actor, grace: float) -> bool:
+        """Wait for the command's own end, at most `grace` seconds; whether it came."""
+        done, _ = await asyncio.wait([asyncio.ensure_future(actor.finished())], timeout=grace)
+        return bool(done)
+
+    # -- what the fakes have seen so far ----------------------------------------------------------------------------
+
+    def asked(self, actor: str, provider: str) -> bool:
+        """Whether a request of this actor has reached this provider."""
+        seen = self.history().of(RequestReceived)
+        return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def replied_with_errors(self) -> int:
+        """How many providers have answered with an error."""
+        return len({what.provider for _, what in self.history().of(ReplySent) if what.status >= 400})
+
+    def refused_grants(self) -> int:
+        """How many token requests were refused."""
+        return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))
 
     # -- faults: each does nothing in the control arm -------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import stat
 import time
 from collections.abc import Collection
@@ -13,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
 from harness.actor import Actor
-from harness.events import ChildBeat, FileSeen, ProcessSeen, SecretSeen, SurvivorSeen, TreeSeen, WorkspaceSeen
+from harness.events import (
+    ChildBeat,
+    FileSeen,
+    LockSeen,
+    PortSeen,
+    ProcessSeen,
+    SecretSeen,
+    SurvivorSeen,
+    TreeSeen,
+    WorkspaceSeen,
+)
 from harness.outcome import RunSeen
 from harness.processes import tree
 
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from harness.lab import Lab
 
 _COMMAND_LIMIT = 200
+_POLL = 0.005  # seconds
 _SCAN_LIMIT = 4 << 20  # bytes of a file that are searched for secrets
 
 
@@ -76,6 +88,25 @@ class Look:
         self._lab.record(TreeSeen(when=when, processes=rows))
         return seen
 
+    def locks(self) -> None:
+        """Which files of the run are locked now, by whom; one record says "none" when there are none."""
+        inodes = {_inode(path): path for path in self._lab.site.root.rglob("*") if path.is_file()}
+        held = [(inodes[inode], pid) for inode, pid in _kernel_locks() if inode in inodes]
+        for path, pid in held:
+            self._lab.record(LockSeen(path=str(path.relative_to(self._lab.site.root)), holder=pid))
+        if not held:
+            self._lab.record(LockSeen(path="", holder=0))
+
+    def ports(self) -> None:
+        """Which ports the processes of the run listen on; one record says "none" when there are none."""
+        listening = [
+            (port, seen.command) for seen in tree.below(self._lab.launcher.pid) for port in tree.ports(seen.pid)
+        ]
+        for port, command in listening:
+            self._lab.record(PortSeen(port=port, process=command[:_COMMAND_LIMIT]))
+        if not listening:
+            self._lab.record(PortSeen(port=0, process=""))
+
     async def survivors(self, actor: Actor, grace: float, *, handles: Collection[RunSeen] = ()) -> None:
         """Wait until nothing of the actor is left, at most `grace` seconds; record whatever still is.
 
@@ -92,12 +123,17 @@ class Look:
 
     async def beat(self, child: str, *, within: float = 15.0) -> bool:
         """Wait until a child's heartbeat advances, at most `within` seconds; whether it did."""
-        path, deadline = self._lab.heartbeat(child), time.monotonic() + within
-        first = beats(path)
-        while (now := beats(path)) == first and time.monotonic() < deadline:
-            await asyncio.sleep(0.005)
-        self._lab.record(ChildBeat(child=child, beats=now, advanced=now != first))
-        return now != first
+        path = self._lab.heartbeat(child)
+        advanced = await self.grows(path, within=within)
+        self._lab.record(ChildBeat(child=child, beats=size(path), advanced=advanced))
+        return advanced
+
+    async def grows(self, path: Path, *, within: float) -> bool:
+        """Wait until a file grows, at most `within` seconds; whether it did."""
+        first, deadline = size(path), time.monotonic() + within
+        while (grown := size(path) > first) is False and time.monotonic() < deadline:
+            await asyncio.sleep(_POLL)
+        return grown
 
 
 def document(role: str, path: Path) -> FileSeen:
@@ -118,8 +154,8 @@ def document(role: str, path: Path) -> FileSeen:
     )  # fmt: skip
 
 
-def beats(path: Path) -> int:
-    """How far a child of `fakes.builds` has counted: its heartbeat file grows with every beat."""
+def size(path: Path) -> int:
+    """A file's size in bytes, 0 when there is none. A heartbeat file grows with every beat."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -134,6 +170,23 @@ def secrets_in(text: str, secrets: Collection[str]) -> tuple[str, ...]:
 def digest(data: bytes) -> str:
     """The first 16 hexadecimal digits of the SHA-256."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _kernel_locks() -> list[tuple[tuple[int, int], int]]:
+    """Every held file lock as ((device, inode), pid), from /proc/locks (proc(5)); waiters are left out."""
+    held = []
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        words = line.split()
+        if "->" in words:
+            continue
+        major, minor, inode = words[5].split(":")
+        held.append(((os.makedev(int(major, 16), int(minor, 16)), int(inode)), int(words[4])))
+    return held
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def _fingerprint_folder(folder: Path) -> str:

@@ -203,7 +203,11 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
         return None
     verdict = document["verdict"]
     letter = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "s"}[verdict]
-    return report.outcome, letter, verdict if report.outcome != "passed" or verdict == "CONFORMS" else f"{verdict} (expected)"
+    return (
+        report.outcome,
+        letter,
+        verdict if report.outcome != "passed" or verdict == "CONFORMS" else f"{verdict} (expected)",
+    )
 
 
 def pytest_keyboard_interrupt() -> None:

@@ -82,14 +82,12 @@ async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground) ->
         shutil.rmtree(root, ignore_errors=True)
 
 
-async def _run_in(
-    root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float
-) -> Trial:
+async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float) -> Trial:
     journal = Journal(time.monotonic)
     async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
         lab = Lab(
             target=target,
-            site=_make_site(root, fakes),
+            site=_make_site(root, target, fakes),
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
@@ -128,9 +126,11 @@ async def _clear(lab: Lab) -> list[str]:
     if leftovers := tree.below(lab.launcher.pid):
         names = ", ".join(f"{seen.actor or '?'}: {seen.command[:80]}" for seen in leftovers)
         lab.note(f"still there at the end of the run, and killed then: {names}")
+    await asyncio.gather(*(actor.abandon() for actor in lab.actors.values()))
     await lab.launcher.sweep()
     remaining = tree.below(lab.launcher.pid)
-    await asyncio.gather(*(actor.close() for actor in lab.actors.values()))
+    for actor in lab.actors.values():
+        actor.close()
     failures = ["".join(traceback.format_exception(failure)) for failure in lab.failures]
     if remaining:
         failures.append(f"could not be killed: {', '.join(str(seen.pid) for seen in remaining)}")
@@ -146,10 +146,12 @@ def _make_root(ground: Ground) -> Path:
         ) from error
 
 
-def _make_site(root: Path, fakes: Fakes) -> Site:
+def _make_site(root: Path, target: Target, fakes: Fakes) -> Site:
     for name in ("workspaces", "tmp", "output", "beats"):
         (root / name).mkdir()
     ca_file = root / "ca.pem"
+    if target.needs_tls:
+        ca_file.write_bytes(fakes.ca_pem)
     return Site(
         root=root, home=root / "home", workspaces=root / "workspaces", tmp=root / "tmp", url=fakes.url, ca_file=ca_file
     )

@@ -122,9 +122,7 @@ def _write_traceback(error: BaseException) -> str:
     """Put the traceback into the state directory; its path, or the empty string where that failed too."""
     import traceback
 
-    path = os.path.join(
-        Home.from_environment().path, f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    )
+    path = os.path.join(Home.from_environment().path, f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt")
     text = "".join(traceback.format_exception(error))
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -42,7 +42,7 @@ class ConfigStore:
         Raises Local(`config-damaged`, `config-missing`) or OSError.
         """
         path = self.real_path()
-        data = self._bytes(path)
+        data = self.contents(path)
         return {} if data is None else self.parse(data, path)
 
     def change(self, edit: Callable[[Config], None], deadline: Deadline) -> Config:
@@ -52,7 +52,7 @@ class ConfigStore:
         """
         path = self.real_path()
         with self.lock(path).acquire(deadline.sooner(LOCK_SECONDS)):
-            before = self._bytes(path)
+            before = self.contents(path)
             config = {} if before is None else self.parse(before, path)
             edit(config)
             self.write(path, config, before)
@@ -72,7 +72,7 @@ class ConfigStore:
         mode = 0o600
         if before is not None:
             mode = os.stat(path).st_mode & 0o777
-            _rotate(path)
+            rotate(path)
         durable.replace(path, data, mode)
 
     def real_path(self) -> str:
@@ -88,7 +88,8 @@ class ConfigStore:
         except jsonfile.Damaged as error:
             raise damaged(path, error.reason, error.line, error.column) from None
 
-    def _bytes(self, path: str) -> bytes | None:
+    def contents(self, path: str) -> bytes | None:
+        """The file's bytes, None before first use. Raises Local(`config-missing`) or OSError."""
         try:
             with open(path, "rb") as file:
                 return file.read()
@@ -179,7 +180,7 @@ def _missing(path: str) -> Local:
     )
 
 
-def _rotate(path: str) -> None:
+def rotate(path: str) -> None:
     """Move the backups up by one; the newest becomes a second name of the file as it is now."""
     for number in range(BACKUPS - 1, 0, -1):
         try:

@@ -62,9 +62,7 @@ class Cooldowns:
             return
         now = time.time()
         entry = {"since": now, "until": now + error.retry_after, "code": error.code, "status": error.status}
-        with Lock(self._lock, code="cooldowns-busy", what="the cooldowns").acquire(
-            deadline.sooner(LOCK_SECONDS)
-        ):
+        with Lock(self._lock, code="cooldowns-busy", what="the cooldowns").acquire(deadline.sooner(LOCK_SECONDS)):
             kept = {other: value for other, value in self._read().items() if _rest(other, value) is not None}
             document = {"version": 1, "cooldowns": {**kept, key: entry}}
             durable.replace(self.path, json.dumps(document, indent=2).encode() + b"\n", 0o600)

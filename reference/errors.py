@@ -47,9 +47,7 @@ class OrchestratorError(Exception):
     kind: ClassVar[str] = "internal"
     exit_status: int = EXIT_FAILED
 
-    def __init__(
-        self, code: str, message: str, *, hint: str = "", detail: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, *, hint: str = "", detail: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -140,6 +138,7 @@ class Stopped(OrchestratorError):
 _OS_CODES: Mapping[int, tuple[str, str]] = {
     errno.ENOSPC: ("disk-full", "free some space on that file system, then run the command again"),
     errno.EDQUOT: ("disk-full", "your quota is used up: free some space, then run the command again"),
+    errno.EFBIG: ("file-too-large", "raise the limit with `ulimit -f`"),
     errno.EROFS: (
         "read-only",
         "the file system is mounted read-only; set REFERENCE_HOME to a writable folder",

@@ -121,7 +121,7 @@ class _Turn:
 
     def ask(self, name: str) -> Reply | None:
         """The answer of one model, or None if the next may be asked. Raises the first cause, or Stopped."""
-        provider, _, model = name.partition("/")
+        provider, _, model = str(name).partition("/")
         for _ in range(self.policy.tries):
             self.deadline.check()
             try:
@@ -149,8 +149,8 @@ class _Turn:
 
     def _ask(self, provider: str, model: str) -> Reply:
         config = self.providers.get(provider)
-        if config is None:
-            raise _unknown(provider)
+        if not model or not isinstance(config, dict):
+            raise _not_configured(provider, model)
         credential = str(config.get("profile") or provider)
         if credential in self.refused:
             raise self.refused[credential]
@@ -210,12 +210,12 @@ class _Resting(Retryable):
         )
 
 
-def _unknown(provider: str) -> Local:
+def _not_configured(provider: str, model: str) -> Local:
     return Local(
         "provider-not-configured",
-        f"no provider is called {provider!r}",
-        hint=f"add providers.{provider} to the config file, or remove its models",
-        detail={"provider": provider},
+        f"there is no model {provider}/{model}: no such provider, or no name after the slash",
+        hint='add the provider to "providers" in the config file, or correct "models"',
+        detail={"provider": provider, "model": model},
     )
 
 

@@ -87,6 +87,4 @@ def checked_name(name: str, what: str) -> str:
     if proposal:
         hint += f"; for example {proposal}"
     shown = ascii(name if len(name) <= 80 else name[:77] + "...")
-    raise Usage(
-        "bad-name", f"{shown} is not a name for {what}", hint=hint, detail={"name": ascii(name)[:200]}
-    )
+    raise Usage("bad-name", f"{shown} is not a name for {what}", hint=hint, detail={"name": ascii(name)[:200]})

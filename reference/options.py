@@ -71,9 +71,7 @@ class Command:
     def error(self, message: str, hint: str = "") -> Usage:
         """A usage error of this command, with its example."""
         hint = f"{hint}; " if hint else ""
-        return Usage(
-            "bad-usage", message, hint=f"{hint}for example: {self.example}", detail={"command": self.name}
-        )
+        return Usage("bad-usage", message, hint=f"{hint}for example: {self.example}", detail={"command": self.name})
 
     def usage(self) -> str:
         """The line that shows how to call it."""
@@ -93,7 +91,7 @@ class Command:
             values[name] = True
             return
         if not equals:
-            if not rest or rest[0].removeprefix("--") in self.options and rest[0].startswith("--"):
+            if not rest or (rest[0].startswith("--") and rest[0][2:] in self.options):
                 raise self.error(f"--{name} needs a value", f"one that looks like an option: --{name}=VALUE")
             value = rest.pop(0)
         values[name] = value

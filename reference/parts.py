@@ -10,16 +10,27 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
     from reference.config import ConfigStore
     from reference.deadline import Deadline
-    from reference.errors import OrchestratorError
+    from reference.errors import Local, OrchestratorError
     from reference.home import Home
     from reference.runs import Registry
-    from reference.sessions import SessionLock
 
     Complete = Callable[..., Any]
+
+    class SessionLock(Protocol):
+        """The lock of one session for one run."""
+
+        def acquire(self, deadline: Deadline) -> None:
+            """Wait for it. Raises `busy()`."""
+
+        def busy(self) -> Local:
+            """The refusal, naming the holder."""
+
+        def release(self) -> None:
+            """Give it up; harmless when it is not held."""
 
 
 class Parts:

@@ -52,9 +52,7 @@ class Request:
         if not all(isinstance(t, str) for t in texts) or not isinstance(timeout, (int, float, type(None))):
             raise Usage("bad-request", "a field of the request is missing or has the wrong type")
         agent, message, session, run_id, via = (str(t) for t in texts)
-        return cls.checked(
-            agent=agent, message=message, session=session, timeout=timeout, run_id=run_id, via=via
-        )
+        return cls.checked(agent=agent, message=message, session=session, timeout=timeout, run_id=run_id, via=via)
 
 
 def checked_message(text: str) -> str:
@@ -62,13 +60,9 @@ def checked_message(text: str) -> str:
     try:
         size = len(text.encode("utf-8"))
     except UnicodeEncodeError:
-        raise Usage(
-            "bad-message", "the message is not UTF-8 text", hint="convert it, for example with iconv"
-        ) from None
+        raise Usage("bad-message", "the message is not UTF-8 text", hint="convert it, for example with iconv") from None
     if not text.strip():
-        raise Usage(
-            "bad-message", "the message is empty", hint='say what to do: --message "fix the failing test"'
-        )
+        raise Usage("bad-message", "the message is empty", hint='say what to do: --message "fix the failing test"')
     if size > MESSAGE_LIMIT:
         raise Usage(
             "message-too-large",

@@ -93,13 +93,10 @@ class Registry:
         )
         return self.get(run_id)
 
-    def finish(
-        self, run_id: str, status: str, *, error: Mapping[str, Any] | None = None, text: str = ""
-    ) -> Row:
+    def finish(self, run_id: str, status: str, *, error: Mapping[str, Any] | None = None, text: str = "") -> Row:
         """Record how a run ended. The first end stands: what was cancelled does not become a success."""
         self._write(
-            "UPDATE runs SET status = ?, finished = ?, error = ?, text = ?"
-            " WHERE id = ? AND status = 'running'",
+            "UPDATE runs SET status = ?, finished = ?, error = ?, text = ? WHERE id = ? AND status = 'running'",
             (status, time.time(), json.dumps(error) if error else None, text, run_id),
         )
         return self.get(run_id)
@@ -146,23 +143,21 @@ class Registry:
     def list_runs(self, *, everything: bool = False) -> list[Row]:
         """The runs that are alive, or have jobs that are; or all. Oldest first."""
         self.reconcile()
+        return self.rows(everything=everything)
+
+    def rows(self, *, everything: bool) -> list[Row]:
+        """The same, as the table has it."""
         alive = (
-            ""
-            if everything
-            else " WHERE status = 'running' OR id IN (SELECT run FROM jobs WHERE status = 'running')"
+            "" if everything else " WHERE status = 'running' OR id IN (SELECT run FROM jobs WHERE status = 'running')"
         )
         return self._with_jobs(self._read(f"SELECT * FROM runs{alive} ORDER BY started, id", ()))
 
     def reconcile(self) -> int:
         """Record as interrupted what claims to run but does not; how many rows that were."""
-        gone = [
-            row for row in self._read("SELECT * FROM runs WHERE status = 'running'", ()) if not is_alive(row)
-        ]
+        gone = [row for row in self._read("SELECT * FROM runs WHERE status = 'running'", ()) if not is_alive(row)]
         for row in gone:
             self.finish_dead(row["id"], "interrupted")
-        lost = [
-            row for row in self._read("SELECT * FROM jobs WHERE status = 'running'", ()) if not is_alive(row)
-        ]
+        lost = [row for row in self._read("SELECT * FROM jobs WHERE status = 'running'", ()) if not is_alive(row)]
         for row in lost:
             self.end_job(row["id"])
         return len(gone) + len(lost)
@@ -196,9 +191,7 @@ class Registry:
         return rows
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
-        return self._patiently(
-            lambda: [dict(r) for r in self._connection.execute(statement, values).fetchall()]
-        )
+        return self._patiently(lambda: [dict(r) for r in self._connection.execute(statement, values).fetchall()])
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
         self._patiently(lambda: self._connection.execute(statement, values))
@@ -212,9 +205,7 @@ class Registry:
             except sqlite3.Error as error:
                 if not sqlerrors.is_busy(error) or deadline.passed():
                     raise sqlerrors.typed(error, self.path) from None
-                time.sleep(
-                    min(_SLICE / 10, deadline.remaining() or 0)
-                )  # SQLite does not wait for a mode change
+                time.sleep(min(_SLICE / 10, deadline.remaining() or 0))  # SQLite does not wait for a mode change
 
     def _prepare(self) -> None:
         run = self._connection.execute

@@ -57,6 +57,4 @@ def _cannot_open(path: str) -> Local:
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             return from_oserror(error, name)
-    return Local(
-        "database-error", f"{path} cannot be opened", hint="look at `reference doctor`", detail={"path": path}
-    )
+    return Local("database-error", f"{path} cannot be opened", hint="look at `reference doctor`", detail={"path": path})

@@ -169,9 +169,7 @@ def as_fields(message: Message) -> Record:
     """A message as it stands in a record."""
     fields: Record = {"role": message.role, "text": message.text}
     if message.tool_calls:
-        fields["tool_calls"] = [
-            {"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls
-        ]
+        fields["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
     if message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
     return fields
@@ -179,9 +177,7 @@ def as_fields(message: Message) -> Record:
 
 def as_message(record: Record) -> Message:
     """The message of a record that `parse` let through."""
-    calls = tuple(
-        ToolCall(id=c["id"], name=c["name"], arguments=c["arguments"]) for c in record.get("tool_calls", [])
-    )
+    calls = tuple(ToolCall(id=c["id"], name=c["name"], arguments=c["arguments"]) for c in record.get("tool_calls", []))
     return Message(
         role=record["role"],
         text=record["text"],

@@ -114,9 +114,7 @@ class Turn:
             lock.release()
 
     def _converse(self, registry: Registry, config: dict[str, Any], workspace: str) -> str:
-        transcript = Transcript(
-            self.home.transcript(self.request.agent, self.request.session), self.request.run_id
-        )
+        transcript = Transcript(self.home.transcript(self.request.agent, self.request.session), self.request.run_id)
         messages = transcript.begin(Message(role="user", text=self.request.message), self.deadline)
         for _ in range(int(limit(config, "maxSteps", MAX_STEPS))):
             reply = self._ask(config, messages)

@@ -93,9 +93,7 @@ class Baseline:
                 "use that target's baseline, or write a new one from this record",
             )
         actual = Baseline.from_record(record).expected
-        found = [
-            _mismatch(name, self.expected.get(name), actual.get(name)) for name in {**actual, **self.expected}
-        ]
+        found = [_mismatch(name, self.expected.get(name), actual.get(name)) for name in {**actual, **self.expected}]
         return tuple(mismatch for mismatch in found if mismatch)
 
     def mismatch(self, result: Result) -> Mismatch | None:
@@ -105,10 +103,7 @@ class Baseline:
 
     def dumps(self) -> str:
         """The file's text, sorted so that a change is a small diff."""
-        expected = {
-            name: {"verdict": entry.verdict, "why": entry.why}
-            for name, entry in sorted(self.expected.items())
-        }
+        expected = {name: {"verdict": entry.verdict, "why": entry.why} for name, entry in sorted(self.expected.items())}
         return json.dumps({"target": self.target, "expected": expected}, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -121,9 +116,7 @@ def _mismatch(scenario: str, expected: Expected | None, actual: Expected | None)
         verdict = actual.verdict if actual else None
         return Mismatch(scenario=scenario, kind="unlisted", expected=None, actual=verdict)
     if actual is None:
-        return Mismatch(
-            scenario=scenario, kind="not-run", expected=expected.verdict, actual=None, why=expected.why
-        )
+        return Mismatch(scenario=scenario, kind="not-run", expected=expected.verdict, actual=None, why=expected.why)
     if actual.verdict == expected.verdict:
         return None
     return Mismatch(

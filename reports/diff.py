@@ -31,9 +31,7 @@ def diff(old: Record, new: Record) -> tuple[Change, ...]:
     """Every change, the worst first, else in the order of the records."""
     before, after = _verdicts(old), _verdicts(new)
     changes = [_change(key, before.get(key), after.get(key)) for key in {**before, **after}]
-    return tuple(
-        sorted((change for change in changes if change), key=lambda change: _ORDER.index(change.kind))
-    )
+    return tuple(sorted((change for change in changes if change), key=lambda change: _ORDER.index(change.kind)))
 
 
 def render(changes: Sequence[Change]) -> str:

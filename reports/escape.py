@@ -23,9 +23,7 @@ _HTML = r"(?P<html>[&<>|\\])"  # a pipe ends a table cell even behind a backslas
 _MARKUP = r"(?P<markup>[*`~\[\]{}$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^[-+=#])"
 _LIST = r"(?P<list>(?<=^[0-9])[.)](?=\s|$)|(?<=^[0-9]{2})[.)](?=\s|$)|(?<=^[0-9]{3})[.)](?=\s|$))"
 _PROSE = re.compile("|".join((_MENTION, _LINK, _HTML, _MARKUP, _LIST)), re.IGNORECASE)
-_ACTIVE = re.compile(
-    "|".join((_MENTION, _LINK, _HTML, r"(?P<markup>[*`~\[\]{}$_!\"'@#]|^[-+=])")), re.IGNORECASE
-)
+_ACTIVE = re.compile("|".join((_MENTION, _LINK, _HTML, r"(?P<markup>[*`~\[\]{}$_!\"'@#]|^[-+=])")), re.IGNORECASE)
 _THREAD = re.compile(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/#?=%-]*")
 
 

@@ -68,9 +68,7 @@ def _request(entry: Entry, reply: Entry | None) -> tuple[str, ...]:
 def token_grants(entries: Sequence[Entry]) -> Table:
     """Every token grant that was asked for, with the decision on it."""
     answers = {entry.text("exchange"): entry for entry in entries if entry.kind == "TokenAnswered"}
-    markers = {
-        entry.text("exchange"): entry.text("marker") for entry in entries if entry.kind == "RequestReceived"
-    }
+    markers = {entry.text("exchange"): entry.text("marker") for entry in entries if entry.kind == "RequestReceived"}
     rows = [
         _grant(entry, answers.get(entry.text("exchange")), markers.get(entry.text("exchange"), ""))
         for entry in entries
@@ -144,9 +142,7 @@ def _pid(process: Mapping[str, Any]) -> int:
 
 def _tree_line(process: Mapping[str, Any], depth: int) -> str:
     branch = "   " * (depth - 1) + "└─ " if depth else ""
-    return (
-        f"{process.get('pid', '?')!s:>5}  {branch}{process.get('command', '')}  [{process.get('actor', '')}]"
-    )
+    return f"{process.get('pid', '?')!s:>5}  {branch}{process.get('command', '')}  [{process.get('actor', '')}]"
 
 
 def file_diffs(files: Sequence[FileChange]) -> tuple[FileDiff, ...]:

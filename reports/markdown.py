@@ -45,9 +45,7 @@ def _facts(record: Record) -> Iterator[str]:
         yield f"Started as: {escape.code(' '.join(record.target.argv))}"
     yield f"Session: {escape.code(record.command)}, seed {escape.code(str(record.seed))}"
     yield f"Pileup {escape.prose(record.pileup)}, {escape.prose(record.created)}"
-    machine = ", ".join(
-        f"{escape.prose(str(key))} {escape.code(str(value))}" for key, value in record.machine.items()
-    )
+    machine = ", ".join(f"{escape.prose(str(key))} {escape.code(str(value))}" for key, value in record.machine.items())
     yield f"Machine: {machine or 'not recorded'}"
     for note in record.notes:
         yield f"Note: {escape.prose(note)}"
@@ -144,8 +142,7 @@ def _exhibits(entry: ResultView) -> Iterator[str]:
     yield from _table("Token grants", entry.grants)
     if entry.trees:
         yield "### Processes\n\n" + "\n".join(
-            f"{escape.prose(tree.when)}:\n\n" + escape.block(_bounded(tree.lines), "text")
-            for tree in entry.trees
+            f"{escape.prose(tree.when)}:\n\n" + escape.block(_bounded(tree.lines), "text") for tree in entry.trees
         )
     yield from _files(entry)
 

@@ -41,8 +41,7 @@ class Matrix:
     def markdown(self) -> str:
         """The table for a README or an issue, each verdict with its symbol."""
         rows = [
-            (*(escape.code(part) for part in row[:2]), *(_cell(verdict) for verdict in row[2:]))
-            for row in self.rows()
+            (*(escape.code(part) for part in row[:2]), *(_cell(verdict) for verdict in row[2:])) for row in self.rows()
         ]
         return escape.table([escape.prose(title) for title in self.header], rows)
 
@@ -56,9 +55,7 @@ def matrix(records: Sequence[Record], by: By = "scenario") -> Matrix:
             cell = (_key(result, names, by), title(record))
             cells[cell] = verdicts.worst([cells[cell], result.verdict]) if cell in cells else result.verdict
     targets = tuple(dict.fromkeys(title(record) for record in records))
-    return Matrix(
-        by=by, targets=targets, keys=tuple(sorted({key for key, _ in cells}, key=_sorting)), cells=cells
-    )
+    return Matrix(by=by, targets=targets, keys=tuple(sorted({key for key, _ in cells}, key=_sorting)), cells=cells)
 
 
 def title(record: Record) -> str:

@@ -94,10 +94,7 @@ def _conflicts(records: Sequence[Record]) -> Iterable[str]:
     """Rules whose wording changed between the sessions: the verdicts then answer different questions."""
     first = {rule.id: rule for rule in reversed([rule for record in records for rule in record.rules])}
     changed = sorted({rule.id for record in records for rule in record.rules if rule != first[rule.id]})
-    return [
-        f"rule {rule} is stated differently in the merged records; the first wording is shown"
-        for rule in changed
-    ]
+    return [f"rule {rule} is stated differently in the merged records; the first wording is shown" for rule in changed]
 
 
 def _machine(records: Sequence[Record]) -> dict[str, str]:

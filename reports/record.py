@@ -1,7 +1,7 @@
-"""The record of a session: the one schema that every report reads, and that outlives the program that wrote it.
+"""The record of a session: the one schema that every report reads, which outlives the program that wrote it.
 
-A record is plain JSON. Nothing here knows how a run was made; histories stay the JSON that the harness wrote, so
-that old records can be rendered, compared and judged again.
+A record is plain JSON. Nothing here knows how a run was made; histories stay the JSON that the harness wrote,
+so that old records can be rendered, compared and judged again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from reports import typed
 
 SCHEMA = 1
 
@@ -65,7 +67,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one scenario came to, with the history of its most telling run (the first violation, else the last)."""
+    """What one scenario came to, with the history of its most telling run: first violation, else last."""
 
     scenario: str  # "four_adds_at_once"
     title: str  # the first line of its docstring
@@ -111,18 +113,23 @@ class RecordError(ValueError):
     """The file is not a record that this version can read."""
 
 
+def _items(value: Any) -> tuple[Any, ...]:
+    """A JSON list (or what `asdict` made of a tuple). Text is not one, although Python would take it apart."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{value!r:.40} is not a list")
+    return tuple(value)
+
+
 def result_from_json(document: Mapping[str, Any]) -> Result:
     """Build a Result from parsed JSON. Raises KeyError or TypeError where a field is missing or unknown."""
     return Result(
         **{
             **document,
-            "findings": tuple(
-                FindingFacts(**{**f, "evidence": tuple(f["evidence"])}) for f in document["findings"]
-            ),
+            "findings": tuple(FindingFacts(**{**f, "evidence": _items(f["evidence"])}) for f in document["findings"]),
             "fault_arm": ArmFacts(**document["fault_arm"]),
             "control_arm": ArmFacts(**document["control_arm"]),
             "files": tuple(FileChange(**change) for change in document["files"]),
-            **{key: tuple(document[key]) for key in ("notes", "not_verified", "commands", "history")},
+            **{key: _items(document[key]) for key in ("notes", "not_verified", "commands", "history")},
         }
     )
 
@@ -132,23 +139,21 @@ def load(path: Path) -> Record:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
-            raise RecordError(
-                f"{path}: schema {document['schema']} is not {SCHEMA}; use the Pileup that wrote it"
-            )
-        return Record(
+            raise RecordError(f"{path}: schema {document['schema']} is not {SCHEMA}; use the Pileup that wrote it")
+        record = Record(
             **{
                 **document,
-                "target": TargetFacts(**{**document["target"], "argv": tuple(document["target"]["argv"])}),
-                "rules": tuple(
-                    RuleFacts(**{**rule, "sources": tuple(rule["sources"])}) for rule in document["rules"]
-                ),
+                "target": TargetFacts(**{**document["target"], "argv": _items(document["target"]["argv"])}),
+                "rules": tuple(RuleFacts(**{**rule, "sources": _items(rule["sources"])}) for rule in document["rules"]),
                 "results": tuple(result_from_json(result) for result in document["results"]),
-                "notes": tuple(document["notes"]),
+                "notes": _items(document["notes"]),
             }
         )
+        typed.check(record)
+        return record
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, RecordError):
             raise
         raise RecordError(f"{path}: not a Pileup record: {error!r}") from error

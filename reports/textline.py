@@ -40,9 +40,7 @@ def draw(timeline: Timeline) -> list[str]:
     labels = [_label(lane)[:width].ljust(width) for lane, width in zip(timeline.lanes, widths, strict=True)]
     rows = [_row(mark, timeline, widths) for mark in timeline.marks]
     hidden = timeline.total - len(timeline.marks)
-    tail = (
-        [f"({hidden} of {timeline.total} events are not drawn; record.json has them all)"] if hidden else []
-    )
+    tail = [f"({hidden} of {timeline.total} events are not drawn; record.json has them all)"] if hidden else []
     return [f"{'':8}{'event':>6} {'seconds':>9}  {'  '.join(labels)}".rstrip(), *rows, *tail]
 
 
@@ -51,10 +49,7 @@ def _label(lane: Lane) -> str:
 
 
 def _row(mark: Mark, timeline: Timeline, widths: Sequence[int]) -> str:
-    cells = [
-        _cell(lane, mark, timeline.bars).ljust(width)
-        for lane, width in zip(timeline.lanes, widths, strict=True)
-    ]
+    cells = [_cell(lane, mark, timeline.bars).ljust(width) for lane, width in zip(timeline.lanes, widths, strict=True)]
     findings = f"[{','.join(map(str, mark.findings))}]" if mark.findings else ""
     sentence = escape.line(mark.label, _SENTENCE)
     return f"{findings:8}{'#' + str(mark.seq):>6} {mark.at:9.3f}  {'  '.join(cells)}  {sentence}"
@@ -64,8 +59,6 @@ def _cell(lane: Lane, mark: Mark, bars: Sequence[Bar]) -> str:
     if lane == mark.lane:
         return GLYPHS[mark.kind]
     lasting = [
-        bar
-        for bar in bars
-        if bar.lane == lane and bar.start < mark.seq and (bar.end is None or mark.seq < bar.end)
+        bar for bar in bars if bar.lane == lane and bar.start < mark.seq and (bar.end is None or mark.seq < bar.end)
     ]
     return _LINES[lasting[-1].kind] if lasting else ""

@@ -146,9 +146,7 @@ def _numbers(findings: Sequence[Sequence[int]]) -> dict[int, tuple[int, ...]]:
 
 
 def _granted(entries: Sequence[Entry]) -> frozenset[str]:
-    return frozenset(
-        entry.text("exchange") for entry in entries if entry.kind in ("TokenRequested", "TokenAnswered")
-    )
+    return frozenset(entry.text("exchange") for entry in entries if entry.kind in ("TokenRequested", "TokenAnswered"))
 
 
 def _repeated(entry: Entry, granted: frozenset[str]) -> bool:

@@ -61,12 +61,8 @@ def _tree_ended(entry: Entry) -> str:
 def _finished(entry: Entry) -> str:
     outcome = entry.mapping("outcome")
     said = "success" if outcome.get("ok") else f"failure ({outcome.get('kind', 'unclear')})"
-    detail = pairs(
-        {"code": outcome.get("code"), "message": outcome.get("message"), "text": outcome.get("text")}
-    )
-    return f"{entry.text('actor')} reports {said} for {entry.text('verb')}" + (
-        f": {detail}" if detail else ""
-    )
+    detail = pairs({"code": outcome.get("code"), "message": outcome.get("message"), "text": outcome.get("text")})
+    return f"{entry.text('actor')} reports {said} for {entry.text('verb')}" + (f": {detail}" if detail else "")
 
 
 def _signalled(entry: Entry) -> str:

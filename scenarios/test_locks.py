@@ -49,7 +49,7 @@ async def test_one_stalled_agent(lab: Lab) -> None:
 async def test_killed_holder(lab: Lab) -> None:
     """After the holder of a session was killed, the next run has it at once."""
     lab.prepare(Setup(agents=("lane0",)))
-    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    await lab.undisturbed("lane0")
     lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
     lab.hold("holder")
     holder = await lab.turn("lane0", actor="holder")
@@ -68,7 +68,7 @@ async def test_killed_holder(lab: Lab) -> None:
 async def test_reused_pid(lab: Lab) -> None:
     """A leftover lock record whose pid now belongs to somebody else does not block."""
     lab.prepare(Setup(agents=("lane0",)))
-    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    await lab.undisturbed("lane0")
     lab.plan("record of a reused pid")
     if lab.faulty and lab.target.plant_holder(lab.site, "lane0", lab.launcher.pid):
         lab.fired("record of a reused pid")
@@ -104,14 +104,14 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
 async def test_session_free_after_every_end(lab: Lab) -> None:
     """However a run ends, its session is free for the next."""
     lab.prepare(Setup(agents=("lane0",)))
-    await (await lab.turn("lane0", actor="undisturbed")).finished()
+    timeout = await lab.undisturbed("lane0")
     refused = Rule("refused", Match(marker="error"), (Status(400),))
     stalled = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("timeout", "term", "int")]
     lab.script(*([refused] if lab.faulty else []), *stalled)
     await (await lab.turn("lane0", actor="error")).finished()
     await (await lab.turn("lane0", actor="after-error")).finished()
     lab.hold("timeout")
-    late = await lab.turn("lane0", actor="timeout", timeout=2)
+    late = await lab.turn("lane0", actor="timeout", timeout=timeout if lab.faulty else None)
     await lab.reached("timeout", by=[late])
     await late.finished()
     await (await lab.turn("lane0", actor="after-timeout")).finished()

@@ -114,8 +114,7 @@ _OPENAI_REFUSALS: dict[str, tuple[int, str | None, str]] = {
     "reused": (
         401,
         "refresh_token_reused",
-        "Your refresh token has already been used to generate a new access token. "
-        "Please try signing in again.",
+        "Your refresh token has already been used to generate a new access token. Please try signing in again.",
     ),
     "expired": (401, "refresh_token_expired", "Your refresh token has expired. Please try signing in again."),
     "revoked": (
@@ -144,9 +143,7 @@ class OpenAI:
             code, message = detail, "Only the grant type refresh_token is supported."
         elif detail:
             message = detail
-        return HttpReply(
-            status=status, body=_openai_body(message, "invalid_request_error", code), headers=NO_STORE
-        )
+        return HttpReply(status=status, body=_openai_body(message, "invalid_request_error", code), headers=NO_STORE)
 
     def failure(self, status: int) -> HttpReply:
         """A server error in the API's shape."""

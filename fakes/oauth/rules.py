@@ -170,9 +170,7 @@ def redeem(
     return decided
 
 
-def _spend(
-    family: Family, token: Token, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint
-) -> Decided:
+def _spend(family: Family, token: Token, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint) -> Decided:
     used = replace(token, uses=token.uses + 1, state=TokenState.SPENT)
     if token.state is TokenState.LIVE:
         child = _child(family, token, now, ttl, mint)

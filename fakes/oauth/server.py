@@ -197,10 +197,6 @@ def _json_parameters(body: bytes) -> dict[str, str]:
     if not isinstance(data, dict):
         raise _Unreadable("the body must be a JSON object.")
     for name, value in data.items():
-        if (
-            value is not None
-            and not isinstance(value, str)
-            and name in ("refresh_token", "client_id", "scope")
-        ):
+        if value is not None and not isinstance(value, str) and name in ("refresh_token", "client_id", "scope"):
             raise _Unreadable(f"{name} must be a string.")
     return {name: value for name, value in data.items() if isinstance(value, str)}

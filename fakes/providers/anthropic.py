@@ -61,9 +61,7 @@ class AnthropicFormat:
         if not isinstance(model, str) or not model:
             raise BadRequest("model: String should have at least 1 character", "model")
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise BadRequest(
-                "max_tokens: Input should be a whole number greater than or equal to 1", "max_tokens"
-            )
+            raise BadRequest("max_tokens: Input should be a whole number greater than or equal to 1", "max_tokens")
         messages = listed(body["messages"], "messages")
         if not messages:
             raise BadRequest("messages: at least one message is required", "messages")
@@ -76,9 +74,7 @@ class AnthropicFormat:
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The event stream from message_start to message_stop, or the message."""
         if not parsed.stream:
-            return Wire(
-                frames=[to_bytes(_message(answer, parsed, exchange))], content_type="application/json"
-            )
+            return Wire(frames=[to_bytes(_message(answer, parsed, exchange))], content_type="application/json")
         stop = _stop_reason(answer)
         opening = _envelope(parsed, exchange, [], None, 1)
         frames = [
@@ -106,8 +102,7 @@ class AnthropicFormat:
         usual = "api_error" if status.code >= 500 else "invalid_request_error"
         error = {
             "type": status.error or _ERROR_TYPES.get(status.code, usual),
-            "message": status.message
-            or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
+            "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
         }
         request_id = f"req_{exchange:024d}"
         body = to_bytes({"type": "error", "error": error, "request_id": request_id})
@@ -153,9 +148,7 @@ def _stop_reason(answer: Answer) -> str:
 
 
 def _output_tokens(answer: Answer) -> int:
-    return tokens(
-        len(answer.text) + (0 if isinstance(answer, Text) else len(compact(dict(answer.arguments))))
-    )
+    return tokens(len(answer.text) + (0 if isinstance(answer, Text) else len(compact(dict(answer.arguments)))))
 
 
 def _envelope(
@@ -205,9 +198,7 @@ def _block_frames(answer: Answer, exchange: int) -> Iterator[bytes]:
         yield from _one_block(index, block, ping, deltas)
 
 
-def _one_block(
-    index: int, block: dict[str, Any], ping: bytes, deltas: list[dict[str, str]]
-) -> Iterator[bytes]:
+def _one_block(index: int, block: dict[str, Any], ping: bytes, deltas: list[dict[str, str]]) -> Iterator[bytes]:
     start = {"type": "content_block_start", "index": index, "content_block": block}
     yield named_frame("content_block_start", start)
     if ping:

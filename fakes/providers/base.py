@@ -92,8 +92,8 @@ def turn_of(elements: Iterable[Element]) -> Turn:
     """Where the conversation stands.
 
     Consecutive texts of one message are one text. What a client adds by itself in a `<system-reminder>` is
-    not a user's text. The marker is the newest one that any user's text has: clients put unanswered messages in
-    front of the next, and some send a message of their own when they go on with another model.
+    not a user's text. The marker is the newest one that any user's text has: clients put unanswered messages
+    in front of the next, and some send a message of their own when they go on with another model.
     """
     number, texts, step, marker = -1, [""], 0, ""
     for element in elements:

@@ -113,8 +113,7 @@ class GeminiFormat:
         usual = "INTERNAL" if status.code >= 500 else "INVALID_ARGUMENT"
         error: dict[str, Any] = {
             "code": status.code,
-            "message": status.message
-            or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
+            "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
             "status": status.error or _STATUSES.get(status.code, usual),
         }
         if status.code == 429:

@@ -48,7 +48,7 @@ class Authority:
 
 
 def host_and_port(authority: str, default: int) -> tuple[str, int]:
-    """A host name in lower case and a port, from `host`, `host:port` or `[v6]:port`.
+    """A host name in lower case and a port, from `host`, `host:port`, `[v6]:port` or a bare `v6:port`.
 
     Raises:
         ValueError: the port is not a number from 1 to 65535.
@@ -57,7 +57,8 @@ def host_and_port(authority: str, default: int) -> tuple[str, int]:
         host, _, rest = authority[1:].partition("]")
         port = rest.removeprefix(":")
     else:
-        host, _, port = authority.partition(":")
+        host, colon, port = authority.rpartition(":")
+        host, port = (host, port) if colon else (authority, "")
     number = int(port) if port else default
     if not 1 <= number <= 65535:
         raise ValueError(f"port {number} is out of range")

@@ -16,6 +16,11 @@ def finished(history: History, actor: str) -> tuple[int, Finished]:
     raise CannotDecide(f"{actor} never came to an end")
 
 
+def finishes(history: History) -> Iterator[tuple[int, Finished]]:
+    """Every command that ended."""
+    return history.of(Finished)
+
+
 def turns(history: History) -> Iterator[tuple[int, Finished, Started]]:
     """Every turn that ended, with how it was started."""
     starts = {what.actor: what for _, what in history.of(Started) if what.verb == "agent"}

@@ -18,7 +18,9 @@ def single_flight(history: History) -> list[Finding]:
     reused = [(seq, what) for seq, what in answers if what.decision != "minted"]
     if reused:
         words = ", ".join(what.decision for _, what in reused)
-        message = f"one expired credential was redeemed {len(answers)} times; the server answered {words} to {len(reused)}"
+        message = (
+            f"one expired credential was redeemed {len(answers)} times; the server answered {words} to {len(reused)}"
+        )
         findings.append(Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in answers)))
     elif len(minted) > 1:
         message = f"one expired credential was refreshed {len(minted)} times"
@@ -43,7 +45,9 @@ def loser_rereads(history: History) -> list[Finding]:
     seq, what = ask.finished(history, "lane0")
     newer, after = _profile(history, "main", "newer installed"), _profile(history, "main", "at the end")
     if not after[1].exists:
-        message = "after a reuse answer the stored credential was deleted, although a newer one had been stored meanwhile"
+        message = (
+            "after a reuse answer the stored credential was deleted, although a newer one had been stored meanwhile"
+        )
         findings.append(Finding(rule="AUT-2", message=message, evidence=(newer[0], after[0])))
     if not what.outcome.ok:
         message = f"the store held a newer token, yet the run gave up: {ask.said(what)}"
@@ -78,7 +82,9 @@ def secrets_stay_in(history: History) -> list[Finding]:
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
     findings += [
-        Finding(rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,))
+        Finding(
+            rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,)
+        )
         for seq, leak in history.of(SecretSeen)
     ]
     return findings

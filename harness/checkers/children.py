@@ -51,9 +51,12 @@ def background_is_listed(history: History) -> list[Finding]:
 
 def peers_unharmed(history: History) -> list[Finding]:
     """CHD-5: the child work of other runs went on counting."""
-    stopped = [(seq, what) for seq, what in history.of(ChildBeat) if what.child.startswith("peer") and not what.advanced]
+    stopped = [
+        (seq, what) for seq, what in history.of(ChildBeat) if what.child.startswith("peer") and not what.advanced
+    ]
     findings = [
-        Finding(rule="CHD-5", message=f"ending another run stopped {what.child}", evidence=(seq,)) for seq, what in stopped
+        Finding(rule="CHD-5", message=f"ending another run stopped {what.child}", evidence=(seq,))
+        for seq, what in stopped
     ]
     for seq, what, _ in ask.turns(history):
         if what.actor.startswith("peer") and not what.outcome.ok:

@@ -17,7 +17,9 @@ def acknowledged_adds_survive(history: History) -> list[Finding]:
         outcome = finished.outcome
         if outcome.ok and outcome.exit_status == 0 and name not in listed:
             shown = ", ".join(listed) or "nobody"
-            message = f"{finished.actor} said that agent {name} was added (exit 0), yet the list shows {shown}{_why(history)}"
+            message = (
+                f"{finished.actor} said that agent {name} was added (exit 0), yet the list shows {shown}{_why(history)}"
+            )
             findings.append(Finding(rule="CFG-1", message=message, evidence=(added_seq, seq)))
         elif not outcome.ok and outcome.exit_status == 0:
             message = f"{finished.actor} reported a failure ({outcome.code or outcome.message}) but exited 0"

@@ -73,7 +73,9 @@ def falls_over_in_order(history: History) -> list[Finding]:
     for seq, what, _ in ask.turns(history):
         providers = [request.provider for _, request in ask.requests(history, what.actor)]
         if not what.outcome.ok:
-            message = f"{what.actor}: a failure that another model could have made good ended the turn: {ask.said(what)}"
+            message = (
+                f"{what.actor}: a failure that another model could have made good ended the turn: {ask.said(what)}"
+            )
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
         elif "codex" in providers:
             message = f"{what.actor} went through {', '.join(providers)}; the second model would have answered"
@@ -97,7 +99,9 @@ def fatal_stops(history: History) -> list[Finding]:
             findings.append(Finding(rule="FLO-4", message=message, evidence=(seq, *(s for s, _ in asked))))
         elif what.outcome.ok:
             findings.append(
-                Finding(rule="FLO-4", message=f"{what.actor}: a refused request was reported as success", evidence=(seq,))
+                Finding(
+                    rule="FLO-4", message=f"{what.actor}: a refused request was reported as success", evidence=(seq,)
+                )
             )
     return findings
 
@@ -111,7 +115,9 @@ def bounded(history: History) -> list[Finding]:
         if storms := {model: n for model, n in counts.items() if n > 1}:
             often = ", ".join(f"{model} {n} times" for model, n in storms.items())
             findings.append(
-                Finding(rule="FLO-5", message=f"{what.actor} asked {often} in one turn", evidence=tuple(s for s, _ in asked))
+                Finding(
+                    rule="FLO-5", message=f"{what.actor} asked {often} in one turn", evidence=tuple(s for s, _ in asked)
+                )
             )
         if what.actor.startswith("after") and asked and any(True for _ in history.of(FaultFired)):
             message = f"{what.actor} asked {len(asked)} times although every provider had said retry-after"

@@ -96,7 +96,9 @@ def _free_again(history: History, rule: str, when: str) -> list[Finding]:
     findings = []
     for seq, what in later:
         if not what.outcome.ok:
-            findings.append(Finding(rule=rule, message=f"{what.actor} failed {when}: {ask.said(what)}", evidence=(seq,)))
+            findings.append(
+                Finding(rule=rule, message=f"{what.actor} failed {when}: {ask.said(what)}", evidence=(seq,))
+            )
         elif what.seconds > bound:
             findings.append(Finding(rule=rule, message=_slow(what, when, undisturbed), evidence=(seq,)))
     return findings

@@ -22,7 +22,9 @@ def list_shows_truth(history: History) -> list[Finding]:
         shown = {run.pid: run for run in what.outcome.runs if run.status in _LIVE}
         for pid, run in shown.items():
             if pid not in alive:
-                message = f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
+                message = (
+                    f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
+                )
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
         for pid, actor in alive.items():
             if pid not in shown:

@@ -64,6 +64,15 @@ def below(launcher: int) -> tuple[Seen, ...]:
     return tuple(seen for process in descendants if (seen := _look(process)))
 
 
+def ports(pid: int) -> tuple[int, ...]:
+    """The TCP ports that a process listens on."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return ()
+    return tuple(c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN)
+
+
 def progress(pids: Iterable[int]) -> Progress:
     """Read the processes and all their threads (proc(5), /proc/PID/task/TID/stat)."""
     ticks, busy, alive = 0, False, set()
@@ -102,9 +111,7 @@ def _look(process: psutil.Process) -> Seen | None:
             actor = process.environ().get(ACTOR_VARIABLE, "")
         except psutil.AccessDenied:
             actor = ""
-        return Seen(
-            pid=process.pid, parent=process.ppid(), created=process.create_time(), actor=actor, command=command
-        )
+        return Seen(pid=process.pid, parent=process.ppid(), created=process.create_time(), actor=actor, command=command)
     except psutil.NoSuchProcess:
         return None
 

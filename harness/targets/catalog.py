@@ -58,15 +58,15 @@ def _openclaw(version: str, node: str, megabytes: int, overrides: tuple[tuple[st
 
 RECIPES: tuple[Recipe, ...] = (
     _openclaw("2026.3.8", _NODE_22, 760, _EARLY_OPENCLAW),
-    _openclaw("2026.4.2", _NODE_22, 600, _EARLY_OPENCLAW),
-    _openclaw("2026.6.11", _NODE_22, 600),
-    _openclaw("2026.9.6", _NODE_24, 600),
+    _openclaw("2026.4.2", _NODE_22, 840, _EARLY_OPENCLAW),
+    _openclaw("2026.6.11", _NODE_22, 540),
+    _openclaw("2026.9.6", _NODE_24, 830),
     Recipe(
         name="codex",
         version="0.169.0",
         package="@openai/codex",
         entry="@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
-        megabytes=400,
+        megabytes=410,
     ),
 )
 

@@ -31,9 +31,7 @@ _OPTIONS = (
     "--loglevel=error",
     "--json",
 )
-_OFFLINE = (
-    "the package registry cannot be reached: check the network, the proxy and `npm config get registry`"
-)
+_OFFLINE = "the package registry cannot be reached: check the network, the proxy and `npm config get registry`"
 _NO_ROOM = "free some space, or point PILEUP_CACHE at a folder on a larger disk"
 _HINTS = {
     "E404": "your registry does not have that package or version: check both, and `npm config get registry`",
@@ -53,7 +51,7 @@ _HINTS = {
     **dict.fromkeys(("ENETUNREACH", "EHOSTUNREACH", "ENOTCACHED", "E502", "E503", "E504"), _OFFLINE),
 }
 _AGAIN = "run the same command again: what was downloaded is kept in npm's cache"
-_STOP_GRACE = 5.0  # seconds between TERM and KILL; npm only has its lock files to tidy up
+_STOP_GRACE = 1.0  # seconds between TERM and KILL; npm renames into its cache, so KILL harms nothing there
 _TAIL_LINES = 12
 
 
@@ -165,9 +163,7 @@ def _npm_failure(status: int, out: IO[bytes], err: IO[bytes]) -> InstallFailed:
     code, summary = _npm_error(_read(out))
     what = summary or f"npm ended with status {status}"
     hint = _HINTS.get(code, _AGAIN)
-    return InstallFailed(
-        f"npm install failed{f' ({code})' if code else ''}: {what}{_tail(err)}", hint=hint, code=code
-    )
+    return InstallFailed(f"npm install failed{f' ({code})' if code else ''}: {what}{_tail(err)}", hint=hint, code=code)
 
 
 def _npm_error(document: bytes) -> tuple[str, str]:

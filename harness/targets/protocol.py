@@ -96,7 +96,7 @@ class Site:
     workspaces: Path
     tmp: Path
     url: str  # the fakes, all of them on one port
-    ca_file: Path  # the test CA of the fakes' TLS side, in PEM
+    ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
 
     def workspace(self, agent: str) -> Path:
         return self.workspaces / agent
@@ -154,6 +154,11 @@ class Target(Protocol):
     @property
     def patience(self) -> float:
         """Seconds that one command may take on an idle machine before it counts as hanging."""
+        ...
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
     def prepare(self, site: Site, setup: Setup) -> None:

@@ -37,7 +37,7 @@ from harness.errors import ProvisionError
 from harness.targets.catalog import Recipe
 from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install
 
-PROVISION_TIMEOUT = 900.0  # seconds, for waiting, downloading and unpacking together
+PROVISION_TIMEOUT = 900.0  # seconds for npm, and as many for another process that installs the same
 _CHECK_TIMEOUT = 60.0  # seconds for one `--version`
 _MANIFEST = "installation.json"
 _FORMAT = 1  # raised when the folder's layout or the options of npm change
@@ -89,8 +89,9 @@ def provision(
 ) -> Installation:
     """The installation of `recipe`, made now if it is not there yet.
 
-    `timeout` is in seconds. Raises `ProvisionError`; on SIGINT `KeyboardInterrupt` and on SIGTERM
-    `SystemExit(143)`, in both cases after npm has ended and the staging folder is gone.
+    `timeout` bounds npm, and separately the wait for another process, in seconds. Raises `ProvisionError`;
+    on SIGINT `KeyboardInterrupt` and on SIGTERM `SystemExit(143)`, in both cases after npm has ended and the
+    staging folder is gone.
     """
     ready = installed(recipe, cache)
     if ready is not None:
@@ -142,9 +143,7 @@ def _verify(recipe: Recipe, root: Path) -> None:
         raise BrokenInstall(f"{recipe.label} was installed without {lacking}", hint=_recipe_hint(recipe))
     try:
         if recipe.node is not None:
-            check_starts(
-                (installation.argv[0], "--version"), expect=f"v{recipe.node}", timeout=_CHECK_TIMEOUT
-            )
+            check_starts((installation.argv[0], "--version"), expect=f"v{recipe.node}", timeout=_CHECK_TIMEOUT)
         check_starts((*installation.argv, "--version"), expect=recipe.version, timeout=_CHECK_TIMEOUT)
     except BrokenInstall as error:
         raise BrokenInstall(error.message, hint=_recipe_hint(recipe) or error.hint) from error
@@ -201,7 +200,7 @@ def _only_one(recipe: Recipe, folder: Path, progress: ReportProgress, timeout: f
 @contextmanager
 def _staging(home: Path) -> Iterator[tuple[Path, int]]:
     """A new folder beside `home` with a held lock's descriptor; removed unless it was moved away."""
-    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".staging", dir=home.parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}~", suffix=".staging", dir=home.parent))
     held = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -213,7 +212,7 @@ def _staging(home: Path) -> Iterator[tuple[Path, int]]:
 
 def _sweep(home: Path) -> None:
     """Remove what killed installs left, except where their npm still runs."""
-    for leftover in home.parent.glob(f".{home.name}.*.staging"):
+    for leftover in home.parent.glob(f".{home.name}~*.staging"):
         descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,7 +226,7 @@ def _sweep(home: Path) -> None:
 
 def _move(staging: Path, home: Path) -> None:
     if home.exists():  # an older recipe's, or one that somebody deleted parts of
-        aside = Path(tempfile.mkdtemp(prefix=f".{home.name}.", suffix=".staging", dir=home.parent))
+        aside = Path(tempfile.mkdtemp(prefix=f".{home.name}~", suffix=".staging", dir=home.parent))
         home.rename(aside / "old")
         shutil.rmtree(aside, ignore_errors=True)
     staging.rename(home)

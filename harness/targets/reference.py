@@ -44,6 +44,7 @@ class ReferenceTarget:
     """Drives `python -m reference`, or another module with the same command line."""
 
     patience = 60.0
+    needs_tls = False
     capabilities = frozenset(Capability)
     version = VERSION
 
@@ -203,15 +204,18 @@ def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -
 
 
 def _run(row: Mapping[str, Any]) -> RunSeen:
-    jobs = tuple(str(job["handle"] if isinstance(job, dict) else job) for job in row.get("jobs") or ())
+    jobs = [job for job in row["jobs"] if job["background"] and job["status"] == "running"]
     return RunSeen(
-        id=str(row["id"]), agent=str(row.get("agent", "")), status=str(row["status"]), pid=row.get("pid"), jobs=jobs
+        id=row["id"], agent=row["agent"], status=row["status"], pid=row["pid"], jobs=tuple(job["id"] for job in jobs)
     )
 
 
 def _attempt(row: Mapping[str, Any]) -> AttemptSeen:
     return AttemptSeen(
-        provider=str(row["provider"]), model=str(row["model"]), kind=str(row["kind"]), status=row.get("status"),
+        provider=str(row["provider"]),
+        model=str(row["model"]),
+        kind=str(row["kind"]),
+        status=row.get("status"),
         code=str(row.get("code", "")),
     )
 

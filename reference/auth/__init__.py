@@ -7,7 +7,7 @@ written.
 
 from __future__ import annotations
 
-from reference.auth.store import Credential, Store, check_entry, is_token
+from reference.auth.store import Credential, Store, check_entry, is_token, pending_path
 from reference.errors import Auth, Local, Usage
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
     from reference.home import Home
 
-__all__ = ["Credentials", "access_token", "force_refresh", "import_profile", "status"]
+__all__ = ["Credentials", "import_profile", "profile_of", "status"]
 
 FIELDS = ("provider", "access", "refresh", "expires", "account_id")
 
@@ -62,31 +62,7 @@ class Credentials:
         return Refresh(self.store, profile, provider, config)
 
 
-def access_token(
-    profile: str, *, home: Home, provider: str, provider_config: Mapping[str, Any], deadline: Deadline
-) -> str:
-    """The access token of one profile, renewed if its time is over; see `Credentials.token`."""
-    config = {**provider_config, "auth": "oauth", "profile": profile}
-    return Credentials(home).token(provider, config, deadline)
-
-
-def force_refresh(
-    profile: str,
-    rejected: str,
-    *,
-    home: Home,
-    provider: str,
-    provider_config: Mapping[str, Any],
-    deadline: Deadline,
-) -> str:
-    """A token other than the one that the provider refused; see `Credentials.renew`."""
-    config = {**provider_config, "auth": "oauth", "profile": profile}
-    return Credentials(home).renew(provider, config, rejected, deadline)
-
-
-def import_profile(
-    home: Home, profile: str, entry: Mapping[str, Any], deadline: Deadline
-) -> dict[str, object]:
+def import_profile(home: Home, profile: str, entry: Mapping[str, Any], deadline: Deadline) -> dict[str, object]:
     """Store what a sign-in gave, replacing the profile's entry; what `status` says about it afterwards.
 
     `entry` has `provider`, `access`, `refresh`, `expires` (milliseconds since 1970) and `account_id`. Waits
@@ -110,7 +86,18 @@ def import_profile(
 
 def status(home: Home) -> list[dict[str, object]]:
     """Every profile, without its tokens. Raises Local `credentials-damaged`, OSError."""
-    return [_describe(name, credential) for name, credential in sorted(Store(home).profiles().items())]
+    from reference.auth.pending import Pending
+
+    store, found = Store(home), list[dict[str, object]]()
+    for profile in sorted(store.entries()):
+        try:
+            credential = store.get(profile)
+        except Local as damaged:
+            found.append({"profile": profile, "problem": damaged.message})
+            continue
+        note = Pending(pending_path(home, profile), credential.refresh)
+        found.append({**_describe(profile, credential), "sign_in_needed": note.is_over})
+    return found
 
 
 def profile_of(provider: str, config: Mapping[str, Any]) -> str:

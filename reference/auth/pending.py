@@ -31,6 +31,11 @@ class Pending:
         self.sends = sends if same and isinstance(sends, int) else 0
         self.refused = refused if same and isinstance(refused, str) else ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the token must not go out again."""
+        return bool(self.refused) or self.sends >= MAX_SENDS
+
     def sending(self) -> None:
         """The token is about to go out. Raises OSError, and then it must not."""
         self.sends += 1

@@ -22,7 +22,7 @@ from reference.auth.endpoint import (
 )
 from reference.auth.pending import MAX_SENDS, Pending
 from reference.auth.store import LOCK_SECONDS, Credential, Store, pending_path
-from reference.errors import Auth
+from reference.errors import Auth, Local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,9 @@ class Refresh:
                 continue
             except Refused as error:
                 note.refuse(error.code)
+                raise
+            except (Auth, Local):  # the server does not want the request, or it never left this machine
+                note.answered()
                 raise
 
     def sign_in(self, reason: str) -> Auth:

@@ -56,8 +56,7 @@ class Credential:
 
     @property
     def generation(self) -> int:
-        value = self._fields.get("generation")
-        return value if isinstance(value, int) and not isinstance(value, bool) else 0
+        return _generation(self._fields)
 
     def is_fresh(self) -> bool:
         """Whether the access token may be used as it is, by this machine's clock."""
@@ -87,22 +86,29 @@ class Store:
         path = self.home.make().lock("auth-" + quote(profile, safe=""))
         return Lock(path, code="credentials-busy", what=f"the credential {profile}")
 
-    def profiles(self) -> dict[str, Credential]:
-        """Every profile. Raises Local `credentials-damaged`, OSError."""
+    def entries(self) -> dict[str, object]:
+        """Every profile's entry, unchecked. Raises Local `credentials-damaged`, OSError."""
         data = self.read()
         return {} if data is None else self._parse(data)
 
     def get(self, profile: str) -> Credential:
-        """One profile. Raises Auth `no-credentials` if the file does not have it, Local, OSError."""
-        found = self.profiles().get(profile)
-        if found is None:
+        """One profile; what is wrong with another's entry is no concern of this one (AUT-7).
+
+        Raises Auth `no-credentials` if the file does not have it, Local `credentials-damaged`, OSError.
+        """
+        entries = self.entries()
+        if profile not in entries:
             raise Auth(
                 "no-credentials",
                 f"there is no credential {profile!r}",
                 hint="sign in, then run `reference auth import`",
                 detail={"profile": profile},
             )
-        return found
+        entry = entries[profile]
+        problem = check_entry(entry)
+        if problem or not isinstance(entry, dict):
+            raise self._damaged(f"profile {profile!r}: {problem}")
+        return Credential(entry)
 
     def put(self, profile: str, fields: dict[str, object], deadline: Deadline) -> Credential:
         """Write one profile's entry, generation raised, all other bytes of the file as they are.
@@ -113,10 +119,7 @@ class Store:
         with lock.acquire(deadline.sooner(LOCK_SECONDS)):
             data = self.read()
             known = {} if data is None else self._parse(data)
-            on_disk = known[profile].generation if profile in known else 0
-            given = fields.get("generation")
-            spent = given if isinstance(given, int) else 0
-            entry = {**fields, "generation": max(on_disk, spent) + 1}
+            entry = {**fields, "generation": max(_generation(known.get(profile)), _generation(fields)) + 1}
             self.write(data, profile, entry)
         return Credential(entry)
 
@@ -135,18 +138,14 @@ class Store:
         except FileNotFoundError:
             return None
 
-    def _parse(self, data: bytes) -> dict[str, Credential]:
+    def _parse(self, data: bytes) -> dict[str, object]:
         try:
             profiles = jsonfile.parse_object(data).get("profiles", {})
         except jsonfile.Damaged as error:
             raise self._damaged(error.reason) from None
         if not isinstance(profiles, dict):
             raise self._damaged('"profiles" must be an object')
-        for name, entry in profiles.items():
-            problem = check_entry(entry)
-            if problem:
-                raise self._damaged(f"profile {name!r}: {problem}")
-        return {name: Credential(entry) for name, entry in profiles.items()}
+        return profiles
 
     def _damaged(self, reason: str) -> Local:
         return Local(
@@ -155,6 +154,11 @@ class Store:
             hint="repair the file by hand, or move it away and sign in again",
             detail={"path": self.path},
         )
+
+
+def _generation(entry: object) -> int:
+    value = entry.get("generation") if isinstance(entry, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def check_entry(entry: object) -> str:

@@ -172,11 +172,7 @@ def _overview(group: list[Command]) -> str:
             *lines,
             "",
             "example:",
-            *(
-                f"  {c.example}"
-                for c in shown
-                if c.name in ("agents add", "agent") or len(group) < len(COMMANDS)
-            ),
+            *(f"  {c.example}" for c in shown if c.name in ("agents add", "agent") or len(group) < len(COMMANDS)),
             "",
             "`reference COMMAND --help` explains one command. State lies in $REFERENCE_HOME or ~/.reference.",
             _STATUSES,
@@ -192,6 +188,4 @@ def _unknown(argv: list[str], group: list[Command]) -> Usage:
     close = difflib.get_close_matches(words, names, 1)
     known = ", ".join(c.name for c in group) or "`reference --help` lists the commands"
     hint = f"did you mean `reference {close[0]}`?" if close else known
-    return Usage(
-        "bad-usage", f"{ascii(words)[:100]} is no command", hint=hint, detail={"command": ascii(words)[:100]}
-    )
+    return Usage("bad-usage", f"{ascii(words)[:100]} is no command", hint=hint, detail={"command": ascii(words)[:100]})

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Run one turn. Raises OrchestratorError."""
     if values["local"] and values["detach"]:
-        raise Usage(
-            "bad-usage", "--local and --detach exclude each other", hint="a detached run needs the gateway"
-        )
+        raise Usage("bad-usage", "--local and --detach exclude each other", hint="a detached run needs the gateway")
     request = Request.checked(
         agent=values["agent"],
         message=values["message"],
@@ -47,9 +45,7 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
             with connection:
                 return client.run(connection, request, deadline, detach=bool(values["detach"]))
         if values["detach"]:
-            raise Local(
-                "no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`"
-            )
+            raise Local("no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`")
     return run_here(parts, home, request, deadline, lambda event: None)
 
 

@@ -59,13 +59,9 @@ def checked_workspace(path: str, home: Home) -> str:
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
-        raise Usage(
-            "bad-workspace", "the path is not UTF-8", hint="rename the folder", detail=detail
-        ) from None
+        raise Usage("bad-workspace", "the path is not UTF-8", hint="rename the folder", detail=detail) from None
     if not path:
-        raise Usage(
-            "bad-workspace", "the workspace is empty", hint="name a folder: --workspace DIR", detail=detail
-        )
+        raise Usage("bad-workspace", "the workspace is empty", hint="name a folder: --workspace DIR", detail=detail)
     absolute = os.path.abspath(os.path.expanduser(path))
     real, state = os.path.realpath(absolute), os.path.realpath(home.path)
     if real == state or real.startswith(state + os.sep):

@@ -20,9 +20,7 @@ def import_profile(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     entry = _read(values["file"])
     home.make()
     about = auth.import_profile(home, values["profile"], entry, Deadline.after(None))
-    return Result(
-        {"ok": True, "profile": about}, f"stored {values['profile']}; the file itself was not changed"
-    )
+    return Result({"ok": True, "profile": about}, f"stored {values['profile']}; the file itself was not changed")
 
 
 def status(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -39,9 +37,7 @@ def _read(path: str) -> dict[str, Any]:
             return jsonfile.parse_object(file.read())
     except jsonfile.Damaged as error:
         place = f"line {error.line} column {error.column}"
-        raise Usage(
-            "bad-credential", f"{path} is not a JSON object ({place})", hint="see `auth --help`"
-        ) from None
+        raise Usage("bad-credential", f"{path} is not a JSON object ({place})", hint="see `auth --help`") from None
     except OSError as error:
         problem = from_oserror(error, ascii(path)[1:-1])
         raise Usage("bad-credential", problem.message, hint=problem.hint, detail=problem.detail) from None

@@ -102,9 +102,7 @@ def _database(parts: Parts, home: Home) -> Iterator[Problem]:
             registry.reconcile()
     except Local as error:
         damaged = error.code == "database-damaged"
-        yield Problem(
-            error.code, home.runs, error.message, (lambda: _drop_database(home)) if damaged else None
-        )
+        yield Problem(error.code, home.runs, error.message, (lambda: _drop_database(home)) if damaged else None)
 
 
 def _drop_database(home: Home) -> None:

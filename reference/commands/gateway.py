@@ -52,9 +52,7 @@ def status(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         connection.send({"op": "status"}, deadline)
         answer = connection.receive(deadline)
     if answer is None:
-        raise Local(
-            "gateway-unresponsive", "the gateway does not answer", hint="`reference gateway stop` ends it"
-        )
+        raise Local("gateway-unresponsive", "the gateway does not answer", hint="`reference gateway stop` ends it")
     gateway = answer["gateway"]
     return Result(
         {"ok": True, "gateway": gateway},
@@ -71,9 +69,7 @@ def stop(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     if not isinstance(pid, int) or not isinstance(started, int) or not identity.is_alive(pid, started, boot):
         raise Local("no-gateway", "no gateway is running here", hint="start one with `reference gateway run`")
     patience = _grace(parts, home) + _MARGIN
-    ended = identity.end_process(
-        pid, started, boot, Deadline.after(patience), Deadline.after(patience + _MARGIN)
-    )
+    ended = identity.end_process(pid, started, boot, Deadline.after(patience), Deadline.after(patience + _MARGIN))
     if not ended:
         raise Local("still-running", f"gateway {pid} does not end, not even by SIGKILL", detail={"pid": pid})
     return Result({"ok": True, "gateway": {"pid": pid, "status": "stopped"}}, f"gateway {pid} has ended")
@@ -90,9 +86,7 @@ def worker(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     request = Request.from_fields(read_request())
     deadline = parts.arm_deadline(request.timeout)
     stopping.watch(lifeline)
-    return run_here(
-        parts, home, request, deadline, lambda event: streams.write_output(protocol.encode(event))
-    )
+    return run_here(parts, home, request, deadline, lambda event: streams.write_output(protocol.encode(event)))
 
 
 def _grace(parts: Parts, home: Home) -> float:

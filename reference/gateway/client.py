@@ -163,9 +163,7 @@ class Remote(OrchestratorError):
     """A failure that the gateway's end met, with its kind and exit status."""
 
     def __init__(self, document: dict[str, Any], *, exit_status: int = 1) -> None:
-        super().__init__(
-            document["code"], document["message"], hint=document["hint"], detail=document["detail"]
-        )
+        super().__init__(document["code"], document["message"], hint=document["hint"], detail=document["detail"])
         self.remote_kind = str(document["kind"])
         self.exit_status = int(document.get("exit", exit_status))
 

@@ -14,7 +14,7 @@ import signal
 import socket
 
 from reference.deadline import Deadline
-from reference.errors import Ambiguous, OrchestratorError, Stopped, Usage, from_oserror
+from reference.errors import EXIT_FAILED, Ambiguous, OrchestratorError, Stopped, Usage, from_oserror
 from reference.gateway import protocol
 from reference.gateway.workers import Worker
 from reference.locks import Lock
@@ -197,9 +197,8 @@ class Server:
         if client is not None:
             client.worker = None
             document = worker.document or _no_document(worker)
-            self._send(
-                client, {"event": "result", "document": document, "exit": status or not document["ok"]}
-            )
+            exit_status = status if worker.document else EXIT_FAILED
+            self._send(client, {"event": "result", "document": document, "exit": exit_status})
 
     def _end(self, worker: Worker, number: int) -> None:
         """Tell a worker to end, once; it is killed when it does not."""

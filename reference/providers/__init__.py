@@ -47,20 +47,21 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
     base_url = config.get("baseUrl")
     if not isinstance(base_url, str) or not _is_address(base_url):
         raise _bad(provider, "baseUrl must be an http:// or https:// address")
-    idle = _idle_seconds(provider, config)
+    base_url, idle = base_url.rstrip("/"), _idle_seconds(provider, config)
+    is_oauth = config.get("auth") == "oauth"
     match config.get("api"):
         case "anthropic-messages":
             from reference.providers.anthropic import AnthropicMessages
 
-            return AnthropicMessages(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+            return AnthropicMessages(provider=provider, base_url=base_url, idle=idle, is_oauth=is_oauth)
         case "google-generative-ai":
             from reference.providers.gemini import GeminiStream
 
-            return GeminiStream(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+            return GeminiStream(provider=provider, base_url=base_url, idle=idle, is_oauth=is_oauth)
         case "openai-codex-responses":
             from reference.providers.codex import CodexResponses
 
-            return CodexResponses(provider=provider, base_url=base_url.rstrip("/"), idle=idle)
+            return CodexResponses(provider=provider, base_url=base_url, idle=idle)
         case _:
             raise _bad(provider, "api must be one of " + ", ".join(APIS))
 

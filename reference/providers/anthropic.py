@@ -27,11 +27,12 @@ MAX_TOKENS = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicMessages:
-    """A `Client`; `base_url` is the root, without /v1."""
+    """A `Client`; `base_url` is the root, without /v1; `is_oauth` says what kind of token it is given."""
 
     provider: str
     base_url: str
     idle: float
+    is_oauth: bool = False
 
     def complete(
         self,
@@ -48,8 +49,8 @@ class AnthropicMessages:
             headers={
                 "content-type": "application/json",
                 "accept": "text/event-stream",
-                "x-api-key": token,
                 "anthropic-version": VERSION,
+                **({"authorization": f"Bearer {token}"} if self.is_oauth else {"x-api-key": token}),
             },
             body=json.dumps(_body(model, messages, tools)).encode(),
             idle=self.idle,
@@ -144,8 +145,7 @@ def _body(model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) ->
     body: Json = {"model": model, "max_tokens": MAX_TOKENS, "stream": True, "messages": _turns(messages)}
     if tools:
         body["tools"] = [
-            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
-            for tool in tools
+            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters} for tool in tools
         ]
     return body
 

@@ -85,9 +85,7 @@ class CodexResponses:
             case "max_output_tokens":
                 return _reply(output or items(response.get("output")), obj(response.get("usage")))
             case "content_filter":
-                raise Fatal(
-                    "content-refused", f"{self.provider} declined to answer", hint="change the message"
-                )
+                raise Fatal("content-refused", f"{self.provider} declined to answer", hint="change the message")
             case _:
                 raise Retryable("truncated", f"{self.provider} gave its answer up before it was complete")
 
@@ -170,9 +168,7 @@ def _items(message: Message) -> list[Json]:
         return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": message.text}]
     kind = "output_text" if message.role == "assistant" else "input_text"
     content = [{"type": kind, "text": message.text}]
-    found: list[Json] = (
-        [{"type": "message", "role": message.role, "content": content}] if message.text else []
-    )
+    found: list[Json] = [{"type": "message", "role": message.role, "content": content}] if message.text else []
     for call in message.tool_calls:
         arguments = json.dumps(call.arguments)
         found.append({"type": "function_call", "call_id": call.id, "name": call.name, "arguments": arguments})

@@ -31,9 +31,7 @@ def obj(value: object) -> Json:
 
 def items(value: object) -> list[Json]:
     """The objects in a JSON array; anything else in it is left out."""
-    return (
-        [cast(Json, entry) for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-    )
+    return [cast(Json, entry) for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def text(value: object) -> str:

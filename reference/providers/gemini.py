@@ -36,11 +36,12 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeminiStream:
-    """A `Client`; `base_url` ends with the API version, as in …/v1beta."""
+    """A `Client`; `base_url` ends with the API version; `is_oauth` says what kind of token it is given."""
 
     provider: str
     base_url: str
     idle: float
+    is_oauth: bool = False
 
     def complete(
         self,
@@ -54,7 +55,10 @@ class GeminiStream:
         request = Request(
             provider=self.provider,
             url=f"{self.base_url}/models/{quote(model, safe='')}:streamGenerateContent?alt=sse",
-            headers={"content-type": "application/json", "x-goog-api-key": token},
+            headers={
+                "content-type": "application/json",
+                **({"authorization": f"Bearer {token}"} if self.is_oauth else {"x-goog-api-key": token}),
+            },
             body=json.dumps(_body(messages, tools)).encode(),
             idle=self.idle,
         )
@@ -131,8 +135,7 @@ def _body(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Json:
     body: Json = {"contents": _contents(messages, names)}
     if tools:
         declarations = [
-            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-            for tool in tools
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools
         ]
         body["tools"] = [{"functionDeclarations": declarations}]
     return body
@@ -155,6 +158,4 @@ def _parts(message: Message, names: dict[str, str]) -> list[Json]:
         name = names.get(message.tool_call_id, "unknown")
         return [{"functionResponse": {"name": name, "response": {"output": message.text}}}]
     parts: list[Json] = [{"text": message.text}] if message.text else []
-    return parts + [
-        {"functionCall": {"name": call.name, "args": call.arguments}} for call in message.tool_calls
-    ]
+    return parts + [{"functionCall": {"name": call.name, "args": call.arguments}} for call in message.tool_calls]

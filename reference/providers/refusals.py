@@ -73,9 +73,7 @@ class ProviderError:
     retry_after: float | None = None
 
 
-def refused(
-    provider: str, answer: Answer, secret: str, read: Callable[[bytes], ProviderError]
-) -> OrchestratorError:
+def refused(provider: str, answer: Answer, secret: str, read: Callable[[bytes], ProviderError]) -> OrchestratorError:
     """The error for an answer whose status is not 200; `read` understands the provider's body."""
     said = read(answer.body())
     header = _retry_after(answer.headers)
@@ -89,9 +87,7 @@ def streamed(provider: str, said: ProviderError, secret: str) -> OrchestratorErr
     return failure(provider, said, status, said.retry_after, secret)
 
 
-def failure(
-    provider: str, said: ProviderError, status: int, wait: float | None, secret: str
-) -> OrchestratorError:
+def failure(provider: str, said: ProviderError, status: int, wait: float | None, secret: str) -> OrchestratorError:
     """Retryable, Auth or Fatal, by code first and by status second."""
     words = f"{provider} answered {status}"
     if said.message:

@@ -57,9 +57,7 @@ class Answer:
 
     def __init__(self, request: Request, response: httpcore.Response, deadline: Deadline) -> None:
         self.status = response.status
-        self.headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-        }
+        self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
         self._request = request
         self._response = response
         self._deadline = deadline
@@ -146,9 +144,7 @@ def _named(request: Request, deadline: Deadline, ended: str) -> Iterator[None]:
         deadline.check()
         raise _timed_out(request, error) from error
     except httpcore.RemoteProtocolError as error:
-        raise Retryable(
-            ended, f"{request.provider} ended the connection before its answer was complete"
-        ) from error
+        raise Retryable(ended, f"{request.provider} ended the connection before its answer was complete") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
         raise _failed(request, error) from error
     except OSError as error:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 class Execution:
     """A command with everything that its run needs; `seconds` is its own time limit."""
 
-    def __init__(
-        self, *, command: str, background: bool, seconds: float | None, workspace: str, grace: float
-    ) -> None:
+    def __init__(self, *, command: str, background: bool, seconds: float | None, workspace: str, grace: float) -> None:
         self.command = command
         self.background = background
         self.seconds = seconds
@@ -32,9 +30,7 @@ class Execution:
         """See `reference.tools.run`. A job is on record before its first instruction: none goes unlisted."""
         job = Job(self.command, workspace=self.workspace, background=self.background, grace=self.grace)
         try:
-            handle = registry.start_job(
-                run_id, pid=job.keeper, command=self.command, background=self.background
-            )
+            handle = registry.start_job(run_id, pid=job.keeper, command=self.command, background=self.background)
             job.start()
             if self.background:
                 return f"[runs in the background as {handle}; `reference runs cancel {handle}` ends it]"

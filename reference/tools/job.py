@@ -113,7 +113,7 @@ class Job:
             gone = [collect(pid) for pid in children(os.getpid()) if pid not in _background]
             return not all(gone)
 
-        if self.outcome is None or self.outcome["why"] == "keeper-lost":
+        if self.outcome is None or self.outcome.get("why") != "ended":
             take_down(look, reap, time.sleep, self.grace)
 
     def _close(self) -> None:

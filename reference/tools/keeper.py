@@ -79,7 +79,8 @@ class _Keeper:
     def run(self) -> None:
         if self.control.recv(64) != channel.START:
             return  # the command died first; nothing has been started
-        self.shell = self.group = self._spawn()
+        popen = self._spawn()  # held to the end: its finaliser would collect the shell before we do
+        self.shell = self.group = popen.pid
         channel.tell(self.control, started=self.shell)
         self._release_output()
         if self.work.background:
@@ -88,7 +89,7 @@ class _Keeper:
         found = take_down(self._look, self._reap, self._wait, self.work.grace, lambda: self.group)
         self._report(found)
 
-    def _spawn(self) -> int:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         """The shell, in its own session; its descriptors are /dev/null and the pipe, nothing else."""
         output = self.work.output if self.work.output >= 0 else subprocess.DEVNULL
         return subprocess.Popen(
@@ -98,7 +99,7 @@ class _Keeper:
             stdout=output,
             stderr=output,
             start_new_session=True,
-        ).pid
+        )
 
     def _release_output(self) -> None:
         """Only the work itself keeps the pipe open, so that its end is seen."""

@@ -1,7 +1,7 @@
 """Commands run in a session of their own, and nobody ends them: no keeper, no kill [OC#43367, CX#4337].
 
-The turn waits for the shell and no longer. What the shell leaves behind goes on, and so does everything when
-the turn is stopped or killed.
+The turn waits for the shell and no longer. What the shell leaves behind goes on, and so does everything
+when the turn is stopped or killed.
 """
 
 from __future__ import annotations

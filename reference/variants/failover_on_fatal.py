@@ -1,7 +1,7 @@
 """A request that was understood and refused is sent to the next provider as well.
 
-What one provider declines is shown to all of them, and a conversation that is too long costs one refusal per
-model. It is what a classifier does whose default is "try the next one".
+What one provider declines is shown to all of them, and a conversation that is too long costs one refusal
+per model. It is what a classifier does whose default is "try the next one".
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A local failure is taken for a provider's: the turn goes through all models because a session is locked.
 
-As OpenClaw 2026.3.8 did [OC#43367]: a second run on a held session asks no provider, as the lock stops every
-attempt, but the credential of the OAuth provider is renewed on the way; if that fails, its error is what the
-user reads. The same happens here with any other local failure inside an attempt.
+As OpenClaw 2026.3.8 did [OC#43367]: a second run on a held session asks no provider, as the lock stops
+every attempt, but the credential of the OAuth provider is renewed on the way; if that fails, its error is
+what the user reads. The same happens here with any other local failure inside an attempt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _SessionLock:
         except Busy as busy:
             raise self._last_failure(busy) from busy
 
-    def busy(self) -> Busy:
+    def busy(self) -> Local:
         return self._lock.busy()
 
     def release(self) -> None:

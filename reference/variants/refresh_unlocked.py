@@ -1,6 +1,7 @@
 """An expired credential is redeemed without a lock and without looking again [OC#26322, CX#10332].
 
-N processes that find it expired redeem it N times. One succeeds; the others are told that the token was used.
+N processes that find it expired redeem it N times. One succeeds; the others are told that the token was
+used.
 """
 
 from __future__ import annotations

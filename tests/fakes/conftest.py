@@ -70,16 +70,24 @@ async def _served(script: Script, body: Body, options: dict[str, Any]) -> list[A
     return events
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def serve(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
-    """Run a body against fakes, on both event loops; returns what was recorded, close included."""
-    factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
-
+def _server_on(factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[..., list[Any]]:
     def run(script: Script, body: Body, **options: Any) -> list[Any]:
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(_served(script, body, options))
 
     return run
+
+
+@pytest.fixture
+def serve() -> Callable[..., list[Any]]:
+    """Run a body against fakes; returns what was recorded, close included."""
+    return _server_on(asyncio.new_event_loop)
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def serve_on_both(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
+    """The same on each event loop, for what depends on the transport."""
+    return _server_on(request.param)
 
 
 async def _talk(port: int, data: bytes) -> tuple[bytes, str]:

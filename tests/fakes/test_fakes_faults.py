@@ -12,6 +12,12 @@ PROVIDERS = ("anthropic", "gemini", "codex")
 CLOSE = "connection: close"
 
 
+@pytest.fixture
+def serve(serve_on_both):
+    """Transports differ between the event loops, so all of this runs on both."""
+    return serve_on_both
+
+
 def one(reply) -> Script:
     return Script((Rule("only", Match(), (reply,)),))
 

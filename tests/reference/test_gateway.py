@@ -121,7 +121,9 @@ def test_status_and_stop(ready: Any, serve: Serve, provider: Any) -> None:
 def test_client_that_goes_away_cancels_its_run(ready: Any, serve: Serve, provider: Any, until: Any, name: str) -> None:
     serve()
     client = ready.start_agent("lane0", "run: echo $$ > pid; exec sleep 300")
-    child = int(until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs"))
+    child = int(
+        until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs")
+    )
     client.send_signal(getattr(signal, name))
     done = ready.finish(client)
     if name != "SIGKILL":
@@ -159,7 +161,9 @@ def test_timeout_holds_through_the_gateway(ready: Any, serve: Serve, provider: A
 def test_lost_gateway_is_reported_and_nothing_is_rerun(ready: Any, serve: Serve, provider: Any, until: Any) -> None:
     gateway = serve()
     client = ready.start_agent("lane0", "run: echo $$ > pid; exec sleep 300")
-    child = int(until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs"))
+    child = int(
+        until(lambda: (ready.work / "lane0" / "pid").exists() and (ready.work / "lane0" / "pid").read_text(), "runs")
+    )
     [run] = ready.runs()
     gateway.kill()
     done = ready.finish(client)
@@ -207,7 +211,14 @@ def test_unresponsive_gateway_starts_nothing(ready: Any, serve: Serve, provider:
 def test_nonsense_on_the_socket_harms_nobody(ready: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     serve()
     monkeypatch.chdir(ready.home)
-    for data in (b"\0\xff\n", b'{"op": "run"}\n', b'{"op": "run", "request": {"agent": "../x"}}\n', b"[]\n", b'{"op": 7}\n', b"x" * 3_000_000):
+    for data in (
+        b"\0\xff\n",
+        b'{"op": "run"}\n',
+        b'{"op": "run", "request": {"agent": "../x"}}\n',
+        b"[]\n",
+        b'{"op": 7}\n',
+        b"x" * 3_000_000,
+    ):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect("gateway.sock")

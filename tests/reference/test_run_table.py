@@ -116,7 +116,9 @@ def test_wait_is_bounded(ready: Any, provider: Any) -> None:
     assert (done.json["run"]["status"], done.json["text"]) == ("succeeded", "released")
 
 
-@pytest.mark.parametrize("content", [b"not a database, but long enough to be looked at" * 20, b"SQLite format 3\0" + b"x" * 4080])
+@pytest.mark.parametrize(
+    "content", [b"not a database, but long enough to be looked at" * 20, b"SQLite format 3\0" + b"x" * 4080]
+)
 def test_damaged_database_is_typed_and_doctor_puts_it_aside(ready: Any, provider: Any, content: bytes) -> None:
     path = ready.home / "runs.sqlite"
     path.write_bytes(content)

@@ -57,8 +57,8 @@ class Heart:
 
     def start(self, message: str, *words: str, lane: str = "lane0") -> subprocess.Popen[bytes]:
         env = self.program.env(RUN_TOKEN=self.token)
-        process = self.program.start_agent(lane, message, "--local", *words, env=env)
-        return process if isinstance(process, subprocess.Popen) else None
+        process: subprocess.Popen[bytes] = self.program.start_agent(lane, message, "--local", *words, env=env)
+        return process
 
     def wait(self, lane: str = "lane0") -> None:
         self.until(lambda: self.beats(lane) > 1, "heart beats")
@@ -267,8 +267,7 @@ class TestBackground:
 def test_cancelling_one_run_leaves_the_others_alone(heart: Heart) -> None:
     """CHD-5"""
     processes = [
-        heart.start("run: " + heart.command("plain", "sleep 600", lane), lane=lane)
-        for lane in ("lane0", "lane1")
+        heart.start("run: " + heart.command("plain", "sleep 600", lane), lane=lane) for lane in ("lane0", "lane1")
     ]
     heart.wait("lane0")
     heart.wait("lane1")

@@ -202,9 +202,7 @@ def test_foreground_after_background(execute: Callable[..., Done], tmp_path: Pat
         {"command": "x" * 200_000},
     ],
 )
-def test_mistakes_of_the_model_are_told_to_it(
-    execute: Callable[..., Done], arguments: dict[str, Any]
-) -> None:
+def test_mistakes_of_the_model_are_told_to_it(execute: Callable[..., Done], arguments: dict[str, Any]) -> None:
     from reference import tools
     from reference.deadline import Deadline
     from reference.messages import ToolCall

@@ -22,8 +22,7 @@ HOSTILE = (
 def numbered(*events: Mapping[str, Any]) -> Events:
     """Give the events the numbers and times that a journal would."""
     return tuple(
-        {"seq": seq, "at": event.pop("at", seq * 0.004), **event}
-        for seq, event in enumerate(map(dict, events), 1)
+        {"seq": seq, "at": event.pop("at", seq * 0.004), **event} for seq, event in enumerate(map(dict, events), 1)
     )
 
 
@@ -121,9 +120,7 @@ def _add(actor: str, pid: int) -> dict[str, Any]:
 
 def lost_update_history() -> Events:
     """Four adds meet at a barrier before the first rename, so that three of them are overwritten."""
-    held = [
-        {"kind": "CallHeld", "actor": lane, "call": "rename", "path": CONFIG, "index": 41} for lane in LANES
-    ]
+    held = [{"kind": "CallHeld", "actor": lane, "call": "rename", "path": CONFIG, "index": 41} for lane in LANES]
     freed = [
         {
             "kind": "CallReleased",
@@ -187,9 +184,7 @@ def lost_update() -> Result:
         ),
         fault_arm=ArmFacts(runs=20, violated=20),
         control="system calls held (seccomp)",
-        commands=tuple(
-            f"HOME=~ node openclaw.mjs agents add {lane.removeprefix('add-')} --json" for lane in LANES
-        ),
+        commands=tuple(f"HOME=~ node openclaw.mjs agents add {lane.removeprefix('add-')} --json" for lane in LANES),
         notes=("npm start-up took 0.9 s",),
         not_verified=("durability across power loss",),
         history=lost_update_history(),
@@ -331,9 +326,7 @@ def refresh_storm() -> Result:
         where="scenarios/test_auth.py::test_four_runs_one_expired_token",
         rule="AUT-1",
         verdict="VIOLATED",
-        findings=(
-            FindingFacts(rule="AUT-1", message="generation 1 was redeemed 4 times", evidence=(6, 8, 10, 12)),
-        ),
+        findings=(FindingFacts(rule="AUT-1", message="generation 1 was redeemed 4 times", evidence=(6, 8, 10, 12)),),
         fault="the access token expires before the four runs start",
         fault_arm=ArmFacts(runs=10, violated=7, inconclusive=2, unknown=1),
         control_arm=ArmFacts(runs=0, violated=0),
@@ -381,11 +374,7 @@ def survivors() -> Result:
         title="A run with a double-forked build gets SIGTERM.",
         rule="CHD-1",
         verdict="VIOLATED",
-        findings=(
-            FindingFacts(
-                rule="CHD-1", message="heartbeat (pid 703) is still alive 5 s later", evidence=(6, 8)
-            ),
-        ),
+        findings=(FindingFacts(rule="CHD-1", message="heartbeat (pid 703) is still alive 5 s later", evidence=(6, 8)),),
         fault="SIGTERM to the CLI",
         fault_arm=ArmFacts(runs=8, violated=8),
         history=survivors_history(),
@@ -446,9 +435,7 @@ def hostile() -> Result:
 @pytest.fixture
 def violated() -> Record:
     """A session with one violation of each kind, something undecided and something that conforms."""
-    conforming = result(
-        scenario="unknown_keys", title="Unknown keys survive an add.", history=lost_update_history()
-    )
+    conforming = result(scenario="unknown_keys", title="Unknown keys survive an add.", history=lost_update_history())
     undecided = result(scenario="slow_disk", verdict="UNKNOWN", title="The disk is slow.", rule="CFG-9")
     return record(
         conforming,

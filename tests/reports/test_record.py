@@ -49,14 +49,12 @@ RESULTS = st.builds(
     not_verified=TEXTS,
     commands=TEXTS,
     history=st.lists(
-        st.fixed_dictionaries(
-            {"seq": COUNTS, "at": st.floats(0, 1e3), "kind": TEXT, "list": st.just([1, None, True])}
-        ),
+        st.fixed_dictionaries({"seq": COUNTS, "at": st.floats(0, 1e3), "kind": TEXT, "list": st.just([1, None, True])}),
         max_size=2,
     ).map(tuple),
-    files=st.lists(
-        st.builds(FileChange, path=TEXT, before=st.none() | TEXT, after=st.none() | TEXT), max_size=2
-    ).map(tuple),
+    files=st.lists(st.builds(FileChange, path=TEXT, before=st.none() | TEXT, after=st.none() | TEXT), max_size=2).map(
+        tuple
+    ),
 )
 RECORDS = st.builds(
     Record,
@@ -66,9 +64,9 @@ RECORDS = st.builds(
     seed=st.integers(),
     machine=st.dictionaries(TEXT, TEXT, max_size=2),
     target=st.builds(TargetFacts, name=TEXT, version=TEXT, argv=TEXTS),
-    rules=st.lists(
-        st.builds(RuleFacts, id=TEXT, name=TEXT, level=TEXT, statement=TEXT, sources=TEXTS), max_size=2
-    ).map(tuple),
+    rules=st.lists(st.builds(RuleFacts, id=TEXT, name=TEXT, level=TEXT, statement=TEXT, sources=TEXTS), max_size=2).map(
+        tuple
+    ),
     results=st.lists(RESULTS, max_size=2).map(tuple),
     interrupted=st.booleans(),
     notes=TEXTS,
@@ -109,6 +107,17 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "arm without runs": lambda document: document["results"][0]["fault_arm"].pop("runs"),
     "evidence is a number": lambda document: document["results"][1]["findings"][0].update(evidence=3),
     "notes is null": lambda document: document.update(notes=None),
+    "seconds is text": lambda document: document["results"][0].update(seconds="fast"),
+    "runs is true": lambda document: document["results"][0]["fault_arm"].update(runs=True),
+    "seed is a fraction": lambda document: document.update(seed=1.5),
+    "interrupted is a number": lambda document: document.update(interrupted=0),
+    "machine has a number": lambda document: document["machine"].update(cpus=4),
+    "argv has a number": lambda document: document["target"].update(argv=[1]),
+    "argv is text": lambda document: document["target"].update(argv="node"),
+    "notes is text": lambda document: document.update(notes="words"),
+    "an event is text": lambda document: document["results"][0].update(history=["Started"]),
+    "evidence has text": lambda document: document["results"][1]["findings"][0].update(evidence=["3"]),
+    "before is a number": lambda document: document["results"][1]["files"][0].update(before=3),
     "rule without sources": lambda document: document["rules"][0].pop("sources"),
 }
 
@@ -123,6 +132,17 @@ def test_a_damaged_record_is_refused_by_name(
     assert str(path) in str(caught.value)
 
 
+def test_the_refusal_names_the_field(tmp_path: Path, violated: Record) -> None:
+    path = _written(tmp_path / "r.json", violated, lambda document: document["results"][1].update(seconds="fast"))
+    with pytest.raises(RecordError, match=r"results\[1\]\.seconds is str, not float"):
+        schema.load(path)
+
+
+def test_a_whole_number_of_seconds_is_a_number(tmp_path: Path, violated: Record) -> None:
+    path = _written(tmp_path / "r.json", violated, lambda document: document["results"][0].update(seconds=2))
+    assert schema.load(path).results[0].seconds == 2
+
+
 def test_another_schema_names_both(tmp_path: Path, violated: Record) -> None:
     path = _written(tmp_path / "record.json", violated, lambda document: document.update(schema=2))
     with pytest.raises(RecordError, match="schema 2 is not 1"):
@@ -130,7 +150,9 @@ def test_another_schema_names_both(tmp_path: Path, violated: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"schema": 1}'], ids=repr
+    "content",
+    [b"", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b'{"schema": 1}', b"[" * 100_000],
+    ids=lambda content: repr(content[:20]),
 )
 def test_what_is_no_record_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "record.json"

@@ -48,14 +48,10 @@ def test_every_kind_of_mismatch(new_record: New, new_result: Run) -> None:
         "fixed": Expected(verdict="VIOLATED", why="thread 43367"),
         "absent": Expected(verdict="UNSUPPORTED", why="no gateway"),
     }
-    record = new_record(
-        new_result(scenario="same"), new_result(scenario="fixed"), new_result(scenario="born")
-    )
+    record = new_record(new_result(scenario="same"), new_result(scenario="fixed"), new_result(scenario="born"))
     found = Baseline(target="reference@0.1.0", expected=expected).compare(record)
     assert found == (
-        Mismatch(
-            scenario="fixed", kind="different", expected="VIOLATED", actual="CONFORMS", why="thread 43367"
-        ),
+        Mismatch(scenario="fixed", kind="different", expected="VIOLATED", actual="CONFORMS", why="thread 43367"),
         Mismatch(scenario="born", kind="unlisted", expected=None, actual="CONFORMS"),
         Mismatch(scenario="absent", kind="not-run", expected="UNSUPPORTED", actual=None, why="no gateway"),
     )
@@ -64,6 +60,15 @@ def test_every_kind_of_mismatch(new_record: New, new_result: Run) -> None:
         "born: CONFORMS, but the baseline does not list it",
         "absent: expected UNSUPPORTED (no gateway), but it did not run",
     ]
+
+
+def test_one_result_can_be_compared(new_result: Run) -> None:
+    baseline = Baseline(target="reference", expected={"four_adds_at_once": Expected(verdict="VIOLATED")})
+    assert baseline.mismatch(new_result(verdict="VIOLATED")) is None
+    assert str(baseline.mismatch(new_result())) == "four_adds_at_once: expected VIOLATED, but it is CONFORMS"
+    unlisted = baseline.mismatch(new_result(scenario="born"))
+    assert unlisted is not None
+    assert unlisted.kind == "unlisted"
 
 
 def test_a_scenario_that_ran_twice_is_its_worst(new_record: New, new_result: Run) -> None:

@@ -32,9 +32,7 @@ def _kinds(text: str) -> set[str]:
 
 
 def _shown(text: str) -> str:
-    return "".join(
-        token.content for token in _flat(text) if token.type in ("text", "text_special", "code_inline")
-    )
+    return "".join(token.content for token in _flat(text) if token.type in ("text", "text_special", "code_inline"))
 
 
 @given(NASTY)
@@ -81,9 +79,7 @@ def test_a_block_cannot_be_left(texts: list[str]) -> None:
 @given(NASTY)
 def test_nothing_invisible_is_left(text: str) -> None:
     assert not [
-        char
-        for char in escape.clean(text)
-        if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Cs")
+        char for char in escape.clean(text) if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Cs")
     ]
 
 
@@ -103,18 +99,14 @@ def test_what_control_characters_become(text: str, shown: str) -> None:
     assert escape.clean(text) == shown
 
 
-@pytest.mark.parametrize(
-    "text", ["@everyone", "see #12", "GH-3", "http://x.example", "www.x.example", "a@b.example"]
-)
+@pytest.mark.parametrize("text", ["@everyone", "see #12", "GH-3", "http://x.example", "www.x.example", "a@b.example"])
 def test_nothing_notifies_or_links(text: str) -> None:
     for written in (escape.prose(text), escape.entities(text)):
         assert text not in written
         assert _shown(written) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["1. x", "- x", "+ x", "# x", "> x", "***", "---", "=== x", "12) x", "```", "    x"]
-)
+@pytest.mark.parametrize("text", ["1. x", "- x", "+ x", "# x", "> x", "***", "---", "=== x", "12) x", "```", "    x"])
 def test_prose_at_the_start_of_a_line_is_a_paragraph(text: str) -> None:
     assert _kinds(escape.prose(text)) <= {"paragraph_open", "paragraph_close", "text", "text_special"}
 

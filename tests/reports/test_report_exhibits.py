@@ -45,9 +45,7 @@ def test_a_long_table_is_bounded_and_says_so() -> None:
 
 
 def _tree(*processes: Any) -> tuple[str, ...]:
-    (entry,) = history.read(
-        [{"seq": 1, "at": 0, "kind": "TreeSeen", "when": "now", "processes": list(processes)}]
-    )
+    (entry,) = history.read([{"seq": 1, "at": 0, "kind": "TreeSeen", "when": "now", "processes": list(processes)}])
     return exhibits.process_trees([entry])[0].lines
 
 

@@ -45,9 +45,7 @@ def test_the_verdict_table_has_the_worst_first_and_both_arms(violated: Record) -
     text = markdown.render(violated)
     rows = re.findall(r"^\| [✗?✓].*$", text, re.MULTILINE)
     assert [row.split("**")[1] for row in rows] == ["VIOLATED", "VIOLATED", "VIOLATED", "UNKNOWN", "CONFORMS"]
-    assert (
-        "| CFG-1 | acknowledged-add-survives | `four_adds_at_once` | 20 of 20 runs | 0 of 5 runs |" in rows[0]
-    )
+    assert "| CFG-1 | acknowledged-add-survives | `four_adds_at_once` | 20 of 20 runs | 0 of 5 runs |" in rows[0]
     assert "7 of 10 runs (2 inconclusive, 1 unknown) | not run |" in rows[1]
 
 
@@ -81,10 +79,7 @@ def test_the_timeline_has_one_lane_an_actor(violated: Record) -> None:
 
 def test_requests_grants_and_processes_are_listed(violated: Record) -> None:
     text = markdown.render(violated)
-    assert (
-        "| `#21` | `run-a` | `anthropic` | `claude-opus-4-6` | `POST /v1/messages` | `529` | `complete` |"
-        in text
-    )
+    assert "| `#21` | `run-a` | `anthropic` | `claude-opus-4-6` | `POST /v1/messages` | `529` | `complete` |" in text
     assert "| `rotated` | `200` | `f1` | `2` |" in text
     processes = section(text, "✗ VIOLATED · CHD-1").split("### Processes")[1]
     assert "before the signal (#<!-- -->3):" in processes
@@ -95,10 +90,7 @@ def test_requests_grants_and_processes_are_listed(violated: Record) -> None:
 def test_only_what_conforms_is_folded(violated: Record) -> None:
     text = markdown.render(violated)
     assert text.count("<details>") == text.count("</details>") == 1
-    assert (
-        "<summary>✓ CONFORMS · CFG-1: acknowledged-add-survives: Unknown keys survive an add.</summary>\n\n"
-        in text
-    )
+    assert "<summary>✓ CONFORMS · CFG-1: acknowledged-add-survives: Unknown keys survive an add.</summary>\n\n" in text
     assert len([title for title in headings(parsed(text)) if "·" in title]) == 4
 
 
@@ -115,9 +107,7 @@ def test_hostile_text_changes_nothing_but_words(attacked: Record) -> None:
     assert [title for title in headings(tokens) if "heading" in title] == []
     assert len(headings(tokens)) == 11
     assert tables(tokens) == [[6, 6], [7, 7], [9, 9]]
-    html = [
-        child.content for token in tokens for child in token.children or [] if child.type == "html_inline"
-    ]
+    html = [child.content for token in tokens for child in token.children or [] if child.type == "html_inline"]
     assert set(html) <= {"<!-- -->", "<code>", "</code>"}
     assert [token for token in tokens if token.type == "html_block"] == []
     kinds = {child.type for token in tokens for child in token.children or []}

@@ -31,9 +31,7 @@ def test_scenarios_by_target_in_the_order_of_the_rules(new_record: New, new_resu
 
 def test_rules_by_variant_take_the_worst_scenario(new_record: New, new_result: Run) -> None:
     variants = [
-        new_record(
-            new_result(scenario="a"), new_result(scenario="b", verdict="VIOLATED"), target="variant:unlocked"
-        ),
+        new_record(new_result(scenario="a"), new_result(scenario="b", verdict="VIOLATED"), target="variant:unlocked"),
         new_record(new_result(scenario="a"), target="variant:torn"),
     ]
     table = matrix(variants, by="rule")

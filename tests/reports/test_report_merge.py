@@ -8,16 +8,14 @@ from dataclasses import replace
 import pytest
 
 from reports.errors import ReportError
-from reports.merge import merge
+from reports.merge import merge, merge_results
 from reports.record import ArmFacts, Record, Result, RuleFacts
 
 New = Callable[..., Record]
 Run = Callable[..., Result]
 
 
-def test_counts_are_added_and_the_worst_keeps_its_history(
-    new_record: New, new_result: Run, lost: Result
-) -> None:
+def test_counts_are_added_and_the_worst_keeps_its_history(new_record: New, new_result: Run, lost: Result) -> None:
     first = new_record(new_result(notes=("a",)), created="2026-03-08T10:00:00Z", seed=1)
     second = new_record(replace(lost, notes=("b",)), created="2026-03-09T10:00:00Z", seed=2, interrupted=True)
     merged = merge([first, second])
@@ -70,6 +68,12 @@ def test_a_rule_that_changed_its_words_is_noted(new_record: New) -> None:
     merged = merge([new_record(rules=(rule,)), new_record(rules=(replace(rule, statement="new"),))])
     assert merged.rules == (rule,)
     assert [note for note in merged.notes if "rule CFG-1 is stated differently" in note]
+
+
+def test_results_alone_can_be_merged(new_result: Run, lost: Result) -> None:
+    (joined,) = merge_results([new_result(), lost, new_result()])
+    assert (joined.verdict, joined.fault_arm) == ("VIOLATED", ArmFacts(runs=60, violated=20))
+    assert merge_results([]) == ()
 
 
 def test_one_record_is_itself(violated: Record) -> None:

@@ -52,12 +52,8 @@ def test_one_event_can_show_two_findings() -> None:
 def test_grants_stand_once_in_the_token_lane_and_requests_know_their_sender(storm: Result) -> None:
     drawn = timeline.build(history.read(storm.history))
     token = [(mark.kind, mark.seq) for mark in drawn.marks if mark.lane.kind == "token"]
-    assert token == [("request", seq) for seq in (6, 8, 10, 12)] + [
-        ("grant", seq) for seq in (13, 15, 17, 19)
-    ]
-    assert [
-        (mark.lane.label, mark.actor) for mark in drawn.marks if mark.kind == "request" and mark.seq > 20
-    ] == [
+    assert token == [("request", seq) for seq in (6, 8, 10, 12)] + [("grant", seq) for seq in (13, 15, 17, 19)]
+    assert [(mark.lane.label, mark.actor) for mark in drawn.marks if mark.kind == "request" and mark.seq > 20] == [
         ("anthropic", "run-a"),
         ("gemini", ""),
     ]
@@ -93,9 +89,7 @@ def test_two_commands_of_one_actor_are_two_bars() -> None:
 
 
 def test_ends_without_beginnings_are_only_marks() -> None:
-    drawn = built(
-        {"kind": "CallReleased", "actor": "a", "call": "open", "path": "p", "index": 1, "why": "killed"}
-    )
+    drawn = built({"kind": "CallReleased", "actor": "a", "call": "open", "path": "p", "index": 1, "why": "killed"})
     assert (drawn.bars, [mark.kind for mark in drawn.marks]) == ((), ["released"])
 
 
@@ -158,15 +152,10 @@ def test_any_json_can_be_drawn(documents: list[dict[str, Any]]) -> None:
 
 def test_every_kind_of_the_vocabulary_has_a_sentence_and_a_mark() -> None:
     missing = [
-        kind
-        for kind in KINDS
-        if words.describe(history.Entry(seq=1, at=0, kind=kind, fields={})).startswith(kind)
+        kind for kind in KINDS if words.describe(history.Entry(seq=1, at=0, kind=kind, fields={})).startswith(kind)
     ]
     assert missing == []
-    entry = {
-        kind: timeline.build(history.read([{"seq": 1, "at": 0, "kind": kind}])).marks[0].kind
-        for kind in KINDS
-    }
+    entry = {kind: timeline.build(history.read([{"seq": 1, "at": 0, "kind": kind}])).marks[0].kind for kind in KINDS}
     assert {kind for kind, mark in entry.items() if mark == "note"} == {"Noted"}
     assert set(entry.values()) <= set(textline.GLYPHS)
 
@@ -226,9 +215,7 @@ def test_sentences(document: dict[str, Any], sentence: str) -> None:
 
 
 def test_the_text_drawing_has_one_column_a_lane_and_one_row_an_event(lost: Result) -> None:
-    rows = textline.draw(
-        timeline.build(history.read(lost.history), [finding.evidence for finding in lost.findings])
-    )
+    rows = textline.draw(timeline.build(history.read(lost.history), [finding.evidence for finding in lost.findings]))
     header = rows[0]
     columns = {label: header.index(label) for label in ("add-lane1", "add-lane4", "files", "harness")}
     by_seq = {int(row.split("#")[1].split()[0]): row for row in rows[1:]}

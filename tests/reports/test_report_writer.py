@@ -50,9 +50,7 @@ def test_files_are_as_readable_as_the_umask_allows(tmp_path: Path, violated: Rec
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o640}
 
 
-def test_a_lone_surrogate_survives_the_record(
-    tmp_path: Path, new_record: Callable[..., Record], attack: str
-) -> None:
+def test_a_lone_surrogate_survives_the_record(tmp_path: Path, new_record: Callable[..., Record], attack: str) -> None:
     record = new_record(notes=(attack,))
     writer.write(record, tmp_path)
     assert schema.load(tmp_path / "record.json") == record

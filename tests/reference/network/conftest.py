@@ -86,11 +86,7 @@ class Server:
             with self.arrived:
                 self.seen.append(seen)
                 queue = self.acts[seen.path.partition("?")[0]]
-                act = (
-                    (queue.pop(0) if len(queue) > 1 else queue[0])
-                    if queue
-                    else answer(404, {"error": "no act"})
-                )
+                act = (queue.pop(0) if len(queue) > 1 else queue[0]) if queue else answer(404, {"error": "no act"})
                 self.arrived.notify_all()
             try:
                 act(self, connection, seen)
@@ -301,9 +297,7 @@ class Format:
 
 
 ANTHROPIC = Format("anthropic", "anthropic-messages", "", "/v1/messages", _claude)
-GEMINI = Format(
-    "gemini", "google-generative-ai", "/v1beta", "/v1beta/models/m:streamGenerateContent", _gemini
-)
+GEMINI = Format("gemini", "google-generative-ai", "/v1beta", "/v1beta/models/m:streamGenerateContent", _gemini)
 CODEX = Format("codex", "openai-codex-responses", "/backend-api", "/backend-api/codex/responses", _codex)
 
 

@@ -86,11 +86,6 @@ def test_first_profile_makes_the_file(home: Home, deadline: Deadline) -> None:
         b"[]",
         b"\xff\xfe",
         b'{"profiles": []}',
-        b'{"profiles": {"p": 7}}',
-        b'{"profiles": {"p": {"access": 7}}}',
-        b'{"profiles": {"p": {"access": "two words"}}}',
-        b'{"profiles": {"p": {"access": "line\\nfeed"}}}',
-        b'{"profiles": {"p": {"expires": "soon"}}}',
         b'{"profiles": {"p": {}, "p": {}}}',
         b'{"profiles": {"p": {"expires": NaN}}}',
     ],
@@ -108,6 +103,23 @@ def test_damage_is_typed_and_nothing_is_lost(home: Home, deadline: Deadline, dat
         assert caught.value.code == "credentials-damaged"
         assert caught.value.detail["path"] == home.credentials
     assert Path(home.credentials).read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "entry", [7, None, {"access": 7}, {"access": "two words"}, {"refresh": "line\nfeed"}, {"expires": "soon"}]
+)
+def test_damaged_entry_concerns_its_profile_alone(home: Home, deadline: Deadline, entry: object) -> None:
+    """AUT-7: the others are usable, and a new sign-in repairs it."""
+    text = json.dumps({"profiles": {"p": entry, "q": {"access": "fine"}}})
+    Path(home.credentials).write_text(text)
+    with pytest.raises(Local) as caught:
+        Store(home).get("p")
+    assert caught.value.code == "credentials-damaged"
+    assert Store(home).get("q").access == "fine"
+    assert [("problem" in profile, profile["profile"]) for profile in auth.status(home)] == [(True, "p"), (False, "q")]
+    assert Path(home.credentials).read_text() == text
+    auth.import_profile(home, "p", {"access": "new"}, deadline)
+    assert Store(home).get("p").access == "new"
 
 
 def test_busy_file_is_not_absence(home: Home) -> None:
@@ -135,7 +147,7 @@ def test_import_keeps_others_and_hides_tokens(home: Home, deadline: Deadline) ->
     about = auth.import_profile(home, "codex:default", {**entry, "expires": 9e12}, deadline)
     assert about["generation"] == 1
     assert about["fresh"] is True
-    shown = json.dumps([about, auth.status(home)]) + repr(Store(home).profiles())
+    shown = json.dumps([about, auth.status(home)]) + repr(Store(home).get("codex:default"))
     assert "secret" not in shown
     stored = json.loads(Path(home.credentials).read_text())["profiles"]["codex:default"]
     assert stored["account_id"] == "acc"

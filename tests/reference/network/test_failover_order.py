@@ -36,9 +36,7 @@ class Turn:
     def act(self, index: int, *acts: Any) -> None:
         self.server.acts[self.wires[index].path] = list(acts)
 
-    def ask(
-        self, messages: Any = HELLO, seconds: float = 20, **policy: Any
-    ) -> tuple[Reply, tuple[Attempt, ...]]:
+    def ask(self, messages: Any = HELLO, seconds: float = 20, **policy: Any) -> tuple[Reply, tuple[Attempt, ...]]:
         return failover.complete(
             models=self.models,
             providers=self.providers,
@@ -147,8 +145,10 @@ def test_models_of_a_refused_credential_are_not_tried(turn: Turn) -> None:
     assert turn.asked() == ["anthropic", "gemini"]
 
 
-def test_unknown_provider_is_local(turn: Turn) -> None:
-    turn.models = ["nobody/m", *turn.models]
+@pytest.mark.parametrize("name", ["nobody/m", "anthropic", "anthropic/", "/m", "", 7, None, "odd/m"])
+def test_model_that_is_not_configured_is_local(turn: Turn, name: Any) -> None:
+    turn.models = [name, *turn.models]
+    turn.providers["odd"] = ["not an object"]
     error = turn.fail()
     assert (type(error), error.code) == (Local, "provider-not-configured")
     assert turn.asked() == []

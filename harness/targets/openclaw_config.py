@@ -1,0 +1,105 @@
+"""What an OpenClaw release reads before its first command: openclaw.json, settings and credentials, as data.
+
+Only documented settings stand here, and each one that is not the default says why. It refuses to hide a behaviour:
+no setting changes what is locked, retried across models, refreshed or killed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from fakes.oauth import SeededCredential
+from harness.targets.protocol import UNREACHABLE, Setup, Site
+
+# Our names of providers, and this program's, with the model that it ships for each.
+PROVIDERS = {"anthropic": "anthropic", "gemini": "google-gemini-cli", "codex": "openai-codex"}
+_MODELS = {"anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-pro-preview", "codex": "gpt-5.3-codex"}
+PROFILE = "openai-codex:default"
+# Seconds that one model may take. The default is ten minutes; two keep a run that swallowed its signal from being
+# waited for that long, and are still several times what any undisturbed turn takes on a busy machine.
+TURN_SECONDS = 120
+# `agents.defaults.timeoutSeconds` bounds a model's whole try, start-up of the run included, so that a silence of
+# a second cannot be told from a slow machine; this is the least that is asked for.
+LEAST_TURN_SECONDS = 15
+
+
+def config(site: Site, setup: Setup) -> dict[str, object]:
+    """The content of openclaw.json. Keys of `setup.extra` stand at the top level, where this release refuses them."""
+    primary, *fallbacks = [f"{PROVIDERS[name]}/{_MODELS[name]}" for name in setup.models]
+    return {
+        "agents": {
+            "defaults": {
+                "model": {"primary": primary, "fallbacks": fallbacks},
+                "skipBootstrap": True,
+                "timeoutSeconds": _turn_seconds(setup),
+            },
+            "list": [{"id": name, "workspace": str(site.workspace(name))} for name in setup.agents],
+        },
+        "models": {"providers": {PROVIDERS[name]: _provider(name, site, setup) for name in PROVIDERS}},
+        # The default is a file in /tmp whatever HOME and TMPDIR are; in the home it is also searched for secrets.
+        "logging": {"file": str(site.home / ".openclaw" / "logs" / "openclaw.log")},
+        **setup.extra,
+    }
+
+
+def settings() -> dict[str, object]:
+    """Of the embedded agent. Its own four rounds of retries are left out: twelve requests and 20 s to each model.
+
+    The provider SDK's retries stay (three requests), and so does the failover under test.
+    """
+    return {"retry": {"enabled": False}}
+
+
+def credentials(credential: SeededCredential) -> dict[str, object]:
+    """A store with this credential alone, in the format of auth-profiles.json. It is secret."""
+    return {"version": 1, "profiles": {PROFILE: profile(credential)}}
+
+
+def profile(credential: SeededCredential) -> dict[str, object]:
+    """One OAuth profile as this program stores it. It is secret."""
+    return {
+        "type": "oauth",
+        "provider": PROVIDERS["codex"],
+        "access": credential.access_token,
+        "refresh": credential.refresh_token,
+        "expires": int(credential.expires_at * 1000),
+        "accountId": credential.account_id,
+    }
+
+
+def write_json(path: Path, document: Mapping[str, object], *, mode: int = 0o644) -> None:
+    """Write a new file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=mode)
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _turn_seconds(setup: Setup) -> int:
+    if setup.idle_seconds is None:
+        return TURN_SECONDS
+    return max(math.ceil(setup.idle_seconds), LEAST_TURN_SECONDS)
+
+
+def _provider(name: str, site: Site, setup: Setup) -> dict[str, object]:
+    base = UNREACHABLE if name in setup.unreachable else site.url
+    how: dict[str, dict[str, object]] = {
+        "anthropic": {"baseUrl": base, "apiKey": "sk-ant-fake", "api": "anthropic-messages"},
+        "gemini": {"baseUrl": f"{base}/v1beta", "apiKey": "AIza-fake", "api": "google-generative-ai"},
+        "codex": {"baseUrl": f"{base}/backend-api", "auth": "oauth", "api": "openai-codex-responses"},
+    }
+    return {**how[name], "models": [_model(_MODELS[name])]}
+
+
+def _model(name: str) -> dict[str, object]:
+    return {
+        "id": name,
+        "name": name,
+        "reasoning": False,
+        "input": ["text"],
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "contextWindow": 200_000,
+        "maxTokens": 8192,
+    }

@@ -1,0 +1,133 @@
+"""What OpenClaw 2026.3.8 printed, as an outcome.
+
+Its document says whether a turn succeeded; the exit status does not (a provider's refusal and a time-out give 0). Its
+errors are sentences without a code or a type, so `code` is always empty, and their kind can only be had from the
+wording: one small table below does that, in one place. What the table does not know is "unclear".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome
+from harness.targets.openclaw_config import PROVIDERS
+from harness.targets.output import documents, shows_traceback
+from harness.targets.protocol import AddAgent, Ended, Intent, ListAgents, Raw, Turn
+
+IMPLICIT_AGENT = "main"  # every config has it, whether it is written there or not
+_OURS = {theirs: ours for ours, theirs in PROVIDERS.items()}
+
+# The first line that fits decides. Wordings of 2026.3.8, each seen in a real run.
+_KINDS: tuple[tuple[str, Kind], ...] = (
+    (r"session file locked", "busy"),
+    (r"OAuth token refresh failed|No API key found|HTTP 40[13]\b|authentication", "auth"),
+    (r"LLM request rejected|Context overflow|prompt too large|HTTP 4(?:00|13)\b", "fatal"),
+    (r"temporarily overloaded|rate limit|LLM request timed out|HTTP (?:429|5\d\d)\b", "retryable"),
+    (r"Connection error|fetch failed|ECONNRE", "retryable"),
+    (r"already exists|is reserved|not found|Unknown agent|requires --|unknown (?:command|option)", "usage"),
+    (r"required option|Invalid --|Pass --|Message \(--message\)", "usage"),
+    (r"Config invalid|Invalid config|EACCES|EROFS|ENOSPC|EMFILE", "local"),
+)
+_LOCKED = re.compile(r"session file locked \(timeout \d+ms\): pid=(\d+) ")
+_ALL_FAILED = re.compile(r"All models failed \(\d+\): (.*)")
+_ATTEMPT = re.compile(rf"(?:^| \| )({'|'.join(map(re.escape, _OURS))})/([^\s:]+): ")
+_REASON = re.compile(r" \((\w+)\)$")
+_STATUS = re.compile(r"^(?:HTTP )?([45]\d\d)\b")
+_ERROR_LINE = re.compile(r"^(?:\w*Error: )(.+)$", re.MULTILINE)
+
+
+def outcome(intent: Intent, ended: Ended) -> Outcome:
+    """How the command ended, by its own word."""
+    found = documents(ended.stdout)
+    document = found.last_object
+    agents = _agents(found.found) if isinstance(intent, ListAgents) and ended.code == 0 else None
+    ok = ended.code == 0 and _claims_success(intent, document, agents)
+    text = _text(document)
+    message = "" if ok else (text or _last_error(ended))
+    asked_for_json = not isinstance(intent, Raw) or "--json" in intent.words
+    return Outcome(
+        ok=ok,
+        kind="ok" if ok else _kind(document, message),
+        exit_status=ended.code if ended.code >= 0 else None,
+        message=message,
+        text=text,
+        documents=len(found.found) if asked_for_json else None,
+        stray_output=found.stray,
+        traceback=shows_traceback(ended.stdout) or shows_traceback(ended.stderr),
+        agents=agents,
+        attempts=attempts(message),
+        holder=_holder(message),
+    )
+
+
+def attempts(message: str) -> tuple[AttemptSeen, ...] | None:
+    """The tries that "All models failed" lists, in its order and by our names; None when it does not say that."""
+    listed = _ALL_FAILED.search(message)
+    if listed is None:
+        return None
+    heads = list(_ATTEMPT.finditer(listed[1]))
+    ends = [head.start() for head in heads[1:]] + [len(listed[1])]
+    return tuple(_attempt(head, listed[1][head.end() : end]) for head, end in zip(heads, ends, strict=True))
+
+
+def kind_of(message: str) -> Kind:
+    """The kind that a sentence of this program stands for."""
+    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")
+
+
+def _attempt(head: re.Match[str], said: str) -> AttemptSeen:
+    reason, status = _REASON.search(said), _STATUS.match(said)
+    return AttemptSeen(
+        provider=_OURS[head[1]],
+        model=head[2],
+        kind=reason[1] if reason else "",
+        status=int(status[1]) if status else None,
+    )
+
+
+def _claims_success(intent: Intent, document: Mapping[str, Any], agents: tuple[str, ...] | None) -> bool:
+    match intent:
+        case AddAgent():
+            return "agentId" in document
+        case ListAgents():
+            return agents is not None
+        case Turn():
+            meta = document.get("meta")
+            return isinstance(meta, dict) and meta.get("stopReason") == "stop" and meta.get("aborted") is False
+        case _:
+            return True
+
+
+def _agents(found: tuple[Any, ...]) -> tuple[str, ...] | None:
+    rows = next((document for document in reversed(found) if isinstance(document, list)), None)
+    if rows is None or not all(isinstance(row, dict) and "id" in row for row in rows):
+        return None
+    return tuple(str(row["id"]) for row in rows if row["id"] != IMPLICIT_AGENT)
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    """What the turn printed as its answer, its error included: the document keeps both in one place."""
+    payloads = document.get("payloads")
+    rows = payloads if isinstance(payloads, list) else []
+    return "\n".join(str(row["text"]) for row in rows if isinstance(row, dict) and row.get("text"))
+
+
+def _kind(document: Mapping[str, Any], message: str) -> Kind:
+    meta = document.get("meta")
+    if isinstance(meta, dict) and meta.get("aborted") is True:
+        return "stopped"
+    listed = _ALL_FAILED.search(message)
+    return kind_of(listed[1].split(" | ")[0] if listed else message)
+
+
+def _last_error(ended: Ended) -> str:
+    """The last "…Error: " line of standard error, else its last line. Log lines start with their part's name."""
+    lines = _ERROR_LINE.findall(ended.stderr)
+    return str(lines[-1]) if lines else ended.stderr.strip().rpartition("\n")[2]
+
+
+def _holder(message: str) -> HolderSeen | None:
+    locked = _LOCKED.search(message)
+    return HolderSeen(pid=int(locked[1]), run=None, age=None) if locked else None

@@ -1,0 +1,121 @@
+"""AUT: several processes share one credential, and some of them lose."""
+
+from __future__ import annotations
+
+from fakes.oauth import Fault, OAuthSettings
+from harness.checkers.auth import (
+    everybody_succeeds,
+    loser_rereads,
+    other_profile_untouched,
+    secrets_stay_in,
+    single_flight,
+)
+from harness.lab import Lab
+from harness.scenario import WATCH_WRITES, scenario
+from harness.targets.protocol import Capability, Setup
+
+LANES = ("lane0", "lane1", "lane2", "lane3")
+HELD_GRANT = OAuthSettings(gate_before_commit="grant")
+
+
+@scenario(
+    "AUT-1",
+    fault="no refresh is answered until all four have asked or can get no further",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=HELD_GRANT,
+    judges=[single_flight, everybody_succeeds],
+)
+async def test_one_expired_credential(lab: Lab) -> None:
+    """Four runs find one credential expired: it is refreshed once, and all four succeed."""
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential))
+    lab.hold("grant")
+    runs = [await lab.turn(lane) for lane in (LANES if lab.faulty else LANES[:1])]
+    await lab.reached("grant", parties=len(runs), by=runs)
+    lab.release("grant")
+    for run in runs:
+        await run.finished()
+
+
+@scenario(
+    "AUT-2",
+    fault="while a refresh is under way, another program refreshes the same token and stores the result",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="reject-only", gate_before_commit="grant"),
+    judges=[loser_rereads],
+)
+async def test_lost_refresh_race(lab: Lab) -> None:
+    """Whoever loses a refresh race finds the winner's token in the store, uses it, and leaves it there."""
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential))
+    lab.hold("grant")
+    run = await lab.turn("lane0")
+    await lab.reached("grant", by=[run])
+    if lab.faulty:
+        lab.target.store_credential(lab.site, lab.redeem_elsewhere(credential))
+    lab.look.credentials("newer installed")
+    lab.release("grant")
+    await run.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-7",
+    fault="while one profile is being refreshed, another program stores a newer token for a second profile",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    oauth=HELD_GRANT,
+    judges=[other_profile_untouched],
+)
+async def test_two_profiles_at_once(lab: Lab) -> None:
+    """Refreshing one profile leaves what was stored meanwhile for another."""
+    main, other = lab.credential("codex", expired=True), lab.credential("other")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    lab.hold("grant")
+    run = await lab.turn("lane0")
+    await lab.reached("grant", by=[run])
+    if lab.faulty:
+        lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
+    lab.look.credentials("before")
+    lab.release("grant")
+    await run.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-7",
+    fault="the authorization server refuses one profile's refresh token for good",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    judges=[other_profile_untouched],
+)
+async def test_revoked_profile(lab: Lab) -> None:
+    """A profile whose token was revoked takes no other profile down with it."""
+    main, other = lab.credential("codex", expired=True), lab.credential("other")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    lab.look.credentials("before")
+    lab.plan("family revoked")
+    if lab.faulty:
+        lab.fakes.oauth.revoke(main.refresh_token)
+    await (await lab.turn("lane0")).finished()
+    if lab.refused_grants():
+        lab.fired("family revoked")
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-9",
+    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused",
+    needs=[Capability.TURN, Capability.OAUTH],
+    watch=WATCH_WRITES,
+    oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401)),
+    judges=[secrets_stay_in],
+)
+async def test_secrets_during_a_refresh(lab: Lab) -> None:
+    """While credentials are refreshed, no reader sees them torn or open to others, and nothing prints them."""
+    fault = "a reader between the writes of a refresh"
+    for name in ("refused", "granted"):
+        credential = lab.credential(name, expired=lab.faulty)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        async with lab.onlooker(fault, where=lambda _: True, look=lambda: lab.look.credentials("between writes")):
+            await (await lab.turn("lane0", actor=name)).finished()
+        lab.look.credentials("at the end")
+        lab.look.secrets()

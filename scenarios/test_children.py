@@ -1,0 +1,285 @@
+"""CHD: child work that behaves like a build, and runs that end while it is still going on."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Status, Text
+from harness.actor import Actor
+from harness.checkers.children import (
+    background_is_listed,
+    killed_is_not_success,
+    killed_tree_ends,
+    no_unaccounted_survivor,
+    peers_unharmed,
+    workspace_quiet,
+)
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import CancelRun, Capability, Setup
+
+GRACE = 8.0  # seconds a tree may take to end: well above any grace period that the target itself grants its children
+# A shell that waits for four kinds of build: an ordinary one, one that ignores TERM, one in a session of its own, and
+# one that has cut every tie to its parent.
+KINDS = {
+    "plain": (),
+    "stubborn": ("--ignore-term",),
+    "session": ("--new-session", "--ignore-term"),
+    "daemon": ("--double-fork", "--new-session", "--ignore-term"),
+}
+NEEDS = (Capability.TURN, Capability.TOOLS)
+
+
+async def start_building(lab: Lab, agent: str, *, timeout: float | None = None) -> Actor:
+    """Start a turn whose tool call runs all four kinds of build, and wait until each of them works."""
+    children = {kind: f"{agent}-{kind}" for kind in KINDS}
+    command = " & ".join(lab.build(child, *KINDS[kind]) for kind, child in children.items()) + " & wait"
+    lab.script(*tool_then_text(lab, agent, command))
+    run = await lab.turn(agent, timeout=timeout)
+    for child in children.values():
+        if not await lab.look.beat(child, within=lab.target.patience):
+            raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
+    return run
+
+
+def tool_then_text(lab: Lab, marker: str, command: str, *, background: bool = False) -> tuple[Rule, Rule]:
+    """The model asks for a command, and says "done" once it has the result."""
+    return (
+        Rule(
+            f"{marker}-tool", Match(marker=marker, turn_step=0), (lab.target.tool_call(command, background=background),)
+        ),
+        Rule(f"{marker}-text", Match(marker=marker), (Text("done"),)),
+    )
+
+
+async def end_and_look(lab: Lab, number: signal.Signals, *, to: str = "process") -> None:
+    """Signal a run in mid-build, and look for survivors. Without the fault the run has no builds at all."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    if not lab.faulty:
+        quiet = await lab.turn("lane0")
+        await quiet.finished()
+        await lab.look.survivors(quiet, GRACE)
+        return
+    run = await start_building(lab, "lane0")
+    lab.look.tree("before the signal")
+    lab.signal(run, number, to=to)
+    await lab.ends_within(run, GRACE)
+    await lab.look.survivors(run, GRACE)
+
+
+@scenario("CHD-1", fault="SIGTERM in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])
+async def test_terminated_in_mid_build(lab: Lab) -> None:
+    """A run that gets SIGTERM takes its builds with it, whatever they ignore and wherever they have moved."""
+    await end_and_look(lab, signal.SIGTERM)
+
+
+@scenario("CHD-1", fault="SIGINT in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])
+async def test_interrupted_in_mid_build(lab: Lab) -> None:
+    """A run that gets SIGINT takes its builds with it."""
+    await end_and_look(lab, signal.SIGINT)
+
+
+@scenario(
+    "CHD-1",
+    fault="the time-out in mid-build",
+    needs=[*NEEDS, Capability.TIMEOUT],
+    judges=[no_unaccounted_survivor],
+)
+async def test_timed_out_in_mid_build(lab: Lab) -> None:
+    """A run that times out takes its builds with it."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    lab.plan("time-out in mid-build")
+    timeout = await lab.undisturbed("lane0")
+    if not lab.faulty:
+        run = await lab.turn("lane0", timeout=lab.target.patience)
+    else:
+        run = await start_building(lab, "lane0", timeout=timeout)
+        lab.look.tree("before the time-out")
+        lab.fired("time-out in mid-build")
+    await run.finished()
+    await lab.look.survivors(run, GRACE)
+
+
+@scenario(
+    "CHD-1",
+    fault="builds that detach and live on when the shell command that started them has ended",
+    needs=NEEDS,
+    judges=[no_unaccounted_survivor],
+)
+async def test_detached_by_a_finished_command(lab: Lab) -> None:
+    """A run that succeeds leaves nothing behind that it does not list."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    lab.plan("a daemon was left behind")
+    daemon = lab.build("daemon", *KINDS["daemon"])
+    waits = f"until grep -qs pid {lab.heartbeat('daemon')}; do sleep 0.05; done"
+    lab.script(*tool_then_text(lab, "lane0", f"{daemon}; {waits}" if lab.faulty else "true"))
+    run = await lab.turn("lane0")
+    await run.finished()
+    if lab.heartbeat("daemon").exists():
+        lab.fired("a daemon was left behind")
+    await lab.look.survivors(run, GRACE)
+
+
+@scenario(
+    "CHD-1",
+    fault="the provider fails for good after a build has detached",
+    needs=NEEDS,
+    judges=[no_unaccounted_survivor],
+)
+async def test_detached_by_a_failed_run(lab: Lab) -> None:
+    """A run that fails leaves nothing behind that it does not list."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    lab.plan("the run failed after a build had detached")
+    daemon = lab.build("daemon", *KINDS["daemon"])
+    waits = f"until grep -qs pid {lab.heartbeat('daemon')}; do sleep 0.05; done"
+    tool, text = tool_then_text(lab, "lane0", f"{daemon}; {waits}" if lab.faulty else "true")
+    refused = Rule("refused", Match(marker="lane0"), (Status(400),))
+    lab.script(tool, refused if lab.faulty else text)
+    run = await lab.turn("lane0")
+    await run.finished()
+    if lab.heartbeat("daemon").exists() and lab.replied_with_errors():
+        lab.fired("the run failed after a build had detached")
+    await lab.look.survivors(run, GRACE)
+
+
+@scenario("CHD-2", fault="SIGKILL of the command in mid-build", needs=NEEDS, judges=[killed_tree_ends])
+async def test_killed_in_mid_build(lab: Lab) -> None:
+    """After SIGKILL of the command its builds end too."""
+    await end_and_look(lab, signal.SIGKILL)
+
+
+@scenario("CHD-2", fault="SIGKILL of the command's process group in mid-build", needs=NEEDS, judges=[killed_tree_ends])
+async def test_killed_group_in_mid_build(lab: Lab) -> None:
+    """After SIGKILL of the command's whole process group its builds end too."""
+    await end_and_look(lab, signal.SIGKILL, to="group")
+
+
+@scenario(
+    "CHD-3",
+    fault="SIGTERM while a build writes into the workspace",
+    needs=NEEDS,
+    judges=[workspace_quiet],
+)
+async def test_workspace_after_the_end(lab: Lab) -> None:
+    """Once the command has returned, nothing in the workspace changes."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    written = lab.site.workspace("lane0") / "build.log"
+    command = lab.build("writer", *KINDS["daemon"], beats_in=written)
+    lab.script(*tool_then_text(lab, "lane0", f"{command}; wait; sleep 120" if lab.faulty else "true"))
+    run = await lab.turn("lane0")
+    if lab.faulty:
+        if not await lab.look.grows(written, within=lab.target.patience):
+            raise TargetFailed("the build never wrote: the tool call was not carried out")
+        lab.signal(run, signal.SIGTERM)
+    await lab.ends_within(run, GRACE)
+    lab.look.workspace("lane0", "when the command had returned")
+    await run.tree_ended(GRACE / 4)  # a tree that is gone cannot write; one that is not gets time to
+    lab.look.workspace("lane0", "after the tree had ended, or two seconds")
+
+
+@scenario(
+    "CHD-4",
+    fault="a tool call asks for background work",
+    needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
+    judges=[background_is_listed],
+)
+async def test_wanted_background_work(lab: Lab) -> None:
+    """Background work that was asked for is listed with a handle, and cancelling the handle ends it."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    lab.plan("background work")
+    command = lab.build("background", *KINDS["session"])
+    if lab.faulty:
+        lab.script(*tool_then_text(lab, "lane0", command, background=True))
+    run = await lab.turn("lane0")
+    await run.finished()
+    if not lab.faulty:
+        return
+    if await lab.look.beat("background"):
+        lab.fired("background work")
+    listed = await lab.list_runs("list")
+    for number, handle in enumerate(handle for row in listed for handle in row.jobs):
+        await lab.run(CancelRun(id=handle), f"cancel{number}")
+    await lab.look.survivors(run, GRACE)
+
+
+@scenario(
+    "CHD-5",
+    fault="one of two building runs gets SIGTERM",
+    needs=NEEDS,
+    judges=[peers_unharmed],
+)
+async def test_peer_of_a_terminated_run(lab: Lab) -> None:
+    """Ending one run leaves the builds of another alone."""
+    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    scripts = [
+        *tool_then_text(lab, "peer", lab.build("peer", *KINDS["session"])),
+        *tool_then_text(lab, "victim", lab.build("victim", *KINDS["session"])),
+    ]
+    lab.script(*(scripts if lab.faulty else ()))
+    peer, victim = await lab.turn("peer"), await lab.turn("victim")
+    if not lab.faulty:
+        await peer.finished()
+        await victim.finished()
+        return
+    for child in ("peer", "victim"):
+        if not await lab.look.beat(child, within=lab.target.patience):
+            raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
+    lab.signal(victim, signal.SIGTERM)
+    await lab.ends_within(victim, GRACE)
+    await victim.tree_ended(GRACE / 4)
+    await lab.look.beat("peer", within=GRACE)
+
+
+@scenario(
+    "CHD-5",
+    fault="one of two building runs is cancelled by its id",
+    needs=[*NEEDS, Capability.RUNS, Capability.CANCEL],
+    judges=[peers_unharmed],
+)
+async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
+    """Cancelling one run by its id leaves the builds of another alone."""
+    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    if not lab.faulty:
+        await lab.list_runs("list")
+        return
+    lab.plan("victim cancelled")
+    lab.script(
+        *tool_then_text(lab, "peer", lab.build("peer", *KINDS["session"])),
+        *tool_then_text(lab, "victim", lab.build("victim", *KINDS["session"])),
+    )
+    await lab.turn("peer")
+    victim = await lab.turn("victim")
+    for child in ("peer", "victim"):
+        if not await lab.look.beat(child, within=lab.target.patience):
+            raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
+    for row in await lab.list_runs("list"):
+        if row.agent == "victim":
+            await lab.run(CancelRun(id=row.id), "cancel")
+            lab.fired("victim cancelled")
+    await lab.ends_within(victim, GRACE)
+    await lab.look.beat("peer", within=GRACE)
+
+
+@scenario(
+    "CHD-7",
+    fault="one run gets SIGTERM, one SIGINT, and one its time-out, while their providers do not answer",
+    needs=[Capability.TURN, Capability.TIMEOUT],
+    judges=[killed_is_not_success],
+)
+async def test_status_of_killed_runs(lab: Lab) -> None:
+    """A run that was ended from outside says so, and never calls itself a success."""
+    names = ("timeout", "term", "int")
+    lab.prepare(Setup(agents=names))
+    timeout = await lab.undisturbed("term")
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in names))
+    for name in names:
+        lab.hold(name)
+    timeouts = {"timeout": timeout} if lab.faulty else {}
+    runs = {name: await lab.turn(name, timeout=timeouts.get(name)) for name in names}
+    for name, run in runs.items():
+        await lab.reached(name, by=[run])
+    lab.signal(runs["term"], signal.SIGTERM)
+    lab.signal(runs["int"], signal.SIGINT)
+    for run in runs.values():
+        await run.finished()

@@ -1,0 +1,133 @@
+"""FLO: which failures move a turn on to the next model."""
+
+from __future__ import annotations
+
+from fakes.script import Match, Reply, Reset, Rule, Stall, Status, Text, Truncate
+from harness.checkers.failover import (
+    bounded,
+    falls_over_in_order,
+    fatal_stops,
+    local_error_stays_local,
+    root_cause_first,
+)
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, Setup
+
+RETRYABLE: dict[str, Reply] = {
+    "status-429": Status(429, headers=(("retry-after", "0"),)),
+    "status-500": Status(500),
+    "status-529": Status(529),
+    "reset": Reset(),
+    "reset-mid-stream": Reset(after_frames=3),
+    "truncated": Truncate(after_frames=4),
+    "stalled": Stall(),
+}
+FATAL: dict[str, Reply] = {
+    "bad-request": Status(400),
+    "too-large": Status(413),
+    "context-overflow": Status(400, message="prompt is too long: 250000 tokens > 200000 maximum"),
+}
+ALL_THREE = ("anthropic", "gemini", "codex")
+
+
+@scenario(
+    "FLO-1",
+    fault="a second run meets the lock of a session whose holder's provider does not answer",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[local_error_stays_local],
+)
+async def test_lock_error_stays_local(lab: Lab) -> None:
+    """A held session lock sends the turn to no other provider and spends no refresh token."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), credential=lab.credential("codex", expired=True)))
+    lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.hold("holder")
+    holder = await lab.turn("lane0" if lab.faulty else "lane1", actor="holder")
+    await lab.reached("holder", by=[holder])
+    await (await lab.turn("lane0", actor="second")).finished()
+    lab.release("holder")
+    await holder.finished()
+    await (await lab.turn("lane0", actor="after-lock")).finished()
+
+
+@scenario(
+    "FLO-2",
+    fault="the first provider is overloaded, the second broken, and the third refuses the credential",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[root_cause_first],
+)
+async def test_every_model_fails(lab: Lab) -> None:
+    """When all models fail, the first cause is reported, and every attempt is listed."""
+    lab.prepare(Setup(agents=("lane0",), credential=lab.credential("codex")))
+    fault = "three different failures"
+    lab.plan(fault)
+    if lab.faulty:
+        statuses = {"anthropic": 529, "gemini": 500, "codex": 403}
+        lab.script(*(Rule(name, Match(provider=name), (Status(code),)) for name, code in statuses.items()))
+    await (await lab.turn("lane0")).finished()
+    if lab.replied_with_errors() >= 2:
+        lab.fired(fault)
+
+
+@scenario(
+    "FLO-3",
+    fault="the first provider answers 429, 500 or 529, refuses or resets the connection, stalls, or stops in mid-stream",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[falls_over_in_order],
+    not_verified=["providers that answer garbage with status 200"],
+)
+async def test_retryable_failures(lab: Lab) -> None:
+    """What another model can make good is handed to the next one, in order."""
+    credential = lab.credential("codex")
+    for name, reply in RETRYABLE.items():
+        lab.plan(name)
+        lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home=f"home-{name}")
+        if lab.faulty:
+            lab.script(Rule(name, Match(provider="anthropic"), (reply,)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.asked(name, "anthropic"):
+            lab.fired(name)
+    lab.plan("refused")
+    refusing = ("anthropic",) if lab.faulty else ()
+    lab.prepare(Setup(agents=("lane0",), credential=credential, unreachable=refusing), home="home-refused")
+    lab.fired("refused", "the first provider's port is closed")
+    await (await lab.turn("lane0", actor="refused")).finished()
+
+
+@scenario(
+    "FLO-4",
+    fault="the first provider refuses the request itself",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[fatal_stops],
+)
+async def test_fatal_refusals(lab: Lab) -> None:
+    """A request that was refused as such is not sent to anybody else."""
+    credential = lab.credential("codex")
+    for name, reply in FATAL.items():
+        lab.plan(name)
+        lab.prepare(Setup(agents=("lane0",), credential=credential), home=f"home-{name}")
+        if lab.faulty:
+            lab.script(Rule(name, Match(provider="anthropic"), (reply,)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.asked(name, "anthropic"):
+            lab.fired(name)
+
+
+@scenario(
+    "FLO-5",
+    fault="every provider answers 529 and asks for a minute's rest",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[bounded],
+)
+async def test_no_retry_storm(lab: Lab) -> None:
+    """Overloaded providers are asked once a model, and then left alone for as long as they said."""
+    lab.prepare(Setup(agents=("lane0",), credential=lab.credential("codex")))
+    fault = "all providers overloaded"
+    lab.plan(fault)
+    if lab.faulty:
+        overloaded = Status(529, headers=(("retry-after", "60"),))
+        lab.script(*(Rule(name, Match(provider=name), (overloaded,)) for name in ALL_THREE))
+    await (await lab.turn("lane0", actor="first")).finished()
+    if lab.replied_with_errors() >= 2:
+        lab.fired(fault)
+    await (await lab.turn("lane0", actor="after-overload")).finished()

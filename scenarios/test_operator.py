@@ -1,0 +1,166 @@
+"""OPS and RES: what the person or program at the command line is told, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from fakes.script import Match, Rule, Stall, Status, Text
+from harness.actor import Streams
+from harness.checkers.operator import (
+    bad_input_is_refused,
+    deadline_holds,
+    list_shows_truth,
+    never_hangs,
+    one_json_document,
+)
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import AddAgent, Capability, ListAgents, Raw, Setup, Turn
+
+BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
+
+
+@scenario(
+    "OPS-1",
+    fault="one run is held, and another was killed with SIGKILL",
+    needs=[Capability.TURN, Capability.RUNS],
+    judges=[list_shows_truth],
+)
+async def test_list_after_a_kill(lab: Lab) -> None:
+    """The list of runs shows what runs, and nothing that does not."""
+    lab.prepare(Setup(agents=("held", "killed")))
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("held", "killed")))
+    for name in ("held", "killed"):
+        lab.hold(name)
+    held, killed = await lab.turn("held"), await lab.turn("killed")
+    await lab.reached("held", by=[held])
+    await lab.reached("killed", by=[killed])
+    if lab.faulty:
+        await lab.list_runs("list-both")
+    lab.signal(killed, signal.SIGKILL)
+    await killed.finished()
+    if lab.faulty:
+        await lab.list_runs("list-after-kill")
+    lab.release("held")
+    await held.finished()
+    await lab.list_runs("list-at-the-end")
+
+
+@scenario(
+    "OPS-2",
+    fault="commands succeed, fail at the provider, meet unknown agents and unknown options, and are terminated",
+    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    judges=[one_json_document],
+)
+async def test_every_kind_of_end(lab: Lab) -> None:
+    """Standard output holds one JSON document, whichever way a command ends."""
+    lab.prepare(Setup(agents=("lane0",)))
+    failing = [Rule("fails", Match(marker="fails"), (Status(400),))] if lab.faulty else []
+    lab.script(*failing, Rule("term", Match(marker="term"), (Text("done", gate="term"),)))
+    await lab.add("lane1")
+    await lab.run(ListAgents(), "list")
+    await (await lab.turn("lane0", actor="succeeds")).finished()
+    await (await lab.turn("lane0", actor="fails")).finished()
+    lab.plan("commands that fail")
+    if lab.faulty:
+        await (await lab.turn("nobody", actor="unknown-agent")).finished()
+        await lab.run(lab.adding("lane0"), "conflict")
+        await lab.run(Raw(words=("agents", "add", "--no-such-option", "--json")), "unknown-option")
+        await lab.run(Raw(words=("no-such-command", "--json")), "unknown-command")
+        lab.fired("commands that fail")
+    lab.hold("term")
+    victim = await lab.turn("lane0", actor="term")
+    await lab.reached("term", by=[victim])
+    lab.signal(victim, signal.SIGTERM)
+    await lab.ends_within(victim, 15)
+
+
+@scenario(
+    "OPS-3",
+    fault="the provider says nothing, stops in mid-stream, or the tool ignores SIGTERM",
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS],
+    judges=[deadline_holds],
+)
+async def test_deadline_whatever_hangs(lab: Lab) -> None:
+    """A turn ends at its --timeout, whatever it waits for."""
+    names = ("silent", "mid-stream", "tool")
+    lab.prepare(Setup(agents=names, grace_seconds=0.5))
+    timeout = await lab.undisturbed("silent")
+    lab.plan("three kinds of hang")
+    if lab.faulty:
+        tool = lab.target.tool_call(lab.build("stubborn", "--ignore-term"))
+        lab.script(
+            Rule("silent", Match(marker="silent"), (Stall(),)),
+            Rule("mid-stream", Match(marker="mid-stream"), (Stall(after_frames=4),)),
+            Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
+        )
+    runs = [await lab.turn(name, timeout=timeout if lab.faulty else None) for name in names]
+    for run in runs:
+        await run.finished()
+    if all(lab.asked(name, "anthropic") for name in names):
+        lab.fired("three kinds of hang")
+
+
+@scenario(
+    "OPS-5",
+    fault="standard input is closed or never says anything; standard output or error is closed",
+    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    judges=[never_hangs],
+)
+async def test_without_a_terminal(lab: Lab) -> None:
+    """No command hangs, crashes or damages its state for want of a stream."""
+    lab.prepare(Setup(agents=("lane0",)))
+    lab.plan("streams missing")
+    silent = lab.site.root / "silent"
+    os.mkfifo(silent)
+    holding = os.open(silent, os.O_RDWR)  # so that the pipe never ends
+    ways = {
+        "without-stdin": Streams(stdin="closed"),
+        "without-an-answer": Streams(stdin=str(silent)),
+        "without-stderr": Streams(stderr="closed"),
+        "unseen-stdout": Streams(stdout="closed"),
+        "unseen-all": Streams(stdin="closed", stdout="closed", stderr="closed"),
+    }
+    try:
+        for way, streams in (ways if lab.faulty else {"without-anything-special": Streams()}).items():
+            await lab.run(lab.adding(f"new-{way}"), f"{way}-add", streams=streams)
+            await lab.run(ListAgents(), f"{way}-list", streams=streams)
+            await lab.run(Turn(agent="lane0", message=f"[[{way}]] hi"), f"{way}-turn", streams=streams)
+            lab.fired("streams missing", way)
+    finally:
+        os.close(holding)
+    lab.look.config()
+
+
+@scenario(
+    "RES-5",
+    fault="unknown agents, impossible names and workspaces, missing and impossible options",
+    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    judges=[bad_input_is_refused],
+)
+async def test_bad_input(lab: Lab) -> None:
+    """Bad input gets a typed error and changes nothing."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await lab.add("good")
+    lab.look.config()
+    lab.plan("bad input")
+    if not lab.faulty:
+        return
+    workspace = str(lab.site.workspace("new"))
+    for number, name in enumerate(BAD_NAMES):
+        await lab.run(AddAgent(name=name, workspace=workspace), f"bad-name-{number}")
+    blocked = lab.site.workspaces / "a-file"
+    blocked.write_text("not a folder\n", encoding="utf-8")
+    await lab.run(AddAgent(name="blocked", workspace=str(blocked)), "bad-workspace")
+    await (await lab.turn("nobody", actor="bad-agent")).finished()
+    await lab.run(Turn(agent="../lane0", message="[[bad-path]] hi"), "bad-path")
+    await lab.run(Turn(agent="lane0", message="[[bad-session]] hi", session="../../escape"), "bad-session")
+    for number, words in enumerate((("agents", "add", "--json"), ("agent", "--json"), ("agents", "fly", "--json"))):
+        await lab.run(Raw(words=words), f"bad-words-{number}")
+    await lab.run(Turn(agent="lane0", message="[[bad-timeout]] hi", timeout=-1), "bad-timeout")
+    lab.fired("bad input")
+    lab.look.config()
+    if (lab.site.root / "escape").exists() or (lab.site.home / "escape").exists():
+        raise TargetFailed("a file was written outside the state directory")

@@ -1,0 +1,105 @@
+"""END-1: what openclaw #43367 tells, from the first add to the last survivor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+from fakes.oauth import OAuthSettings
+from fakes.script import Match, Rule, Status, Text
+from harness.checkers.story import whole_story
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.targets.protocol import Capability, Setup
+
+LANES = ("lane0", "lane1", "lane2", "lane3")
+BUILD = ("--double-fork", "--new-session", "--ignore-term")
+GRACE = 8.0  # seconds
+
+
+def make_worktrees(lab: Lab) -> None:
+    """One real repository with a worktree for each lane, where the agents' workspaces are to be."""
+    repository = lab.site.root / "repository"
+    identity = ("-c", "user.name=pileup", "-c", "user.email=pileup@localhost")
+    git(lab, "init", "--quiet", str(repository))
+    git(lab, "-C", str(repository), *identity, "commit", "--quiet", "--allow-empty", "--message", "start")
+    for lane in LANES:
+        git(lab, "-C", str(repository), "worktree", "add", "--quiet", "-b", lane, str(lab.site.workspace(lane)))
+
+
+def git(lab: Lab, *words: str) -> None:
+    """Run git with none of the user's configuration. Raises TargetFailed when it is missing or refuses."""
+    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(lab.site.root), "GIT_CONFIG_NOSYSTEM": "1"}
+    try:
+        subprocess.run(["git", *words], env=env, check=True, capture_output=True, timeout=60)
+    except FileNotFoundError as error:
+        raise TargetFailed("git is not installed", hint="install git, or leave END-1 out") from error
+    except subprocess.CalledProcessError as error:
+        raise TargetFailed(f"git {words[0]}: {error.stderr.decode(errors='replace').strip()}") from error
+
+
+def models(lab: Lab) -> list[Rule]:
+    """Every lane builds first. One provider is overloaded for lane1; lanes 2 and 3 build for longer than they live."""
+    rules = [Rule("overloaded", Match(marker="lane1", provider="codex"), (Status(529),))] if lab.faulty else []
+    for lane in LANES:
+        lasting = lab.faulty and lane in ("lane2", "lane3")
+        command = lab.build(lane, *BUILD) if lasting else lab.build(lane, *BUILD, seconds=0.3)
+        waits = f"until grep -qs pid {lab.heartbeat(lane)}; do sleep 0.05; done"
+        hangs = "; sleep 120" if lasting else ""
+        build = lab.target.tool_call(f"{command}; {waits}{hangs}")
+        rules.append(Rule(f"{lane}-build", Match(marker=lane, turn_step=0), (build,)))
+        rules.append(Rule(f"{lane}-text", Match(marker=lane), (Text("done"),)))
+    return rules
+
+
+@scenario(
+    "END-1",
+    fault="adds held at the config, grants held, one provider overloaded, one run terminated and one timed out in mid-build",
+    needs=[
+        Capability.ADD_AGENTS,
+        Capability.TURN,
+        Capability.TIMEOUT,
+        Capability.FAILOVER,
+        Capability.OAUTH,
+        Capability.TOOLS,
+    ],
+    watch=WATCH_REPLACEMENTS,
+    oauth=OAuthSettings(gate_before_commit="grant"),
+    judges=[whole_story],
+)
+async def test_whole_story(lab: Lab) -> None:
+    """Four worktrees, adds and runs at once, with builds as children: what should live does, and nothing else."""
+    make_worktrees(lab)
+    order = ("codex", "anthropic", "gemini")
+    lab.prepare(Setup(agents=("probe",), models=order, credential=lab.credential("probe"), grace_seconds=0.5))
+    timeout = await probe(lab)
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        await lab.add(*LANES)
+    await lab.list_agents()
+    lab.target.store_credential(lab.site, lab.credential("codex", expired=True))
+    lab.script(*models(lab))
+    lab.hold("grant")
+    runs = [await lab.turn(lane, timeout=timeout if lab.faulty and lane == "lane3" else None) for lane in LANES]
+    await lab.reached("grant", parties=4, by=runs)
+    lab.release("grant")
+    if lab.faulty:
+        for child in ("lane2", "lane3"):
+            if not await lab.look.beat(child, within=lab.target.patience):
+                raise TargetFailed(f"{child} never began to build")
+        lab.look.tree("before the signal")
+        lab.signal(runs[2], signal.SIGTERM)
+    for run in runs:
+        await lab.ends_within(run, lab.target.patience)
+    for run in runs:
+        await lab.look.survivors(run, GRACE)
+    if Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs("list-runs")
+    lab.look.locks()
+    lab.look.ports()
+
+
+async def probe(lab: Lab) -> float:
+    """How long a turn with two requests, a refresh and a failover may take here."""
+    return 3 * await lab.undisturbed("probe")

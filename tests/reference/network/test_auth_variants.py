@@ -1,0 +1,130 @@
+"""Each wrong way to handle credentials breaks its rule, and a turn without a fault still works."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import auth
+from reference.deadline import Deadline
+from reference.errors import Auth
+from reference.home import Home
+from reference.parts import Parts
+
+PROFILE = "codex:default"
+NAMES = [
+    "refresh_unlocked",
+    "refresh_clears_on_reuse",
+    "refresh_overwrites_store",
+    "credentials_world_readable",
+]
+BOUND = 20.0
+
+
+class Case:
+    """An expired credential and a token endpoint, under the parts of one variant."""
+
+    def __init__(self, home: Home, server: Any, endpoint: Any) -> None:
+        self.home = home
+        self.server = server
+        self.endpoint = endpoint
+        self.config = {"auth": "oauth", "profile": PROFILE, "tokenUrl": server.url + "/token"}
+        auth.import_profile(home, PROFILE, {"access": "at-old", "refresh": "rt-0", "expires": 0}, self.deadline())
+
+    def deadline(self) -> Deadline:
+        return Deadline.after(BOUND)
+
+    def token(self, name: str) -> str:
+        credentials = parts(name).auth(self.home)
+        token: str = credentials.token("codex", self.config, self.deadline())
+        return token
+
+    def at_once(self, name: str, count: int) -> list[str]:
+        """Several commands that all look at the store before the endpoint answers the first."""
+        self.endpoint.faults = ["hold"] * count
+        found: list[str] = []
+
+        def one() -> None:
+            try:
+                found.append(self.token(name))
+            except Auth as error:
+                found.append(error.code)
+
+        threads = [threading.Thread(target=one) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        if name == "refresh_unlocked":
+            self.server.wait_for(count)
+        self.server.released.set()
+        for thread in threads:
+            thread.join(BOUND)
+        return sorted(found)
+
+
+def parts(name: str) -> Parts:
+    variant: Parts = importlib.import_module(f"reference.variants.{name}").replace(Parts.default())
+    return variant
+
+
+@pytest.fixture
+def case(home: Home, server: Any, endpoint: Any) -> Case:
+    return Case(home, server, endpoint)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_fault_it_works(case: Case, name: str) -> None:
+    assert case.token(name) == "at-1"
+    assert case.token(name) == "at-1"
+    stored = json.loads(Path(case.home.credentials).read_text())["profiles"][PROFILE]
+    assert (stored["refresh"], stored["generation"]) == ("rt-1", 2)
+    assert case.endpoint.asked == ["rt-0"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_its_rules(name: str) -> None:
+    module = importlib.import_module(f"reference.variants.{name}")
+    assert module.BREAKS
+    assert all(rule.startswith("AUT-") for rule in module.BREAKS)
+    assert module.__doc__
+
+
+def test_unlocked_redeems_once_per_process(case: Case) -> None:
+    assert case.at_once("refresh_unlocked", 3) == ["at-1", "refresh_token_reused", "refresh_token_reused"]
+    assert case.endpoint.asked == ["rt-0"] * 3
+
+
+def test_clears_the_newer_token(case: Case) -> None:
+    def steal(server: Any, connection: Any, seen: Any) -> None:
+        newer = {"access": "at-9", "refresh": "rt-9", "expires": (time.time() + 3600) * 1000}
+        auth.Credentials(case.home).store.put(PROFILE, dict(newer), case.deadline())
+        case.endpoint.live = "rt-9"
+        case.endpoint(server, connection, seen)
+
+    case.server.acts["/token"] = [steal]
+    with pytest.raises(Auth):
+        case.token("refresh_clears_on_reuse")
+    assert auth.Credentials(case.home).store.get(PROFILE).refresh == ""
+
+
+def test_overwrites_what_others_stored_meanwhile(case: Case) -> None:
+    def meanwhile(server: Any, connection: Any, seen: Any) -> None:
+        auth.import_profile(case.home, "other:p", {"access": "a"}, case.deadline())
+        case.endpoint(server, connection, seen)
+
+    case.server.acts["/token"] = [meanwhile]
+    assert case.token("refresh_overwrites_store") == "at-1"
+    assert [profile["profile"] for profile in auth.status(case.home)] == [PROFILE]
+
+
+def test_world_readable_in_place(case: Case) -> None:
+    before = Path(case.home.credentials).stat().st_ino
+    case.token("credentials_world_readable")
+    after = Path(case.home.credentials).stat()
+    assert after.st_mode & 0o777 == 0o644
+    assert after.st_ino == before

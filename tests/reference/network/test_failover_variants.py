@@ -1,0 +1,155 @@
+"""Each wrong failover breaks its rule when provoked, and answers like the reference when not."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.deadline import Deadline
+from reference.errors import Auth, Fatal, OrchestratorError, Retryable
+from reference.home import Home
+from reference.locks import Lock
+from reference.messages import Message
+from reference.parts import Parts
+
+NAMES = [
+    "failover_on_lock",
+    "failover_last_cause",
+    "failover_never",
+    "failover_on_fatal",
+    "failover_unbounded",
+]
+
+
+class Turn:
+    """Three providers and one home."""
+
+    def __init__(self, home: Home, server: Any, kit: Any) -> None:
+        self.home = home
+        self.server = server
+        self.kit = kit
+        self.models = [wire.model for wire in kit.formats]
+        self.providers = {wire.name: wire.config(server) for wire in kit.formats}
+        for wire in kit.formats:
+            server.on(wire.path, wire.reply(f"from {wire.name}"))
+
+    def act(self, index: int, *acts: Any) -> None:
+        self.server.acts[self.kit.formats[index].path] = list(acts)
+
+    def ask(self, name: str) -> Any:
+        parts = variant(name)
+        return parts.complete(
+            models=self.models,
+            providers=self.providers,
+            messages=(Message(role="user", text="hello"),),
+            tools=(),
+            deadline=Deadline.after(20),
+            cooldowns=parts.cooldowns(self.home),
+            auth=parts.auth(self.home),
+        )
+
+    def fail(self, name: str) -> OrchestratorError:
+        with pytest.raises(OrchestratorError) as caught:
+            self.ask(name)
+        return caught.value
+
+    def asked(self) -> int:
+        return len(self.server.paths())
+
+
+def variant(name: str) -> Parts:
+    parts: Parts = importlib.import_module(f"reference.variants.{name}").replace(Parts.default())
+    return parts
+
+
+@pytest.fixture
+def turn(home: Home, server: Any, kit: Any) -> Turn:
+    return Turn(home, server, kit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_fault_it_works(turn: Turn, name: str) -> None:
+    reply, attempts = turn.ask(name)
+    assert reply.text == "from anthropic"
+    assert [attempt.kind for attempt in attempts] == ["ok"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_its_rules(name: str) -> None:
+    module = importlib.import_module(f"reference.variants.{name}")
+    assert "FLO" in module.BREAKS[0]
+    assert module.__doc__
+
+
+def test_last_cause(turn: Turn, kit: Any) -> None:
+    turn.act(0, kit.answer(529, {}))
+    turn.act(1, kit.answer(500, {}))
+    turn.act(2, kit.answer(401, {}))
+    assert isinstance(turn.fail("failover_last_cause"), Auth)
+
+
+def test_never(turn: Turn, kit: Any) -> None:
+    turn.act(0, kit.answer(529, {}))
+    assert isinstance(turn.fail("failover_never"), Retryable)
+    assert turn.asked() == 1
+
+
+def test_on_fatal(turn: Turn, kit: Any) -> None:
+    for index in range(3):
+        turn.act(index, kit.answer(400, {}))
+    assert isinstance(turn.fail("failover_on_fatal"), Fatal)
+    assert turn.asked() == 3
+
+
+def test_unbounded(turn: Turn, kit: Any) -> None:
+    turn.act(0, kit.answer(429, {}, {"retry-after": "60"}))
+    reply, _ = turn.ask("failover_unbounded")
+    assert reply.text == "from gemini"
+    assert turn.asked() == 26
+
+
+def test_local_failure_moves_on(turn: Turn) -> None:
+    Path(turn.home.path, "credentials.json").write_text("{")
+    turn.providers["anthropic"] |= {"auth": "oauth"}
+    reply, _ = turn.ask("failover_on_lock")
+    assert reply.text == "from gemini"
+
+
+class TestHeldSession:
+    """The seed: no provider is asked, a refresh token is spent, and the last failure is reported."""
+
+    @pytest.fixture
+    def refused(self, turn: Turn, endpoint: Any) -> Any:
+        from reference import auth
+
+        oauth = {"auth": "oauth", "profile": "codex:default", "tokenUrl": turn.server.url + "/token"}
+        turn.providers["codex"] |= oauth
+        config = {"models": turn.models, "providers": turn.providers}
+        Path(turn.home.config).write_text(json.dumps(config))
+        entry = {"access": "at-old", "refresh": "rt-0", "expires": 9e15}
+        auth.import_profile(turn.home, "codex:default", entry, Deadline.after(5))
+
+        def attempt() -> OrchestratorError:
+            lock = variant("failover_on_lock").session_lock(turn.home, "lane0", "main", "r-1")
+            held = Lock(turn.home.session_lock("lane0", "main"), run_id="r-0").acquire(Deadline.after(1))
+            with held, pytest.raises(OrchestratorError) as caught:
+                lock.acquire(Deadline.after(0.1))
+            return caught.value
+
+        return attempt
+
+    def test_a_refresh_is_spent(self, turn: Turn, refused: Any, endpoint: Any) -> None:
+        assert refused().code == "session-busy"
+        assert endpoint.asked == ["rt-0"]
+        assert turn.server.paths() == ["/token"]
+
+    def test_its_failure_hides_the_lock(self, turn: Turn, refused: Any, endpoint: Any) -> None:
+        endpoint.live = "rt-9"
+        error = refused()
+        assert isinstance(error, Auth)
+        assert endpoint.asked == ["rt-0"]
+        assert turn.server.paths() == ["/token"]

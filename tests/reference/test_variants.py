@@ -1,0 +1,275 @@
+"""Every variant breaks what it says, and does its daily work otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import durable, variants
+from reference.config import ConfigStore
+from reference.deadline import Deadline
+from reference.errors import Busy, Local
+from reference.home import Home
+from reference.locks import is_free
+from reference.parts import Parts
+
+OURS = (
+    "bad-input-traceback",
+    "config-drops-unknown-keys",
+    "config-in-place-write",
+    "config-resets-when-damaged",
+    "config-unlocked",
+    "exit-zero-when-killed",
+    "hangs-on-closed-stdin",
+    "runs-list-trusts-the-table",
+    "session-lock-global",
+    "session-lock-kept-on-error",
+    "session-lock-pid-only",
+    "session-lock-stale-wait",
+    "session-lock-untyped",
+    "stdout-noise",
+    "timeout-ignores-hangs",
+)
+
+
+def test_list_has_a_line_and_rules_for_each() -> None:
+    ran = subprocess.run([sys.executable, "-m", "reference.variants", "--json"], capture_output=True, check=True)
+    found = {v["name"]: v for v in json.loads(ran.stdout)["variants"]}
+    assert set(OURS) <= set(found)
+    for variant in found.values():
+        assert variant["summary"].endswith((".", "]"))
+        assert variant["breaks"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "reference.variants", "no-such", "--json"], capture_output=True, check=False
+    )
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["code"]) == (2, "unknown-variant")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_daily_work_is_unharmed(program: Any, provider: Any, name: str) -> None:
+    program.write_config(provider.config())
+    for agent in ("lane0", "lane1"):
+        words = ("agents", "add", agent, "--json", "--workspace", str(program.work / agent))
+        assert program.finish(program.start(*words, variant=name)).status == 0
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message")
+    assert b"result" in program.finish(program.start(*words, "run: echo done", variant=name)).stdout
+    assert b"you said again" in program.finish(program.start(*words, "again", variant=name)).stdout
+    assert program.finish(program.start("agents", "delete", "lane1", "--json", variant=name)).status == 0
+    assert program.names() == ["lane0"]
+    assert [r["status"] for r in program.runs("--all")] == ["succeeded", "succeeded"]
+
+
+def store(name: str, home: Path) -> ConfigStore:
+    parts = variants.parts(name, Parts.default()) if name else Parts.default()
+    return parts.config_store(Home(str(home)).make())
+
+
+def add_inside_add(changed: ConfigStore) -> list[str]:
+    """One add is overtaken by another between its read and its write."""
+
+    def inner(config: dict[str, Any]) -> None:
+        config.setdefault("agents", {})["inner"] = {"workspace": "/"}
+
+    def outer(config: dict[str, Any]) -> None:
+        config.setdefault("agents", {})["outer"] = {"workspace": "/"}
+        changed.change(inner, Deadline.after(0.05))
+
+    changed.change(outer, Deadline.after(5))
+    return list(changed.read()["agents"])
+
+
+def test_config_unlocked_loses_an_agent(tmp_path: Path) -> None:
+    assert add_inside_add(store("config-unlocked", tmp_path)) == ["outer"]
+    with pytest.raises(Busy):
+        add_inside_add(store("", tmp_path / "right"))
+
+
+def states_while_writing(changed: ConfigStore, monkeypatch: pytest.MonkeyPatch) -> set[bool]:
+    """Whether the config could be read, after each write(2) of a change."""
+    changed.change(lambda config: config.update(a=1), Deadline.after(5))
+    states = set()
+    write_all = durable.write_all
+
+    def watched(descriptor: int, data: bytes) -> None:
+        write_all(descriptor, data)
+        try:
+            changed.read()
+            states.add(True)
+        except Local:
+            states.add(False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "write_all", watched)
+        changed.change(lambda config: config.update(b=2), Deadline.after(5))
+    assert changed.read() == {"a": 1, "b": 2}
+    return states
+
+
+def test_config_in_place_write_tears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert False in states_while_writing(store("config-in-place-write", tmp_path), monkeypatch)
+    assert json.loads((tmp_path / "config.json.bak.1").read_bytes()) == {"a": 1}
+    assert states_while_writing(store("", tmp_path / "right"), monkeypatch) == {True}
+
+
+def test_config_resets_when_damaged(program: Any) -> None:
+    program.add("lane0")
+    (program.home / "config.json").write_bytes(b"{")
+    words = ("agents", "add", "lane1", "--json", "--workspace", str(program.work / "w"))
+    assert program.finish(program.start(*words, variant="config-resets-when-damaged")).status == 0
+    assert program.names() == ["lane1"]
+
+
+def test_config_drops_unknown_keys(program: Any) -> None:
+    program.write_config({"plugin": {}, "agents": {"a": {"workspace": "/", "color": "red"}}})
+    words = ("agents", "add", "lane1", "--json", "--workspace", str(program.work / "w"))
+    assert program.finish(program.start(*words, variant="config-drops-unknown-keys")).status == 0
+    config = program.config()
+    assert "plugin" not in config
+    assert config["agents"]["a"] == {"workspace": "/"}
+
+
+def quick(ready: Any) -> None:
+    """Make contention end soon."""
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.2}})
+
+
+def plant(ready: Any, pid: int) -> None:
+    record = {"pid": pid, "start_time": 1, "boot_id": "x", "run_id": "r-0", "since": time.time()}
+    (ready.home / "locks" / "session-lane0.main.lock").write_text(json.dumps(record))
+
+
+def dead_pid() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(30)
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("name", "unrelated", "dead"),
+    [("session-lock-pid-only", 75, 0), ("session-lock-stale-wait", 0, 75), ("session-lock-kept-on-error", 0, 0)],
+)
+def test_leftover_record_of_an_unrelated_and_of_a_dead_pid(ready: Any, name: str, unrelated: int, dead: int) -> None:
+    quick(ready)
+    plant(ready, os.getpid())
+    assert ready.agent("lane0", "hello", variant=name).status == unrelated
+    plant(ready, dead_pid())
+    assert ready.agent("lane0", "hello", variant=name).status == dead
+
+
+@pytest.mark.parametrize("name", ["session-lock-pid-only", "session-lock-stale-wait", "session-lock-kept-on-error"])
+def test_pid_files_still_exclude_and_name_the_holder(ready: Any, provider: Any, name: str) -> None:
+    quick(ready)
+    stalled = ready.start("agent", "--local", "--json", "--agent", "lane0", "--message", "stall", variant=name)
+    provider.wait_for(1)
+    busy = ready.agent("lane0", "hello", variant=name)
+    assert (busy.status, busy.json["error"]["detail"]["holder"]["pid"]) == (75, stalled.pid)
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+    assert ready.agent("lane0", "hello", variant=name).status == 0
+
+
+@pytest.mark.parametrize("message", ["status: 400", "stall"])
+def test_session_lock_kept_on_error(ready: Any, message: str) -> None:
+    quick(ready)
+    name = "session-lock-kept-on-error"
+    assert ready.agent("lane0", message, "--timeout", "2", variant=name).status in (1, 124)
+    assert ready.agent("lane0", "hello", variant=name).code == "session-busy"
+
+
+def test_session_lock_global(ready: Any, provider: Any) -> None:
+    quick(ready)
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message", "stall")
+    stalled = ready.start(*words, variant="session-lock-global")
+    provider.wait_for(1)
+    assert ready.agent("lane1", "hello", variant="session-lock-global").code == "session-busy"
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+def test_session_lock_untyped(ready: Any, provider: Any) -> None:
+    quick(ready)
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    done = ready.agent("lane0", "hello", variant="session-lock-untyped")
+    assert (done.status, done.code) == (1, "run-failed")
+    assert done.json["error"]["detail"] == {}
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+def test_runs_list_trusts_the_table(ready: Any, provider: Any) -> None:
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    stalled.kill()
+    stalled.wait(10)
+    [ghost] = ready.run("runs", "list", variant="runs-list-trusts-the-table").json["runs"]
+    assert (ghost["status"], ghost["pid"]) == ("running", stalled.pid)
+    assert ready.runs() == []
+
+
+def test_timeout_ignores_hangs(ready: Any) -> None:
+    done = ready.agent("lane0", "run: sleep 4", "--timeout", "1", variant="timeout-ignores-hangs")
+    assert (done.status, done.code) == (124, "deadline")
+    assert done.json["run"]["seconds"] > 4
+
+
+def test_stdout_noise(program: Any) -> None:
+    done = program.run("agents", "list", variant="stdout-noise")
+    banner, document = done.stdout.splitlines()
+    assert not banner.startswith(b"{")
+    assert json.loads(document) == {"ok": True, "agents": []}
+
+
+def test_hangs_on_closed_stdin(program: Any) -> None:
+    read, write = os.pipe()
+    os.close(write)
+    try:
+        for options in ({"stdin": read}, {"preexec_fn": lambda: os.close(0)}):
+            process = program.start("agents", "list", variant="hangs-on-closed-stdin", **options)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2)
+            process.terminate()
+            assert process.wait(10) == -signal.SIGTERM
+            assert program.finish(program.start("agents", "list", **options)).status == 0
+    finally:
+        os.close(read)
+
+
+def test_exit_zero_when_killed(ready: Any, provider: Any) -> None:
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message", "stall")
+    process = ready.start(*words, variant="exit-zero-when-killed")
+    provider.wait_for(1)
+    process.terminate()
+    stdout, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(stdout)["error"]["code"] == "terminated"
+    assert is_free(str(ready.home / "locks" / "session-lane0.main.lock"))
+    assert ready.agent("lane0", "stall", "--timeout", "1", variant="exit-zero-when-killed").status == 124
+
+
+def test_bad_input_traceback(ready: Any) -> None:
+    done = ready.agent("lane7", "hello", variant="bad-input-traceback")
+    assert (done.status, done.stdout) == (1, b"")
+    assert "Traceback" in done.stderr
+
+
+def test_gateway_of_a_variant_has_its_workers(ready: Any, provider: Any) -> None:
+    """The mistake is in the worker: only one lock for all."""
+    quick(ready)
+    gateway = ready.start("gateway", "run", "--json", variant="session-lock-global", stderr=subprocess.DEVNULL)
+    assert json.loads(gateway.stdout.readline())["ok"]
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    assert ready.finish(ready.start_agent("lane1", "hello")).code == "session-busy"
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+    gateway.terminate()
+    assert gateway.wait(20) == 143
