@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fakes.exchange import Exchange
 from fakes.providers.base import ParsedRequest, Wire, WireFormat
+from fakes.providers.rendering import rendered
 from fakes.script import (
     STALL_GATE,
     Answer,
@@ -83,7 +84,7 @@ def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, pars
         status = Status(500, error=reply.error, message=reply.message)
         exchange.send(form.error(status, exchange=exchange.number), "stream-error")
         return
-    wire = form.frames(reply.answer, parsed, exchange.number)
+    wire = rendered(form, reply.answer, parsed, exchange.number)
     kept = wire.frames[: min(reply.after_frames, len(wire.frames) - 1)]
     frames = [*kept, form.failure(reply, parsed, exchange.number, len(kept))]
     failing = Wire(frames=frames, content_type=wire.content_type)
@@ -91,7 +92,7 @@ def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, pars
 
 
 def _whole(exchange: Exchange, answer: Answer, form: WireFormat, parsed: ParsedRequest) -> Play:
-    wire = form.frames(answer, parsed, exchange.number)
+    wire = rendered(form, answer, parsed, exchange.number)
     if parsed.stream:
         return _framed(exchange, wire, answer.pace)
     body = wire.frames[0]
@@ -108,7 +109,7 @@ def _framed(exchange: Exchange, wire: Wire, pace: float) -> Play:
 
 
 def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, parsed: ParsedRequest) -> Play:
-    wire = form.frames(fault.answer, parsed, exchange.number)
+    wire = rendered(form, fault.answer, parsed, exchange.number)
     terminated = isinstance(fault, Truncate) and fault.terminated
     after_bytes = None if isinstance(fault, Stall) else fault.after_bytes
     if not parsed.stream:

@@ -60,7 +60,7 @@ class ReplySent:
     provider: Provider
     model: str
     status: int
-    kind: str
+    reply: str
     bytes: int
     frames: int
     outcome: Outcome

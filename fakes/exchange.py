@@ -109,7 +109,7 @@ class Exchange:
                 provider=self.provider,
                 model=self.model,
                 status=self.status,
-                kind=self.kind,
+                reply=self.kind,
                 bytes=self.sent,
                 frames=self.frames,
                 outcome=outcome,

@@ -8,9 +8,23 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# Setting up the encoder costs more than all else in a line, and the same few values come again and again.
+_kept = lru_cache(maxsize=4096)(_encode)
+
+
+def _value(value: str | float | bool | None) -> str:
+    # repr of a finite number is JSON; bool is a subclass of int, so the type has to be exact.
+    return repr(value) if type(value) in (int, float) else _kept(value)
+
+
+def _line(kind: str, fields: dict[str, Any]) -> str:
+    parts = [f'"{name}":{_value(value)}' for name, value in fields.items()]
+    return f'{{"event":"{kind}",{",".join(parts)}}}\n'
 
 
 class Lines:
@@ -30,11 +44,12 @@ class Lines:
     def record(self, event: object) -> None:
         """Add one record."""
         kind = type(event)
-        fields = {name: getattr(event, name) for name in kind.__slots__}  # type: ignore[attr-defined]
-        line = _encode({"event": kind.__name__, "at": time.time(), **fields})
+        fields: dict[str, Any] = {"at": time.time()}
+        fields.update((name, getattr(event, name)) for name in kind.__slots__)  # type: ignore[attr-defined]
+        line = _line(kind.__name__, fields)
         if not self._pending:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._pending.append(line.encode("utf-8", "replace") + b"\n")
+        self._pending.append(line.encode("utf-8", "replace"))
 
     def _flush(self) -> None:
         data, self._pending = b"".join(self._pending), []

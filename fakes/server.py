@@ -91,9 +91,14 @@ class Fakes:
         """
         if self._servers:
             raise RuntimeError("these fakes are started already; make another Fakes for another port")
-        self.host, self.port = host, await self._listen(host, port, secure=False)
-        if self._tls:
-            self.tls_port = await self._listen(host, 0, secure=True)
+        self.host = host
+        try:
+            self.port = await self._listen(host, port, secure=False)
+            if self._tls:
+                self.tls_port = await self._listen(host, 0, secure=True)
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def _listen(self, host: str, port: int, *, secure: bool) -> int:

@@ -2,7 +2,7 @@
 
     PileupError                what the user sees: a sentence, and the fix
     ├── UsageError             impossible options, unknown targets, unreadable records      exit 2
-    ├── ProvisionError         a real CLI could not be installed                           exit 1
+    ├── ProvisionError         a real CLI could not be installed                           exit 3
     ├── LabError               the lab could not be built or cleared                       exit 1
     └── TargetFailed           a program did not do what the scenario's *setup* needs      verdict UNKNOWN
 
@@ -34,6 +34,8 @@ class UsageError(PileupError):
 
 class ProvisionError(PileupError):
     """Installing a real CLI failed; nothing half-installed is ever used."""
+
+    exit_status = 3
 
 
 class LabError(PileupError):

@@ -14,6 +14,7 @@ from harness import recording, screen
 from harness.bench import Bench, Settings
 from harness.campaign import Campaign
 from harness.errors import PileupError, UsageError
+from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
 from harness.scenario import Rule, Scenario, load_rules
@@ -26,7 +27,6 @@ from reports.merge import merge_results
 from reports.record import Result, result_from_json
 from reports.writer import write
 
-RULES_FILE = Path(__file__).resolve().parents[1] / "scenarios" / "rules.toml"
 DEFAULT_REPORT = "reports/out/latest"
 _STASH: pytest.StashKey[Session] = pytest.StashKey()
 

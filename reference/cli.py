@@ -95,8 +95,11 @@ class Output:
         try:
             return then()
         except OrchestratorError as error:
-            streams.write_diagnostics(failed(self.parts, error).text)
-            return self.parts.exit_status(error)
+            result = failed(self.parts, error)
+        except OSError as error:
+            result = failed(self.parts, from_oserror(error))
+        streams.write_diagnostics(result.text)
+        return result.exit_status
 
     def uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """The interpreter's last resort: a bug of ours ends as a document too, its traceback in a file."""

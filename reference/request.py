@@ -14,7 +14,7 @@ DEFAULT_SESSION = "main"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`timeout` is in seconds; `run_id` and `via` say who made the run known and where it does its work."""
+    """`timeout` is in seconds, `via` says where the work is done, `chain` which runs asked for it through a tool."""
 
     agent: str
     message: str
@@ -22,10 +22,19 @@ class Request:
     timeout: float | None
     run_id: str
     via: str = "local"
+    chain: str = ""
 
     @classmethod
     def checked(
-        cls, *, agent: str, message: str, session: str | None, timeout: float | None, run_id: str, via: str
+        cls,
+        *,
+        agent: str,
+        message: str,
+        session: str | None,
+        timeout: float | None,
+        run_id: str,
+        via: str = "local",
+        chain: str = "",
     ) -> Request:
         """Raises Usage(`bad-name`, `bad-message`, `message-too-large`)."""
         return cls(
@@ -35,6 +44,7 @@ class Request:
             timeout=timeout,
             run_id=run_id,
             via=via,
+            chain=chain,
         )
 
     def fields(self) -> dict[str, Any]:
@@ -52,7 +62,15 @@ class Request:
         if not all(isinstance(t, str) for t in texts) or not isinstance(timeout, (int, float, type(None))):
             raise Usage("bad-request", "a field of the request is missing or has the wrong type")
         agent, message, session, run_id, via = (str(t) for t in texts)
-        return cls.checked(agent=agent, message=message, session=session, timeout=timeout, run_id=run_id, via=via)
+        return cls.checked(
+            agent=agent,
+            message=message,
+            session=session,
+            timeout=timeout,
+            run_id=checked_name(run_id, "a run"),
+            via=via,
+            chain=str(fields.get("chain", "")),
+        )
 
 
 def checked_message(text: str) -> str:

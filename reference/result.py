@@ -33,4 +33,4 @@ class Result:
         """The document as one line."""
         import json
 
-        return json.dumps(self.document).encode() + b"\n"
+        return json.dumps(self.document, default=str).encode() + b"\n"

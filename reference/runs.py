@@ -97,7 +97,7 @@ class Registry:
         """Record how a run ended. The first end stands: what was cancelled does not become a success."""
         self._write(
             "UPDATE runs SET status = ?, finished = ?, error = ?, text = ? WHERE id = ? AND status = 'running'",
-            (status, time.time(), json.dumps(error) if error else None, text, run_id),
+            (status, time.time(), json.dumps(error) if error else None, _storable(text), run_id),
         )
         return self.get(run_id)
 
@@ -133,6 +133,10 @@ class Registry:
                 detail={"run": ascii(run_id)[:80]},
             )
         return self._with_jobs(rows)[0]
+
+    def knows(self, run_id: str) -> bool:
+        """Whether there is, or was, a run of this id."""
+        return bool(self._read("SELECT 1 FROM runs WHERE id = ?", (run_id,)))
 
     def find_job(self, job_id: str) -> Row | None:
         """One background job, checked against the process table."""
@@ -182,9 +186,9 @@ class Registry:
 
     def _with_jobs(self, rows: list[Row]) -> list[Row]:
         jobs: dict[str, list[Row]] = {row["id"]: [] for row in rows}
-        for job in self._read("SELECT * FROM jobs ORDER BY started, id", ()):
-            if job["run"] in jobs:
-                jobs[job["run"]].append(job)
+        statement = "SELECT * FROM jobs WHERE run IN (SELECT value FROM json_each(?)) ORDER BY started, id"
+        for job in self._read(statement, (json.dumps(list(jobs)),)):
+            jobs[job["run"]].append(job)
         for row in rows:
             row["error"] = json.loads(row["error"]) if row["error"] else None
             row["jobs"] = jobs[row["id"]]
@@ -247,6 +251,11 @@ def public(row: Row) -> Row:
         for job in row["jobs"]
     ]
     return {name: row[name] for name in names} | {"jobs": jobs}
+
+
+def _storable(text: str) -> str:
+    """SQLite takes UTF-8 only; a model may send half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _identity(pid: int) -> tuple[int, int, str]:

@@ -53,6 +53,6 @@ def run_chain() -> list[str]:
     return os.environ.get(RUN_CHAIN, "").split()
 
 
-def enter_run(run_id: str) -> None:
-    """Tell the tools that this process will start which run they belong to."""
-    os.environ[RUN_CHAIN] = " ".join([*run_chain(), run_id])
+def enter_run(run_id: str, chain: str) -> None:
+    """Tell the tools that this process will start which run they belong to, and which runs are above it."""
+    os.environ[RUN_CHAIN] = f"{chain} {run_id}".lstrip()

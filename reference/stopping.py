@@ -59,6 +59,21 @@ def arm(timeout: float | None) -> Deadline:
     return Deadline.after(timeout)
 
 
+def hold() -> None:
+    """Deliver INT, TERM and HUP only inside `deliver` from now on: no half-done step is ever interrupted."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+class deliver:
+    """Where signals that `hold` keeps back raise Stopped."""
+
+    def __enter__(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+    def __exit__(self, *reason: object) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 def set_grace(seconds: float) -> None:
     """How long children may take to end, as the clean-up's bound must exceed it."""
     _State.grace = seconds

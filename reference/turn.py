@@ -100,6 +100,7 @@ class Turn:
     def _locked(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> str:
         request = self.request
         workspace = checked_workspace(entry["workspace"])
+        sessions.enter_run(request.run_id, request.chain)
         lock = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
         try:
             try:
@@ -108,7 +109,6 @@ class Turn:
                 if stopped.code != "deadline":
                     raise
                 raise lock.busy() from None
-            sessions.enter_run(request.run_id)
             return self._converse(registry, config, workspace)
         finally:
             lock.release()

@@ -26,7 +26,7 @@ _KINDS = {
     "released": "let go on",
     "planned": "fault planned",
     "fault": "fault fires",
-    "file": "file or folder looked at",
+    "file": "file, lock or port looked at",
     "tree": "process tree looked at",
     "survivor": "survivor",
     "beat": "child's heartbeat",

@@ -136,8 +136,8 @@ def _exhibits(entry: ResultView) -> Iterator[str]:
     if entry.result.commands:
         lines = [line for command in entry.result.commands for line in escape.lines(command, width=2000)]
         yield "### Commands\n\n" + escape.block(lines, "sh")
-    if entry.timeline.marks:
-        yield "### Timeline\n\n" + escape.block(textline.draw(entry.timeline), "text")
+    if entry.brief.marks:
+        yield "### Timeline\n\n" + escape.block(textline.draw(entry.brief), "text")
     yield from _table("Provider requests", entry.requests)
     yield from _table("Token grants", entry.grants)
     if entry.trees:

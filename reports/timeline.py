@@ -34,6 +34,8 @@ _MARKS = {
     "SurvivorSeen": "survivor",
     "ChildBeat": "beat",
     "WorkspaceSeen": "file",
+    "LockSeen": "file",
+    "PortSeen": "file",
     "SecretSeen": "secret",
     "NetworkRefused": "refused",
     "ConnectionRefusedHost": "refused",
@@ -49,6 +51,8 @@ _RANK = {
     "ChildBeat": 4,
     "FileSeen": 4,
     "WorkspaceSeen": 4,
+    "LockSeen": 4,
+    "PortSeen": 4,
     "CallHeld": 3,
     "CallReleased": 3,
     "RequestReceived": 2,
@@ -185,7 +189,7 @@ class _Lanes:
             return self._service(entry)
         if entry.kind == "ChildBeat":
             return Lane(kind="child", label=entry.text("child") or "child")
-        if entry.kind in ("FileSeen", "WorkspaceSeen"):
+        if entry.kind in ("FileSeen", "WorkspaceSeen", "LockSeen"):
             return Lane(kind="files", label="files")
         if actor := entry.text("actor"):
             return Lane(kind="actor", label=actor)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from reports import exhibits, history, timeline, verdicts, words
 from reports.record import ArmFacts, Record, Result, RuleFacts
+from reports.timeline import Timeline
 
 EVIDENCE = 24  # events quoted for one finding
+_BRIEF = {verdicts.CONFORMS: 24}  # rows of a timeline in text; an issue may hold 65,536 characters
+_BRIEF_ROWS = 72
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class ResultView:
     symbol: str
     arms: str
     findings: tuple[FindingView, ...]
-    timeline: timeline.Timeline
+    timeline: Timeline
+    brief: Timeline  # the same with fewer events, for text
     requests: exhibits.Table
     grants: exhibits.Table
     trees: tuple[exhibits.ProcessTree, ...]
@@ -78,13 +82,15 @@ def arms(result: Result) -> str:
 
 def _view(result: Result, rule: RuleFacts | None) -> ResultView:
     entries = history.read(result.history)
+    evidence = [finding.evidence for finding in result.findings]
     return ResultView(
         result=result,
         rule=rule or RuleFacts(id=result.rule, name="", level="", statement=""),
         symbol=verdicts.symbol(result.verdict),
         arms=arms(result),
         findings=_findings(result, entries),
-        timeline=timeline.build(entries, [finding.evidence for finding in result.findings]),
+        timeline=timeline.build(entries, evidence),
+        brief=timeline.build(entries, evidence, _BRIEF.get(result.verdict, _BRIEF_ROWS)),
         requests=exhibits.provider_requests(entries),
         grants=exhibits.token_grants(entries),
         trees=exhibits.process_trees(entries),

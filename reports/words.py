@@ -129,6 +129,16 @@ def _workspace(entry: Entry) -> str:
     return f"workspace {entry.text('workspace')} {entry.text('when')}: fingerprint {fingerprint}"
 
 
+def _lock(entry: Entry) -> str:
+    holder = entry.number("holder")
+    return f"the lock on {entry.text('path')} is {f'held by pid {holder}' if holder else 'free'}"
+
+
+def _port(entry: Entry) -> str:
+    port = entry.number("port")
+    return f"{entry.text('process')} listens on port {port}" if port else "no process of the run listens on a port"
+
+
 def _secret(entry: Entry) -> str:
     return f"the secret #{entry.text('fingerprint')} stands in the open: {entry.text('where')}"
 
@@ -199,6 +209,8 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "SurvivorSeen": _survivor,
     "ChildBeat": _beat,
     "WorkspaceSeen": _workspace,
+    "LockSeen": _lock,
+    "PortSeen": _port,
     "SecretSeen": _secret,
     "NetworkRefused": _network,
     "ConnectionRefusedHost": _host,

@@ -93,7 +93,8 @@ def leave_session() -> None:
         child = os.fork()
         if child:
             _, status = os.waitpid(child, 0)
-            os._exit(os.waitstatus_to_exitcode(status) % 256)
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code if code >= 0 else 128 - code)
     os.setsid()
 
 

@@ -7,6 +7,8 @@ than the rest of the fakes together, so they are imported at the first token.
 import secrets
 from typing import Any
 
+from fakes.wire.sse import to_bytes
+
 ISSUER = "https://auth.openai.com"
 
 
@@ -30,12 +32,12 @@ class Minter:
             "client_id": client_id,
             "scp": ["openid", "profile", "email", "offline_access"],
         }
-        return self._jwt(account, {**claims, **self._common(account, issued_at, expires_at)})
+        return self._jwt({**claims, **self._common(account, issued_at, expires_at)})
 
     def id_token(self, account: str, client_id: str, issued_at: float, expires_at: float) -> str:
         """A JWT that tells the client who signed in."""
         claims = {"aud": [client_id], "email_verified": True}
-        return self._jwt(account, {**claims, **self._common(account, issued_at, expires_at)})
+        return self._jwt({**claims, **self._common(account, issued_at, expires_at)})
 
     def _common(self, account: str, issued_at: float, expires_at: float) -> dict[str, Any]:
         self._serial += 1
@@ -62,14 +64,14 @@ class Minter:
             claims["name"] = ">>>???"
         return claims
 
-    def _jwt(self, account: str, claims: dict[str, Any]) -> str:
+    def _jwt(self, claims: dict[str, Any]) -> str:
         if self._sign is None:
             import jwt
             from cryptography.hazmat.primitives.asymmetric import ec
 
             self._key = ec.generate_private_key(ec.SECP256R1())
-            self._sign = jwt.PyJWT().encode
-        token: str = self._sign(claims, self._key, algorithm="ES256")
+            self._sign = jwt.PyJWS().encode
+        token: str = self._sign(to_bytes(claims), self._key, algorithm="ES256")
         return token
 
 

@@ -63,6 +63,9 @@ class WireFormat(Protocol):
 
     provider: Provider
 
+    def __hash__(self) -> int:
+        """Formats have no state: by identity."""
+
     def peek(self, request: HttpRequest) -> tuple[str, bool]:
         """The model and the stream flag as far as they can be read, also of a request that is refused."""
 
@@ -75,7 +78,7 @@ class WireFormat(Protocol):
         """
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
-        """The answer; `exchange` makes its identifiers unique."""
+        """The answer. `exchange` makes its identifiers unique: each holds it in decimal, 20 digits or wider."""
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """The frame by which a stream reports an error, as its frame number `position` from 0."""

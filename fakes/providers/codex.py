@@ -105,7 +105,7 @@ class CodexFormat:
             "param": param or None,
             "code": status.error or _CODES.get(status.code),
         }
-        headers = (("x-request-id", f"req_{exchange:032x}"), *status.headers)
+        headers = (("x-request-id", f"req_{exchange:032d}"), *status.headers)
         return HttpReply(status=status.code, body=to_bytes({"error": error}), headers=headers)
 
 
@@ -172,7 +172,7 @@ def _usage(answer: Answer, parsed: ParsedRequest) -> dict[str, Any]:
 
 def _response(parsed: ParsedRequest, exchange: int, state: str, answer: Answer | None) -> dict[str, Any]:
     return {
-        "id": f"resp_{exchange:032x}",
+        "id": f"resp_{exchange:032d}",
         "object": "response",
         "created_at": int(time.time()),
         "status": state,
@@ -193,7 +193,7 @@ def _response(parsed: ParsedRequest, exchange: int, state: str, answer: Answer |
 
 
 def _message_item(exchange: int, state: str, content: list[dict[str, Any]]) -> dict[str, Any]:
-    item = {"id": f"msg_{exchange:032x}", "type": "message", "status": state, "role": "assistant"}
+    item = {"id": f"msg_{exchange:032d}", "type": "message", "status": state, "role": "assistant"}
     return {**item, "content": content}
 
 
@@ -203,10 +203,10 @@ def _text_part(text: str) -> dict[str, Any]:
 
 def _call_item(exchange: int, state: str, name: str, arguments: str) -> dict[str, Any]:
     return {
-        "id": f"fc_{exchange:032x}",
+        "id": f"fc_{exchange:032d}",
         "type": "function_call",
         "status": state,
-        "call_id": f"call_{exchange:024x}",
+        "call_id": f"call_{exchange:024d}",
         "name": name,
         "arguments": arguments,
     }
@@ -240,7 +240,7 @@ def _events(answer: Answer, parsed: ParsedRequest, exchange: int) -> Iterator[_E
 
 def _text_events(answer: Answer, exchange: int) -> Iterator[_Event]:
     text, at = answer.text, {"output_index": 0}
-    item = {"item_id": f"msg_{exchange:032x}", "output_index": 0, "content_index": 0}
+    item = {"item_id": f"msg_{exchange:032d}", "output_index": 0, "content_index": 0}
     yield "response.output_item.added", {**at, "item": _message_item(exchange, "in_progress", [])}
     yield "response.content_part.added", {**item, "part": _text_part("")}
     for piece in pieces(text, answer.chunks if isinstance(answer, Text) else 1):
@@ -252,7 +252,7 @@ def _text_events(answer: Answer, exchange: int) -> Iterator[_Event]:
 
 
 def _call_events(name: str, arguments: str, index: int, exchange: int) -> Iterator[_Event]:
-    item = {"item_id": f"fc_{exchange:032x}", "output_index": index}
+    item = {"item_id": f"fc_{exchange:032d}", "output_index": index}
     opening = _call_item(exchange, "in_progress", name, "")
     yield "response.output_item.added", {"output_index": index, "item": opening}
     for piece in pieces(arguments, 2):

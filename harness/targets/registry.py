@@ -34,6 +34,18 @@ def known() -> list[str]:
     return ["reference", *(f"variant:{name}" for name in variant_names()), *real, "path/to/file.py:attribute"]
 
 
+def states() -> list[tuple[str, str]]:
+    """Every target by name, with what can be said of it before it is used."""
+    from harness.targets import catalog
+    from harness.targets.provision import cache_folder, installed
+
+    rows = [("reference", "shipped here"), *((f"variant:{name}", "shipped here") for name in variant_names())]
+    for recipe in catalog.RECIPES:
+        there = installed(recipe, cache_folder()) is not None
+        rows.append((recipe.label, "installed" if there else f"not installed; try: pileup provision {recipe.label}"))
+    return [*rows, ("file.py:attribute", "an adapter of your own, see docs/writing-a-target.md")]
+
+
 def patterns() -> list[str]:
     """The kinds of name that `find` takes."""
     return ["reference", "variant:NAME", "openclaw@VERSION", "file.py:attribute"]

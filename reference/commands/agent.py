@@ -10,6 +10,7 @@ from reference.errors import Local, Usage
 from reference.request import Request
 from reference.result import Result
 from reference.runs import new_id
+from reference.sessions import run_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         session=values["session"],
         timeout=options.seconds(values, "timeout"),
         run_id=new_id("r"),
-        via="local",
+        chain=" ".join(run_chain()),
     )
     deadline = parts.arm_deadline(request.timeout)
     config = parts.config_store(home).read()

@@ -13,6 +13,7 @@ import selectors
 import signal
 import socket
 
+from reference import stopping
 from reference.deadline import Deadline
 from reference.errors import EXIT_FAILED, Ambiguous, OrchestratorError, Stopped, Usage, from_oserror
 from reference.gateway import protocol
@@ -52,6 +53,7 @@ class Server:
         self.parts = parts
         self.home = home
         self.grace = grace
+        self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # see _turn_away
         self.lock = Lock(home.lock("gateway"), code="gateway-running", what=f"the gateway of {home.path}")
         self.selector = selectors.DefaultSelector()
         self.listener = protocol.new_socket()
@@ -79,6 +81,7 @@ class Server:
 
     def serve(self) -> int:
         """Serve until stopped; the exit status."""
+        stopping.hold()
         try:
             while True:
                 self._step(Deadline.after(None))
@@ -89,7 +92,9 @@ class Server:
     def _step(self, limit: Deadline) -> None:
         """Wait for something to happen, until the limit or a worker's last moment, and deal with it."""
         waits = [left for d in (limit, *self.ending.values()) if (left := d.remaining()) is not None]
-        for key, mask in self.selector.select(min(waits, default=None)):
+        with stopping.deliver():
+            ready = self.selector.select(min(waits, default=None))
+        for key, mask in ready:
             key.data(mask)
         for worker, end in self.ending.items():
             if end.passed():
@@ -113,11 +118,24 @@ class Server:
             connection, _ = self.listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError:
+            self._turn_away()
+            return
         connection.setblocking(False)
         client = Client(connection)
         self.clients.add(client)
         self.selector.register(connection, selectors.EVENT_READ, lambda m: self._serve(client, m))
         self._send(client, {"event": "ready", "pid": os.getpid()})
+
+    def _turn_away(self) -> None:
+        """Out of descriptors: without a spare one the client could not even be told to go."""
+        os.close(self.spare)
+        try:
+            self.listener.accept()[0].close()
+        except OSError:
+            return
+        finally:
+            self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _serve(self, client: Client, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
@@ -161,24 +179,29 @@ class Server:
         """Start the worker, record the run, and only then accept it."""
         fields = line.get("request")
         request = Request.from_fields(fields if isinstance(fields, dict) else {})
+        with self.parts.run_registry(self.home, Deadline.after(_RECORD_SECONDS)) as registry:
+            if registry.knows(request.run_id):
+                raise Usage("run-exists", f"there is a run {request.run_id} already", hint="use a new id")
+            worker = self._start(client, request)
+            try:
+                run = registry.start(
+                    request.run_id, request.agent, request.session, pid=worker.process.pid, via="gateway"
+                )
+            except OrchestratorError:
+                self.workers[worker] = None
+                self._end(worker, signal.SIGTERM)
+                raise
+        client.worker = worker
+        client.detached = bool(line.get("detach"))
+        names = ("id", "agent", "session", "status", "pid", "started")
+        self._send(client, {"event": "accepted", "run": {name: run[name] for name in names}})
+
+    def _start(self, client: Client, request: Request) -> Worker:
         worker = Worker(self.parts, request)
         self.workers[worker] = client
         self.selector.register(worker.output, selectors.EVENT_READ, lambda m: self._hear(worker))
         self.selector.register(worker.exit_fd, selectors.EVENT_READ, lambda m: self._reap(worker))
-        try:
-            run = self._record(request, worker.process.pid)
-        except OrchestratorError:
-            self.workers[worker] = None
-            self._end(worker, signal.SIGTERM)
-            raise
-        client.worker = worker
-        client.detached = bool(line.get("detach"))
-        self._send(client, {"event": "accepted", "run": run})
-
-    def _record(self, request: Request, pid: int) -> dict[str, Any]:
-        with self.parts.run_registry(self.home, Deadline.after(_RECORD_SECONDS)) as registry:
-            run = registry.start(request.run_id, request.agent, request.session, pid=pid, via="gateway")
-        return {name: run[name] for name in ("id", "agent", "session", "status", "pid", "started")}
+        return worker
 
     def _hear(self, worker: Worker) -> None:
         for event in worker.events():

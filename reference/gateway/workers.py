@@ -35,6 +35,9 @@ class Worker:
         read_end, self._lifeline = os.pipe()
         try:
             self.process = _start(parts, request, read_end)
+        except OSError:
+            os.close(self._lifeline)
+            raise
         finally:
             os.close(read_end)
         assert self.process.stdout is not None

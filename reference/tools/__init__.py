@@ -61,9 +61,9 @@ def run(
     """
     if call.name != "exec":
         return f"[error: there is no tool {call.name!r}; use exec]"
-    problem = _problem(call.arguments)
-    if problem:
-        return f"[error: {problem}]"
+    mistake = problem(call.arguments)
+    if mistake:
+        return f"[error: {mistake}]"
     from reference.tools.execute import Execution
 
     seconds = call.arguments.get("timeout")
@@ -76,7 +76,7 @@ def run(
     ).run(deadline, run_id, registry)
 
 
-def _problem(arguments: dict[str, object]) -> str:
+def problem(arguments: dict[str, object]) -> str:
     """What is wrong with the arguments; empty if nothing is."""
     command = arguments.get("command")
     if not isinstance(command, str) or not command.strip():

@@ -22,10 +22,10 @@ class _Tools:
 
     @staticmethod
     def run(call: ToolCall, *, workspace: str, deadline: Deadline, **context: Any) -> str:
-        """Background work keeps to the rules."""
-        command = call.arguments.get("command")
-        if call.arguments.get("background") or not isinstance(command, str):
+        """Background work and mistakes of the model are met as they should be."""
+        if call.name != "exec" or call.arguments.get("background") or tools.problem(call.arguments):
             return tools.run(call, workspace=workspace, deadline=deadline, **context)
+        command = str(call.arguments["command"])
         with tempfile.TemporaryFile() as output:
             # The last line keeps shells from replacing themselves by the command, which would then be killed.
             shell = subprocess.Popen(

@@ -16,7 +16,7 @@ from reference.errors import Busy, Local, OrchestratorError
 from reference.home import Home
 from reference.parts import Parts
 
-BREAKS = ("FLO-1", "FLO-2", "LCK-6")
+BREAKS = ("FLO-1", "AUT-8")
 
 
 class _SessionLock:

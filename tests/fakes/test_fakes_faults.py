@@ -85,7 +85,7 @@ def test_cut_after_frames(serve, talk, post, ask, provider, fault, end):
     events = serve(one(answer), body)
     last = events[-1]
     assert (last.outcome, last.frames) == ("reset" if fault is Reset else "truncated", 2)
-    assert (last.status, last.kind) == (200, fault.__name__.lower())
+    assert (last.status, last.reply) == (200, fault.__name__.lower())
 
 
 @pytest.mark.parametrize("fault", [Reset, Truncate])
@@ -239,7 +239,7 @@ def test_close_drops_held_and_paced_exchanges(serve, post, ask):
         await served.fakes.wait_held("stall", 1)
         await served.until("RequestReceived", 2)
         await served.fakes.close()
-        outcomes = {event.kind: event.outcome for event in served.of("ReplySent")}
+        outcomes = {event.reply: event.outcome for event in served.of("ReplySent")}
         assert outcomes == {"stall": "held-then-dropped", "text": "truncated"}
         for writer in writers:
             writer.close()

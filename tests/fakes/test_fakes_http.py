@@ -141,7 +141,7 @@ def test_what_is_not_acceptable_http_is_refused_and_closed(serve, talk, data, st
 
     events = serve(OK, body)
     assert (events[0].provider, events[0].method, events[0].path) == ("unknown", "", "")
-    assert (events[1].status, events[1].kind, events[1].outcome) == (status, "malformed", "complete")
+    assert (events[1].status, events[1].reply, events[1].outcome) == (status, "malformed", "complete")
 
 
 def test_nonsense_after_a_good_request_does_not_harm_its_answer(serve, talk, post, ask):

@@ -197,7 +197,7 @@ def test_what_the_edit_raises_leaves_the_file_alone(tmp_path: Path) -> None:
     with pytest.raises(Local, match="no"):
         store.change(edit, Deadline.after(5))
     assert Path(store.path).read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == ["config.json", "locks", "sessions"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "locks", "sessions"]
 
 
 json_values = st.recursive(
@@ -218,9 +218,8 @@ def test_any_bytes_are_a_config_or_a_typed_error(tmp_path: Path, data: bytes) ->
     store = ConfigStore(Home(str(tmp_path)))
     Path(store.path).write_bytes(data)
     try:
-        config = store.read()
+        seen: object = store.read()
     except Local as error:
-        assert error.code == "config-damaged"
-    else:
-        assert isinstance(config, dict)
+        seen = error.code
+    assert isinstance(seen, dict) or seen == "config-damaged"
     assert Path(store.path).read_bytes() == data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -79,7 +80,7 @@ def test_events_are_streamed(ready: Any, serve: Serve, monkeypatch: pytest.Monke
     monkeypatch.chdir(ready.home)  # the test's own way around the 108 bytes of sun_path
     request = {"agent": "lane0", "message": "run: pwd", "session": "main", "timeout": 30}
     request |= {"run_id": "r-x", "via": "gateway"}
-    events = []
+    events: list[dict[str, Any]] = []
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
         connection.connect("gateway.sock")
@@ -248,3 +249,70 @@ def test_long_home_and_leftover_socket(program: Any, provider: Any, tmp_path: Pa
     assert program.finish(program.start_agent("lane0", "hello")).json["via"] == "gateway"
     second.terminate()
     assert second.wait(20) == 143
+
+
+def test_too_many_clients_are_turned_away_and_nobody_else(
+    ready: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+
+    gateway = serve(preexec_fn=limited)
+    monkeypatch.chdir(ready.home)
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for one in crowd:
+        one.settimeout(10)
+        one.connect("gateway.sock")
+    greeted = [one.recv(100).startswith(b'{"event": "ready"') for one in crowd]
+    assert greeted.count(True) > 5
+    assert greeted[-1] is False
+    turned_away = ready.finish(ready.start_agent("lane0", "hello"))
+    assert turned_away.code == "gateway-unresponsive"
+    for one in crowd:
+        one.close()
+    assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+    assert gateway.poll() is None
+
+
+def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: Any) -> None:
+    """Several runs and the gateway's end at once: every client gets its one document."""
+    gateway = serve()
+    clients = [ready.start_agent("lane0", "stall", "--session", f"s{n}") for n in range(4)]
+    provider.wait_for(4)
+    gateway.terminate()
+    done = [ready.finish(client) for client in clients]
+    assert [(d.status, d.code) for d in done] == [(143, "terminated")] * 4
+    assert gateway.wait(10) == 143
+    assert {r["status"] for r in ready.runs("--all")} == {"cancelled"}
+
+
+def test_run_id_that_was_used_is_refused(
+    ready: Any, serve: Serve, provider: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ready.agent("lane0", "hello").json["run"]["id"]
+    serve()
+    monkeypatch.chdir(ready.home)
+    request = {
+        "agent": "lane0",
+        "message": "again",
+        "session": "main",
+        "timeout": 30,
+        "run_id": run_id,
+        "via": "gateway",
+    }
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect("gateway.sock")
+        connection.sendall(json.dumps({"op": "run", "request": request}).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            answers = [json.loads(lines.readline()) for _ in range(2)]
+    assert answers[1]["error"]["code"] == "run-exists"
+    assert len(provider.requests) == 1
+
+
+def test_tool_that_asks_the_gateway_for_its_own_session_is_refused_at_once(ready: Any, serve: Serve) -> None:
+    serve()
+    inner = " ".join(ready.argv("agent", "--json", "--agent", "lane0", "--message", "inner"))
+    done = ready.finish(ready.start_agent("lane0", f"run: {inner}"))
+    assert "session-busy" in done.json["text"]
+    assert done.json["run"]["seconds"] < 4

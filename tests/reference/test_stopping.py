@@ -159,3 +159,24 @@ def test_timeout_and_signal_without_a_child_leave_no_process(ready: Any, provide
     ready.finish(process)
     left = subprocess.run(["ps", "-o", "pid=", "-s", str(process.pid)], capture_output=True, check=False)
     assert left.stdout.split() == []
+
+
+def test_signal_while_waiting_for_the_config_is_typed(ready: Any, until: Any) -> None:
+    from reference.deadline import Deadline
+    from reference.locks import Lock
+
+    with Lock(str(ready.home / "locks" / "config.lock")).acquire(Deadline.after(5)):
+        process = ready.start("agents", "add", "lane2", "--json", "--workspace", str(ready.work / "w"))
+        until(lambda: waits_for_a_lock(process.pid), "it waits")
+        process.terminate()
+        done = ready.finish(process)
+    assert (done.status, done.code) == (143, "terminated")
+    assert ready.names() == ["lane0", "lane1"]
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    """The program sleeps between two tries; nothing else in `agents add` sleeps."""
+    return (
+        "clock_nanosleep" in Path(f"/proc/{pid}/wchan").read_text()
+        or "hrtimer" in Path(f"/proc/{pid}/wchan").read_text()
+    )

@@ -147,9 +147,7 @@ def test_killed_run_leaves_nothing(heart: Heart, mode: str, whole_group: bool) -
         children = [pid for pid in heart.alive() if os.getpgid(pid) == os.getpgid(process.pid)]
         assert children == [process.pid]  # the keeper and the work are elsewhere
     process.kill()
-    begun = time.monotonic()
     process.communicate(timeout=BOUND)
-    assert time.monotonic() - begun < GRACE + 1  # the keeper does not hold the program's output open
     heart.gone_within(BOUND)
     heart.assert_quiet()
     assert heart.program.runs() == []
@@ -211,7 +209,10 @@ def test_chain_of_forks_is_ended(heart: Heart) -> None:
 
 
 def test_the_keeper_holds_no_lock(heart: Heart) -> None:
-    """LCK-2: while the keeper of a killed run is busy with its tree, the next run has the session."""
+    """LCK-2: while the keeper of a killed run is busy with its tree, the next run has the session.
+
+    Nor does it hold the program's output, or this would wait for it: its grace period is longer than BOUND.
+    """
     heart.program.write_config({**heart.program.config(), "limits": {"graceSeconds": 20}})
     process = heart.start("run: " + heart.command("ignore", "trap '' TERM; sleep 600; sleep 600"))
     heart.wait()
@@ -221,6 +222,9 @@ def test_the_keeper_holds_no_lock(heart: Heart) -> None:
     assert heart.program.agent("lane0", "hello").status == 0
     assert time.monotonic() - begun < 10
     [keeper] = heart.keepers()  # it is still waiting for its grace period to end
+    held = [os.readlink(path) for path in Path(f"/proc/{keeper}/fd").iterdir()]
+    assert held.count(os.devnull) == 3
+    assert sorted(name.partition(":")[0] for name in held if name != os.devnull) == ["pipe", "pipe", "socket"]
     for pid in set(heart.alive()) - {keeper}:
         os.kill(pid, signal.SIGKILL)
     heart.gone_within(BOUND)

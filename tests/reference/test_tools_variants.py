@@ -31,7 +31,7 @@ class Bench:
     def start(self, name: str, message: str, lane: str = "lane0") -> subprocess.Popen[bytes]:
         words = ["agent", "--local", "--json", "--agent", lane, "--message", message]
         env = self.program.env(RUN_TOKEN=self.token)
-        process: subprocess.Popen[bytes] = self.program.start(*words, variant=name, env=env)
+        process: subprocess.Popen[bytes] = self.program.start(*words, variant=name.replace("_", "-"), env=env)
         return process
 
     def beats(self, lane: str = "lane0") -> int:

@@ -49,3 +49,36 @@ def test_provider_failure_is_typed_and_recorded(ready: Any) -> None:
     [run] = ready.runs("--all")
     assert run["status"] == "failed"
     assert run["error"]["kind"] == "fatal"
+
+
+def test_four_agents_at_once_in_a_fresh_home(program: Any, provider: Any) -> None:
+    """The database, the locks and the folders are made by whoever comes first."""
+    names = [f"lane{n}" for n in range(4)]
+    workspaces = {name: {"workspace": str(program.work)} for name in names}
+    program.write_config(provider.config(agents=workspaces))
+    done = [program.finish(process) for process in [program.start_agent(name, f"hello {name}") for name in names]]
+    assert [d.json["text"] for d in done] == [f"you said hello {name}" for name in names]
+    assert [r["status"] for r in program.runs("--all")] == ["succeeded"] * 4
+
+
+def test_missing_workspace_reaches_no_provider(ready: Any, provider: Any) -> None:
+    (ready.work / "lane0").rmdir()
+    done = ready.agent("lane0", "hello")
+    assert (done.status, done.code) == (1, "workspace-missing")
+    assert provider.requests == []
+
+
+def test_half_a_surrogate_pair_harms_nobody(ready: Any, provider: Any) -> None:
+    done = ready.agent("lane0", "run: printf '\\355\\240\\200'")
+    assert done.status == 0
+    assert ready.run("runs", "show", done.json["run"]["id"]).status == 0
+    plain = ready.finish(ready.start("agent", "--local", "--agent", "lane0", "--message", "again"))
+    assert plain.status == 0
+
+
+def test_steps_are_bounded(ready: Any, provider: Any) -> None:
+    ready.write_config(ready.config() | {"limits": {"maxSteps": 1}})
+    done = ready.agent("lane0", "run: true")
+    assert (done.status, done.code) == (1, "too-many-steps")
+    assert len(provider.requests) == 1
+    assert [r["role"] for r in ready.transcript("lane0")] == ["user", "assistant", "tool"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports import record as schema
@@ -22,6 +22,8 @@ from reports.record import (
     RuleFacts,
     TargetFacts,
 )
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
@@ -73,6 +75,7 @@ RECORDS = st.builds(
 )
 
 
+@UNTIMED
 @given(RECORDS)
 def test_every_field_survives_a_round_trip(tmp_path_factory: pytest.TempPathFactory, record: Record) -> None:
     path = tmp_path_factory.mktemp("record") / "record.json"

@@ -6,12 +6,14 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from reports import escape
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 NASTY = st.text(
@@ -35,6 +37,7 @@ def _shown(text: str) -> str:
     return "".join(token.content for token in _flat(text) if token.type in ("text", "text_special", "code_inline"))
 
 
+@UNTIMED
 @given(NASTY)
 def test_prose_is_text_and_says_the_same(text: str) -> None:
     written = f"- {escape.prose(text)} end"
@@ -45,6 +48,7 @@ def test_prose_is_text_and_says_the_same(text: str) -> None:
     assert _shown(written).split() == [*escape.line(text).split(), "end"]
 
 
+@UNTIMED
 @given(NASTY)
 def test_code_is_one_span_and_says_the_same(text: str) -> None:
     written = f"- x {escape.code(text)} end"
@@ -53,6 +57,7 @@ def test_code_is_one_span_and_says_the_same(text: str) -> None:
     assert _shown(written).split() == ["x", *escape.line(text).split(), "end"]
 
 
+@UNTIMED
 @given(NASTY)
 def test_entities_are_text_in_a_heading(text: str) -> None:
     written = f"## x {escape.entities(escape.line(text))} end"
@@ -60,6 +65,7 @@ def test_entities_are_text_in_a_heading(text: str) -> None:
     assert _shown(written).split() == ["x", *escape.line(text).split(), "end"]
 
 
+@UNTIMED
 @given(st.lists(st.tuples(NASTY, NASTY), min_size=1, max_size=3))
 def test_a_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
     table = escape.table(["one", "two"], [(escape.prose(left), escape.code(right)) for left, right in rows])
@@ -68,6 +74,7 @@ def test_a_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 3 for line in table.splitlines())
 
 
+@UNTIMED
 @given(st.lists(NASTY, min_size=1, max_size=4))
 def test_a_block_cannot_be_left(texts: list[str]) -> None:
     written = escape.block([line for text in texts for line in escape.lines(text)], "text") + "\nend\n"
@@ -76,6 +83,7 @@ def test_a_block_cannot_be_left(texts: list[str]) -> None:
     assert [token.content for token in rest if token.type == "inline"] == ["end"]
 
 
+@UNTIMED
 @given(NASTY)
 def test_nothing_invisible_is_left(text: str) -> None:
     assert not [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -151,6 +152,31 @@ def test_hostile_text_is_text(attacked: Record, attack: str) -> None:
     assert not set("\u202e\u200b\ud800") & set(rendered)
     assert len(page.of("g", "lane")) == 4
     assert "#99" in page.text()
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_is_readable_on_its_ground(page: Page, theme: int) -> None:
+    style = "".join(data for tag, data in page.words if tag == "style")
+    block = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[theme]
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block))
+    verdicts = ["violated", "unknown", "inconclusive", "unsupported", "conforms"]
+    pairs = [(text, ground) for text in ("ink", "soft", "link") for ground in ("paper", "card", "wash")]
+    pairs += [(name, f"{name}-wash") for name in verdicts] + [("ink", f"{name}-wash") for name in verdicts]
+    poor = [pair for pair in pairs if _contrast(colours[pair[0]], colours[pair[1]]) < 4.5]
+    assert poor == []
+    assert _contrast(colours["mark"], colours["process"]) >= 3  # graphics
 
 
 def test_an_empty_session_says_so(new_record: Callable[..., Record]) -> None:

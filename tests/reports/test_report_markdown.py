@@ -148,6 +148,18 @@ def test_evidence_that_is_not_in_the_history_is_said(
     assert "- and 17 more events" in text
 
 
+def test_a_long_history_fits_into_an_issue(
+    new_record: Callable[..., Record], new_result: Callable[..., Result]
+) -> None:
+    held = {"at": 0.0, "kind": "CallHeld", "actor": "a", "call": "open", "path": "p" * 300, "index": 1}
+    history = tuple({**held, "seq": seq} for seq in range(5000))
+    finding = FindingFacts(rule="CFG-1", message="m", evidence=(4321,))
+    text = markdown.render(new_record(new_result(verdict="VIOLATED", findings=(finding,), history=history)))
+    assert len(text) < 65_536
+    assert "[1]      #4321" in text
+    assert "(4928 of 5000 events are not drawn; record.json has them all)" in text
+
+
 def test_a_control_arm_that_did_not_run_is_not_zero(
     new_record: Callable[..., Record], new_result: Callable[..., Result]
 ) -> None:

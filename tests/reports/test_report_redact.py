@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.redact import redact, redact_json
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsYW5lMSJ9.c2lnbmF0dXJlLWJ5dGVz"
 KEYS = ("refresh_token", "refresh", "access_token", "access", "id_token", "apiKey")
@@ -34,12 +36,14 @@ def marked(secret: str) -> str:
     return f"«redacted:{sha256(secret.encode()).hexdigest()[:8]}»"
 
 
+@UNTIMED
 @given(TEXTS, SECRETS)
 def test_twice_is_once(text: str, secrets: list[str]) -> None:
     once = redact(text, secrets, PATHS)
     assert redact(once, secrets, PATHS) == once
 
 
+@UNTIMED
 @given(
     st.text(max_size=20),
     st.text(min_size=4, max_size=20).filter(lambda text: "«" not in text),
@@ -51,6 +55,7 @@ def test_a_known_secret_never_passes(before: str, secret: str, after: str) -> No
     assert "«redacted:" in shown
 
 
+@UNTIMED
 @given(TEXTS)
 def test_text_without_secrets_is_left_alone(text: str) -> None:
     harmless = re.sub(r"[^a-z \n]", "", text.replace("bearer", "").replace("Bearer", ""))
@@ -188,6 +193,7 @@ JSON = st.recursive(
 )
 
 
+@UNTIMED
 @given(JSON, SECRETS)
 def test_json_twice_is_once_and_stays_json(value: Any, secrets: list[str]) -> None:
     once = redact_json(value, secrets, PATHS)

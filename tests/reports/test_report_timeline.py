@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import events
 from reports import history, svg, textline, timeline, words
 from reports.record import Result
+
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
 
 START = {"kind": "Started", "actor": "a", "verb": "run", "params": {}, "argv": ["x"], "pid": 1}
 EXIT = {"kind": "Exited", "actor": "a", "status": 0, "signal": None}
@@ -128,6 +130,7 @@ KINDS = sorted(kind.__name__ for kind in get_args(events.What))
 FIELDS = sorted({field for kind in get_args(events.What) for field in kind.__slots__} - {"kind"})
 
 
+@UNTIMED
 @given(
     st.lists(
         st.builds(
@@ -206,6 +209,10 @@ def test_every_kind_of_the_vocabulary_has_a_sentence_and_a_mark() -> None:
             },
             "exchange 1: gemini answers with no status line and 1 frame: reset",
         ),
+        ({"kind": "LockSeen", "path": "p", "holder": 0}, "the lock on p is free"),
+        ({"kind": "LockSeen", "path": "p", "holder": 7}, "the lock on p is held by pid 7"),
+        ({"kind": "PortSeen", "port": 0, "process": ""}, "no process of the run listens on a port"),
+        ({"kind": "Hung", "actor": "a", "seconds": 30.0}, "a has not ended after 30.0 s and is killed by the harness"),
         ({"kind": "Comet", "tail": 3}, "Comet: tail=3"),
     ],
 )

@@ -1,0 +1,227 @@
+"""The command `pileup`: everything that is not a pytest session. Each command is a few lines over a part of its own."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from harness import doctor, rejudge, sweep
+from harness.errors import PileupError
+from harness.plan import Plan
+from harness.places import RULES_FILE, SCENARIOS
+from harness.rules_page import render as rules_page
+from harness.scenario import load_rules
+from harness.targets import catalog, provision, registry
+from harness.version import VERSION
+from reports.diff import diff
+from reports.diff import render as render_diff
+from reports.errors import ReportError
+from reports.matrix import Matrix, matrix
+from reports.merge import merge
+from reports.record import RecordError, load
+from reports.writer import write
+
+EXIT_INTERRUPTED = 130
+_STYLES = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow", "UNSUPPORTED": "dim"}
+_EPILOG = """\
+examples:
+  pileup provision openclaw@2026.3.8      install a real CLI into the user's cache
+  pytest scenarios/ --target openclaw@2026.3.8
+  pileup variants config-unlocked         what a deliberate mistake breaks
+  pileup diff old/record.json new/record.json
+
+exit status: 0 done; 1 failed, or something differs; 2 the command is wrong; 3 a program cannot be installed here;
+130 interrupted. The scenarios themselves run under pytest: pytest scenarios/ --help
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    arguments = _parser().parse_args(argv)
+    console = Console(highlight=False)
+    try:
+        return int(arguments.run(arguments, console))
+    except (PileupError, ReportError, RecordError) as error:
+        print(f"pileup: {error}", file=sys.stderr)  # noqa: T201
+        return getattr(error, "exit_status", 2)
+    except KeyboardInterrupt:
+        print("pileup: interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has left: there is nobody to tell
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pileup",
+        description="Chaos and conformance tests for multi-agent orchestrators.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pileup {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add(commands, "targets", _targets, "what can be put under test, and what is installed")
+    one = _add(commands, "provision", _provision, "install a real CLI, with its own Node, into the user's cache")
+    one.add_argument("name", metavar="NAME@VERSION", help="such as openclaw@2026.3.8")
+    some = _add(commands, "variants", _variants, "run the scenarios on deliberately broken variants: who catches what")
+    some.add_argument("names", nargs="*", metavar="VARIANT", help="all of them unless named")
+    some.add_argument("--only-broken", action="store_true", help="only the rules that each variant says it breaks")
+    some.add_argument("--runs", type=_count, default=1, metavar="N", help="fault runs of each scenario (1)")
+    rules = _add(commands, "rules", _rules, "the guarantees that an orchestrator must keep")
+    rules.add_argument("--markdown", action="store_true", help="as docs/rules.md")
+    _add(commands, "doctor", _doctor, "what this machine allows, and what falls back")
+    again = _add(commands, "replay", _replay, "repeat the run that a report names")
+    again.add_argument("token", metavar="TOKEN")
+    judge = _add(commands, "recheck", _recheck, "judge the histories of a record again, with today's checkers")
+    judge.add_argument("record", type=Path)
+    two = _add(commands, "diff", _diff, "which verdicts changed between two records")
+    two.add_argument("old", type=Path)
+    two.add_argument("new", type=Path)
+    many = _add(commands, "merge", _merge, "add up several records of one target")
+    many.add_argument("records", type=Path, nargs="+")
+    many.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the joint report goes")
+    side = _add(commands, "matrix", _matrix, "records of several targets side by side")
+    side.add_argument("records", type=Path, nargs="+")
+    side.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    show = _add(commands, "report", _report, "write report.md and report.html of a record again")
+    show.add_argument("record", type=Path)
+    show.add_argument("-o", "--output", type=Path, metavar="DIR", help="beside the record unless given")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _targets(_arguments: argparse.Namespace, console: Console) -> int:
+    table = Table("target", "state", box=None)
+    for name, state in registry.states():
+        table.add_row(name, state)
+    console.print(table)
+    return 0
+
+
+def _provision(arguments: argparse.Namespace, console: Console) -> int:
+    recipe = catalog.find_recipe(arguments.name)
+    cache = provision.cache_folder()
+    with provision.terminal_progress(console) as progress:
+        installation = provision.provision(recipe, cache=cache, progress=progress)
+    console.print(f"{recipe.label} is installed; try: pytest scenarios/ --target {recipe.label}", markup=False)
+    console.print(f"it lies in {installation.root}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _variants(arguments: argparse.Namespace, console: Console) -> int:
+    swept = sweep.sweep(
+        arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print
+    )
+    _print_matrix(matrix(swept.records, by="rule"), console)
+    for line in swept.surprises:
+        console.print(line, style="red", markup=False)
+    if not swept.surprises:
+        console.print("every variant broke the rules that it says it breaks, and no other", style="green")
+    return 1 if swept.surprises else 0
+
+
+def _print_matrix(found: Matrix, console: Console) -> None:
+    """Targets down the side: there are more of them than fit across a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("target")
+    for key in found.keys:
+        table.add_column(key[0] if found.by == "rule" else key[1], justify="center", no_wrap=True)
+    for target in found.targets:
+        cells = [found.verdict(key, target) for key in found.keys]
+        table.add_row(target, *(f"[{_STYLES.get(cell, 'dim')}]{_short(cell)}[/]" for cell in cells))
+    width = None if console.is_terminal else 12 * len(found.keys) + 60
+    console.print(table, width=width)
+    console.print("V violated, . conforms, ? unknown, i inconclusive, - unsupported, blank not run", style="dim")
+
+
+def _short(verdict: str) -> str:
+    letters = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "-"}
+    return letters.get(verdict, " ")
+
+
+def _rules(arguments: argparse.Namespace, console: Console) -> int:
+    rules = load_rules(RULES_FILE)
+    if arguments.markdown:
+        sys.stdout.write(rules_page(rules))
+        return 0
+    table = Table("rule", "name", "level", "statement", box=None)
+    for rule in rules.values():
+        table.add_row(rule.id, rule.name, rule.level, rule.statement)
+    console.print(table)
+    return 0
+
+
+def _doctor(_arguments: argparse.Namespace, console: Console) -> int:
+    checks = doctor.examine()
+    for check in checks:
+        mark, style = {"good": ("ok", "green"), "limited": ("!!", "yellow"), "bad": ("no", "red")}[check.state]
+        console.print(f"[{style}]{mark}[/] {check.name:18} ", end="")
+        console.print(check.finding, markup=False)
+        if check.advice:
+            console.print(f"   {'':18} {check.advice}", style="dim", markup=False)
+    return 1 if any(check.state == "bad" for check in checks) else 0
+
+
+def _replay(arguments: argparse.Namespace, _console: Console) -> int:
+    Plan.parse(arguments.token)
+    command = [sys.executable, "-m", "pytest", str(SCENARIOS), "--replay", arguments.token]
+    return subprocess.run(command, check=False).returncode
+
+
+def _recheck(arguments: argparse.Namespace, console: Console) -> int:
+    changed = 0
+    for again in rejudge.rejudge(load(arguments.record)):
+        if again.now != again.before:
+            changed += 1
+            console.print(f"{again.rule} {again.scenario}: was {again.before}, is {again.now}", style="yellow")
+            for line in again.reasons:
+                console.print(f"  - {line}", markup=False)
+    console.print("no verdict changed" if not changed else f"{changed} verdicts changed")
+    return 1 if changed else 0
+
+
+def _diff(arguments: argparse.Namespace, console: Console) -> int:
+    changes = diff(load(arguments.old), load(arguments.new))
+    console.print(render_diff(changes), markup=False, soft_wrap=True)
+    return 1 if changes else 0
+
+
+def _merge(arguments: argparse.Namespace, console: Console) -> int:
+    for path in write(merge([load(path) for path in arguments.records]), arguments.output):
+        console.print(str(path), markup=False, soft_wrap=True)
+    return 0
+
+
+def _matrix(arguments: argparse.Namespace, console: Console) -> int:
+    found = matrix([load(path) for path in arguments.records])
+    if arguments.markdown:
+        sys.stdout.write(found.markdown() + "\n")
+    else:
+        _print_matrix(found, console)
+    return 0
+
+
+def _report(arguments: argparse.Namespace, console: Console) -> int:
+    for path in write(load(arguments.record), arguments.output or arguments.record.parent):
+        console.print(str(path), markup=False, soft_wrap=True)
+    return 0

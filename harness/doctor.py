@@ -1,0 +1,115 @@
+"""What this machine allows. Every finding comes from trying the thing, not from reading a version number."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness.conductor import kernel
+from harness.conductor.calls import Family
+from harness.conductor.filter import program
+from harness.errors import PileupError
+from harness.processes.client import LauncherClient, Program
+
+_ENOUGH_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was tried. "limited" means that something falls back, "bad" that Pileup cannot work."""
+
+    name: str
+    state: Literal["good", "limited", "bad"]
+    finding: str
+    advice: str = ""
+
+
+def examine() -> list[Check]:
+    """Try everything that Pileup depends on."""
+    checks: list[Callable[[], Check]] = [_python, _conductor, _temporary_folder, _loopback, _git, _npm]
+    return [check() for check in checks]
+
+
+def _python() -> Check:
+    return Check(name="python", state="good", finding=f"{platform.python_version()} ({platform.system()})")
+
+
+def _conductor() -> Check:
+    advice = "scenarios run with a start barrier and repetition instead, and the network is not sealed"
+    if not kernel.supported():
+        finding = f"{platform.system()} on {platform.machine()} offers no system call notifications"
+        return Check(name="conductor", state="limited", finding=finding, advice=advice)
+    try:
+        refusal = asyncio.run(_try_listener())
+    except PileupError as error:
+        return Check(name="conductor", state="bad", finding=str(error))
+    if refusal:
+        return Check(name="conductor", state="limited", finding=f"the kernel refused a listener: {refusal}", advice=advice)
+    return Check(name="conductor", state="good", finding="system calls can be stopped, and the network sealed")
+
+
+async def _try_listener() -> str:
+    """Start a real program under the filter; why no listener was given, "" if it was."""
+    launcher = LauncherClient.start()
+    launcher.attach(asyncio.get_running_loop())
+    try:
+        words = (sys.executable, "-S", "-E", "-c", "pass")
+        process = await launcher.spawn(Program(argv=words, env={}, cwd="/", filter=program({Family.REPLACE})))
+        await process.exited
+        if process.listener is not None:
+            os.close(process.listener)
+        process.close()
+        return process.refusal
+    finally:
+        launcher.stop()
+
+
+def _temporary_folder() -> Check:
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        return Check(name="temporary folder", state="bad", finding=f"{folder} is not writable", advice="set TMPDIR")
+    if free < _ENOUGH_BYTES:
+        finding = f"{folder} has {free >> 20} MiB left"
+        return Check(name="temporary folder", state="limited", finding=finding, advice="free some, or set TMPDIR")
+    return Check(name="temporary folder", state="good", finding=f"{folder}, {free >> 30} GiB free")
+
+
+def _loopback() -> Check:
+    async def listen() -> int:
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        async with server:
+            return int(server.sockets[0].getsockname()[1])
+
+    try:
+        asyncio.run(listen())
+    except OSError as error:
+        return Check(name="loopback", state="bad", finding=f"127.0.0.1 cannot be listened on: {error.strerror}")
+    return Check(name="loopback", state="good", finding="127.0.0.1 can be listened on")
+
+
+def _git() -> Check:
+    return _tool("git", "END-1 needs it for its worktrees")
+
+
+def _npm() -> Check:
+    return _tool("npm", "only `pileup provision` needs it")
+
+
+def _tool(name: str, need: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return Check(name=name, state="limited", finding="not installed", advice=need)
+    ran = subprocess.run([path, "--version"], check=False, capture_output=True, text=True, timeout=60)
+    words = (ran.stdout or ran.stderr).strip().splitlines() or ["no version"]
+    state: Literal["good", "limited"] = "good" if ran.returncode == 0 else "limited"
+    return Check(name=name, state=state, finding=words[0], advice="" if state == "good" else need)

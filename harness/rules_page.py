@@ -1,0 +1,86 @@
+"""docs/rules.md, from scenarios/rules.toml: the page is generated, so that it cannot say something else.
+
+Pure text. It refuses to invent a heading: a rule of an unknown family is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from harness.errors import UsageError
+from harness.scenario import Rule
+
+FAMILIES: Mapping[str, str] = {
+    "CFG": "configuration and state files",
+    "LCK": "session locks",
+    "FLO": "model failover",
+    "AUT": "OAuth refresh",
+    "CHD": "child work",
+    "MSG": "transcripts and results",
+    "RES": "resources and input",
+    "GIT": "worktrees",
+    "OPS": "what the operator sees",
+    "END": "the whole story",
+}
+PROJECTS: Mapping[str, str] = {
+    "OC": "openclaw",
+    "CC": "claude-code",
+    "CX": "codex",
+    "GEM": "gemini-cli",
+    "PI": "pi",
+    "ON": "opencode",
+    "MU": "multica",
+}
+_HEAD = """\
+<!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->
+# Rules
+
+The guarantees that an orchestrator must keep. One rule has one name everywhere: in code, messages, reports and here.
+Each is provoked by at least one scenario in `scenarios/`, and broken on purpose by at least one variant of the
+reference in `reference/variants/`. A level of SHOULD is advice; everything else is MUST.
+
+"Seen in" names the issues of other projects in which users reported the failure. "Typed" means an exit status and a
+JSON document that name the cause by a code.
+"""
+
+
+def render(rules: Mapping[str, Rule]) -> str:
+    """The page, in the order of rules.toml. Raises UsageError for a family or a project that has no name here."""
+    return "\n".join([_HEAD, *_sections(rules.values())])
+
+
+def _sections(rules: Iterable[Rule]) -> Iterator[str]:
+    for family, members in groupby(rules, key=_family):
+        rows = "\n".join(map(_row, members))
+        yield (
+            f"## {family}: {_known(FAMILIES, family, 'family')}\n\n"
+            f"| rule | name | level | what must hold | seen in |\n|---|---|---|---|---|\n{rows}\n"
+        )
+
+
+def _row(rule: Rule) -> str:
+    sources = ", ".join(map(_thread, rule.sources))
+    return f"| {rule.id} | `{rule.name}` | {rule.level} | {_cell(rule.statement)} | {sources} |"
+
+
+def _family(rule: Rule) -> str:
+    return rule.id.partition("-")[0]
+
+
+def _thread(source: str) -> str:
+    """OC#43367 as a reader knows it: openclaw #43367."""
+    project, mark, number = source.partition("#")
+    return f"{_known(PROJECTS, project, 'project')} {mark}{number}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _known(names: Mapping[str, str], key: str, what: str) -> str:
+    try:
+        return names[key]
+    except KeyError:
+        message = f"scenarios/rules.toml: there is no {what} {key!r}"
+        raise UsageError(message, hint=f"use one of {', '.join(names)}, or name it in harness/rules_page.py") from None

@@ -1,0 +1,75 @@
+"""Every variant under every scenario: does each mistake get caught, and is nothing else blamed for it?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import PileupError, UsageError
+from harness.places import SCENARIOS
+from harness.targets.variant import variant_names
+from reports.record import Record, load
+
+_MOST_SECONDS = 1800  # for one variant's suite
+_PYTEST_RAN = (0, 1)  # all green, or some not: both are answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """The records, one a variant, and in words what was not as the variants say of themselves."""
+
+    records: tuple[Record, ...]
+    surprises: tuple[str, ...]
+
+
+def sweep(names: Sequence[str], *, only_broken: bool, runs: int, progress: Callable[[str], object]) -> Swept:
+    """Run the suite on each variant. Raises UsageError for an unknown name, PileupError when pytest itself fails."""
+    if unknown := sorted(set(names) - set(variant_names())):
+        raise UsageError(f"there is no variant {unknown[0]!r}", hint=f"variants: {', '.join(variant_names())}")
+    breaks = what_variants_break()
+    chosen = list(names) or list(variant_names())
+    records, surprises = [], []
+    with tempfile.TemporaryDirectory(prefix="pileup-variants-") as folder:
+        for number, name in enumerate(chosen, 1):
+            progress(f"{number} of {len(chosen)}: {name} (breaks {', '.join(breaks[name])})")
+            rules = breaks[name] if only_broken else ()
+            record = _run_suite(name, rules, runs, Path(folder) / name)
+            records.append(record)
+            surprises += _surprises(name, breaks[name], record)
+    return Swept(records=tuple(records), surprises=tuple(surprises))
+
+
+def what_variants_break() -> Mapping[str, tuple[str, ...]]:
+    """The rules that each variant says it breaks. The reference is a program, so it is asked as one."""
+    command = [sys.executable, "-m", "reference.variants", "--json"]
+    answer = subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=SCENARIOS.parent)
+    return {entry["name"]: tuple(entry["breaks"]) for entry in json.loads(answer.stdout)["variants"]}
+
+
+def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Record:
+    options = ["--target", f"variant:{name}", "--schedules", str(runs), "--report", str(folder)]
+    options += ["-q", "-p", "no:cacheprovider", "-n", "2", *(word for rule in rules for word in ("--rule", rule))]
+    command = [sys.executable, "-m", "pytest", str(SCENARIOS), *options]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_MOST_SECONDS)
+    if ran.returncode not in _PYTEST_RAN:
+        raise PileupError(f"the suite did not run on {name}:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+    return load(folder / "record.json")
+
+
+def _surprises(name: str, breaks: Sequence[str], record: Record) -> list[str]:
+    """A rule that should have broken and did not in every run, or one that broke although it should not."""
+    found = []
+    for rule in sorted({result.rule for result in record.results}):
+        results = [result for result in record.results if result.rule == rule]
+        if rule in breaks:
+            if not any(r.fault_arm.runs and r.fault_arm.violated == r.fault_arm.runs for r in results):
+                counts = ", ".join(f"{r.scenario} {r.fault_arm.violated} of {r.fault_arm.runs}" for r in results)
+                found.append(f"{name}: {rule} should be VIOLATED every time: {counts}")
+        elif rule != "END-1":  # the whole story breaks with any of its parts
+            found += [f"{name}: {r.scenario} ({rule}) is {r.verdict}" for r in results if r.verdict != "CONFORMS"]
+    return found
