@@ -9,22 +9,31 @@ import json
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Setting up the encoder costs more than all else in a line, and the same few values come again and again.
-_kept = lru_cache(maxsize=4096)(_encode)
+_cached = lru_cache(maxsize=4096)(_encode)
 
 
 def _value(value: str | float | bool | None) -> str:
     # repr of a finite number is JSON; bool is a subclass of int, so the type has to be exact.
-    return repr(value) if type(value) in (int, float) else _kept(value)
+    return repr(value) if type(value) in (int, float) else _cached(value)
 
 
-def _line(kind: str, fields: dict[str, Any]) -> str:
-    parts = [f'"{name}":{_value(value)}' for name, value in fields.items()]
-    return f'{{"event":"{kind}",{",".join(parts)}}}\n'
+_Shape = tuple[str, Callable[[object], tuple[Any, ...]]]
+_SHAPES: dict[type, _Shape] = {}
+
+
+def _shape(kind: type) -> _Shape:
+    """The line of a type of record, with %s for each value, and what takes the values from a record."""
+    if kind not in _SHAPES:
+        names: tuple[str, ...] = kind.__slots__  # type: ignore[attr-defined]
+        places = ",".join(f'"{name}":%s' for name in ("at", *names))
+        _SHAPES[kind] = (f'{{"event":"{kind.__name__}",{places}}}\n', attrgetter(*names))
+    return _SHAPES[kind]
 
 
 class Lines:
@@ -43,10 +52,8 @@ class Lines:
 
     def record(self, event: object) -> None:
         """Add one record."""
-        kind = type(event)
-        fields: dict[str, Any] = {"at": time.time()}
-        fields.update((name, getattr(event, name)) for name in kind.__slots__)  # type: ignore[attr-defined]
-        line = _line(kind.__name__, fields)
+        shape, values = _shape(type(event))
+        line = shape % (repr(time.time()), *map(_value, values(event)))
         if not self._pending:
             asyncio.get_running_loop().call_soon(self._flush)
         self._pending.append(line.encode("utf-8", "replace"))

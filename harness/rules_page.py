@@ -37,8 +37,8 @@ _HEAD = """\
 # Rules
 
 The guarantees that an orchestrator must keep. One rule has one name everywhere: in code, messages, reports and here.
-Each is provoked by at least one scenario in `scenarios/`, and broken on purpose by at least one variant of the
-reference in `reference/variants/`. A level of SHOULD is advice; everything else is MUST.
+Each is provoked by at least one scenario in `scenarios/`, and each but END-1, which is all of them together, is broken
+on purpose by at least one variant of the reference in `reference/variants/`. SHOULD is advice; MUST is not.
 
 "Seen in" names the issues of other projects in which users reported the failure. "Typed" means an exit status and a
 JSON document that name the cause by a code.

@@ -69,11 +69,11 @@ class ConfigStore:
     def write(self, path: str, config: Config, before: bytes | None) -> None:
         """Put the config in place, keeping the old one as a backup and its permissions."""
         data = encode(config)
-        mode = 0o600
-        if before is not None:
+        if before is None:
+            durable.replace(path, data)
+        else:
             mode = os.stat(path).st_mode & 0o777
-            rotate(path)
-        durable.replace(path, data, mode)
+            durable.replace(path, data, mode, before_rename=lambda: rotate(path))
 
     def real_path(self) -> str:
         """Where the file really lies: a config that is a symbolic link stays one."""

@@ -11,17 +11,31 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _MARK = ".tmp"
 
 
-def replace(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Make `path` hold `data`, durably, or leave it as it was. Raises OSError of the call that failed."""
+def replace(path: str, data: bytes, mode: int = 0o600, *, before_rename: Callable[[], None] | None = None) -> None:
+    """Make `path` hold `data`, durably, or leave it as it was.
+
+    `before_rename` is called once nothing but the rename can fail. Raises OSError of the call that failed, always
+    with a filename: write(2) on a full disk names none by itself.
+    """
     folder, name = os.path.split(path)
     temporary = temporary_name(folder, name)
     try:
         _write_new(temporary, data, mode)
+        if before_rename is not None:
+            before_rename()
         os.rename(temporary, path)
-    except BaseException:  # also a signal: nothing of ours stays behind
+    except OSError as error:
+        _discard(temporary)
+        error.filename = error.filename or path
+        raise
+    except BaseException:  # a signal: nothing of ours stays behind
         _discard(temporary)
         raise
     sync_folder(folder or ".")

@@ -37,7 +37,10 @@ def typed(error: sqlite3.Error, path: str) -> Local:
         )
     if _primary(error) == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(path)
-    code, hint = _CODES.get(_primary(error), ("database-error", "look at `reference doctor`"))
+    if _primary(error) == sqlite3.SQLITE_IOERR and os.statvfs(os.path.dirname(path)).f_bavail == 0:
+        code, hint = _CODES[sqlite3.SQLITE_FULL]
+    else:
+        code, hint = _CODES.get(_primary(error), ("database-error", "look at `reference doctor`"))
     return Local(code, f"{path}: {error}", hint=hint, detail={"path": path, "sqlite": error_name(error)})
 
 

@@ -106,8 +106,9 @@ class _Writer:
         try:
             durable.write_all(self._descriptor, data)
             os.fsync(self._descriptor)
-        except OSError:
+        except OSError as error:
             os.ftruncate(self._descriptor, size)  # a full disk takes part of a line
+            error.filename = self._path
             raise
 
     def mend(self) -> bytes:

@@ -173,8 +173,9 @@ def _reply_held(entry: Entry) -> str:
 def _reply(entry: Entry) -> str:
     status, frames = entry.number("status"), entry.number("frames")
     said = f"status {status}" if status else "no status line"
+    answer = f" {entry.text('reply')}" if entry.text("reply") else ""
     return (
-        f"exchange {entry.text('exchange')}: {entry.text('provider')} answers with {said} "
+        f"exchange {entry.text('exchange')}: {entry.text('provider')} answers{answer} with {said} "
         f"and {frames} frame{'' if frames == 1 else 's'}: {entry.text('outcome')}"
     )
 

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
-import httptools
-
 from fakes.wire.faults import reset_transport, undelivered
-from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpReply, HttpRequest, whole_reply
+from fakes.wire.http import HttpReply, HttpRequest, whole_reply
+from fakes.wire.reading import Refusal, RequestReader
 
 _QUEUE_LIMIT = 16
 _LINGER_SECONDS = 2.0
@@ -36,23 +35,13 @@ class Server(Protocol):
         """The client is gone or the connection was dropped; nothing more can be sent."""
 
 
-class _Refusal(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-_Job = HttpRequest | _Refusal
-
-
 class Connection(asyncio.Protocol):
     """The protocol object of one connection, also across an upgrade to TLS in place."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[HttpRequest | Refusal] = deque()
         self._busy = False
         self._advancing = False
         self._deaf = False
@@ -61,17 +50,7 @@ class Connection(asyncio.Protocol):
         self._after_flush: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.peer_port = 0
-        self.tunnel_host = ""
-        self._new_parser()
-
-    def _new_parser(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._head_size = 0
-        self._body: list[bytes] = []
-        self._body_size = 0
-        self._offered = 0
+        self._reader = RequestReader(0, "", self._continue)
 
     # asyncio's side
 
@@ -82,6 +61,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
+        self._reader = RequestReader(self.peer_port, "", self._continue)
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -110,120 +90,18 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if self._offered:
-            self._rest_of_offer(data)
-        else:
-            self._parse(data)
-        self._next()
-
-    def _parse(self, data: bytes) -> None:
-        self._head_size += len(data)
-        try:
-            self._parser.feed_data(data)
-            self._check_head()
-        except httptools.HttpParserUpgrade as upgrade:
-            # Whatever follows an upgrade is not read: a tunnel gets a new parser, anything else is closed.
-            self._deaf = not self._offered
-            if self._offered:
-                self._rest_of_offer(data[upgrade.args[0] :])
-        except _Refusal as refusal:
-            self._refuse(refusal)
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            self._refuse(cause if isinstance(cause, _Refusal) else _Refusal(400, "unreadable request"))
-        except httptools.HttpParserError as error:
-            self._refuse(_Refusal(400, f"this is not HTTP/1.1: {error}"))
-
-    def _rest_of_offer(self, data: bytes) -> None:
-        """Read the body of a request that offers an upgrade, which the parser leaves unread."""
-        self._body.append(data[: self._offered])
-        self._offered -= len(self._body[-1])
-        if not self._offered:
-            self._deaf = True
-            self._jobs.append(self._whole_request())
-
-    # httptools' side
-
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._headers = {}
-        self._body = []
-        self._body_size = 0
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
-
-    def on_headers_complete(self) -> None:
-        self._head_size = 0
-        length = self._headers.get("content-length", "0")
-        if int(length) > BODY_LIMIT:
-            raise _Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
-        if self._headers.get("expect", "").lower() == "100-continue" and not self._busy and not self._jobs:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-        self._body_size += len(body)
-        if self._body_size > BODY_LIMIT:
-            raise _Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
-
-    def on_message_complete(self) -> None:
-        self._head_size = 0
-        if self._parser.should_upgrade() and self._headers.get("transfer-encoding"):
-            raise _Refusal(400, "an upgrade offered with a chunked body is not supported")
-        if self._parser.should_upgrade() and not self._body_size:
-            self._offered = int(self._headers.get("content-length", "0"))
-            if self._offered:
-                return
-        self._jobs.append(self._whole_request())
+        self._jobs.extend(self._reader.feed(data))
+        self._deaf = self._reader.finished
         if len(self._jobs) >= _QUEUE_LIMIT and self._transport is not None and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+        self._next()
 
-    def _check_head(self) -> None:
-        if self._head_size > HEAD_LIMIT and not self._body_size:
-            raise _Refusal(431, f"the request head is larger than {HEAD_LIMIT} bytes")
-
-    def _whole_request(self) -> HttpRequest:
-        method = self._parser.get_method().decode("ascii", "replace")
-        path, query, host = self._target(method)
-        return HttpRequest(
-            method=method,
-            path=path,
-            query=query,
-            host=host,
-            headers=self._headers,
-            body=b"".join(self._body),
-            version=self._parser.get_http_version(),
-            keep_alive=self._parser.should_keep_alive(),
-            peer_port=self.peer_port,
-            upgrade=self._parser.should_upgrade(),
-        )
-
-    def _target(self, method: str) -> tuple[str, str, str]:
-        host = self.tunnel_host or self._headers.get("host", "")
-        if method == "CONNECT":
-            return "", "", self._url.decode("latin-1")
-        if self._url[:1] == b"/":
-            path, _, query = self._url.decode("latin-1").partition("?")
-            return path, query, host
-        try:
-            parts = httptools.parse_url(self._url)
-        except httptools.HttpParserInvalidURLError:
-            raise _Refusal(400, "the request target is not a URL") from None
-        path = (parts.path or b"/").decode("latin-1")
-        return path, (parts.query or b"").decode("latin-1"), (parts.host or b"").decode("latin-1") or host
+    def _continue(self) -> None:
+        if not self._busy and not self._jobs:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # the queue
-
-    def _refuse(self, refusal: _Refusal) -> None:
-        self._deaf = True
-        self._jobs.append(refusal)
 
     def _next(self) -> None:
         if self._advancing:
@@ -232,7 +110,7 @@ class Connection(asyncio.Protocol):
         while self._jobs and not self._busy and self._transport is not None:
             self._busy = True
             job = self._jobs.popleft()
-            if isinstance(job, _Refusal):
+            if isinstance(job, Refusal):
                 self._server.refused(self, job.status, job.message)
             else:
                 self._server.request(self, job)
@@ -321,9 +199,8 @@ class Connection(asyncio.Protocol):
 
         Returns the transport to upgrade, None once the connection is lost.
         """
-        self.tunnel_host = host
         self._deaf = False
-        self._new_parser()
+        self._reader = RequestReader(self.peer_port, host, self._continue)
         return self._transport
 
     def upgraded(self, transport: asyncio.Transport) -> None:

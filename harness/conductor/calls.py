@@ -6,12 +6,16 @@ stand among its arguments. The filter and the supervisor are both made from it.
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
+PATH_MAX = 4096
+_PAGE = 4096
 
 
 class Family(Enum):
@@ -46,6 +50,7 @@ class Kind:
     only_flags: tuple[int, int] | None = None  # (argument, mask): stop only if a bit of the mask is set
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
+    follows: bool = False  # whether a link in the last component is followed
 
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -62,20 +67,24 @@ KINDS = (
     Kind("unlink", 87, Family.REMOVE, ((_P, 0),)),
     Kind("unlinkat", 263, Family.REMOVE, ((_A, 0),)),
     Kind("rmdir", 84, Family.REMOVE, ((_P, 0),)),
-    Kind("open", 2, Family.OPEN, ((_P, 0),), only_flags=(1, _WRITES)),
-    Kind("creat", 85, Family.OPEN, ((_P, 0),)),
-    Kind("openat", 257, Family.OPEN, ((_A, 0),), only_flags=(2, _WRITES)),
-    Kind("openat2", 437, Family.OPEN, ((_A, 0),)),
-    Kind("truncate", 76, Family.OPEN, ((_P, 0),)),
+    Kind("open", 2, Family.OPEN, ((_P, 0),), only_flags=(1, _WRITES), follows=True),
+    Kind("creat", 85, Family.OPEN, ((_P, 0),), follows=True),
+    Kind("openat", 257, Family.OPEN, ((_A, 0),), only_flags=(2, _WRITES), follows=True),
+    Kind("openat2", 437, Family.OPEN, ((_A, 0),), follows=True),
+    Kind("truncate", 76, Family.OPEN, ((_P, 0),), follows=True),
     Kind("mkdir", 83, Family.MAKE, ((_P, 0),)),
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
+    Kind("mknod", 133, Family.MAKE, ((_P, 0),)),
+    Kind("mknodat", 259, Family.MAKE, ((_A, 0),)),
     Kind("write", 1, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("pwrite64", 18, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("writev", 20, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("pwritev", 296, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("pwritev2", 328, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("ftruncate", 77, Family.WRITE, ((_D, 0),), min_descriptor=3),
+    Kind("fallocate", 285, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("copy_file_range", 326, Family.WRITE, ((_D, 2),)),
+    Kind("splice", 275, Family.WRITE, ((_D, 2),)),
     Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
@@ -89,41 +98,80 @@ BY_NUMBER = {kind.number: kind for kind in KINDS}
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
 
-def read_text(thread: int, address: int, limit: int = 4096) -> str:
-    """The C string at an address of a stopped thread, undecodable bytes escaped. Raises OSError when it is gone."""
-    to_page_end = 4096 - address % 4096  # beyond it nothing may be mapped
-    data = read_memory(thread, address, min(limit, to_page_end))
-    if b"\0" not in data and limit > to_page_end:
-        data += read_memory(thread, address + to_page_end, limit - to_page_end)
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """One object that a stopped call names."""
+
+    path: str  # absolute, its directory resolved as the caller sees it
+    directory: int = AT_FDCWD  # where a relative `text` starts: a descriptor of the caller
+    text: str | None = None  # the path as the caller gave it; None for an open file
+
+
+def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, ...]:
+    """What a stopped call names. Raises OSError; EFAULT, EIO or EBADF where the kernel will refuse the call itself."""
+    return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
+
+
+def changes_nothing(kind: Kind, thread: int, args: tuple[int, ...]) -> bool:
+    """Whether a call that the filter had to stop only reads: openat2 keeps its flags in memory. Raises OSError."""
+    if kind.name != "openat2":
+        return False
+    how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
+    return len(how) == 8 and not struct.unpack("=Q", how)[0] & _WRITES
+
+
+def read_text(thread: int, address: int) -> str:
+    """The C string at an address of a stopped thread, undecodable bytes escaped.
+
+    Raises OSError: EFAULT or EIO for a bad address, ENAMETOOLONG for a longer text than a path may be.
+    """
+    data = b""
+    while b"\0" not in data:
+        if len(data) >= PATH_MAX:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        start = address + len(data)
+        more = read_memory(thread, start, min(PATH_MAX - len(data), _PAGE - start % _PAGE))  # the next page may not be there
+        if not more:
+            raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+        data += more
     return os.fsdecode(data.split(b"\0", 1)[0])
 
 
 def read_memory(thread: int, address: int, size: int) -> bytes:
     """Bytes of a stopped thread's memory, fewer where its mapping ends. Raises OSError."""
-    descriptor = os.open(f"/proc/{thread}/mem", os.O_RDONLY)
+    if address + size >= 1 << 63:  # the kernel's half, which a file offset cannot even express
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+    descriptor = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.pread(descriptor, size, address)
     finally:
         os.close(descriptor)
 
 
-def paths(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[str, ...]:
-    """The absolute paths that a stopped call names, links in their last component not followed. Raises OSError."""
-    return tuple(_path(place, index, thread, args) for place, index in kind.places)
-
-
-def _path(place: Place, index: int, thread: int, args: tuple[int, ...]) -> str:
+def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
     if place is Place.DESCRIPTOR:
-        return str(Path(f"/proc/{thread}/fd/{args[index] & 0xFFFFFFFF}").readlink())
-    if place is Place.PATH:
-        return _absolute(thread, AT_FDCWD, read_text(thread, args[index]))
-    return _absolute(thread, args[index] & 0xFFFFFFFF, read_text(thread, args[index + 1]))
+        return Operand(_link(thread, args[index] & 0xFFFFFFFF))
+    directory = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
+    text = read_text(thread, args[index if place is Place.PATH else index + 1])
+    return Operand(_absolute(thread, directory, text, follows=follows), directory, text)
 
 
-def _absolute(thread: int, directory: int, name: str) -> str:
+def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
     if not name.startswith("/"):
-        link = f"/proc/{thread}/cwd" if directory == AT_FDCWD else f"/proc/{thread}/fd/{directory}"
-        name = f"{Path(link).readlink()}/{name}"
+        name = f"{_link(thread, directory)}/{name}"
+    for own in ("/proc/self", "/proc/thread-self"):  # these mean the caller, not us
+        if name == own or name.startswith(own + "/"):
+            name = f"/proc/{thread}{name.removeprefix(own)}"
     parent, _, last = name.rpartition("/")
-    # realpath of the parent only: a rename replaces the link itself, not what it points to.
-    return f"{os.path.realpath(parent or '/')}/{last}" if last not in ("", ".", "..") else os.path.realpath(name)
+    if follows or last in ("", ".", ".."):
+        return os.path.realpath(name)
+    return f"{os.path.realpath(parent or '/').rstrip('/')}/{last}"  # the call concerns a link itself, not its target
+
+
+def _link(thread: int, descriptor: int) -> str:
+    """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
+    link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
+    try:
+        return str(Path(link).readlink())
+    except FileNotFoundError as error:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error

@@ -56,16 +56,17 @@ class Barrier:
         self._surroundings = surroundings
         self._record = record
         self._hold = hold
-        self._held: dict[str, StoppedCall] = {}
+        self._held: dict[int, StoppedCall] = {}  # by thread: an actor may have several
         self._opened = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
 
     def take(self, call: StoppedCall) -> bool:
         if self._opened.is_set() or call.actor not in self.expected or not self._where(call):
             return False
-        self._held[call.actor] = call  # a call interrupted by a signal is asked again: the newest one counts
-        self._record(CallHeld(actor=call.actor, call=call.kind.name, path=call.path, index=call.index))
-        if len(self._held) >= self._parties:
+        self._held[call.thread] = call  # a call interrupted by a signal is asked again: the newest one counts
+        if not call.again:
+            self._record(CallHeld(actor=call.actor, call=call.kind.name, path=call.path, index=call.index))
+        if len(self._arrived()) >= self._parties:
             self.open("barrier")
         elif self._watcher is None:
             self._watcher = asyncio.get_running_loop().create_task(self._watch())
@@ -76,26 +77,47 @@ class Barrier:
         if self._opened.is_set():
             return
         self._opened.set()
-        if self._held:
-            names = ", ".join(self._held)
-            self._record(FaultFired(fault=self._fault, detail=f"{len(self._held)} held ({names}); opened: {why}"))
-        for call in self._order(list(self._held.values())):
-            self._record(CallReleased(actor=call.actor, call=call.kind.name, path=call.path, index=call.index, why=why))
-            call.perform()
         if self._watcher is not None:
             self._watcher.cancel()
+        held = list(self._held.values())
+        try:
+            if held:
+                detail = f"{len(held)} held ({', '.join(self._arrived())}); opened: {why}"
+                self._record(FaultFired(fault=self._fault, detail=detail))
+            for call in self._order(held):
+                self._record(
+                    CallReleased(actor=call.actor, call=call.kind.name, path=call.path, index=call.index, why=why)
+                )
+                call.perform()
+        finally:
+            for call in held:  # nothing to do, unless something above has failed
+                call.go()
+
+    def _arrived(self) -> list[str]:
+        """The actors that have a held call, in the order of their arrival."""
+        return list(dict.fromkeys(call.actor for call in self._held.values()))
 
     async def _watch(self) -> None:
+        try:
+            why = await self._reason()
+            self.open(why)
+        except Exception as failure:  # noqa: BLE001 - nobody awaits this task, and what is held must not stay held
+            next(iter(self._held.values())).supervisor.report(failure)
+            self.open("the harness failed")
+
+    async def _reason(self) -> str:
+        """Wait until the barrier has to open although not all are there; why."""
         stillness, give_up = Stillness(), asyncio.get_running_loop().time() + self._hold
         while asyncio.get_running_loop().time() < give_up:
-            if len(self.expected) == self._parties:  # all have been started
-                others = self._surroundings.still_running([a for a in self.expected if a not in self._held])
+            if len(self.expected) >= self._parties:  # all have been started
+                arrived = self._arrived()
+                others = self._surroundings.still_running([a for a in self.expected if a not in arrived])
                 if not others:
-                    return self.open("the others have ended")
+                    return "the others have ended"
                 if stillness.look(self._surroundings.progress(others)):
-                    return self.open("the others can get no further")
+                    return "the others can get no further"
             await asyncio.sleep(Stillness.INTERVAL)
-        return self.open("time-out")
+        return "time-out"
 
 
 class KillAt:
@@ -108,23 +130,24 @@ class KillAt:
         self._where = where
         self._record = record
         self._seen = 0
+        self._killed = False
 
     def take(self, call: StoppedCall) -> bool:
         if call.actor != self._actor or not self._where(call):
             return False
-        self._seen += 1
-        if self._seen != self._index + 1:
+        self._seen += not call.again
+        if self._killed or self._seen != self._index + 1 or not call.kill():
             return False
+        self._killed = True
         name = f"{call.kind.name} {call.path}"
         self._record(FaultFired(fault=self._fault, detail=f"killed before call {self._index}: {name}"))
-        call.kill()
         return True
 
 
 class Onlooker:
     """Looks at the world before each matching call, without holding it: a reader at every point where a write stands."""
 
-    def __init__(self, *, where: Where, look: Callable[[StoppedCall], None]) -> None:
+    def __init__(self, *, where: Where, look: Callable[[StoppedCall], object]) -> None:
         self._where = where
         self._look = look
         self.looks = 0

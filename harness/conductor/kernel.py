@@ -17,13 +17,16 @@ from dataclasses import dataclass
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_CHILD_SUBREAPER = 36
+_SYS_RENAMEAT2 = 316
 _SYS_SECCOMP = 317
 _SYS_PIDFD_GETFD = 438
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_GET_ACTION_AVAIL = 2
 _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
+_SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 _SECCOMP_RET_USER_NOTIF = 0x7FC00000
 
 _NOTIF = struct.Struct("=QIIiIQ6Q")  # seccomp_notif: id, pid, flags, then seccomp_data
@@ -57,7 +60,7 @@ def supported() -> bool:
     if platform.machine() != "x86_64" or platform.system() != "Linux":
         return False
     action = ctypes.c_uint32(_SECCOMP_RET_USER_NOTIF)
-    return _libc.syscall(_SYS_SECCOMP, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
+    return int(_libc.syscall(_SYS_SECCOMP, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action))) == 0
 
 
 def become_subreaper() -> None:
@@ -65,16 +68,34 @@ def become_subreaper() -> None:
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER")
 
 
-def install_filter(program: bytes) -> int:
+def die_with_parent(number: int) -> None:
+    """This process gets signal `number` when the thread that forked it ends. Raises OSError."""
+    _check(_libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0), "PR_SET_PDEATHSIG")
+
+
+def install_filter(program: bytes, *, interruptible: bool = False) -> int:
     """Install a filter on the calling thread and return its listener (close-on-exec). Raises OSError.
 
-    EBUSY means that a listener is in force already, as inside some sandboxes.
+    A signal would interrupt a stopped call with EINTR, which a file system never gives; so the wait is made killable
+    only, where the kernel can (5.19), unless it is to be `interruptible`. EBUSY means that a listener is in force
+    already, as inside some sandboxes.
     """
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
-    descriptor = _Program(len(program) // 8, program)
+    descriptor = ctypes.byref(_Program(len(program) // 8, program))
     flags = _SECCOMP_FILTER_FLAG_NEW_LISTENER
-    listener = _libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(descriptor))
-    return _check(listener, "seccomp")
+    if not interruptible:
+        killable = flags | _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+        listener = _libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, killable, descriptor)
+        if listener >= 0 or ctypes.get_errno() != errno.EINVAL:
+            return _check(listener, "seccomp")
+    return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, descriptor), "seccomp")
+
+
+def rename(old_directory: int, old: bytes, new_directory: int, new: bytes, flags: int) -> int:
+    """renameat2(2) with the flags that the standard library lacks. Gives the errno, 0 for success."""
+    if _libc.syscall(_SYS_RENAMEAT2, old_directory, old, new_directory, new, flags) == 0:
+        return 0
+    return ctypes.get_errno()
 
 
 def borrow_descriptor(pidfd: int, number: int) -> int:

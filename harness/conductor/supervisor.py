@@ -18,8 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.conductor import calls, kernel
-from harness.conductor.calls import Family, Kind
+from harness.conductor import calls, kernel, renames
+from harness.conductor.calls import Family, Kind, Operand
+
+# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
+# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
+CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
 
 
 @dataclass(slots=True, eq=False)
@@ -31,18 +35,24 @@ class StoppedCall:
     thread: int
     kind: Kind
     args: tuple[int, ...]
-    paths: tuple[str, ...]
+    operands: tuple[Operand, ...]
     index: int  # how many calls on watched paths this actor made before
+    again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
+    performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
 
     @property
     def actor(self) -> str:
         return self.supervisor.actor
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(operand.path for operand in self.operands)
+
+    @property
     def path(self) -> str:
         """What the call changes: the destination of a rename, else its only path."""
-        return self.paths[-1] if self.paths else ""
+        return self.operands[-1].path if self.operands else ""
 
     def go(self) -> bool:
         """Let the call run; when it ends is not seen. False when the caller is gone or was interrupted."""
@@ -55,37 +65,44 @@ class StoppedCall:
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
 
-        Only plain renames are carried out; any other call is let go.
+        Any other call, and a rename whose caller has other rights or another view of the files, is let go.
         """
-        if self.kind.name not in ("rename", "renameat"):
-            return self.go()
-        if not kernel.still_waits(self.supervisor.listener, self.id):
+        if self.done or self.supervisor.closed or not kernel.still_waits(self.supervisor.listener, self.id):
             return False
-        try:
-            os.rename(*self.paths)  # noqa: PTH104 - names may hold bytes that are not text
-        except OSError as failure:
-            code = failure.errno or errno.EIO
-            return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, code))
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id))
+        if self.performed is None:  # else it was, and a signal came before the answer
+            self.performed = renames.carry_out(self.kind, self.thread, self.args, self.operands)
+        return self._conclude() if self.performed is not None else self.go()
 
-    def kill(self) -> None:
-        """The calling process dies by SIGKILL without the call having run (a thread group dies as one)."""
-        self.done = True
+    def kill(self) -> bool:
+        """The calling process dies by SIGKILL without the call having run (a thread group dies as one).
+
+        False when the call waits no longer: a signal interrupted it, and it may be asked again.
+        """
         try:
             pidfd = os.pidfd_open(_thread_group(self.thread))
-        except (OSError, ValueError):
-            return
+        except (FileNotFoundError, ProcessLookupError):
+            return False
         try:
-            if kernel.still_waits(self.supervisor.listener, self.id):
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            if self.done or not kernel.still_waits(self.supervisor.listener, self.id):
+                return False
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)
+        self.done = True
+        return True
+
+    def _conclude(self) -> bool:
+        error = self.performed or 0
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
 
     def _finish(self, act: Callable[[], bool]) -> bool:
-        if self.done:
+        if self.done or self.supervisor.closed:
             return False
         self.done = True
-        return act()
+        answered = act()
+        if answered:
+            self.supervisor.answered(self)
+        return answered
 
 
 class Director(Protocol):
@@ -110,22 +127,30 @@ class Supervisor:
         self.actor = actor
         self.listener = listener
         self.ended = asyncio.Event()
+        self.closed = False
         self.watched = 0
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
-        self._on_fault = on_fault
+        self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
+        self.report = on_fault
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._on_ready)
 
     def close(self) -> None:
         """Stop supervising. Whatever still waits gets ENOSYS from the kernel, so end the tree first."""
-        if not self.ended.is_set():
+        if not self.closed:
+            self.closed = True
             self._loop.remove_reader(self.listener)
             os.close(self.listener)
             self.ended.set()
 
+    def answered(self, call: StoppedCall) -> None:
+        """The call will not be asked again."""
+        self._unanswered.pop(_identity(call), None)
+
     def _on_ready(self) -> None:
+        stopped = None
         try:
             stopped = kernel.receive(self.listener)
             if stopped is not None:
@@ -133,26 +158,60 @@ class Supervisor:
             elif kernel.hung_up(self.listener):
                 self.close()
         except Exception as failure:  # noqa: BLE001 - a stopped call must never stay stopped because of our own bug
-            self._on_fault(failure)
-            if stopped is not None:
-                kernel.proceed(self.listener, stopped.id)
+            self.report(failure)
+            self._abandon(stopped)
+
+    def _abandon(self, stopped: kernel.Notification | None) -> None:
+        """Get rid of a call that could not be decided: the run is UNKNOWN already, but it must end."""
+        if stopped is None:  # the listener itself is broken
+            self.close()
+        elif self.closed:
+            return
+        elif calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
+            kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
+        else:
+            kernel.proceed(self.listener, stopped.id)
 
     def _decide(self, stopped: kernel.Notification) -> None:
-        kind = calls.BY_NUMBER[stopped.number]
-        try:
-            paths = calls.paths(kind, stopped.thread, stopped.args)
-        except OSError:  # a bad address or descriptor: the kernel will say so itself
-            paths = ()
-        watched = any(path == self._root or path.startswith(self._root + "/") for path in paths)
-        call = StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, paths, self.watched)
-        if kind.family is Family.NETWORK:
-            if self._seal.take(call):
+        call = self._decode(stopped)
+        if call.kind.family is Family.NETWORK:
+            if not self._seal.take(call):
+                call.go()
+            return
+        if self._is_watched(call) and kernel.still_waits(self.listener, stopped.id):
+            self._count(call)
+            if call.performed is not None:
+                call.perform()
                 return
-        elif watched and kernel.still_waits(self.listener, stopped.id):
-            self.watched += 1
             if any(director.take(call) for director in self._directors):
                 return
         call.go()
+
+    def _decode(self, stopped: kernel.Notification) -> StoppedCall:
+        kind, operands = calls.BY_NUMBER[stopped.number], ()
+        try:
+            if not calls.changes_nothing(kind, stopped.thread, stopped.args):
+                operands = calls.operands(kind, stopped.thread, stopped.args)
+        except OSError as error:
+            if error.errno not in CALLERS_OWN_FAULT:
+                raise
+        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched)
+
+    def _is_watched(self, call: StoppedCall) -> bool:
+        return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)
+
+    def _count(self, call: StoppedCall) -> None:
+        """Give the call its index. One that a signal had interrupted keeps the index that it had."""
+        earlier = self._unanswered.get(_identity(call))
+        if earlier is None:
+            self.watched += 1
+        else:
+            call.index, call.again, call.performed = earlier.index, True, earlier.performed
+        self._unanswered[_identity(call)] = call
+
+
+def _identity(call: StoppedCall) -> tuple[int, int, tuple[int, ...]]:
+    return call.thread, call.kind.number, call.args
 
 
 def _thread_group(thread: int) -> int:

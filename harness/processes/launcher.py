@@ -13,20 +13,32 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import select
-import shutil
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from harness.conductor import kernel
+from harness.processes import stat
+from harness.processes.child import Pipes, become
+from harness.processes.folders import remove
 
-MAX_MESSAGE = 1 << 20
-EXIT_NOT_STARTED = 127  # as the shell says "command not found"
+MAX_MESSAGE = 1 << 20  # bytes; the kernel may grant less (net.core.wmem_max)
 _SWEEP_SECONDS = 10.0
+_LAST_SWEEP_SECONDS = 60.0  # nobody waits for this one
+_BETWEEN_PASSES = 0.001  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A program that was started: under which request, and the pipe that says why it could not become one."""
+
+    request: int
+    failure: int
 
 
 class Launcher:
@@ -34,33 +46,27 @@ class Launcher:
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.spawned: dict[int, int] = {}  # pid -> request id
+        self.children: dict[int, _Child] = {}  # by pid
         self.guarded: list[str] = []
 
     def serve(self) -> None:
         """Serve until the harness is gone, then clear everything away."""
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_write, False)
-        os.set_blocking(wake_read, False)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(ignored, signal.SIG_IGN)
+        wake = _wake_on_death()
         poll = select.poll()
-        poll.register(wake_read, select.POLLIN)
+        poll.register(wake, select.POLLIN)
         poll.register(self.control, select.POLLIN)
         try:
             while True:
                 ready = {descriptor for descriptor, _ in poll.poll()}
-                if wake_read in ready:
-                    os.read(wake_read, 4096)
+                if wake in ready:
+                    os.read(wake, 4096)
                 self.reap()
                 if self.control.fileno() in ready and not self.handle():
                     return
         finally:
-            self.sweep()
+            self.sweep(_LAST_SWEEP_SECONDS)
             for folder in self.guarded:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
 
     def handle(self) -> bool:
         """Answer one request. False at the end of the conversation."""
@@ -76,43 +82,44 @@ class Launcher:
         elif request["op"] == "guard":
             self.guarded = request["folders"]
         elif request["op"] == "sweep":
-            self.tell({"op": "swept", "killed": self.sweep()})
+            self.tell({"op": "swept", "killed": self.sweep(_SWEEP_SECONDS)})
         return True
 
     def tell(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         """Send one message; a harness that is gone is noticed by the next read."""
-        data = json.dumps(message).encode()
-        try:
-            socket.send_fds(self.control, [data], descriptors)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
+        with suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self.control, [json.dumps(message).encode()], descriptors)
 
     def spawn(self, request: dict[str, Any]) -> None:
         """Fork, and hand over the child's pid, a pidfd, and its seccomp listener if one was asked for."""
-        listener_read, listener_write = os.pipe()
-        ready_read, ready_write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _become(request, listener_write, ready_read, keep=(listener_write, ready_read))
-        os.close(listener_write)
-        os.close(ready_read)
-        self.spawned[pid] = request["id"]
-        pidfd = os.pidfd_open(pid)
-        descriptors = [pidfd]
+        pipes = None
         try:
-            answer = os.read(listener_read, 64)
-            if answer.startswith(b"L"):
-                descriptors.append(kernel.borrow_descriptor(pidfd, int(answer[1:])))
-            refusal = answer[1:].decode() if answer.startswith(b"E") else ""
-            start_time = start_time_of(pid)
-            reply = {"op": "spawned", "id": request["id"], "pid": pid, "start_time": start_time, "refusal": refusal}
-            self.tell(reply, tuple(descriptors))
-            os.write(ready_write, b"!")
-        except OSError as error:
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            pipes = Pipes.make()
+            pid = os.fork()
+        except OSError as error:  # out of descriptors, of processes, of memory
+            if pipes is not None:
+                pipes.close()
             self.tell({"op": "failed", "id": request["id"], "message": str(error)})
+            return
+        if pid == 0:
+            become(request, pipes)
+        pipes.close_childs_ends()
+        descriptors: list[int] = []
+        try:
+            descriptors.append(os.pidfd_open(pid))
+            refusal = _take_listener(pipes, descriptors)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)  # our own unreaped child
+            os.close(pipes.failure[0])
+            self.tell({"op": "failed", "id": request["id"], "message": str(error)})
+        else:
+            self.children[pid] = _Child(request["id"], pipes.failure[0])
+            reply = {"op": "spawned", "id": request["id"], "pid": pid, "refusal": refusal}
+            self.tell({**reply, "start_time": stat.start_time(pid)}, tuple(descriptors))
+            with suppress(BrokenPipeError):  # it ended already: `reap` tells how
+                os.write(pipes.go[1], b"!")
         finally:
-            for descriptor in (listener_read, ready_write, *descriptors):
+            for descriptor in (pipes.listener[0], pipes.go[1], *descriptors):
                 os.close(descriptor)
 
     def reap(self) -> None:
@@ -124,119 +131,67 @@ class Launcher:
                 return
             if pid == 0:
                 return
-            request = self.spawned.pop(pid, None)
-            if request is not None:
-                self.tell({"op": "exited", "id": request, "code": os.waitstatus_to_exitcode(status)})
+            child = self.children.pop(pid, None)
+            if child is not None:
+                failure = os.read(child.failure, 4096).decode(errors="replace")
+                os.close(child.failure)
+                code = os.waitstatus_to_exitcode(status)
+                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure})
 
-    def sweep(self) -> int:
-        """Kill everything below this process and reap it; what a killed parent leaves becomes our child next round."""
-        killed: set[int] = set()
-        give_up = time.monotonic() + _SWEEP_SECONDS
-        while (children := children_of(os.getpid())) and time.monotonic() < give_up:
-            for child in children:
-                try:
-                    os.kill(child, signal.SIGKILL)  # our own unreaped child: the pid cannot have been reused
-                    killed.add(child)
-                except ProcessLookupError:
-                    continue
-            select.select([], [], [], 0.002)
+    def sweep(self, seconds: float) -> int:
+        """Kill everything below this process and reap it, in passes, for at most so long; gives how many there were."""
+        killed: set[tuple[int, int]] = set()
+        give_up = time.monotonic() + seconds
+        while (below := stat.below(os.getpid())) and time.monotonic() < give_up:
+            killed |= {identity for identity in below.items() if _kill(*identity)}
+            self.reap()
+            select.select([], [], [], _BETWEEN_PASSES)
             self.reap()
         return len(killed)
 
 
-def children_of(parent: int) -> list[int]:
-    """The living or unreaped children of a process, from /proc."""
-    found = []
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - pathlib costs start-up time here
-        if entry.isdigit() and (fields := _stat(entry)) and int(fields[1]) == parent:
-            found.append(int(entry))
-    return found
+def _take_listener(pipes: Pipes, descriptors: list[int]) -> str:
+    """Wait for what the child says of its filter, and add a copy of the listener. Gives the kernel's refusal, or "".
 
-
-def start_time_of(pid: int) -> int:
-    """A process's start time in clock ticks since boot (proc(5), field 22): with the pid, its identity."""
-    fields = _stat(str(pid))
-    return int(fields[19]) if fields else 0
-
-
-def _stat(entry: str) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state on, or None when the process is gone."""
-    try:
-        with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123 - as above
-            return file.read().decode(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
-def _become(request: dict[str, Any], listener_write: int, ready_read: int, keep: tuple[int, ...]) -> None:
-    """In the child: take on the program's session, streams, limits and filter, then become it. Never returns."""
-    try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
-        _close_all_but(keep)
-        closed = [n for n in range(3) if not _open_stream(n, request["streams"][n])]
-        os.chdir(request["cwd"])
-        for name, value in request.get("limits", {}).items():
-            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-        _announce_listener(request.get("filter"), listener_write)
-        os.close(listener_write)
-        os.read(ready_read, 1)  # the harness listens now
-        os.close(ready_read)
-        for number in closed:
-            os.close(number)
-        os.execve(request["argv"][0], request["argv"], request["env"])
-    except OSError as error:
-        os.write(2, f"not started: {request['argv'][0]}: {error}\n".encode())
-    finally:
-        os._exit(EXIT_NOT_STARTED)
-
-
-def _announce_listener(filter_hex: str | None, listener_write: int) -> None:
-    """Install the filter and say which descriptor listens: "L5", "E reason" where it was refused, "-" for none.
-
-    The launcher copies the descriptor itself, because a sendmsg from here could already be stopped by the filter. The
-    pipe is above descriptor 2, where a filter may stop writes too, so it is moved onto 0 for that one write.
+    A child that fails before it can say anything closes the pipe.
     """
-    if filter_hex is None:
-        os.write(listener_write, b"-")
-        return
-    saved = os.dup(0)
-    os.dup2(listener_write, 0)
+    answer = os.read(pipes.listener[0], 256)
+    if answer.startswith(b"L"):
+        descriptors.append(kernel.borrow_descriptor(descriptors[0], int(answer[1:])))
+    return answer[1:].decode() if answer.startswith(b"E") else ""
+
+
+def _kill(pid: int, started: int) -> bool:
+    """SIGKILL to the process with this start time. False when it is gone."""
     try:
-        listener = kernel.install_filter(bytes.fromhex(filter_hex))
-    except OSError as error:
-        os.write(0, f"E{error.strerror or error}".encode())
-    else:
-        os.set_inheritable(listener, False)
-        os.write(0, f"L{listener}".encode())
-    os.dup2(saved, 0)
-    os.close(saved)
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if stat.start_time(pid) != started:
+            return False
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
 
 
-def _close_all_but(keep: tuple[int, ...]) -> None:
-    low = 3
-    for descriptor in sorted(keep):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, 1 << 16)
-
-
-def _open_stream(number: int, where: str) -> bool:
-    """Put a file on a standard descriptor. False when the program is to start with it closed."""
-    flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    descriptor = os.open("/dev/null" if where == "closed" else where, flags, 0o600)
-    if descriptor != number:
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    os.set_inheritable(number, True)
-    return where != "closed"
+def _wake_on_death() -> int:
+    """Make the death of children readable on a descriptor, and everything else that a terminal sends harmless."""
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_IGN)
+    return wake_read
 
 
 def main() -> None:
     """Serve the socket whose number is the only argument."""
-    os.setsid()
     kernel.become_subreaper()
     Launcher(socket.socket(fileno=int(sys.argv[1]))).serve()
 

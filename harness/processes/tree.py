@@ -106,7 +106,7 @@ def _look(process: psutil.Process) -> Seen | None:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        command = " ".join(process.cmdline()) or process.name()
+        command = " ".join(process.cmdline()).strip() or process.name()  # a changed title is padded with blanks
         try:
             actor = process.environ().get(ACTOR_VARIABLE, "")
         except psutil.AccessDenied:

@@ -10,6 +10,7 @@ It refuses versions that it has not been tried on: formats and wordings change f
 from __future__ import annotations
 
 import json
+import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -182,7 +183,7 @@ def _words(intent: Intent) -> tuple[str, ...]:
             return ("agents", "list", "--json")
         case Turn(gateway=False):
             session = ("--session-id", intent.session) if intent.session else ()
-            timeout = ("--timeout", f"{max(round(intent.timeout), 1)}") if intent.timeout is not None else ()
+            timeout = ("--timeout", str(math.ceil(intent.timeout))) if intent.timeout is not None else ()
             words = ("agent", "--local", "--agent", intent.agent, "--message", intent.message, "--json")
             return (*words, *session, *timeout)
         case Raw(words=words):

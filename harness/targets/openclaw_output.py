@@ -35,6 +35,7 @@ _ALL_FAILED = re.compile(r"All models failed \(\d+\): (.*)")
 _ATTEMPT = re.compile(rf"(?:^| \| )({'|'.join(map(re.escape, _OURS))})/([^\s:]+): ")
 _REASON = re.compile(r" \((\w+)\)$")
 _STATUS = re.compile(r"^(?:HTTP )?([45]\d\d)\b")
+_NODE_WARNING = re.compile(r"\(node:\d+\) |\(Use `node ")
 _ERROR_LINE = re.compile(r"^(?:\w*Error: )(.+)$", re.MULTILINE)
 
 
@@ -123,9 +124,13 @@ def _kind(document: Mapping[str, Any], message: str) -> Kind:
 
 
 def _last_error(ended: Ended) -> str:
-    """The last "…Error: " line of standard error, else its last line. Log lines start with their part's name."""
-    lines = _ERROR_LINE.findall(ended.stderr)
-    return str(lines[-1]) if lines else ended.stderr.strip().rpartition("\n")[2]
+    """The last "…Error: " line of standard error, else its last line that is not Node's own; "" after a signal."""
+    if ended.code < 0:
+        return ""
+    if errors := _ERROR_LINE.findall(ended.stderr):
+        return str(errors[-1])
+    lines = [line for line in ended.stderr.splitlines() if line.strip() and not _NODE_WARNING.match(line)]
+    return lines[-1].strip() if lines else ""
 
 
 def _holder(message: str) -> HolderSeen | None:

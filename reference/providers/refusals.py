@@ -92,7 +92,10 @@ def failure(provider: str, said: ProviderError, status: int, wait: float | None,
     words = f"{provider} answered {status}"
     if said.message:
         words += ": " + _quoted(said.message, secret)
+    wait = _bounded(wait)
     detail = {"provider": provider, "status": status, "provider_code": _quoted(said.code, secret)}
+    if wait is not None:
+        detail["retry_after"] = wait
     if said.code in _OVERFLOW:
         return Fatal("context-overflow", words, hint="start a new session", detail=detail)
     if said.code in _REFUSED:
@@ -102,10 +105,10 @@ def failure(provider: str, said: ProviderError, status: int, wait: float | None,
         return Auth(code, words, hint=f"check the credential of {provider}", detail=detail)
     if said.code in _USED_UP:
         scoped = {**detail, "scope": "profile"}
-        return Retryable("usage-limit", words, status=status, retry_after=_bounded(wait), detail=scoped)
+        return Retryable("usage-limit", words, status=status, retry_after=wait, detail=scoped)
     if status in _RETRYABLE or status >= 500:
         code = _RETRYABLE.get(status) or ("overloaded" if status in (503, 529) else "provider-error")
-        return Retryable(code, words, status=status, retry_after=_bounded(wait), detail=detail)
+        return Retryable(code, words, status=status, retry_after=wait, detail=detail)
     return Fatal(_FATAL.get(status, "request-refused"), words, detail=detail)
 
 

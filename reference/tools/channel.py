@@ -37,6 +37,6 @@ def hear(at: socket.socket) -> dict[str, Any] | None:
     """The next facts, or None at the end of the stream."""
     try:
         data = at.recv(_LIMIT)
-    except ConnectionResetError:
-        return None
+    except ConnectionResetError:  # told once if the other end left something unread; what it said is still there
+        data = at.recv(_LIMIT)
     return json.loads(data) if data else None

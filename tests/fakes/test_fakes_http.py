@@ -271,3 +271,35 @@ def test_a_port_in_use_is_an_os_error_and_a_second_start_is_refused(serve):
             await served.fakes.start()
 
     serve(OK, body)
+
+
+def test_listening_on_ipv6(serve):
+    from fakes.server import Fakes
+
+    async def body(served):
+        async with Fakes(OK, record=served.events.append) as other:
+            await other.close()
+            await other.start("::1")
+            assert other.url == f"http://[::1]:{other.port}"
+            reader, writer = await asyncio.open_connection("::1", other.port)
+            writer.write(b"GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n")
+            assert statuses(await reader.read()) == [200]
+            writer.close()
+
+    events = serve(OK, body)
+    assert events[0].peer_port > 0
+
+
+def test_many_paced_streams_at_once_keep_their_own_order(serve, talk, post, ask):
+    async def body(served):
+        asked = [post(*ask("gemini", f"[[s{n}]]", stream=True), CLOSE) for n in range(60)]
+        answers = await asyncio.gather(*(talk(served.fakes.port, data) for data in asked))
+        for raw, end in answers:
+            assert end == "fin"
+            assert [raw.index(b'"text":"%c"' % c) for c in b"abcde"] == sorted(
+                raw.index(b'"text":"%c"' % c) for c in b"abcde"
+            )
+
+    script = Script((Rule("paced", Match(), (Text("abcde", chunks=5, pace=0.005),)),))
+    events = serve(script, body)
+    assert [e.outcome for e in events if type(e).__name__ == "ReplySent"] == ["complete"] * 60

@@ -136,6 +136,15 @@ def test_nonsense_instead_of_a_handshake(serve, talk):
     serve(OK, body)
 
 
+def test_bytes_sent_before_the_tunnel_stands_are_refused(serve, talk):
+    async def body(served):
+        eager = b"CONNECT chatgpt.com:443 HTTP/1.1\r\n\r\n\x16\x03\x01\x00\x05hello"
+        raw, end = await talk(served.fakes.port, eager)
+        assert (raw[:13], end) == (b"HTTP/1.1 400 ", "fin")
+
+    serve(OK, body)
+
+
 def test_direct_tls_for_redirected_addresses(serve):
     async def body(served):
         context = trusting(served)

@@ -257,3 +257,14 @@ def test_every_conversation_that_is_sent_is_well_formed(drawn: list[tuple[Any, l
 def test_any_bytes_are_read_as_records_or_skipped(data: bytes) -> None:
     for record in parse(data):
         assert record["role"] in ("user", "assistant", "tool")
+
+
+def test_killed_holder_with_a_stubborn_tool_is_replaced_at_once(ready: Any, until: Any) -> None:
+    """The keeper outlives the run for the grace period, and must not keep the session's lock."""
+    process = ready.start_agent("lane0", "run: trap '' TERM; touch started; while :; do sleep 1; done")
+    until((ready.work / "lane0" / "started").exists, "the tool runs")
+    process.kill()
+    process.wait(10)
+    done = ready.agent("lane0", "hello")
+    assert done.status == 0
+    assert done.json["run"]["seconds"] < 2

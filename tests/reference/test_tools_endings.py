@@ -222,7 +222,7 @@ def test_the_keeper_holds_no_lock(heart: Heart) -> None:
     assert heart.program.agent("lane0", "hello").status == 0
     assert time.monotonic() - begun < 10
     [keeper] = heart.keepers()  # it is still waiting for its grace period to end
-    held = [os.readlink(path) for path in Path(f"/proc/{keeper}/fd").iterdir()]
+    held = [str(path.readlink()) for path in Path(f"/proc/{keeper}/fd").iterdir()]
     assert held.count(os.devnull) == 3
     assert sorted(name.partition(":")[0] for name in held if name != os.devnull) == ["pipe", "pipe", "socket"]
     for pid in set(heart.alive()) - {keeper}:

@@ -83,6 +83,12 @@ def test_a_block_cannot_be_left(texts: list[str]) -> None:
     assert [token.content for token in rest if token.type == "inline"] == ["end"]
 
 
+@pytest.mark.parametrize("line", ["```", "`````", "~~~", "   ```", "```` x"])
+def test_a_fence_inside_a_block_stays_inside(line: str) -> None:
+    fence, *rest = PARSER.parse(escape.block([line, "# heading"], "text"))
+    assert (fence.content, rest) == (f"{line}\n# heading\n", [])
+
+
 @UNTIMED
 @given(NASTY)
 def test_nothing_invisible_is_left(text: str) -> None:

@@ -16,17 +16,17 @@ Run = Callable[..., Result]
 def test_scenarios_by_target_in_the_order_of_the_rules(new_record: New, new_result: Run) -> None:
     table = matrix(
         [
-            new_record(new_result(rule="AUT-10", scenario="b"), new_result(rule="AUT-2", scenario="a")),
+            new_record(new_result(rule="AUT-10", scenario="a"), new_result(rule="AUT-2", scenario="b")),
             new_record(
-                new_result(rule="AUT-2", scenario="a", verdict="VIOLATED"),
+                new_result(rule="AUT-2", scenario="b", verdict="VIOLATED"),
                 target="openclaw",
                 version="2026.3.8",
             ),
         ]
     )
     assert table.header == ("rule", "scenario", "reference@0.1.0", "openclaw@2026.3.8")
-    assert table.rows() == (("AUT-2", "a", "CONFORMS", "VIOLATED"), ("AUT-10", "b", "CONFORMS", ""))
-    assert table.verdict(("AUT-10", "b"), "openclaw@2026.3.8") == ""
+    assert table.rows() == (("AUT-2", "b", "CONFORMS", "VIOLATED"), ("AUT-10", "a", "CONFORMS", ""))
+    assert table.verdict(("AUT-10", "a"), "openclaw@2026.3.8") == ""
 
 
 def test_rules_by_variant_take_the_worst_scenario(new_record: New, new_result: Run) -> None:

@@ -107,6 +107,12 @@ def test_a_long_history_keeps_its_evidence_and_its_starts() -> None:
     assert textline.draw(drawn)[-1] == "(982 of 1002 events are not drawn; record.json has them all)"
 
 
+def test_the_humblest_evidence_goes_before_what_is_not_evidence() -> None:
+    beat = {"kind": "ChildBeat", "child": "b", "beats": 1, "advanced": True}
+    drawn = built(beat, *[START] * 50, evidence=((1,),), limit=10)
+    assert drawn.marks[0].findings == (1,)
+
+
 def test_evidence_alone_can_exceed_the_limit() -> None:
     drawn = built(*[START] * 30, evidence=(tuple(range(1, 31)),), limit=10)
     assert len(drawn.marks) == 10
@@ -208,6 +214,10 @@ def test_every_kind_of_the_vocabulary_has_a_sentence_and_a_mark() -> None:
                 "outcome": "reset",
             },
             "exchange 1: gemini answers with no status line and 1 frame: reset",
+        ),
+        (
+            {"kind": "ReplySent", "exchange": 1, "provider": "codex", "status": 200, "reply": "text", "frames": 2},
+            "exchange 1: codex answers text with status 200 and 2 frames: ",
         ),
         ({"kind": "LockSeen", "path": "p", "holder": 0}, "the lock on p is free"),
         ({"kind": "LockSeen", "path": "p", "holder": 7}, "the lock on p is held by pid 7"),

@@ -14,14 +14,12 @@ from typing import Any
 
 import pytest
 
-from reference import auth, failover
+from reference import auth
 from reference.auth import Credentials
 from reference.auth.store import Store
-from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
 from reference.errors import Auth, Stopped
 from reference.home import Home
-from reference.messages import Message
 
 PROFILE = "codex:default"
 OTHER = b'"other:x": {"access" :  "untouched", "refresh": "keep", "n": 1.50}'
@@ -369,44 +367,3 @@ def test_change_of_another_profile_during_the_redemption_survives(case: Case) ->
     thread.join(BOUND)
     assert found == ["at-1"]
     assert Store(case.home).get("new:p").access == "a"
-
-
-class TestForcedByTheProvider:
-    """AUT-6 through a whole turn: 401, one renewal, one more request."""
-
-    def ask(self, case: Case, kit: Any, *acts: Any) -> Any:
-        case.write("rt-0", access="at-old", expires=(time.time() + 3600) * 1000)
-        case.server.on(kit.codex.path, *acts)
-        config = {**kit.codex.config(case.server), **case.config}
-        del config["apiKey"]
-        return failover.complete(
-            models=["codex/m"],
-            providers={"codex": config},
-            messages=(Message(role="user", text="hello"),),
-            tools=(),
-            deadline=Deadline.after(BOUND),
-            cooldowns=Cooldowns(case.home),
-            auth=Credentials(case.home),
-        )
-
-    def tokens(self, case: Case) -> list[str]:
-        seen = [seen for seen in case.server.seen if seen.path != "/token"]
-        return [s.headers["authorization"].removeprefix("Bearer ") for s in seen]
-
-    def test_renewed(self, case: Case, kit: Any) -> None:
-        reply, attempts = self.ask(case, kit, kit.answer(401, {}), kit.codex.reply())
-        assert reply.text == "hello"
-        assert [attempt.kind for attempt in attempts] == ["ok"]
-        assert self.tokens(case) == ["at-old", "at-1"]
-
-    def test_rejected_again(self, case: Case, kit: Any) -> None:
-        with pytest.raises(Auth) as caught:
-            self.ask(case, kit, kit.answer(401, {}))
-        assert caught.value.code == "unauthorized"
-        assert self.tokens(case) == ["at-old", "at-1"]
-        assert case.endpoint.asked == ["rt-0"]
-
-    def test_forbidden_is_not_expired(self, case: Case, kit: Any) -> None:
-        with pytest.raises(Auth):
-            self.ask(case, kit, kit.answer(403, {}))
-        assert case.endpoint.asked == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reference import failover
+from reference import auth, failover
 from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
 from reference.errors import Auth, Busy, Fatal, Local, OrchestratorError, Retryable, Stopped
@@ -308,6 +308,40 @@ def test_attempts_are_bounded(turn: Turn) -> None:
         turn.act(index, turn.kit.answer(500, {}))
     assert len(turn.fail().attempts) == 3
     assert len(turn.asked()) == 3
+
+
+class TestRenewal:
+    """AUT-6: a 401 is met with one renewal and one more request, whatever the local clock says."""
+
+    @pytest.fixture
+    def signed_in(self, turn: Turn, endpoint: Any) -> Turn:
+        turn.models = ["codex/m"]
+        turn.providers["codex"] |= {"auth": "oauth", "tokenUrl": turn.server.url + "/token"}
+        entry = {"access": "at-old", "refresh": "rt-0", "expires": (time.time() + 3600) * 1000}
+        auth.import_profile(turn.credentials.store.home, "codex:default", entry, Deadline.after(5))
+        return turn
+
+    def tokens(self, turn: Turn) -> list[str]:
+        seen = [seen for seen in turn.server.seen if seen.path != "/token"]
+        return [s.headers["authorization"].removeprefix("Bearer ") for s in seen]
+
+    def test_renewed(self, signed_in: Turn) -> None:
+        signed_in.act(2, signed_in.kit.answer(401, {}), signed_in.kit.codex.reply())
+        reply, attempts = signed_in.ask()
+        assert reply.text == "hello"
+        assert [attempt.kind for attempt in attempts] == ["ok"]
+        assert self.tokens(signed_in) == ["at-old", "at-1"]
+
+    def test_rejected_again(self, signed_in: Turn, endpoint: Any) -> None:
+        signed_in.act(2, signed_in.kit.answer(401, {}))
+        assert signed_in.fail().code == "unauthorized"
+        assert self.tokens(signed_in) == ["at-old", "at-1"]
+        assert endpoint.asked == ["rt-0"]
+
+    def test_forbidden_is_not_expired(self, signed_in: Turn, endpoint: Any) -> None:
+        signed_in.act(2, signed_in.kit.answer(403, {}))
+        assert signed_in.fail().code == "forbidden"
+        assert endpoint.asked == []
 
 
 class TestPolicies:

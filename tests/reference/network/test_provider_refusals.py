@@ -67,6 +67,7 @@ def test_retry_after(wire: Any, server: Any, kit: Any, value: Any, low: float, h
     assert isinstance(error, Retryable)
     assert error.retry_after is not None
     assert low <= error.retry_after <= high
+    assert error.detail["retry_after"] == error.retry_after
 
 
 @pytest.mark.parametrize("value", ["soon", "nan", "inf", "Wed, 99 Foo 2026", ""])

@@ -1,0 +1,59 @@
+"""`python -m bench [NAME …]`: run the measurements, print their tables, write bench/out/NAME.json."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from bench import conductor, results, suite
+from bench.results import Results
+from bench.rounds import BenchError, Say
+from harness.errors import PileupError
+
+
+class Bench(Protocol):
+    """One measurement; `say` is told what it is doing. Raises BenchError."""
+
+    def __call__(self, *, rounds: int, say: Say) -> Results: ...
+
+
+BENCHES: Mapping[str, Bench] = {"suite": suite.run, "conductor": conductor.run}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what was named, or everything. 0 done, 1 a command failed, 2 the command line is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measurements, printed as ratios.")
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHES)}; all when left out")
+    parser.add_argument("--rounds", type=_count, default=5, metavar="N", help="how often each arm is timed (5)")
+    parser.add_argument("--out", type=Path, default=results.OUT, metavar="DIR", help="where NAME.json goes (bench/out)")
+    arguments = parser.parse_args(argv)
+    if unknown := [name for name in arguments.name if name not in BENCHES]:
+        parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
+    console, progress = Console(), Console(stderr=True, highlight=False)
+    try:
+        for name in arguments.name or BENCHES:
+            found = BENCHES[name](rounds=arguments.rounds, say=lambda line: progress.print(line, markup=False))
+            results.show(found, console)
+            console.print(f"written: {results.write(found, arguments.out)}", markup=False, soft_wrap=True)
+    except (BenchError, PileupError) as error:
+        print(f"bench: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

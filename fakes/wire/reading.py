@@ -1,0 +1,157 @@
+"""Reads whole requests out of the bytes of one connection, with httptools.
+
+It keeps the parser's state and the limits, and turns whatever is not acceptable into a `Refusal`. It has no socket
+and answers nothing.
+"""
+
+from collections.abc import Callable
+
+import httptools
+
+from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpRequest
+
+
+class Refusal(Exception):
+    """Bytes that are not acceptable HTTP: the status to answer with, and why. The connection closes then."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class RequestReader:
+    """The parser of one connection. `finished` says that nothing more can be read from it.
+
+    `on_expect` is called when a client waits for "100 Continue" before it sends its body.
+    """
+
+    def __init__(self, peer_port: int, tunnel_host: str, on_expect: Callable[[], None]) -> None:
+        self.finished = False
+        self._peer_port = peer_port
+        self._tunnel_host = tunnel_host
+        self._on_expect = on_expect
+        self._ready: list[HttpRequest | Refusal] = []
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._offered = 0
+
+    def feed(self, data: bytes) -> list[HttpRequest | Refusal]:
+        """The requests that these bytes complete, in order; a refusal is the last."""
+        if self._offered:
+            self._rest_of_offer(data)
+        else:
+            self._parse(data)
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _parse(self, data: bytes) -> None:
+        self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+            self._check_head()
+        except httptools.HttpParserUpgrade as upgrade:
+            # Whatever follows an upgrade is not read: a tunnel gets a new parser, anything else is closed.
+            self.finished = not self._offered
+            rest = data[upgrade.args[0] :]
+            if self._offered:
+                self._rest_of_offer(rest)
+            elif rest and self._parser.get_method() == b"CONNECT":
+                self._ready[-1] = Refusal(400, "wait for the answer to CONNECT before you send")
+        except Refusal as refusal:
+            self._refuse(refusal)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self._refuse(cause if isinstance(cause, Refusal) else Refusal(400, "unreadable request"))
+        except httptools.HttpParserError as error:
+            self._refuse(Refusal(400, f"this is not HTTP/1.1: {error}"))
+
+    def _rest_of_offer(self, data: bytes) -> None:
+        """Read the body of a request that offers an upgrade, which the parser leaves unread."""
+        self._body.append(data[: self._offered])
+        self._offered -= len(self._body[-1])
+        if not self._offered:
+            self.finished = True
+            self._ready.append(self._whole_request())
+
+    # httptools' calls
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers = {}
+        self._body = []
+        self._body_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        self._head_size = 0
+        length = self._headers.get("content-length", "0")
+        if int(length) > BODY_LIMIT:
+            raise Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
+        if self._headers.get("expect", "").lower() == "100-continue" and not self._ready:
+            self._on_expect()
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+        self._body_size += len(body)
+        if self._body_size > BODY_LIMIT:
+            raise Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
+
+    def on_message_complete(self) -> None:
+        self._head_size = 0
+        if self._parser.should_upgrade() and self._headers.get("transfer-encoding"):
+            raise Refusal(400, "an upgrade offered with a chunked body is not supported")
+        if self._parser.should_upgrade() and not self._body_size:
+            self._offered = int(self._headers.get("content-length", "0"))
+            if self._offered:
+                return
+        self._ready.append(self._whole_request())
+
+    def _check_head(self) -> None:
+        if self._head_size > HEAD_LIMIT and not self._body_size:
+            raise Refusal(431, f"the request head is larger than {HEAD_LIMIT} bytes")
+
+    def _whole_request(self) -> HttpRequest:
+        method = self._parser.get_method().decode("ascii", "replace")
+        path, query, host = self._target(method)
+        return HttpRequest(
+            method=method,
+            path=path,
+            query=query,
+            host=host,
+            headers=self._headers,
+            body=b"".join(self._body),
+            version=self._parser.get_http_version(),
+            keep_alive=self._parser.should_keep_alive(),
+            peer_port=self._peer_port,
+            upgrade=self._parser.should_upgrade(),
+        )
+
+    def _target(self, method: str) -> tuple[str, str, str]:
+        host = self._tunnel_host or self._headers.get("host", "")
+        if method == "CONNECT":
+            return "", "", self._url.decode("latin-1")
+        if self._url[:1] == b"/":
+            path, _, query = self._url.decode("latin-1").partition("?")
+            return path, query, host
+        try:
+            parts = httptools.parse_url(self._url)
+        except httptools.HttpParserInvalidURLError:
+            raise Refusal(400, "the request target is not a URL") from None
+        path = (parts.path or b"/").decode("latin-1")
+        return path, (parts.query or b"").decode("latin-1"), (parts.host or b"").decode("latin-1") or host
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.finished = True
+        self._ready.append(refusal)

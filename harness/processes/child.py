@@ -1,0 +1,128 @@
+"""What happens between fork and exec: a child of the launcher takes on a program's session, streams, limits, filter.
+
+Nothing here may raise into the launcher's own code, of which the child is a copy: it becomes the program, or it says
+why not on a pipe that exec would have closed, and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from harness.conductor import kernel
+
+EXIT_NOT_STARTED = 127  # as the shell says "command not found"
+_FATAL = (OSError, ValueError, OverflowError, AttributeError)  # the latter: bad limits, NUL bytes, unencodable names
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """Three pipes between the launcher and a child, as (read end, write end)."""
+
+    listener: tuple[int, int]  # what the child says of its filter
+    go: tuple[int, int]  # the launcher's leave to exec: the harness can listen now
+    failure: tuple[int, int]  # why it could not be done; closed by exec
+
+    @classmethod
+    def make(cls) -> Pipes:
+        """Raises OSError, with nothing left open."""
+        made: list[tuple[int, int]] = []
+        try:
+            for _ in range(3):
+                made.append(os.pipe())  # noqa: PERF401 - those made so far must be closed
+        except OSError:
+            for pair in made:
+                os.close(pair[0])
+                os.close(pair[1])
+            raise
+        return cls(*made)
+
+    def close(self) -> None:
+        for pair in (self.listener, self.go, self.failure):
+            os.close(pair[0])
+            os.close(pair[1])
+
+    def close_childs_ends(self) -> None:
+        for descriptor in (self.listener[1], self.go[0], self.failure[1]):
+            os.close(descriptor)
+
+
+def become(request: dict[str, Any], pipes: Pipes) -> NoReturn:
+    """Become the requested program."""
+    try:
+        _prepare(request, pipes)
+        os.execve(request["argv"][0], request["argv"], request["env"])
+    except _FATAL as error:
+        os.write(pipes.failure[1], f"{request['argv'][0]}: {error}".encode(errors="backslashreplace")[:4096])
+    finally:
+        os._exit(EXIT_NOT_STARTED)
+
+
+def _prepare(request: dict[str, Any], pipes: Pipes) -> None:
+    os.setsid()
+    _reset_signals()
+    _close_all_but(pipes.listener[1], pipes.go[0], pipes.failure[1])
+    closed = [number for number in range(3) if not _open_stream(number, request["streams"][number])]
+    os.chdir(request["cwd"])
+    for name, value in request["limits"].items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    _announce_listener(request["filter"], request["interruptible"], pipes.listener[1])
+    os.close(pipes.listener[1])
+    os.read(pipes.go[0], 1)
+    os.close(pipes.go[0])
+    for number in closed:
+        os.close(number)
+
+
+def _reset_signals() -> None:
+    """Every signal unblocked and at its default: Python ignores some, and a caller may have (nohup)."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _close_all_but(*keep: int) -> None:
+    low = 3
+    for descriptor in sorted(keep):
+        os.closerange(low, descriptor)
+        low = descriptor + 1
+    os.closerange(low, 1 << 16)
+
+
+def _open_stream(number: int, where: str) -> bool:
+    """Put a file on a standard descriptor. False when the program is to start with it closed."""
+    flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    # Without O_NONBLOCK the opening of a pipe that nobody holds would block, and the launcher with it.
+    descriptor = os.open("/dev/null" if where == "closed" else where, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
+    os.set_blocking(descriptor, True)
+    if descriptor != number:
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.set_inheritable(number, True)
+    return where != "closed"
+
+
+def _announce_listener(filter_hex: str | None, interruptible: bool, listener_write: int) -> None:
+    """Install the filter and say which descriptor listens: "L5", "E reason" where it was refused, "-" for none.
+
+    The launcher copies the descriptor itself, because a sendmsg from here could already be stopped by the filter. The
+    pipe is above descriptor 2, where a filter may stop writes too, so it is moved onto 0 for that one write.
+    """
+    if filter_hex is None:
+        os.write(listener_write, b"-")
+        return
+    saved = os.dup(0)
+    os.dup2(listener_write, 0)
+    try:
+        listener = kernel.install_filter(bytes.fromhex(filter_hex), interruptible=interruptible)
+    except OSError as error:
+        os.write(0, f"E{error.strerror or error}".encode())
+    else:
+        os.set_inheritable(listener, False)
+        os.write(0, f"L{listener}".encode())
+    os.dup2(saved, 0)
+    os.close(saved)

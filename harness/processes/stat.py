@@ -1,0 +1,50 @@
+"""Reads /proc/PID/stat (proc(5)): state, parent, times. Small enough for the launcher; it knows nothing of actors."""
+
+from __future__ import annotations
+
+import os
+
+
+def fields(pid: int, thread: str | None = None) -> list[str] | None:
+    """The fields from the state on (field 3 of proc(5) is the first here), or None when the process is gone."""
+    path = f"/proc/{pid}/task/{thread}/stat" if thread else f"/proc/{pid}/stat"
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs start-up time, and this is polled often
+            return file.read().decode(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def start_time(pid: int) -> int:
+    """A process's start time in clock ticks since boot (field 22): with the pid, its identity. 0 when it is gone."""
+    found = fields(pid)
+    return int(found[19]) if found else 0
+
+
+def below(ancestor: int) -> dict[int, int]:
+    """Every descendant, zombies included: its start time by pid."""
+    processes = snapshot()
+    found: dict[int, int] = {}
+    roots = {ancestor}
+    while roots:
+        roots = {pid for pid, (parent, _) in processes.items() if parent in roots and pid not in found}
+        found |= {pid: processes[pid][1] for pid in roots}
+    return found
+
+
+def snapshot() -> dict[int, tuple[int, int]]:
+    """Every process: its parent and its start time.
+
+    /proc is not read in one moment: a parent may have ended since, and its child have been adopted. Whose parent is
+    not there is therefore read again, so that nothing below a subreaper is ever missed.
+    """
+    processes: dict[int, tuple[int, int]] = {}
+    unread = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}  # noqa: PTH208 - as above
+    while unread:
+        for pid in unread:
+            processes.pop(pid, None)
+            if found := fields(pid):
+                processes[pid] = (int(found[1]), int(found[19]))
+        unread = {pid for pid, (parent, _) in processes.items() if parent and parent not in processes}
+        unread |= {parent for pid, (parent, _) in processes.items() if pid in unread and fields(parent)}
+    return processes
