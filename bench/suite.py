@@ -82,7 +82,8 @@ def _pytest(folder: Path, words: tuple[str, ...], extra: dict[str, str]) -> None
         cwd=_ROOT, env={**os.environ, **extra}, capture_output=True, timeout=_SUITE_SECONDS, check=False,
     )  # fmt: skip
     if done.returncode not in _RAN:
-        raise BenchError(f"pytest scenarios/ exited {done.returncode}: {done.stdout.decode(errors='replace')[-600:]}")
+        said = (done.stdout + done.stderr).decode(errors="replace").strip()[-600:]
+        raise BenchError(f"pytest scenarios/ exited {done.returncode}: {said}")
 
 
 def _replay(steps: Steps) -> float:

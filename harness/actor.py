@@ -28,7 +28,6 @@ from harness.events import (
 from harness.outcome import Outcome
 from harness.processes import tree
 from harness.processes.client import Process, Program
-from harness.processes.launcher import EXIT_NOT_STARTED
 from harness.targets.protocol import Command, Ended, Intent
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ class Actor:
         self._lab = lab
         self._began = time.monotonic()
         self._outcome: asyncio.Task[Outcome] | None = None
+        self._awaited = False
         self._tree_recorded = False
 
     @property
@@ -96,7 +96,7 @@ class Actor:
         lab.record(Started(actor=name, verb=intent.verb, params=params, argv=command.argv, pid=process.pid))
         if process.listener is not None:
             actor._supervise(process.listener)
-        elif lab.conducted:
+        elif process.refusal:
             lab.conducted = False
             lab.record(Noted(text=f"system calls cannot be stopped here: {process.refusal}"))
         actor._outcome = asyncio.get_running_loop().create_task(actor._follow())
@@ -105,6 +105,7 @@ class Actor:
     async def finished(self) -> Outcome:
         """Wait for the command's end; its outcome as the adapter reads it."""
         assert self._outcome is not None
+        self._awaited = True
         return await asyncio.shield(self._outcome)
 
     async def tree_ended(self, grace: float) -> bool:
@@ -134,9 +135,12 @@ class Actor:
 
     async def abandon(self) -> None:
         """Stop following the command: what happens to it from now on is the harness's doing."""
-        if self._outcome is not None:
-            self._outcome.cancel()
-            await asyncio.gather(self._outcome, return_exceptions=True)
+        if self._outcome is None:
+            return
+        self._outcome.cancel()
+        [outcome] = await asyncio.gather(self._outcome, return_exceptions=True)
+        if isinstance(outcome, Exception) and not self._awaited:  # else the scenario has seen it
+            self._lab.failures.append(outcome)
 
     def close(self) -> None:
         """Let go of the process, which must have ended, and of its supervisor."""
@@ -158,19 +162,21 @@ class Actor:
         )
 
     async def _follow(self) -> Outcome:
-        patience = self._lab.target.patience
+        patience = self._lab.patience
         try:
             code = await asyncio.wait_for(asyncio.shield(self.process.exited), patience)
         except TimeoutError:
             self._lab.record(Hung(actor=self.name, seconds=patience))
             self.process.signal(9)
             code = await self.process.exited
+        if self.process.not_started:
+            raise LabError(
+                f"not started: {self.process.not_started}", hint="is the target installed? try: pileup doctor"
+            )
         status, number = (code, None) if code >= 0 else (None, -code)
         self._lab.record(Exited(actor=self.name, status=status, signal=number))
         ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))
         stdout, stderr = self._without_secrets("stdout", ended.stdout), self._without_secrets("stderr", ended.stderr)
-        if code == EXIT_NOT_STARTED and ended.stderr.startswith("not started: "):
-            raise LabError(ended.stderr.strip(), hint="is the target installed? try: pileup doctor")
         outcome = self._lab.target.read(self._lab.site, self.intent, ended)
         self.seconds = round(time.monotonic() - self._began, 3)
         self._lab.record(

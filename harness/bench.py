@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
+import secrets
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from harness.campaign import Campaign, campaign
+from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign
+from harness.conductor.calls import Family
+from harness.conductor.filter import program
 from harness.errors import LabError
+from harness.events import History
 from harness.plan import Plan
-from harness.processes.client import LauncherClient
-from harness.runner import Ground, can_conduct
+from harness.processes.client import LauncherClient, Program
+from harness.processes.folders import remove
+from harness.runner import Ground, Trial, can_conduct
 from harness.scenario import Scenario
 from harness.targets.protocol import Target
+from harness.verdict import Judgement, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,46 +42,113 @@ class Bench:
     def __init__(self, target: Target, settings: Settings) -> None:
         self.target = target
         self.settings = settings
+        self.refusal = ""  # why system calls cannot be stopped here
         self._runner = asyncio.Runner()
-        self._launcher: LauncherClient | None = None
-        self._folder: Path | None = None
+        self._ground: Ground | None = None
 
     def __enter__(self) -> Bench:
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="pileup-"))
-        except OSError as error:
-            raise LabError(
-                f"no temporary folder: {error.strerror}", hint="set TMPDIR to a folder that you can write"
-            ) from error
-        self._launcher = LauncherClient.start()
-        self._launcher.attach(self._runner.get_loop())
-        self._launcher.guard([self._folder])
+            self._ground = self._make_ground()
+        except BaseException:
+            self._runner.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._launcher is not None:
-            self._launcher.stop()
-        self._runner.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._leave_ground()
+        finally:
+            self._runner.close()
 
     def run(self, scenario: Scenario, *, round_: int = 0) -> Campaign:
-        """Run a scenario's campaign to its end. Every round of a stress test has other seeds."""
-        assert self._launcher is not None
-        assert self._folder is not None
-        ground = Ground(
-            launcher=self._launcher, conducted=can_conduct(not self.settings.conductor), folder=self._folder
+        """Run a scenario's campaign to its end. Every round of a stress test has other seeds.
+
+        A failure of the lab itself is UNKNOWN, with its message.
+        """
+        try:
+            ground = self._living_ground()
+            return self._runner.run(self._campaign(scenario, ground, round_))
+        except LabError as failure:
+            return _failed(scenario, self._first_plan(scenario), failure)
+
+    async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
+        runs = self.settings.schedules if ground.conducted else max(self.settings.schedules, UNCONDUCTED_RUNS)
+        return await campaign(
+            scenario,
+            self.target,
+            ground,
+            name=self.settings.target_name,
+            seed=self.settings.seed + round_ * runs,
+            schedules=self.settings.schedules,
+            replay=self.settings.replay,
         )
-        return self._runner.run(
-            campaign(
-                scenario,
-                self.target,
-                ground,
-                name=self.settings.target_name,
-                seed=self.settings.seed + round_ * self.settings.schedules,
-                schedules=self.settings.schedules,
-                replay=self.settings.replay,
-            )
+
+    def _first_plan(self, scenario: Scenario) -> Plan:
+        known = self.settings.replay
+        return known or Plan(scenario=scenario.name, target=self.settings.target_name, seed=self.settings.seed)
+
+    def _living_ground(self) -> Ground:
+        """The ground, or a new one when its launcher was killed."""
+        if self._ground is None or self._ground.launcher.dead:
+            self._leave_ground()
+            self._ground = self._make_ground()
+        return self._ground
+
+    def _make_ground(self) -> Ground:
+        """Start a launcher, and make the folder that it removes however we end. Raises LabError."""
+        try:
+            folder = Path(tempfile.gettempdir()) / f"pileup-{secrets.token_hex(8)}"
+            launcher = LauncherClient.start()
+            try:
+                launcher.attach(self._runner.get_loop())
+                launcher.guard([folder])  # before it exists, so that there is no moment in which we could leave it
+                folder.mkdir(mode=0o700)
+                conducted = can_conduct(not self.settings.conductor) and self._runner.run(self._may_conduct(launcher))
+            except BaseException:
+                launcher.stop()
+                raise
+        except OSError as error:
+            raise LabError(
+                f"no temporary folder: {error.strerror}", hint="set TMPDIR to a folder that you can write"
+            ) from error
+        return Ground(launcher=launcher, conducted=conducted, folder=folder)
+
+    async def _may_conduct(self, launcher: LauncherClient) -> bool:
+        """Whether a listener can be had here: inside a sandbox that has one already, the kernel refuses a second."""
+        trial = program({Family.NETWORK})
+        probe = await launcher.spawn(
+            Program(argv=(sys.executable, "-S", "-E", "-c", ""), env={}, cwd="/", filter=trial)
         )
+        await probe.exited
+        if probe.listener is not None:
+            os.close(probe.listener)
+        probe.close()
+        self.refusal = probe.refusal
+        return probe.listener is not None
+
+    def _leave_ground(self) -> None:
+        ground, self._ground = self._ground, None
+        if ground is None:
+            return
+        try:
+            ground.launcher.stop()
+        finally:
+            remove(ground.folder)
+
+
+def _failed(scenario: Scenario, plan: Plan, failure: LabError) -> Campaign:
+    """A campaign that could not be run."""
+    judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {failure}",))
+    trial = Trial(
+        plan=plan,
+        judgement=judgement,
+        history=History(()),
+        commands=(),
+        files=(),
+        root="",
+        seconds=0.0,
+        conducted=False,
+    )
+    return Campaign(scenario=scenario, control=(), fault=(trial,))

@@ -271,7 +271,7 @@ def _build(kind: Any, value: Any) -> Any:
         hints = get_type_hints(kind)
         known = {entry.name for entry in fields(kind)}
         if unknown := set(value) - known:
-            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+            raise TypeError(f"{kind!r} has no field {', '.join(sorted(unknown))}")
         return kind(**{name: _build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
     if origin is tuple:
         return tuple(_build(get_args(kind)[0], item) for item in value)

@@ -31,6 +31,7 @@ from harness.events import (
     FaultFired,
     FaultPlanned,
     History,
+    Hung,
     Noted,
     ReplySent,
     RequestReceived,
@@ -70,6 +71,7 @@ class Lab:
         self.fakes = fakes
         self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.chance = chance  # the plan's only source of choices
+        self.patience = target.patience  # seconds that a command may take before it counts as hanging
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
@@ -210,6 +212,10 @@ class Lab:
         """Whether a request of this actor has reached this provider."""
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def hung(self) -> bool:
+        """Whether a command had to be killed because it did not end."""
+        return any(True for _ in self.history().of(Hung))
 
     def replied_with_errors(self) -> int:
         """How many providers have answered with an error."""

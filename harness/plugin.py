@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -13,8 +18,8 @@ import pytest
 from harness import recording, screen
 from harness.bench import Bench, Settings
 from harness.campaign import Campaign
+from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
-from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
 from harness.scenario import Rule, Scenario, load_rules
@@ -27,12 +32,13 @@ from reports.merge import merge_results
 from reports.record import Result, result_from_json
 from reports.writer import write
 
+RULES_FILE = Path(__file__).resolve().parents[1] / "scenarios" / "rules.toml"
 DEFAULT_REPORT = "reports/out/latest"
-_STASH: pytest.StashKey[Session] = pytest.StashKey()
+_LETTERS = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "s"}
 
 
 class Session:
-    """What the options came to, and the results as they arrive (from the workers, under pytest-xdist)."""
+    """What the options came to."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.replay = Plan.parse(token) if (token := config.getoption("replay")) else None
@@ -58,8 +64,12 @@ class Session:
         baseline = config.getoption("baseline")
         self.baseline = Baseline.load(Path(baseline)) if baseline else None
         self.report = Path(config.getoption("report") or config.rootpath / DEFAULT_REPORT)
-        self.results: list[Result] = []
-        self.interrupted = False
+        if config.getoption("report"):
+            _check_writable(self.report)
+
+
+_SESSION: pytest.StashKey[Session] = pytest.StashKey()
+_RESULT: pytest.StashKey[Result] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,48 +90,67 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{text!r} is not a whole number of at least 1")
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1; write for example 20")
     return int(text)
 
 
 def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{text!r} is not a whole number of at least 0")
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0; write for example 7")
     return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     try:
-        config.stash[_STASH] = Session(config)
+        session = config.stash[_SESSION] = Session(config)
     except (PileupError, ReportError) as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(screen.safe(str(error))) from error
+    role = Worker(config, session) if hasattr(config, "workerinput") else Controller(config, session)
+    config.pluginmanager.register(role, "pileup-session")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    stress = metafunc.config.stash[_STASH].stress
+    stress = metafunc.config.stash[_SESSION].stress
     if hasattr(metafunc.function, "scenario") and stress > 1:
         metafunc.fixturenames.append("stress_round")
         metafunc.parametrize("stress_round", range(stress), ids=[f"round{n}" for n in range(stress)])
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    session = config.stash[_STASH]
-    kept, dropped = [], []
+def _scenario(item: pytest.Item) -> Scenario | None:
+    return getattr(getattr(item, "function", None), "scenario", None)
+
+
+def _select(config: pytest.Config, session: Session, items: list[pytest.Item]) -> int:
+    """Leave the wanted items only; gives how many of them are scenarios. Raises UsageError."""
+    known: dict[str, str] = {}
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         scenario = _scenario(item)
+        if scenario is not None:
+            _check_scenario(scenario, item.nodeid.split("[")[0], known, session)
         (kept if scenario is None or _wanted(scenario, session) else dropped).append(item)
-        if scenario is not None and scenario.rule not in session.rules:
-            raise pytest.UsageError(f"{item.nodeid}: there is no rule {scenario.rule!r} in {RULES_FILE.name}")
-    if session.replay and not any(map(_scenario, kept)) and any(map(_scenario, items)):
-        raise pytest.UsageError(f"--replay: there is no scenario {session.replay.scenario!r} here")
+    if session.replay and session.replay.scenario not in known:
+        where = f"scenarios here: {', '.join(sorted(known))}" if known else "no scenarios were collected here"
+        raise UsageError(f"--replay: there is no scenario {session.replay.scenario!r} here", hint=where)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+    return sum(_scenario(item) is not None for item in kept)
 
 
-def _scenario(item: pytest.Item) -> Scenario | None:
-    return getattr(getattr(item, "function", None), "scenario", None)
+def _check_scenario(scenario: Scenario, where: str, known: dict[str, str], session: Session) -> None:
+    if scenario.rule not in session.rules:
+        raise UsageError(
+            f"{where}: there is no rule {scenario.rule!r} in {RULES_FILE.name}",
+            hint=f"rules: {', '.join(session.rules)}",
+        )
+    if (other := known.setdefault(scenario.name, where)) != where:
+        raise UsageError(
+            f"two scenarios are called {scenario.name!r}: {other} and {where}",
+            hint="rename one: replay tokens, baselines and reports go by the name",
+        )
 
 
 def _wanted(scenario: Scenario, session: Session) -> bool:
@@ -130,11 +159,155 @@ def _wanted(scenario: Scenario, session: Session) -> bool:
     return not session.wanted_rules or scenario.rule in session.wanted_rules
 
 
+def _check_writable(folder: Path) -> None:
+    """Raises UsageError when no report can be written there: better now than after an hour."""
+    hint = "choose a folder that you can write with --report DIR"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--report {folder}: cannot be made: {error.strerror}", hint=hint) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"--report {folder}: cannot be written", hint=hint)
+
+
+class Interruptible:
+    """SIGTERM ends the session as Ctrl-C does: orderly, with a report of what was done so far."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+
+    def arm(self) -> None:
+        if self._before is None:
+            self._before = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def disarm(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+
+    @staticmethod
+    def _interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)  # whoever handles that one now, pytest or the running loop, gets it
+
+
+class Worker:
+    """A process of pytest-xdist: it runs scenarios, and tells the controller what it may not decide itself."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config = config
+        self._session = session
+        self._interruptible = Interruptible()
+
+    @property
+    def _output(self) -> dict[str, Any]:
+        output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]  # made by pytest-xdist
+        return output
+
+    def pytest_sessionstart(self) -> None:
+        kernel.die_with_parent(signal.SIGKILL)  # else it would go on for 15 s; our launcher then clears away
+        self._interruptible.arm()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        try:
+            self._output["pileup_scenarios"] = _select(self._config, self._session, items)
+        except PileupError as error:
+            self._output["pileup_complaint"] = str(error)
+            items[:] = []
+
+
+class Controller:
+    """The process that the user started: it gathers the results, from its workers too, and writes the report."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config = config
+        self._session = session
+        self._results: list[Result] = []
+        self._scenarios = 0
+        self._complaint = ""
+        self._interrupted = False
+        self._workers: dict[object, int] = {}  # pid of each
+        self._lines: list[screen.Line] = []
+        self._interruptible = Interruptible()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        try:
+            self._scenarios = _select(self._config, self._session, items)
+            if self._scenarios and not self._config.option.collectonly:
+                _check_writable(self._session.report)
+        except PileupError as error:
+            raise pytest.UsageError(screen.safe(str(error))) from error
+        if self._scenarios:
+            self._interruptible.arm()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        self._workers[node] = node.workerinfo["pid"]
+        self._interruptible.arm()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._workers.pop(node, None)
+        output = getattr(node, "workeroutput", None) or {}
+        self._scenarios = max(self._scenarios, output.get("pileup_scenarios", 0))
+        self._complaint = output.get("pileup_complaint", self._complaint)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interrupted = True
+        for pid in self._workers.values():  # children of ours, not yet waited for: the number is theirs
+            os.kill(pid, signal.SIGTERM)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (document := getattr(report, "pileup_result", None)) is not None:
+            self._results.append(result_from_json(json.loads(document)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._interruptible.disarm()
+        if self._complaint:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self._lines.append(screen.Line(screen.safe(f"ERROR: {self._complaint}"), "red"))
+        elif self._results or (self._scenarios and self._interrupted):
+            try:
+                self._lines += self._write()
+            except ReportError as error:
+                self._lines.append(screen.Line(screen.safe(f"ERROR: {error}"), "red"))
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED  # no evidence, no success
+
+    def _write(self) -> Iterable[screen.Line]:
+        settings = self._session.settings
+        record = recording.to_record(
+            merge_results(self._results),
+            recording.target_facts(self._session.target),
+            self._session.rules,
+            command=screen.command_line(sys.argv),
+            seed=settings.seed,
+            conducted=can_conduct(not settings.conductor)
+            and all(result.control != recording.UNCONDUCTED for result in self._results if result.history),
+            interrupted=self._interrupted,
+        )
+        self._lines += screen.table(record)
+        paths = write(record, self._session.report)
+        return [screen.Line(f"report: {screen.relative(paths)}")]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._lines:
+            target = self._session.target
+            terminalreporter.section(screen.safe(f"Pileup: {target.name} {target.version}"))
+        for line in self._lines:
+            terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
+
+
 @pytest.fixture(scope="session")
 def _pileup_session_bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
-    session = pytestconfig.stash[_STASH]
-    with Bench(session.target, session.settings) as bench:
+    session = pytestconfig.stash[_SESSION]
+    try:
+        bench = Bench(session.target, session.settings).__enter__()
+    except PileupError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
         yield bench
+    finally:
+        bench.__exit__(None, None, None)
 
 
 class _Judge:
@@ -155,88 +328,35 @@ class _Judge:
         _conclude(campaign, result, self._session.baseline)
 
 
-_RESULT: pytest.StashKey[Result] = pytest.StashKey()
-
-
 @pytest.fixture
 def pileup_bench(_pileup_session_bench: Bench, request: pytest.FixtureRequest) -> _Judge:
     """The test bench that scenarios run on."""
-    return _Judge(_pileup_session_bench, request.config.stash[_STASH], request.node)
+    return _Judge(_pileup_session_bench, request.config.stash[_SESSION], request.node)
 
 
 def _conclude(campaign: Campaign, result: Result, baseline: Baseline | None) -> None:
     if baseline is not None:
         if (mismatch := baseline.mismatch(result)) is not None:
-            pytest.fail(f"{mismatch}\n{screen.explain(result)}", pytrace=False)
+            pytest.fail(screen.safe(f"{mismatch}\n{screen.explain(result)}"), pytrace=False)
         return
     if campaign.verdict is Verdict.UNSUPPORTED:
-        pytest.skip(f"UNSUPPORTED: {'; '.join(result.notes)}")
+        pytest.skip(screen.safe(f"UNSUPPORTED: {'; '.join(result.notes)}"))
     if not campaign.verdict.green:
-        pytest.fail(screen.explain(result), pytrace=False)
+        pytest.fail(screen.safe(screen.explain(result)), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report: Any = yield
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
     if call.when == "call" and (result := item.stash.get(_RESULT, None)) is not None:
-        report.pileup_result = asdict(result)  # plain data: it may have to cross from a worker to the controller
-    return report  # type: ignore[return-value]
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    document = getattr(report, "pileup_result", None)
-    if document is not None and _current is not None:
-        _current.results.append(result_from_json(document))
-
-
-_current: Session | None = None
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    global _current
-    _current = None if hasattr(session.config, "workerinput") else session.config.stash[_STASH]
+        report.pileup_result = json.dumps(asdict(result))  # text of ASCII: it may have to cross from a worker
+    return report
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
     document = getattr(report, "pileup_result", None)
     if report.when != "call" or document is None:
         return None
-    verdict = document["verdict"]
-    letter = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "s"}[verdict]
-    return (
-        report.outcome,
-        letter,
-        verdict if report.outcome != "passed" or verdict == "CONFORMS" else f"{verdict} (expected)",
-    )
-
-
-def pytest_keyboard_interrupt() -> None:
-    if _current is not None:
-        _current.interrupted = True
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    session = config.stash[_STASH]
-    if not session.results:
-        return
-    conducted = can_conduct(not session.settings.conductor) and all(
-        result.control != recording.UNCONDUCTED for result in session.results if result.history
-    )
-    record = recording.to_record(
-        merge_results(session.results),
-        recording.target_facts(session.target),
-        session.rules,
-        command=screen.command_line(sys.argv),
-        seed=session.settings.seed,
-        conducted=conducted,
-        interrupted=session.interrupted,
-    )
-    terminalreporter.section(f"Pileup: {record.target.name} {record.target.version}")
-    for line in screen.table(record):
-        terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
-    try:
-        paths = write(record, session.report)
-    except ReportError as error:
-        terminalreporter.write_line(f"the report could not be written: {error}", red=True)
-    else:
-        terminalreporter.write_line(f"report: {screen.relative(paths)}")
+    verdict = json.loads(document)["verdict"]
+    expected = report.outcome == "passed" and verdict != "CONFORMS"
+    return report.outcome, _LETTERS[verdict], f"{verdict} (expected)" if expected else verdict

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reports import escape
 from reports.record import ArmFacts, Record, Result
 
 _COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
@@ -19,6 +20,11 @@ class Line:
 
     text: str
     colour: str = ""
+
+
+def safe(text: str) -> str:
+    """Text of a target as a terminal may have it: no control character acts, and any encoding can hold it."""
+    return escape.clean(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def explain(result: Result) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKUPS = 3
 LOCK_SECONDS = 10.0
+LIMITS = ("graceSeconds", "maxSteps", "sessionWaitSeconds")
 
 
 class ConfigStore:
@@ -51,6 +52,7 @@ class ConfigStore:
         Whatever `edit` raises leaves the file as it was. Raises Busy(`config-busy`), Local or OSError.
         """
         path = self.real_path()
+        self.contents(path)  # a link into nowhere is an error before a lock is made there
         with self.lock(path).acquire(deadline.sooner(LOCK_SECONDS)):
             before = self.contents(path)
             config = {} if before is None else self.parse(before, path)
@@ -94,7 +96,7 @@ class ConfigStore:
             with open(path, "rb") as file:
                 return file.read()
         except FileNotFoundError:
-            if newest_good_backup(path) is not None:
+            if path != self.path or newest_good_backup(path) is not None:
                 raise _missing(path) from None
             return None
 
@@ -114,9 +116,15 @@ def check_shape(config: Config) -> Config:
     for name, agent in config.get("agents", {}).items():
         if not isinstance(agent, dict) or not isinstance(agent.get("workspace"), str):
             raise jsonfile.Damaged(f'agent "{name}" must be an object with a "workspace"')
-    for name, value in config.get("limits", {}).items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise jsonfile.Damaged(f'limit "{name}" must be a number, zero or more')
+    if not all(isinstance(model, str) and "/" in model for model in config.get("models", [])):
+        raise jsonfile.Damaged('"models" must list names like "anthropic/claude-sonnet-4-6"')
+    for name, provider in config.get("providers", {}).items():
+        if not isinstance(provider, dict):
+            raise jsonfile.Damaged(f'provider "{name}" must be an object')
+    for name in LIMITS:
+        value = config.get("limits", {}).get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1e6:
+            raise jsonfile.Damaged(f'limit "{name}" must be a number from 0 to 1000000')
     return config
 
 
@@ -172,10 +180,13 @@ def damaged(path: str, reason: str, line: int = 0, column: int = 0) -> Local:
 
 def _missing(path: str) -> Local:
     backup = newest_good_backup(path)
+    hint = "a link points there: mount or create what it points to, or remove the link"
+    if backup:
+        hint = f"restore {backup} with `reference doctor --fix`, or remove the backups to start afresh"
     return Local(
         "config-missing",
         f"{path} is gone, but it was there before",
-        hint=f"restore {backup} with `reference doctor --fix`, or remove the backups to start afresh",
+        hint=hint,
         detail={"path": path, "backup": backup},
     )
 

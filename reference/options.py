@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 class Command:
     """What one command accepts. `options` maps a name to its placeholder, or to "" for a flag."""
 
-    __slots__ = ("arguments", "example", "function", "module", "name", "options", "required", "summary")
+    __slots__ = (
+        "arguments",
+        "example",
+        "function",
+        "module",
+        "name",
+        "notes",
+        "options",
+        "required",
+        "summary",
+    )
 
     def __init__(
         self,
@@ -30,6 +40,7 @@ class Command:
         options: Mapping[str, str] | None = None,
         required: Sequence[str] = (),
         example: str,
+        notes: str = "",
     ) -> None:
         self.name = name
         self.summary = summary
@@ -38,6 +49,7 @@ class Command:
         self.options = {"json": "", **(options or {})}
         self.required = tuple(required)
         self.example = example
+        self.notes = notes
 
     def load(self) -> Callable[..., Any]:
         """The function that does it, imported now."""

@@ -164,11 +164,11 @@ class Turn:
 
 def checked_workspace(path: str) -> str:
     """The agent's folder, if it is there. Raises Local(`workspace-missing`)."""
-    if os.path.isdir(path):
+    if os.path.isabs(path) and os.path.isdir(path):
         return path
     raise Local(
         "workspace-missing",
-        f"the agent's workspace {path} is not a folder",
+        f"the agent's workspace {path} is not the absolute path of a folder",
         hint="create it again, or delete the agent and add it with another workspace",
         detail={"path": path},
     )

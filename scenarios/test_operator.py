@@ -8,6 +8,7 @@ import signal
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.actor import Streams
 from harness.checkers.operator import (
+    DEADLINE_SLACK,
     bad_input_is_refused,
     deadline_holds,
     list_shows_truth,
@@ -88,6 +89,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
     names = ("silent", "mid-stream", "tool")
     lab.prepare(Setup(agents=names, grace_seconds=0.5))
     timeout = await lab.undisturbed("silent")
+    lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
     lab.plan("three kinds of hang")
     if lab.faulty:
         tool = lab.target.tool_call(lab.build("stubborn", "--ignore-term"))
@@ -112,6 +114,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
 async def test_without_a_terminal(lab: Lab) -> None:
     """No command hangs, crashes or damages its state for want of a stream."""
     lab.prepare(Setup(agents=("lane0",)))
+    lab.patience /= 3  # none of these commands has anything to wait for
     lab.plan("streams missing")
     silent = lab.site.root / "silent"
     os.mkfifo(silent)
@@ -129,6 +132,8 @@ async def test_without_a_terminal(lab: Lab) -> None:
             await lab.run(ListAgents(), f"{way}-list", streams=streams)
             await lab.run(Turn(agent="lane0", message=f"[[{way}]] hi"), f"{way}-turn", streams=streams)
             lab.fired("streams missing", way)
+            if lab.hung():
+                break
     finally:
         os.close(holding)
     lab.look.config()

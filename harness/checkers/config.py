@@ -12,18 +12,19 @@ from harness.verdict import Finding
 def acknowledged_adds_survive(history: History) -> list[Finding]:
     """CFG-1: whatever the last list shows holds every add that claimed success."""
     seq, listed = _last_list(history)
+    adds = _adds(history)
+    acknowledged = {name: add_seq for add_seq, name, what in adds if what.outcome.ok and what.outcome.exit_status == 0}
     findings = []
-    for added_seq, name, finished in _adds(history):
-        outcome = finished.outcome
-        if outcome.ok and outcome.exit_status == 0 and name not in listed:
-            shown = ", ".join(listed) or "nobody"
-            message = (
-                f"{finished.actor} said that agent {name} was added (exit 0), yet the list shows {shown}{_why(history)}"
-            )
-            findings.append(Finding(rule="CFG-1", message=message, evidence=(added_seq, seq)))
-        elif not outcome.ok and outcome.exit_status == 0:
-            message = f"{finished.actor} reported a failure ({outcome.code or outcome.message}) but exited 0"
-            findings.append(Finding(rule="CFG-1", message=message, evidence=(added_seq,)))
+    if lost := {name: add_seq for name, add_seq in acknowledged.items() if name not in listed}:
+        message = (
+            f"{len(lost)} of {len(acknowledged)} agents whose add had exited 0 are lost: {', '.join(sorted(lost))}; "
+            f"the list shows {', '.join(listed) or 'nobody'}{_why(history)}"
+        )
+        findings.append(Finding(rule="CFG-1", message=message, evidence=(*sorted(lost.values()), seq)))
+    for add_seq, _, what in adds:
+        if not what.outcome.ok and what.outcome.exit_status == 0:
+            message = f"{what.actor} reported a failure ({what.outcome.code or what.outcome.message}) but exited 0"
+            findings.append(Finding(rule="CFG-1", message=message, evidence=(add_seq,)))
     return findings
 
 

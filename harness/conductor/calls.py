@@ -130,7 +130,9 @@ def read_text(thread: int, address: int) -> str:
         if len(data) >= PATH_MAX:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         start = address + len(data)
-        more = read_memory(thread, start, min(PATH_MAX - len(data), _PAGE - start % _PAGE))  # the next page may not be there
+        more = read_memory(
+            thread, start, min(PATH_MAX - len(data), _PAGE - start % _PAGE)
+        )  # the next page may not be there
         if not more:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
         data += more

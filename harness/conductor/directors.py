@@ -145,7 +145,7 @@ class KillAt:
 
 
 class Onlooker:
-    """Looks at the world before each matching call, without holding it: a reader at every point where a write stands."""
+    """Looks at the world before each matching call, without holding it: a reader wherever a write stands."""
 
     def __init__(self, *, where: Where, look: Callable[[StoppedCall], object]) -> None:
         self._where = where

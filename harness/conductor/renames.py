@@ -25,7 +25,7 @@ def carry_out(kind: Kind, thread: int, args: Sequence[int], operands: Sequence[O
     if kind.name not in NAMES or len(operands) != 2 or not _same_world(thread):
         return None
     texts = [operand.text for operand in operands]
-    if any(text is None or text.startswith("/proc") or text.startswith("/dev") for text in texts):
+    if any(text is None or text.startswith(("/proc", "/dev")) for text in texts):
         return None
     flags = args[4] & 0xFFFFFFFF if kind.name == "renameat2" else 0
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def _same_world(thread: int) -> bool:
     try:
         if _credentials(f"/proc/{thread}/status") != _credentials("/proc/self/status"):
             return False
-        return all(os.path.samefile(f"/proc/{thread}/{name}", f"/proc/self/{name}") for name in _SAME_OBJECTS)
+        return all(Path(f"/proc/{thread}/{name}").samefile(f"/proc/self/{name}") for name in _SAME_OBJECTS)
     except OSError:
         return False
 

@@ -188,7 +188,8 @@ class Supervisor:
         call.go()
 
     def _decode(self, stopped: kernel.Notification) -> StoppedCall:
-        kind, operands = calls.BY_NUMBER[stopped.number], ()
+        kind = calls.BY_NUMBER[stopped.number]
+        operands: tuple[Operand, ...] = ()
         try:
             if not calls.changes_nothing(kind, stopped.thread, stopped.args):
                 operands = calls.operands(kind, stopped.thread, stopped.args)

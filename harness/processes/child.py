@@ -32,7 +32,7 @@ class Pipes:
         made: list[tuple[int, int]] = []
         try:
             for _ in range(3):
-                made.append(os.pipe())  # noqa: PERF401 - those made so far must be closed
+                made.append(os.pipe())
         except OSError:
             for pair in made:
                 os.close(pair[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+_ROUNDS = 10  # more only if everything forks as fast as we read
+
 
 def fields(pid: int, thread: str | None = None) -> list[str] | None:
     """The fields from the state on (field 3 of proc(5) is the first here), or None when the process is gone."""
@@ -35,16 +37,18 @@ def below(ancestor: int) -> dict[int, int]:
 def snapshot() -> dict[int, tuple[int, int]]:
     """Every process: its parent and its start time.
 
-    /proc is not read in one moment: a parent may have ended since, and its child have been adopted. Whose parent is
-    not there is therefore read again, so that nothing below a subreaper is ever missed.
+    /proc is not read in one moment: while we read, a process may fork and end, and its child be adopted. So what is
+    new, and whose parent is not there any more, is read in further rounds; nothing below a subreaper is missed.
     """
     processes: dict[int, tuple[int, int]] = {}
-    unread = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}  # noqa: PTH208 - as above
-    while unread:
+    for _ in range(_ROUNDS):
+        strayed = {pid for pid, (parent, _) in processes.items() if parent not in processes}
+        unread = ({int(entry) for entry in os.listdir("/proc") if entry.isdigit()} - processes.keys()) | strayed  # noqa: PTH208
+        before = dict(processes)
         for pid in unread:
             processes.pop(pid, None)
             if found := fields(pid):
                 processes[pid] = (int(found[1]), int(found[19]))
-        unread = {pid for pid, (parent, _) in processes.items() if parent and parent not in processes}
-        unread |= {parent for pid, (parent, _) in processes.items() if pid in unread and fields(parent)}
+        if processes == before:
+            break
     return processes

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 import psutil
 
+from harness.processes import stat
+
 ACTOR_VARIABLE = "PILEUP_ACTOR"
+LAUNCHER_VARIABLE = "PILEUP_LAUNCHER"  # the same for everything that one launcher started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +60,21 @@ class Stillness:
 
 def below(launcher: int) -> tuple[Seen, ...]:
     """Every living process below the launcher, zombies left out."""
-    try:
-        descendants = psutil.Process(launcher).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return ()
-    return tuple(seen for process in descendants if (seen := _look(process)))
+    return tuple(seen for pid in sorted(stat.below(launcher)) if (seen := _look(pid)))
+
+
+def marked(value: str) -> tuple[int, ...]:
+    """Every process that one launcher started, wherever it is now: what is left to go by when the launcher is dead."""
+    wanted, found = f"{LAUNCHER_VARIABLE}={value}".encode(), []
+    for pid in stat.snapshot():
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - as in stat.py
+                environment = file.read().split(b"\0")
+        except OSError:
+            continue
+        if wanted in environment:
+            found.append(pid)
+    return tuple(found)
 
 
 def ports(pid: int) -> tuple[int, ...]:
@@ -82,7 +95,7 @@ def progress(pids: Iterable[int]) -> Progress:
         except OSError:
             continue
         for thread in threads:
-            fields = _stat(pid, thread)
+            fields = stat.fields(pid, thread)
             if fields and fields[0] not in ("Z", "X"):
                 alive.add(pid)
                 busy = busy or fields[0] in ("R", "D")
@@ -91,19 +104,17 @@ def progress(pids: Iterable[int]) -> Progress:
 
 
 def family(roots: Collection[int]) -> frozenset[int]:
-    """The processes and all their descendants by parentage, in one pass over /proc."""
-    parents: dict[int, int] = {}
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - polled often
-        if entry.isdigit() and (fields := _stat(int(entry), None)):
-            parents[int(entry)] = int(fields[1])
-    found = {root for root in roots if root in parents}
-    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
+    """The processes and all their descendants by parentage."""
+    processes = stat.snapshot()
+    found = {root for root in roots if root in processes}
+    while grown := {pid for pid, (parent, _) in processes.items() if parent in found} - found:
         found |= grown
     return frozenset(found)
 
 
-def _look(process: psutil.Process) -> Seen | None:
+def _look(pid: int) -> Seen | None:
     try:
+        process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         command = " ".join(process.cmdline()).strip() or process.name()  # a changed title is padded with blanks
@@ -113,13 +124,4 @@ def _look(process: psutil.Process) -> Seen | None:
             actor = ""
         return Seen(pid=process.pid, parent=process.ppid(), created=process.create_time(), actor=actor, command=command)
     except psutil.NoSuchProcess:
-        return None
-
-
-def _stat(pid: int, thread: str | None) -> list[str] | None:
-    path = f"/proc/{pid}/task/{thread}/stat" if thread else f"/proc/{pid}/stat"
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - polled often
-            return file.read().decode(errors="replace").rpartition(")")[2].split()
-    except OSError:
         return None

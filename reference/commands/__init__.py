@@ -14,6 +14,15 @@ _RUNS = "reference.commands.runs"
 _GATEWAY = "reference.commands.gateway"
 _AUTH = "reference.commands.auth"
 
+_AGENT_NOTES = """\
+A session (`main` unless --session names one) is used by one run at a time. A second run waits for
+limits.sessionWaitSeconds of the config (5), or until --timeout if that is sooner, and is then refused with
+`session-busy`, exit 75, which names the holder.
+
+When a gateway is listening the run is handed to it, unless --local is given. Once it has accepted a run, its
+loss is reported as `gateway-lost`; the turn is never run again elsewhere. When this command ends, so does the
+run, unless --detach is given: then it returns at once, and `runs wait` gives the result."""
+
 COMMANDS = (
     Command(
         "agents add",
@@ -50,6 +59,7 @@ COMMANDS = (
             "detach": "",
         },
         required=("agent", "message"),
+        notes=_AGENT_NOTES,
         example='reference agent --agent lane0 --message "fix the failing test" --timeout 600',
     ),
     Command(
@@ -71,6 +81,7 @@ COMMANDS = (
         "end a run or a background job, with everything it started",
         run=f"{_RUNS}:cancel",
         arguments=("id",),
+        notes="A run that has ended already is refused with `already-finished`, exit 1.",
         example="reference runs cancel r-0f3a9c1b22",
     ),
     Command(
@@ -85,6 +96,7 @@ COMMANDS = (
         "gateway run",
         "serve runs in this state directory until stopped",
         run=f"{_GATEWAY}:run",
+        notes="SIGTERM and SIGINT end its runs first; the exit status is 143 or 130.",
         example="reference gateway run",
     ),
     Command(
@@ -158,7 +170,8 @@ def find(argv: list[str]) -> tuple[Command | str, list[str]]:
 
 def _or_help(command: Command, words: list[str]) -> tuple[Command | str, list[str]]:
     if words and words[0] in ("--help", "-h"):
-        return f"{command.usage()}\n\n{command.summary}\n\nexample:\n  {command.example}\n\n{_STATUSES}", []
+        parts = (command.usage(), command.summary, command.notes, f"example:\n  {command.example}", _STATUSES)
+        return "\n\n".join(part for part in parts if part), []
     return command, words
 
 

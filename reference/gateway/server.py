@@ -155,7 +155,8 @@ class Server:
             self._forget(client)
             return
         for line in lines:
-            self._answer(client, protocol.decode(line) or {})
+            if client in self.clients:
+                self._answer(client, protocol.decode(line) or {})
 
     def _answer(self, client: Client, line: dict[str, Any]) -> None:
         match line.get("op"):
@@ -204,6 +205,9 @@ class Server:
         return worker
 
     def _hear(self, worker: Worker) -> None:
+        """Pass on what a worker says; it may have been reaped by an event of the same round."""
+        if worker not in self.workers:
+            return
         for event in worker.events():
             client = self.workers[worker]
             if client is not None:

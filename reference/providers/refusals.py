@@ -75,10 +75,18 @@ class ProviderError:
 
 def refused(provider: str, answer: Answer, secret: str, read: Callable[[bytes], ProviderError]) -> OrchestratorError:
     """The error for an answer whose status is not 200; `read` understands the provider's body."""
-    said = read(answer.body())
+    said = read(_body(answer))
     header = _retry_after(answer.headers)
     wait = header if header is not None else said.retry_after
     return failure(provider, said, answer.status, wait, secret)
+
+
+def _body(answer: Answer) -> bytes:
+    """What can be had of it: a status that has arrived counts, even if its explanation is cut off."""
+    try:
+        return answer.body()
+    except Retryable:
+        return b""
 
 
 def streamed(provider: str, said: ProviderError, secret: str) -> OrchestratorError:

@@ -242,3 +242,24 @@ def test_out_of_descriptors_is_typed(ready: Any, descriptors: int) -> None:
         assert descriptors <= 4, done.stderr  # too few for the interpreter itself
     assert ready.config() == before
     assert ready.agent("lane0", "again").status == 0
+
+
+HEAVY = ("argparse", "asyncio", "dataclasses", "httpx", "inspect", "logging", "sqlite3", "subprocess", "typing")
+
+
+def test_adding_an_agent_imports_nothing_heavy(program: Any) -> None:
+    """Start-up time decides how wide a race between commands is, and how long a test run takes."""
+    script = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "from reference.cli import main\n"
+        "from reference.parts import Parts\n"
+        "main(Parts.default(), ['agents', 'add', 'lane0', '--workspace', 'w', '--json'])\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    argv = [sys.executable, "-c", script]
+    ran = subprocess.run(argv, env=program.env(), cwd=program.work, capture_output=True, check=True)
+    document, loaded = ran.stdout.decode().splitlines()
+    assert json.loads(document)["ok"] is True
+    assert "reference.config" in loaded.split()
+    assert not set(HEAVY) & set(loaded.split())

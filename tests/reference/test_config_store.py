@@ -40,6 +40,7 @@ def test_same_name_has_one_winner(program: Any) -> None:
 
 def test_unknown_keys_and_order_survive(program: Any) -> None:
     before = {"zeta": {"deep": [1, 2.5, None]}, "agents": {}, "alpha": "ä", "half": "\ud800"}
+    before |= {"limits": {"unknown": "text"}, "providers": {"p": {"unknown": {}}}}
     program.write_config(before)
     program.add("lane0")
     assert program.run("agents", "delete", "lane0").status == 0
@@ -62,6 +63,9 @@ def test_unknown_keys_and_order_survive(program: Any) -> None:
         (b'{"a": NaN}', (0, 0)),
         (b'{"a": 1e999}', (0, 0)),
         (b'{"limits": {"graceSeconds": "two"}}', (0, 0)),
+        (b'{"limits": {"graceSeconds": 1e300}}', (0, 0)),
+        (b'{"models": [1]}', (0, 0)),
+        (b'{"providers": {"a": []}}', (0, 0)),
         (b"\xff\xfe", (1, 1)),
         (b'{"a":' * 100_000, (0, 0)),
         (b'{"a": ' + b"9" * 5000 + b"}", (0, 0)),
@@ -123,6 +127,14 @@ def test_linked_config_is_written_through(program: Any, tmp_path: Path) -> None:
     program.add("lane0")
     assert (program.home / "config.json").is_symlink()
     assert list(json.loads(real.read_bytes())["agents"]) == ["lane0"]
+
+
+def test_link_into_nowhere_is_not_a_new_config(program: Any, tmp_path: Path) -> None:
+    program.home.mkdir()
+    (program.home / "config.json").symlink_to(tmp_path / "unmounted" / "config.json")
+    done = program.finish(add(program, "lane0"))
+    assert (done.status, done.code) == (1, "config-missing")
+    assert not (tmp_path / "unmounted").exists()
 
 
 def test_two_homes_with_one_linked_config_share_its_lock(program: Any, tmp_path: Path) -> None:

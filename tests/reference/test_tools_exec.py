@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class Done:
 
 
 @pytest.fixture
-def execute(tmp_path: Path) -> Callable[..., Done]:
+def execute(tmp_path: Path) -> Iterator[Callable[..., Done]]:
     def run(*calls: dict[str, Any], **settings: Any) -> Done:
         argv = [sys.executable, "-c", DRIVER, json.dumps({"calls": calls, **settings})]
         begun = time.monotonic()
@@ -86,7 +86,8 @@ def execute(tmp_path: Path) -> Callable[..., Done]:
         assert result["leaked"] == []
         return Done(result, time.monotonic() - begun)
 
-    return run
+    yield run
+    (tmp_path / "stop").touch()  # what background work waits for, whatever became of the test
 
 
 def test_output_and_status(execute: Callable[..., Done], tmp_path: Path) -> None:

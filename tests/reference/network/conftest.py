@@ -122,18 +122,18 @@ def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Act
     return lambda server, connection, seen: connection.sendall(whole)
 
 
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+STREAM_HEAD = b"HTTP/1.1 %d X\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def stream(*frames: bytes, end: str = "whole") -> Act:
+def stream(*frames: bytes, end: str = "whole", status: int = 200) -> Act:
     """A chunked stream that ends whole, clean (terminated, but early), cut, reset or stalled."""
 
     def act(server: Server, connection: socket.socket, seen: Seen) -> None:
-        connection.sendall(STREAM_HEAD + b"".join(chunk(frame) for frame in frames))
+        connection.sendall(STREAM_HEAD % status + b"".join(chunk(frame) for frame in frames))
         if end in ("whole", "clean"):
             connection.sendall(b"0\r\n\r\n")
         elif end == "reset":

@@ -51,6 +51,13 @@ def test_status(wire: Any, server: Any, kit: Any, status: int, kind: type, code:
     assert len(server.seen) == 6  # nothing was repeated or followed
 
 
+@pytest.mark.parametrize("end", ["cut", "reset", "stall"])
+def test_status_counts_without_its_explanation(wire: Any, server: Any, kit: Any, end: str) -> None:
+    server.on(wire.path, kit.stream(b'{"error": {"mess', end=end, status=400))
+    error = failure(wire, server)
+    assert (type(error), error.code) == (Fatal, "bad-request")
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [
