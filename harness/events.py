@@ -16,8 +16,9 @@ from harness.outcome import Outcome
 
 __all__ = [
     "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
-    "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "SecretSeen", "Signalled",
-    "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen", "ReplyHeld",
+    "ReplySent", "RequestReceived", "SecretSeen", "Signalled", "Started",
+    "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -213,9 +214,9 @@ class Noted:
 
 
 What = (
-    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired | FileSeen
-    | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRefused | Noted
-    | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
+    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired
+    | FileSeen | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRefused
+    | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

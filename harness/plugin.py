@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -225,7 +226,7 @@ class Controller:
         self._scenarios = 0
         self._complaint = ""
         self._interrupted = False
-        self._workers: dict[object, int] = {}  # pid of each
+        self._workers: dict[object, subprocess.Popen[bytes]] = {}
         self._lines: list[screen.Line] = []
         self._interruptible = Interruptible()
 
@@ -241,7 +242,10 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
-        self._workers[node] = node.workerinfo["pid"]
+        # execnet says nowhere else what it started; without it a worker is stopped some seconds later.
+        popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
+        if popen is not None:
+            self._workers[node] = popen
         self._interruptible.arm()
 
     @pytest.hookimpl(optionalhook=True)
@@ -253,8 +257,8 @@ class Controller:
 
     def pytest_keyboard_interrupt(self) -> None:
         self._interrupted = True
-        for pid in self._workers.values():  # children of ours, not yet waited for: the number is theirs
-            os.kill(pid, signal.SIGTERM)
+        for worker in self._workers.values():
+            worker.send_signal(signal.SIGTERM)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (document := getattr(report, "pileup_result", None)) is not None:

@@ -56,6 +56,7 @@ class Turn:
         self.deadline = deadline
         self.emit = emit
         self.attempts: list[Attempt] = []
+        self.started = False
 
     def run(self) -> Outcome:
         """Do it. Raises OrchestratorError with the run and the attempts in its context."""
@@ -63,16 +64,14 @@ class Turn:
         entry = self.parts.agent_entry(config, self.request.agent)
         stopping.set_grace(limit(config, "graceSeconds", stopping.DEFAULT_GRACE))
         with self.parts.run_registry(self.home, self.deadline) as registry:
-            request = self.request
-            registry.start(request.run_id, request.agent, request.session, pid=os.getpid(), via=request.via)
-            self.emit({"event": "started", "run": request.run_id, "pid": os.getpid()})
             return self._recorded(registry, config, entry)
 
     def _recorded(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> Outcome:
         """Work, and record how it ended, whichever way."""
         try:
+            self._start(registry)
             text = self._locked(registry, config, entry)
-            run = registry.finish(self.request.run_id, "succeeded", text=text)
+            run = self._succeeded(registry, text)
         except OSError as error:
             raise self._failed(registry, from_oserror(error)) from None
         except OrchestratorError as error:
@@ -80,22 +79,39 @@ class Turn:
         except BaseException:
             self._failed(registry, OrchestratorError("internal", "an error that should not happen"))
             raise
-        return Outcome(run=shown(run), text=text, attempts=tuple(self.attempts))
+        return Outcome(run=run, text=text, attempts=tuple(self.attempts))
+
+    def _start(self, registry: Registry) -> None:
+        request = self.request
+        registry.start(request.run_id, request.agent, request.session, pid=os.getpid(), via=request.via)
+        self.started = True
+        self.emit({"event": "started", "run": request.run_id, "pid": os.getpid()})
+
+    def _succeeded(self, registry: Registry, text: str) -> dict[str, Any]:
+        """The run as recorded. The answer stands in the transcript: a busy table does not make it a failure."""
+        try:
+            return shown(registry.finish(self.request.run_id, "succeeded", text=text))
+        except Local as lost:
+            return self._unrecorded("succeeded") | {"not_recorded": lost.document()}
 
     def _failed(self, registry: Registry, error: OrchestratorError) -> OrchestratorError:
         """The same error, with the run as it is recorded now."""
         self.attempts += error.attempts
         status = _STATUSES.get(error.code, "cancelled") if isinstance(error, Stopped) else "failed"
-        registry.patience(Deadline.after(_RECORDING_SECONDS))
         error.context["attempts"] = [asdict(a) for a in self.attempts]
-        error.context["run"] = {"id": self.request.run_id, "agent": self.request.agent, "status": status}
+        error.context["run"] = self._unrecorded(status)
+        if not self.started:
+            return error
+        registry.patience(Deadline.after(_RECORDING_SECONDS))
         try:
-            run = registry.finish(self.request.run_id, status, error=error.document())
+            error.context["run"] = shown(registry.finish(self.request.run_id, status, error=error.document()))
         except Local as lost:  # our row still says "running"; readers will see that our process is gone
             error.detail["not_recorded"] = lost.document()
-            return error
-        error.context["run"] = shown(run)
         return error
+
+    def _unrecorded(self, status: str) -> dict[str, Any]:
+        request = self.request
+        return {"id": request.run_id, "agent": request.agent, "session": request.session, "status": status}
 
     def _locked(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> str:
         request = self.request

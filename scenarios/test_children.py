@@ -19,7 +19,7 @@ from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import CancelRun, Capability, Setup
 
-GRACE = 8.0  # seconds a tree may take to end: well above any grace period that the target itself grants its children
+GRACE = 5.0  # seconds a tree may take to end: ten times the grace period that the target is told to grant its children
 # A shell that waits for four kinds of build: an ordinary one, one that ignores TERM, one in a session of its own, and
 # one that has cut every tie to its parent.
 KINDS = {
@@ -174,7 +174,7 @@ async def test_workspace_after_the_end(lab: Lab) -> None:
         lab.signal(run, signal.SIGTERM)
     await lab.ends_within(run, GRACE)
     lab.look.workspace("lane0", "when the command had returned")
-    await run.tree_ended(GRACE / 4)  # a tree that is gone cannot write; one that is not gets time to
+    await run.tree_ended(2)  # a tree that is gone cannot write; one that is not gets time to
     lab.look.workspace("lane0", "after the tree had ended, or two seconds")
 
 
@@ -227,7 +227,7 @@ async def test_peer_of_a_terminated_run(lab: Lab) -> None:
             raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
     lab.signal(victim, signal.SIGTERM)
     await lab.ends_within(victim, GRACE)
-    await victim.tree_ended(GRACE / 4)
+    await victim.tree_ended(2)
     await lab.look.beat("peer", within=GRACE)
 
 

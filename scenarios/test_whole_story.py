@@ -16,7 +16,7 @@ from harness.targets.protocol import Capability, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
 BUILD = ("--double-fork", "--new-session", "--ignore-term")
-GRACE = 8.0  # seconds
+GRACE = 5.0  # seconds
 
 
 def make_worktrees(lab: Lab) -> None:

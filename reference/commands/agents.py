@@ -44,12 +44,14 @@ def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 def delete(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Remove an agent from the config and nothing else. Raises Usage(`unknown-agent`), Busy, Local."""
     name = checked_name(values["name"], "an agent")
+    store = parts.config_store(home)
+    agents.agent_entry(store.read(), name)  # a name that is not there makes no state directory
     home.make()
 
     def edit(config: dict[str, Any]) -> None:
         agents.delete(config, name)
 
-    parts.config_store(home).change(edit, Deadline.after(None))
+    store.change(edit, Deadline.after(None))
     return Result({"ok": True, "deleted": name}, f"removed {name}; its workspace and transcripts stay")
 
 

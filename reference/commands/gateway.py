@@ -86,7 +86,15 @@ def worker(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     request = Request.from_fields(read_request())
     deadline = parts.arm_deadline(request.timeout)
     stopping.watch(lifeline)
-    return run_here(parts, home, request, deadline, lambda event: streams.write_output(protocol.encode(event)))
+    return run_here(parts, home, request, deadline, _tell)
+
+
+def _tell(event: dict[str, Any]) -> None:
+    """Pass an event on to the gateway. That it has gone is not said here: the lifeline ends the run."""
+    try:
+        streams.write_output(protocol.encode(event))
+    except BrokenPipeError:
+        return
 
 
 def _grace(parts: Parts, home: Home) -> float:

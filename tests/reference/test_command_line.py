@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import commands
@@ -82,6 +82,7 @@ def test_hostile_names_change_nothing(program: Any, name: str) -> None:
     assert not (program.work / "w").exists()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_checked_name_is_one_harmless_path_component(name: str) -> None:
     try:
@@ -96,6 +97,7 @@ def test_a_checked_name_is_one_harmless_path_component(name: str) -> None:
     assert b'"bad-name"' in document
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=6))
 def test_any_words_are_help_values_or_a_usage_error(words: list[str]) -> None:
     try:
@@ -132,6 +134,11 @@ def test_unknown_agent_and_bad_messages_start_nothing(ready: Any, provider: Any)
     assert provider.requests == []
     assert ready.runs("--all") == []
     assert list((ready.home / "sessions").iterdir()) == []
+
+
+def test_deleting_what_is_not_there_makes_nothing(program: Any) -> None:
+    assert program.run("agents", "delete", "lane0").code == "unknown-agent"
+    assert not program.home.exists()
 
 
 def test_unknown_run_is_typed(ready: Any) -> None:

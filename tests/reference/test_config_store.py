@@ -219,12 +219,13 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), json_values, max_size=5))
 def test_what_is_read_is_written_back_unchanged(config: dict[str, Any]) -> None:
     assert jsonfile.parse_object(encode(config)) == config
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_config_or_a_typed_error(tmp_path: Path, data: bytes) -> None:
     store = ConfigStore(Home(str(tmp_path)))

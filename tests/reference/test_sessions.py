@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.deadline import Deadline
@@ -230,6 +230,7 @@ roles = st.sampled_from(["user", "assistant", "tool"])
 ids = st.sampled_from(["a", "b", "c"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(roles, st.lists(ids, max_size=2, unique=True), ids), max_size=12))
 def test_every_conversation_that_is_sent_is_well_formed(drawn: list[tuple[Any, list[str], str]]) -> None:
     history = [
@@ -253,6 +254,7 @@ def test_every_conversation_that_is_sent_is_well_formed(drawn: list[tuple[Any, l
     assert not open_calls
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_as_records_or_skipped(data: bytes) -> None:
     for record in parse(data):

@@ -105,6 +105,19 @@ def test_database_locked_at_the_end_does_not_hold_the_run(ready: Any, provider: 
     assert [r["status"] for r in ready.runs("--all")] == ["interrupted"]
 
 
+def test_database_locked_at_the_end_of_a_success_is_still_a_success(ready: Any, provider: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    with sqlite3.connect(ready.home / "runs.sqlite") as database:
+        database.execute("BEGIN EXCLUSIVE")
+        provider.released.set()
+        done = ready.finish(process)
+        database.rollback()
+    database.close()
+    assert (done.status, done.json["text"]) == (0, "released")
+    assert done.json["run"]["not_recorded"]["code"] == "database-busy"
+
+
 def test_signals_are_taken_though_the_parent_blocked_them(ready: Any, provider: Any) -> None:
     def block() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])

@@ -1,0 +1,209 @@
+"""The pages say what is so: links and paths lead somewhere, commands parse, examples run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.places import RULES_FILE
+from harness.rules_page import render
+from harness.scenario import load_rules
+from harness.targets.catalog import find_recipe
+from reports.record import load
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [*ROOT.glob("docs/*.md")])
+WRITTEN_BY_RUNS = ("reports/out", "bench/out", "tests/harness/")
+SECONDS = 120
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def spans() -> Iterator[tuple[Path, str]]:
+    """Every piece of inline code."""
+    for page in PAGES:
+        yield from ((page, span) for span in re.findall(r"`([^`\n]+)`", prose(page)))
+
+
+def shell_lines() -> Iterator[str]:
+    """Every command of a sh block, without its comment, and every inline one that begins like one."""
+    for page in PAGES:
+        for block in blocks(page, "sh"):
+            yield from filter(None, (line.strip() for line in block.replace("\\\n", " ").splitlines()))
+    yield from (span for _, span in spans() if span.startswith(("pileup ", "make ", "python -m ", "pytest ")))
+
+
+def words_of(line: str) -> tuple[str, ...]:
+    words = shlex.split(line, comments=True)
+    return tuple(words[: words.index(">")] if ">" in words else words)
+
+
+COMMANDS = sorted({words for line in shell_lines() if (words := words_of(line))})
+
+
+def run(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def pytest_run(*words: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words)
+
+
+def test_links_lead_somewhere() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", prose(page))]
+    assert len(links) > 10
+    broken = [
+        f"{page.name}: {link}"
+        for page, link in links
+        if "://" not in link and not (page.parent / link.partition("#")[0]).exists()
+    ]
+    assert not broken
+
+
+def test_named_paths_exist() -> None:
+    ours = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    paths = [(page, span) for page, span in spans() if re.fullmatch(r"[\w.@-]+(/[\w.@-]*)+", span)]
+    named = [(page, span) for page, span in paths if span.split("/")[0] in ours]
+    assert len(named) > 50
+    missing = [
+        f"{page.name}: {span}"
+        for page, span in named
+        if not span.startswith(WRITTEN_BY_RUNS) and not (ROOT / span).exists()
+    ]
+    assert not missing
+
+
+def test_named_json_lies_where_it_is_said() -> None:
+    """A baseline that a page names by its whole path is there."""
+    named = {match for page in PAGES for match in re.findall(r"scenarios/baselines/[\w.@-]+\.json", page.read_text())}
+    assert not [path for path in named if not (ROOT / path).is_file()]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_command_parses(words: tuple[str, ...], tmp_path: Path) -> None:
+    """As far as it goes without doing its work."""
+    match words:
+        case ("make", target, *_):
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        case ("pytest", *options):
+            collected = pytest_run("--collect-only", *without_installation(options))
+            assert collected.returncode == 0, collected.stdout + collected.stderr
+        case ("pileup", *options):
+            parse_pileup(options)
+        case ("python", "-m", module, *_):
+            helped = run(sys.executable, "-m", module, "--help")
+            assert helped.returncode == 0, helped.stderr
+        case ("source", script):
+            assert script == ".venv/bin/activate"
+        case _:
+            raise AssertionError("this test does not know how to try that command")
+
+
+def parse_pileup(options: list[str]) -> None:
+    if options:  # the command by itself is only mentioned
+        try:
+            cli._parser().parse_args(options)
+        except SystemExit as end:
+            assert end.code == 0, options
+
+
+def without_installation(options: list[str]) -> list[str]:
+    """A real CLI need not be installed for a command line to be right; its release must be a known one."""
+    given = []
+    for word in options:
+        real = re.fullmatch(r"[a-z]+@[\d.]+", word)
+        given.append("reference" if real else word)
+        if real:
+            assert find_recipe(word).proven
+    return [word for word in given if word not in ("-n", "auto", "2")]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(("--target", "nobody"), 4), (("--rule", "NO-1"), 4), (("--replay", "nonsense"), 4), (("-k", "no_such_thing"), 5)],
+)
+def test_exit_statuses_are_as_the_readme_says(words: tuple[str, ...], status: int) -> None:
+    assert pytest_run("scenarios/", *words).returncode == status
+
+
+def test_rules_page_is_current() -> None:
+    current = render(load_rules(RULES_FILE))
+    assert (ROOT / "docs" / "rules.md").read_text() == current, "run: pileup rules --markdown > docs/rules.md"
+
+
+def test_rules_page_speaks_the_truth_about_variants() -> None:
+    """Each rule but END-1 is broken by a variant, and provoked by a scenario."""
+    broken = {
+        rule
+        for path in (ROOT / "reference" / "variants").glob("[!_]*.py")
+        for declared in re.findall(r"^BREAKS = \((.*?)\)", path.read_text(), re.MULTILINE | re.DOTALL)
+        for rule in re.findall(r'"([A-Z]+-\d+)"', declared)
+    }
+    provoked = {
+        rule
+        for path in (ROOT / "scenarios").glob("test_*.py")
+        for rule in re.findall(r'^@scenario\(\s*"([A-Z]+-\d+)"', path.read_text(), re.MULTILINE)
+    }
+    rules = set(load_rules(RULES_FILE))
+    assert rules - broken == {"END-1"}
+    assert rules - provoked == set()
+
+
+@pytest.mark.parametrize("name", ["tiny.py", "tiny_target.py"])
+def test_the_tutorial_shows_its_files_as_they_are(name: str) -> None:
+    assert (ROOT / "docs" / "example" / name).read_text() in blocks(ROOT / "docs" / "writing-a-target.md", "python")
+
+
+@pytest.mark.parametrize(("adapter", "verdict", "status"), [("as_shipped", "VIOLATED", 1), ("repaired", "CONFORMS", 0)])
+def test_the_tutorial_ends_as_it_says(adapter: str, verdict: str, status: int, tmp_path: Path) -> None:
+    target = f"docs/example/tiny_target.py:{adapter}"
+    done = pytest_run("scenarios/", "--target", target, "--rule", "CFG-1", "--report", str(tmp_path))
+    assert done.returncode == status, done.stdout
+    assert [result.verdict for result in load(tmp_path / "record.json").results] == [verdict]
+
+
+@pytest.mark.parametrize(("target", "verdict"), [("reference", "CONFORMS"), ("variant:config-unlocked", "VIOLATED")])
+def test_the_scenario_of_the_page_works(target: str, verdict: str, tmp_path: Path) -> None:
+    """The reference keeps the rule under it, and a variant does not."""
+    (code,) = blocks(ROOT / "docs" / "writing-a-scenario.md", "python")
+    module = tmp_path / "test_page.py"
+    module.write_text(code, encoding="utf-8")
+    pytest_run("-c", "pyproject.toml", str(module), "--target", target, "--report", str(tmp_path))
+    (result,) = load(tmp_path / "record.json").results
+    assert (result.scenario, result.verdict) == ("eight_adds_at_once", verdict)
+
+
+FAKES_EXAMPLES = blocks(ROOT / "docs" / "fakes.md", "python")
+
+
+@pytest.mark.parametrize("code", FAKES_EXAMPLES, ids=range(len(FAKES_EXAMPLES)))
+def test_the_examples_of_the_fakes_run(code: str, tmp_path: Path) -> None:
+    done = run(sys.executable, "-W", "error", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_script_of_the_fakes_page_is_one(tmp_path: Path) -> None:
+    from fakes.script_file import load_script
+
+    (text,) = blocks(ROOT / "docs" / "fakes.md", "toml")
+    path = tmp_path / "script.toml"
+    path.write_text(text, encoding="utf-8")
+    assert [rule.name for rule in load_script(path).rules] == [
+        "lane0 runs a tool, then is done",
+        "everything else is overloaded",
+    ]

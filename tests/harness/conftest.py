@@ -1,0 +1,184 @@
+"""Real programs under a real launcher and a real filter: one of each for a module's tests, swept after every test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from harness.conductor.calls import Family
+from harness.conductor.filter import program
+from harness.conductor.seal import Seal
+from harness.conductor.supervisor import Director, StoppedCall, Supervisor
+from harness.processes import tree
+from harness.processes.client import LauncherClient, Process, Program
+from harness.processes.tree import Progress
+
+T = TypeVar("T")
+LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
+
+
+class Watcher:
+    """A director that keeps nothing and remembers everything."""
+
+    def __init__(self) -> None:
+        self.calls: list[StoppedCall] = []
+
+    def take(self, call: StoppedCall) -> bool:
+        self.calls.append(call)
+        return False
+
+    @property
+    def names(self) -> list[str]:
+        return [call.kind.name for call in self.calls]
+
+
+class Holder:
+    """A director that keeps every call of the given kind until the test lets it go."""
+
+    def __init__(self, *kinds: str) -> None:
+        self._kinds = kinds
+        self.held: list[StoppedCall] = []
+        self.arrived = asyncio.Condition()
+
+    def take(self, call: StoppedCall) -> bool:
+        if call.kind.name not in self._kinds:
+            return False
+        self.held.append(call)
+        task = asyncio.ensure_future(self._tell())
+        task.add_done_callback(lambda done: done.result())
+        return True
+
+    async def _tell(self) -> None:
+        async with self.arrived:
+            self.arrived.notify_all()
+
+    async def until(self, count: int) -> list[StoppedCall]:
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.held) >= count)
+        return self.held
+
+
+class Running:
+    """A program that was started, and its output."""
+
+    def __init__(self, process: Process, supervisor: Supervisor | None, output: Path) -> None:
+        self.process = process
+        self.supervisor = supervisor
+        self._output = output
+
+    async def ended(self) -> int:
+        return await self.process.exited
+
+    def said(self, stream: str = "stdout") -> str:
+        return self._output.with_suffix(f".{stream}").read_bytes().decode(errors="surrogateescape")
+
+
+class Rig:
+    """Starts programs in a folder of the test, each supervised, with everything that they did in lists."""
+
+    def __init__(self, launcher: LauncherClient, folder: Path, outputs: Path) -> None:
+        self.launcher = launcher
+        self.folder = folder
+        self.directors: list[Director] = []
+        self.faults: list[BaseException] = []
+        self.refused: list[str] = []
+        self.events: list[Any] = []
+        self.running: dict[str, Running] = {}
+        self._outputs = outputs
+
+    async def start(
+        self, name: str, *argv: str, families: frozenset[Family] = frozenset(Family), **options: Any
+    ) -> Running:
+        output = self._outputs / name
+        process = await self.launcher.spawn(
+            Program(
+                argv=argv,
+                env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name},
+                stdout=f"{output}.stdout",
+                stderr=f"{output}.stderr",
+                filter=program(families) if families else None,
+                **{"cwd": str(self.folder), **options},
+            )
+        )
+        supervisor = None
+        if process.listener is not None:
+            supervisor = Supervisor(
+                actor=name, listener=process.listener, root=str(self.folder), directors=self.directors,
+                seal=Seal(lambda _actor, address: self.refused.append(address)), on_fault=self.faults.append,
+            )  # fmt: skip
+        self.running[name] = Running(process, supervisor, output)
+        return self.running[name]
+
+    async def python(self, name: str, code: str, *words: str, **options: Any) -> Running:
+        """Start a small Python program, without site packages."""
+        return await self.start(name, sys.executable, "-S", "-E", "-c", code, *words, **options)
+
+    # what a barrier asks of its surroundings
+    def still_running(self, actors: Any) -> list[str]:
+        return [a for a in actors if a not in self.running or not self.running[a].process.exited.done()]
+
+    def progress(self, actors: Any) -> Progress:
+        return tree.progress(tree.family({self.running[a].process.pid for a in actors if a in self.running}))
+
+    async def clear(self) -> None:
+        await self.launcher.sweep()
+        for running in self.running.values():
+            if running.supervisor is not None:
+                running.supervisor.close()
+            running.process.close()
+
+
+@pytest.fixture(scope="module")
+def loop_runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def launcher(loop_runner: asyncio.Runner) -> Iterator[LauncherClient]:
+    client = LauncherClient.start()
+    client.attach(loop_runner.get_loop())
+    yield client
+    client.stop()
+
+
+@pytest.fixture
+def conduct(
+    loop_runner: asyncio.Runner, launcher: LauncherClient, tmp_path: Path
+) -> Callable[[Callable[[Rig], Coroutine[Any, Any, T]]], T]:
+    """Run `body(rig)`; whatever it leaves is killed. A fault of a supervisor fails the test, unless it takes it out."""
+
+    def run(body: Callable[[Rig], Coroutine[Any, Any, T]]) -> T:
+        folder, outputs = tmp_path / "site", tmp_path / "outputs"
+        folder.mkdir()
+        outputs.mkdir()
+        rig = Rig(launcher, folder.resolve(), outputs)
+
+        async def whole() -> T:
+            try:
+                async with asyncio.timeout(LIMIT):
+                    return await body(rig)
+            finally:
+                await rig.clear()
+
+        result = loop_runner.run(whole())
+        assert rig.faults == []
+        return result
+
+    return run
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    return Watcher()
+
+
+@pytest.fixture
+def holder() -> type[Holder]:
+    return Holder

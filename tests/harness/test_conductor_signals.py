@@ -1,0 +1,191 @@
+"""Signals that reach a program while its call is stopped: no call is lost, run twice or counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from harness.conductor import kernel
+from harness.conductor.calls import Family
+from harness.conductor.directors import Barrier, KillAt
+
+REPLACE = frozenset({Family.REPLACE})
+RENAMER = """
+import os, signal, sys
+def handler(number, frame):
+    os.write(1, b"handled ")
+signal.signal(signal.SIGTERM, handler)
+signal.signal(signal.SIGALRM, handler)
+open("a", "w").close()
+os.write(1, b"ready ")
+try:
+    os.rename("a", "b")
+    os.write(1, b"renamed")
+except InterruptedError:
+    os.write(1, b"interrupted")
+"""
+RESTARTING = RENAMER.replace("open(", "signal.siginterrupt(signal.SIGTERM, False); open(", 1)
+
+
+def test_a_handler_waits_for_the_end_of_a_stopped_call(conduct, holder):
+    """A file system never gives EINTR, so the conductor must not either."""
+
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", RENAMER, families=REPLACE)
+        [call] = await keeper.until(1)
+        for _ in range(20):
+            assert running.process.signal(signal.SIGTERM)
+        assert call.perform()
+        assert await running.ended() == 0
+        assert running.supervisor.watched == 1
+        return running.said()
+
+    said = conduct(body)
+    assert said.startswith("ready ")
+    assert said.endswith("renamed")
+    assert "handled" in said
+
+
+def test_an_interruptible_call_is_asked_again_and_counted_once(conduct, holder):
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", RESTARTING, families=REPLACE, interruptible=True)
+        for count in range(1, 6):
+            held = await keeper.until(count)
+            assert held[-1].index == 0
+            assert held[-1].again is (count > 1)
+            if count < 5:
+                running.process.signal(signal.SIGTERM)
+        assert not any(call.go() for call in held[:-1])  # those are gone
+        assert held[-1].perform()
+        assert await running.ended() == 0
+        assert running.supervisor.watched == 1
+        return running.said()
+
+    assert conduct(body) == "ready handled renamed"  # Python runs its handlers once it is back
+
+
+def test_a_rename_that_was_carried_out_is_not_carried_out_again(conduct, holder, monkeypatch):
+    """On kernels without killable waits a signal may come between our rename and our answer."""
+
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", RESTARTING, families=REPLACE, interruptible=True)
+        [call] = await keeper.until(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(kernel, "answer", lambda *_: False)  # as if the signal had been faster
+            assert not call.perform()
+        running.process.signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert len(keeper.held) == 1
+        assert running.supervisor.watched == 1
+        return running.said(), sorted(path.name for path in rig.folder.iterdir())
+
+    assert conduct(body) == ("ready handled renamed", ["b"])
+
+
+def test_a_barrier_holds_the_newest_of_an_interrupted_call(conduct):
+    async def body(rig):
+        barrier = Barrier(
+            fault="held", parties=2, where=lambda call: call.path.endswith("/b"), order=list, surroundings=rig,
+            record=rig.events.append, hold=50,
+        )  # fmt: skip
+        barrier.expected += ["one", "two"]
+        rig.directors.append(barrier)
+        asked = asyncio.Queue()
+
+        class Spy:
+            def take(self, call):
+                asked.put_nowait(call)
+                return False
+
+        rig.directors.insert(0, Spy())
+        (rig.folder / "second").mkdir()
+        first = await rig.python("one", RESTARTING, families=REPLACE, interruptible=True)
+        await asked.get()
+        for _ in range(3):
+            first.process.signal(signal.SIGTERM)
+            assert (await asked.get()).again
+        second = await rig.python("two", RESTARTING, families=REPLACE, cwd=str(rig.folder / "second"))
+        assert (await first.ended(), await second.ended()) == (0, 0)
+        return first.said(), [type(event).__name__ for event in rig.events]
+
+    said, events = conduct(body)
+    assert said == "ready handled renamed"
+    assert events == ["CallHeld", "CallHeld", "FaultFired", "CallReleased", "CallReleased"]
+
+
+@pytest.mark.parametrize("interruptible", [False, True])
+def test_timers_that_fire_all_the_time(conduct, watcher, interruptible):
+    """Like Go's preemption: a signal every few hundred microseconds, with restarting handlers."""
+    code = """
+import os, signal
+count = 0
+def handler(number, frame):
+    global count
+    count += 1
+signal.signal(signal.SIGALRM, handler)
+signal.siginterrupt(signal.SIGALRM, False)
+open("0", "w").close()
+signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+for number in range(300):
+    os.rename(str(number), str(number + 1))
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(count > 0, os.listdir())
+"""
+
+    async def body(rig):
+        rig.directors.append(watcher)
+        running = await rig.python("one", code, families=REPLACE, interruptible=interruptible)
+        assert (await running.ended(), running.said("stderr")) == (0, "")
+        assert running.supervisor.watched == 300
+        return running.said()
+
+    assert conduct(body) == "True ['300']\n"
+    assert sorted({call.index for call in watcher.calls}) == list(range(300))
+
+
+def test_a_stopped_process_goes_on_after_sigcont(conduct, holder):
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", RENAMER, families=REPLACE)
+        [call] = await keeper.until(1)
+        running.process.signal(signal.SIGSTOP)
+        assert call.perform()
+        assert (rig.folder / "b").exists()
+        running.process.signal(signal.SIGCONT)
+        assert await running.ended() == 0
+        assert running.supervisor.watched == 1
+        return running.said()
+
+    assert conduct(body) == "ready renamed"
+
+
+def test_kill_at_an_index_that_a_signal_interrupted(conduct):
+    """The killed call is the planned one, although earlier calls were asked twice."""
+    code = """
+import os, signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.siginterrupt(signal.SIGALRM, False)
+open("0", "w").close()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+for number in range(100):
+    os.rename(str(number), str(number + 1))
+"""
+
+    async def body(rig):
+        rig.directors.append(
+            KillAt(fault="kill", actor="one", index=50, where=lambda _: True, record=rig.events.append)
+        )
+        running = await rig.python("one", code, families=REPLACE, interruptible=True)
+        assert await running.ended() == -signal.SIGKILL
+        return [path.name for path in rig.folder.iterdir()], len(rig.events)
+
+    assert conduct(body) == (["50"], 1)
