@@ -52,7 +52,7 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 
 
 def test_a_command_that_fails_has_no_time() -> None:
-    with pytest.raises(BenchError, match="exited 1: .*ZeroDivisionError"):
+    with pytest.raises(BenchError, match="ZeroDivisionError"):
         python("1/0")()
     with pytest.raises(BenchError, match="No such file"):
         timed(("/no/such/program",))

@@ -58,7 +58,7 @@ os.write(1, b"free"); os.write(2, b""); os.write(out, b"x"); os.pwrite(out, b"x"
 os.pwritev(out, [b"x"], 0)
 data = ctypes.create_string_buffer(b"x"); vector = struct.pack("=QQ", ctypes.addressof(data), 1)
 assert call(296, out, ctypes.create_string_buffer(vector, 16), 1, 0, 0) == 1
- os.ftruncate(out, 1)
+os.ftruncate(out, 1)
 os.posix_fallocate(out, 0, 5); os.copy_file_range(src, out, 2, 0); os.sendfile(out, src, 0, 2)
 r, w = os.pipe(); os.write(w, b"ab"); os.splice(r, out, 2)
 """,

@@ -214,7 +214,8 @@ def _stream(handler: BaseHTTPRequestHandler, blocks: list[dict[str, Any]]) -> No
     stop = "end_turn"
     for index, block in enumerate(blocks):
         if block["type"] == "text":
-            begin, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": block["text"]}
+            begin: dict[str, Any] = {"type": "text", "text": ""}
+            delta: dict[str, Any] = {"type": "text_delta", "text": block["text"]}
         else:
             stop = "tool_use"
             begin = {**block, "input": {}}
