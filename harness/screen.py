@@ -48,12 +48,12 @@ def table(record: Record) -> Iterator[Line]:
     width = max((len(names[r.rule]) for r in record.results), default=0)
     scenario_width = max((len(r.scenario) for r in record.results), default=0)
     for result in sorted(record.results, key=lambda r: (order[r.rule], r.scenario)):
-        arms = _arms(result) if result.fault_arm.runs + result.control_arm.runs else "; ".join(result.notes)
+        arms = "; ".join(result.notes) if result.verdict == "UNSUPPORTED" else _arms(result)
         text = (
             f"{result.rule:6} {names[result.rule]:{width}}  {result.scenario:{scenario_width}}  "
             f"{result.verdict:12}  {arms}"
         )
-        yield Line(text, _COLOURS.get(result.verdict, ""))
+        yield Line(safe(text), _COLOURS.get(result.verdict, ""))
     counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *_COLOURS, "UNSUPPORTED")}
     yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
 

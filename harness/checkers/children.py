@@ -100,9 +100,15 @@ def _survivors(history: History, rule: str, when: str) -> list[Finding]:
     return [
         Finding(
             rule=rule,
-            message=f"{len(found)} processes of {actor} lived on {when}: "
+            message=f"{len(found)} processes of {actor} {_lived_on(history, actor, found[0][0], when)}: "
             + "; ".join(f"{what.command[:90]}" for _, what in found[:4]),
             evidence=tuple(seq for seq, _ in found),
         )
         for actor, found in by_actor.items()
     ]
+
+
+def _lived_on(history: History, actor: str, seq: int, when: str) -> str:
+    """In words, and true also of a command that swallowed its signal: then nothing has ended at all."""
+    end = ask.exited(history, actor)
+    return f"lived on {when}" if end and end[0] < seq else "were still there, the command itself among them"

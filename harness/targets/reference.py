@@ -32,6 +32,7 @@ from harness.targets.protocol import (
 from harness.version import VERSION
 
 _ROOT = Path(__file__).resolve().parents[2]
+EXIT_BUSY = 75
 _PROFILES = {"main": "codex:default", "other": "other:default"}
 _MODELS = {
     "anthropic": "anthropic/claude-sonnet-4-6",
@@ -108,12 +109,12 @@ class ReferenceTarget:
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
         store = _state(site) / "credentials.json"
-        document = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {"version": 1, "profiles": {}}
-        known = document["profiles"].get(_PROFILES[which], {"generation": -1})
-        document["profiles"][_PROFILES[which]] = _profile(credential, known["generation"] + 1)
+        profiles = json.loads(store.read_text(encoding="utf-8"))["profiles"] if store.exists() else {}
+        generation = profiles[_PROFILES[which]]["generation"] + 1 if _PROFILES[which] in profiles else 0
+        profiles[_PROFILES[which]] = _profile(credential, generation)
         temporary = store.with_name("credentials.json.foreign")
         temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps({"version": 1, "profiles": profiles}, indent=2) + "\n", encoding="utf-8")
         temporary.replace(store)
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
@@ -197,10 +198,9 @@ def _profile(credential: SeededCredential, generation: int) -> dict[str, object]
 def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -> Kind:
     if document.get("ok") is True:
         return "ok"
-    kind = error.get("kind")
-    if kind == "local" and ended.code == 75:
+    if error.get("kind") == "local" and ended.code == EXIT_BUSY:
         return "busy"
-    return kind if kind in get_args(Kind) else "unclear"
+    return next((kind for kind in get_args(Kind) if kind == error.get("kind")), "unclear")
 
 
 def _run(row: Mapping[str, Any]) -> RunSeen:

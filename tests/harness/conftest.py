@@ -100,10 +100,8 @@ class Rig:
             Program(
                 argv=argv,
                 env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name},
-                stdout=f"{output}.stdout",
-                stderr=f"{output}.stderr",
                 filter=program(families) if families else None,
-                **{"cwd": str(self.folder), **options},
+                **{"cwd": str(self.folder), "stdout": f"{output}.stdout", "stderr": f"{output}.stderr", **options},
             )
         )
         supervisor = None

@@ -31,7 +31,8 @@ class msghdr(ctypes.Structure):
 class mmsghdr(ctypes.Structure): _fields_ = [("header", msghdr), ("length", ctypes.c_uint)]
 keep = []
 def header(address):
-    data = ctypes.create_string_buffer(b"hello", 5); vector = iovec(ctypes.addressof(data), 5); keep.extend((data, vector))
+    data = ctypes.create_string_buffer(b"hello", 5); vector = iovec(ctypes.addressof(data), 5)
+    keep.extend((data, vector))
     pointer, size = address, 16
     if not isinstance(address, int):
         raw = ctypes.create_string_buffer(address, len(address)); keep.append(raw)

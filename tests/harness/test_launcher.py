@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -165,7 +166,7 @@ def test_the_shell_sees_no_signal_ignored(conduct):
 
 
 def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - iterdir holds a descriptor of its own
 
 
 @pytest.mark.parametrize("filtered", [False, True])
@@ -210,12 +211,13 @@ def test_orphans_are_adopted_seen_and_reaped(conduct, tmp_path):
 @pytest.mark.parametrize(
     "code",
     [
-        "import signal, os\nfor n in range(1, 32):\n if n not in (9, 19): signal.signal(n, signal.SIG_IGN)\nprint(flush=True)\nsignal.pause()",
+        "import signal\nfor n in range(1, 32):\n if n not in (9, 19): signal.signal(n, signal.SIG_IGN)\n"
+        "print(flush=True)\nsignal.pause()",
         "import os, signal; print(flush=True); os.kill(os.getpid(), signal.SIGSTOP)",
         "import os; open('a', 'w').close(); print(flush=True); os.rename('a', 'b')",
         "import os, signal\nfor n in range(5): os.fork()\nprint(flush=True); signal.pause()",
         "import os\nprint(flush=True)\nfor n in range(200):\n if os.fork(): os._exit(0)\n os.setsid()",
-        "import os\nprint(flush=True)\nfor n in range(200):\n if os.fork() == 0: os.setsid(); os.read(3, 1) if n else os.pause()",
+        "import os, signal\nprint(flush=True)\nfor n in range(200):\n if os.fork() == 0: os.setsid(); signal.pause()",
     ],
     ids=["ignores-signals", "stopped", "parked", "forks", "chain", "many"],
 )
@@ -238,7 +240,9 @@ import mmap, os, signal, struct
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 count = mmap.mmap(-1, 4)
 def add():
-    count.seek(0); n = struct.unpack("i", count.read(4))[0] + 1; count.seek(0); count.write(struct.pack("i", n)); return n
+    n = struct.unpack("i", count[:4])[0] + 1
+    count[:4] = struct.pack("i", n)
+    return n
 print(flush=True)
 while True:
     if os.fork() == 0:
@@ -290,11 +294,11 @@ def test_a_cancelled_start_leaves_nothing(conduct):
 def test_without_descriptors_the_message_says_so(conduct):
     async def body(rig):
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208 - as above
         taken = []
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 2, limit[1]))
         try:
-            with pytest.raises(OSError, match="Too many open files"):
+            with suppress(OSError):
                 while True:
                     taken.append(os.dup(2))
             with pytest.raises(LabError, match="out of descriptors"):
@@ -332,8 +336,10 @@ def alone(body, folder):
         client.attach(asyncio.get_running_loop())
         client.guard([folder])
         async with asyncio.timeout(60):
-            await body(client)
-        client.stop()
+            try:
+                await body(client)
+            finally:
+                client.stop()
 
     asyncio.run(whole())
 
@@ -341,9 +347,8 @@ def alone(body, folder):
 def test_a_killed_launcher_is_reported_and_leaves_nothing(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
-    daemon = (
-        "import os\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0: os.read(0, 1)\n os._exit(0)\nos.read(0, 1)"
-    )
+    daemon = "import os\nif os.fork() == 0:\n os.setsid()\n if os.fork() == 0: os.read(0, 1)\n os._exit(0)\n"
+    daemon += "os.wait(); os.read(0, 1)"
 
     async def body(client):
         os.mkfifo(tmp_path / "fifo")
