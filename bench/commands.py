@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -35,6 +37,12 @@ def timed(argv: tuple[str, ...], env: Mapping[str, str] | None = None, cwd: Path
 def python(code: str) -> Action:
     """The same interpreter that runs the reference, with one line to do."""
     return lambda: timed((sys.executable, "-c", code))
+
+
+def python_without_site(code: str) -> Action:
+    """An interpreter that runs no start-up hooks of its environment (-S), yet finds the packages installed there."""
+    environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
+    return lambda: timed((sys.executable, "-S", "-c", code), environment)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.commands import adding, python
+from bench.commands import adding, python, python_without_site
 from bench.results import OURS, Results, Row
 from bench.rounds import Action, BenchError, Sample, Say, interleave, ratios
 from bench.starts import VARIABLE
@@ -24,6 +24,7 @@ from harness.targets import registry
 
 OTHER = "openclaw@2026.3.8"
 BARE = "bare interpreter"
+BARE_S = "bare interpreter -S"
 _ROOT = Path(__file__).resolve().parents[1]
 _SUITE_SECONDS = 1800.0
 _TARGET_RATIO = 2.0  # what we want to stay below
@@ -44,7 +45,8 @@ def run(*, rounds: int, say: Say, rules: tuple[str, ...] = ()) -> Results:
     adds, notes = _adds(rounds, say)
     locks = interleave("a file lock's import", _imports({OURS: "fcntl", "filelock": "filelock"}), rounds, say)
     clients = interleave("an HTTP client's import", _imports({OURS: "httpcore", "httpx": "httpx"}), rounds, say)
-    against = [ratios(suite, OURS, bare), *_against(adds), *_against(locks), *_against(clients)]
+    against = [ratios(suite, OURS, bare), *_against(adds, BARE)]
+    against += [*_against(locks, BARE_S), *_against(clients, BARE_S)]
     return Results(
         name="suite",
         times=(*suite, *adds, *locks, *clients),
@@ -114,12 +116,14 @@ def _adds(rounds: int, say: Say) -> tuple[list[Sample], tuple[str, ...]]:
 
 
 def _imports(modules: dict[str, str]) -> dict[str, Action]:
-    return {**{arm: python(f"import {module}") for arm, module in modules.items()}, BARE: python("pass")}
+    """What a module costs by itself: an environment's start-up hooks may have imported half of it already."""
+    arms = {arm: python_without_site(f"import {module}") for arm, module in modules.items()}
+    return {**arms, BARE_S: python_without_site("pass")}
 
 
-def _against(samples: list[Sample]) -> list[Sample]:
+def _against(samples: list[Sample], base: str) -> list[Sample]:
     """Every arm as a multiple of a bare interpreter's start."""
-    return [ratios(samples, sample.arm, BARE) for sample in samples if sample.arm != BARE]
+    return [ratios(samples, sample.arm, base) for sample in samples if sample.arm != base]
 
 
 def _plainly(suite: Sample, verdicts: dict[str, int]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -172,19 +171,28 @@ def _check_writable(folder: Path) -> None:
 
 
 class Interruptible:
-    """SIGTERM ends the session as Ctrl-C does: orderly, with a report of what was done so far."""
+    """SIGTERM ends the session as Ctrl-C does: orderly, with a report of what was done so far. A second one is ignored:
+    pytest does not survive one in mid-report, and SIGKILL stays safe, because the launcher clears away."""
 
     def __init__(self) -> None:
         self._before: Any = None
+        self._before_stopping: Any = None
 
     def arm(self) -> None:
         if self._before is None:
             self._before = signal.signal(signal.SIGTERM, self._interrupt)
 
+    def stopping(self) -> None:
+        """The session is on its way out."""
+        if self._before is not None and self._before_stopping is None:
+            self._before_stopping = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     def disarm(self) -> None:
+        if self._before_stopping is not None:
+            signal.signal(signal.SIGINT, self._before_stopping)
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
-            self._before = None
+        self._before = self._before_stopping = None
 
     @staticmethod
     def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -208,6 +216,10 @@ class Worker:
         kernel.die_with_parent(signal.SIGKILL)  # else it would go on for 15 s; our launcher then clears away
         self._interruptible.arm()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interruptible.stopping()
+
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         try:
             self._output["pileup_scenarios"] = _select(self._config, self._session, items)
@@ -226,7 +238,7 @@ class Controller:
         self._scenarios = 0
         self._complaint = ""
         self._interrupted = False
-        self._workers: dict[object, subprocess.Popen[bytes]] = {}
+        self._nodes: list[Any] = []  # pytest-xdist's workers
         self._lines: list[screen.Line] = []
         self._interruptible = Interruptible()
 
@@ -242,23 +254,22 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
-        # execnet says nowhere else what it started; without it a worker is stopped some seconds later.
-        popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
-        if popen is not None:
-            self._workers[node] = popen
+        self._nodes.append(node)
         self._interruptible.arm()
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        self._workers.pop(node, None)
-        output = getattr(node, "workeroutput", None) or {}
-        self._scenarios = max(self._scenarios, output.get("pileup_scenarios", 0))
-        self._complaint = output.get("pileup_complaint", self._complaint)
-
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         self._interrupted = True
-        for worker in self._workers.values():
-            worker.send_signal(signal.SIGTERM)
+        self._interruptible.stopping()
+        for node in self._nodes:
+            _terminate(node)
+
+    def _hear_workers(self) -> None:
+        """What the workers said with their last words; a worker that crashed said nothing."""
+        for node in self._nodes:
+            output = getattr(node, "workeroutput", None) or {}
+            self._scenarios = max(self._scenarios, output.get("pileup_scenarios", 0))
+            self._complaint = output.get("pileup_complaint", self._complaint)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (document := getattr(report, "pileup_result", None)) is not None:
@@ -266,7 +277,7 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._interruptible.disarm()
+        self._hear_workers()
         if self._complaint:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
             self._lines.append(screen.Line(screen.safe(f"ERROR: {self._complaint}"), "red"))
@@ -276,6 +287,9 @@ class Controller:
             except ReportError as error:
                 self._lines.append(screen.Line(screen.safe(f"ERROR: {error}"), "red"))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED  # no evidence, no success
+
+    def pytest_unconfigure(self) -> None:
+        self._interruptible.disarm()
 
     def _write(self) -> Iterable[screen.Line]:
         settings = self._session.settings
@@ -299,6 +313,13 @@ class Controller:
             terminalreporter.section(screen.safe(f"Pileup: {target.name} {target.version}"))
         for line in self._lines:
             terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
+
+
+def _terminate(node: Any) -> None:
+    """Interrupt a worker at once. execnet says only here what it started; else a worker ends some seconds later."""
+    popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    if popen is not None:
+        popen.send_signal(signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

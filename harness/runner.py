@@ -123,7 +123,7 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
 
 async def _clear(lab: Lab) -> list[str]:
     """End every process of the run and let go of its listeners. Says what of the harness itself had failed."""
-    if leftovers := tree.below(lab.launcher.pid):
+    if leftovers := lab.look.tree("at the end of the run"):
         names = ", ".join(f"{seen.actor or '?'}: {seen.command[:80]}" for seen in leftovers)
         lab.note(f"still there at the end of the run, and killed then: {names}")
     await asyncio.gather(*(actor.abandon() for actor in lab.actors.values()))

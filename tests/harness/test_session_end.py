@@ -33,7 +33,7 @@ RENAME = "import os, sys; open(sys.argv[1], 'w').close(); os.rename(sys.argv[1],
 ASK = """
 import json, sys, urllib.request
 body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "[[ask]] hi"}]}
-request = urllib.request.Request(sys.argv[1] + "/anthropic/v1/messages", json.dumps(body).encode())
+request = urllib.request.Request(sys.argv[1] + "/v1/messages", json.dumps(body).encode())
 request.add_header("content-type", "application/json"); request.add_header("x-api-key", "sk-ant-test")
 urllib.request.urlopen(request)
 """
@@ -60,9 +60,7 @@ async def busy(lab):
 '''
 MOMENTS = {
     "busy": BUSY,
-    "starting": BUSY.replace(
-        "    lab.prepare(Setup())", "    Path(MARKS, lab.site.root.name).write_text(lab.fakes.url)"
-    ),
+    "starting": BUSY.replace("Setup())", "Setup()); Path(MARKS, lab.site.root.name).write_text(lab.fakes.url)"),
 }
 TESTS = """
 @scenario("CFG-1", fault="held", judges=[nothing], watch=WATCH_REPLACEMENTS)
@@ -103,7 +101,7 @@ class Session:
         wait_until(lambda: self.process.poll() is not None or len(list(self.marks.iterdir())) >= max(1, self._workers))
         assert self.process.poll() is None, self.output.read_text()
         self.below = stat.below(self.process.pid)
-        assert len(self.below) >= 2
+        assert self.below
         self.ports = [int(mark.read_text().rpartition(":")[2]) for mark in self.marks.iterdir()]
 
     def press_ctrl_c(self) -> None:
@@ -121,7 +119,7 @@ class Session:
 
     def assert_nothing_left(self) -> None:
         wait_until(lambda: not self.left())
-        wait_until(lambda: not list(self.temporary.iterdir()))
+        wait_until(lambda: not list(self.temporary.glob("pileup-*")))
         listening = {c.laddr.port for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
         assert not listening & set(self.ports)
 

@@ -1,0 +1,253 @@
+"""The plug-in as a user meets it: real pytest sessions on scenarios and a target outside the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parents[1]
+TARGET = ("--target", "toy.py:toy")
+LIMIT = 120  # seconds, on a machine that is busy with something else
+
+
+class Place:
+    """A folder with scenarios and a target, and nothing of the project but the installed plug-in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copy(HERE / "toy.py", folder / "toy.py")
+        shutil.copy(HERE / "toys.py", folder / "test_toys.py")
+
+    def run(self, *words, env=None):
+        argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
+        return subprocess.run(
+            argv, cwd=self.folder, env={**os.environ, "COLUMNS": "250", **(env or {})}, capture_output=True,
+            timeout=LIMIT, text=True,
+        )  # fmt: skip
+
+    def record(self, folder="reports/out/latest"):
+        return json.loads((self.folder / folder / "record.json").read_text())
+
+    def verdicts(self, folder="reports/out/latest"):
+        return {result["scenario"]: result["verdict"] for result in self.record(folder)["results"]}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+EXPECTED = {
+    "conforms": "CONFORMS",
+    "violates": "VIOLATED",
+    "breaks": "UNKNOWN",
+    "misses": "INCONCLUSIVE",
+    "needs": "UNSUPPORTED",
+}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_verdicts_outcomes_and_record(place, workers):
+    done = place.run(*TARGET, "-n", workers)
+    assert done.returncode == 1
+    assert "1 passed" in done.stdout
+    assert "3 failed" in done.stdout
+    assert "1 skipped" in done.stdout
+    assert place.verdicts() == EXPECTED
+    assert place.record()["interrupted"] is False
+    for name in ("report.md", "report.html"):
+        assert (place.folder / "reports/out/latest" / name).stat().st_size > 0
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
+    assert done.stderr == ""
+    where = {result["where"] for result in place.record()["results"]}
+    assert where == {f"test_toys.py::test_{name}" for name in EXPECTED}
+
+
+BAD = {
+    ("--target", "nobody"): "there is no target 'nobody'",
+    ("--target", "variant:nobody"): "there is no variant 'nobody'",
+    ("--target", "openclaw@latest"): "adapter for openclaw",
+    ("--target", "missing.py:toy"): "there is no file missing.py",
+    ("--target", "toy.py:missing"): "has no 'missing'",
+    ("--target", "toy.py:os"): "not an adapter",
+    ("--target", "broken.py:toy"): "cannot be imported",
+    ("--rule", "CFG-999"): "there is no rule 'CFG-999'",
+    ("--replay", "nonsense"): "is not a replay token",
+    ("--replay", "conforms@reference#1", *TARGET): "contradicts --replay",
+    ("--replay", "nothing@toy.py:toy#1"): "there is no scenario 'nothing' here",
+    ("--baseline", "missing.json", *TARGET): "missing.json",
+    ("--baseline", "toy.py", *TARGET): "not JSON",
+    ("--report", "toy.py/below", *TARGET): "cannot be made",
+    ("--schedules", "0"): "at least 1",
+    ("--schedules", "²"): "at least 1",
+    ("--stress", "-1"): "at least 1",
+    ("--seed", "x"): "at least 0",
+}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("words", BAD, ids=lambda words: "=".join(words[:2]))
+def test_impossible_options_are_one_clear_message(place, words, workers):
+    if workers == "2" and words[0] in ("--schedules", "--stress", "--seed", "--baseline", "--report"):
+        pytest.skip("refused before any worker is started, as without -n")
+    (place.folder / "broken.py").write_text("raise RuntimeError('on import')\n")
+    done = place.run(*words, "-n", workers)
+    output = done.stdout + done.stderr
+    assert done.returncode == 4, output
+    assert output.count(BAD[words]) == 1, output
+    assert "Traceback" not in output
+    assert "INTERNALERROR" not in output
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_name_given_twice_is_refused(place, workers):
+    shutil.copy(place.folder / "test_toys.py", place.folder / "test_more.py")
+    done = place.run(*TARGET, "-n", workers)
+    output = done.stdout + done.stderr
+    assert done.returncode == 4, output
+    assert output.count("two scenarios are called") == 1
+    assert "rename one" in output
+    assert not (place.folder / "reports" / "out" / "latest" / "record.json").exists()
+
+
+def test_a_scenario_of_an_unknown_rule_is_refused(place):
+    path = place.folder / "test_toys.py"
+    path.write_text(path.read_text().replace("CFG-6", "CFG-999"))
+    done = place.run(*TARGET)
+    assert done.returncode == 4
+    assert "test_toys.py::test_needs: there is no rule 'CFG-999'" in done.stderr
+
+
+def test_stress_and_schedules_are_counted(place):
+    done = place.run(*TARGET, "--stress", "3", "--schedules", "2", "-n", "2", "-k", "conforms or violates")
+    assert done.returncode == 1
+    arms = {r["scenario"]: (r["fault_arm"]["runs"], r["control_arm"]["runs"]) for r in place.record()["results"]}
+    assert arms == {"conforms": (6, 3), "violates": (6, 3)}
+    [violates] = [r for r in place.record()["results"] if r["scenario"] == "violates"]
+    assert violates["fault_arm"]["violated"] == 6
+
+
+@pytest.mark.parametrize("token", ["violates@toy.py:toy#5", "violates@toy.py:toy#5!control"])
+def test_replay_repeats_exactly_one_run(place, token):
+    done = place.run("--replay", token)
+    control = token.endswith("!control")
+    assert done.returncode == (0 if control else 1)
+    [result] = place.record()["results"]
+    assert (result["fault_arm"]["runs"], result["control_arm"]["runs"]) == ((0, 1) if control else (1, 0))
+    assert result["token"] == token
+    assert result["verdict"] == ("CONFORMS" if control else "VIOLATED")
+
+
+def test_a_baseline_expects_violations_and_nothing_else(place):
+    expected = {name: {"verdict": verdict} for name, verdict in EXPECTED.items()}
+    baseline = place.folder / "baseline.json"
+    baseline.write_text(json.dumps({"target": "toy@1", "expected": expected}))
+    done = place.run(*TARGET, "--baseline", "baseline.json", "-v")
+    assert done.returncode == 0, done.stdout
+    assert "VIOLATED (expected)" in done.stdout
+    expected["violates"]["verdict"], expected["conforms"]["verdict"] = "CONFORMS", "VIOLATED"
+    baseline.write_text(json.dumps({"target": "toy@1", "expected": expected}))
+    done = place.run(*TARGET, "--baseline", "baseline.json")
+    assert done.returncode == 1
+    assert "violates: expected CONFORMS, but it is VIOLATED" in done.stdout
+    assert "conforms: expected VIOLATED, but it is CONFORMS" in done.stdout
+
+
+def test_options_of_pytest_itself(place):
+    listed = place.run(*TARGET, "--co", "-q")
+    assert listed.returncode == 0
+    assert listed.stdout.count("::test_") == 5
+    assert not (place.folder / "reports").exists()
+    stopped = place.run(*TARGET, "-x", "-q", "-k", "violates or misses")
+    assert stopped.returncode == 1
+    assert list(place.verdicts()) == ["violates"]
+    first = subprocess.run(
+        [sys.executable, "-m", "pytest", *TARGET, "-q", "-k", "conforms or violates"], cwd=place.folder, check=False,
+        capture_output=True, timeout=LIMIT,
+    )  # fmt: skip
+    assert first.returncode == 1
+    again = subprocess.run(
+        [sys.executable, "-m", "pytest", *TARGET, "--lf", "-v"], cwd=place.folder, check=False, capture_output=True,
+        text=True, timeout=LIMIT,
+    )  # fmt: skip
+    assert re.search(r"test_violates VIOLATED", again.stdout)
+    assert list(place.verdicts()) == ["violates"]
+
+
+def test_only_one_rule(place):
+    done = place.run(*TARGET, "--rule", "cfg-1")
+    assert done.returncode == 0
+    assert list(place.verdicts()) == ["conforms"]
+    assert "4 deselected" in done.stdout
+
+
+def test_other_tests_are_left_alone(tmp_path):
+    (tmp_path / "test_own.py").write_text("def test_a(): pass\ndef test_b(): assert not 1\n")
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert "Pileup" not in done.stdout
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["test_own.py"]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_first_run(place):
+    (place.folder / "reports").write_text("a file where a folder should be\n")
+    done = place.run(*TARGET)
+    assert done.returncode == 4
+    assert "--report DIR" in done.stderr
+    elsewhere = place.run(*TARGET, "--report", "elsewhere", "-k", "conforms")
+    assert elsewhere.returncode == 0
+    assert place.verdicts("elsewhere") == {"conforms": "CONFORMS"}
+
+
+def test_without_the_conductor_the_record_says_so(place):
+    done = place.run(*TARGET, "--no-conductor", "-k", "conforms")
+    assert done.returncode == 0, done.stdout
+    [result] = place.record()["results"]
+    assert result["fault_arm"]["runs"] == 10
+    assert "not sealed" in result["control"]
+    assert "not sealed" in place.record()["machine"]["conductor"]
+
+
+def test_in_a_sandbox_that_has_a_listener_the_record_says_so(place):
+    """The kernel gives one listener to a tree (EBUSY): pytest itself runs under one here."""
+    code = """
+import os, subprocess, sys
+from harness.conductor import kernel
+from harness.conductor.filter import program
+kernel.install_filter(program(()))  # it stops nothing, and nobody listens
+sys.exit(subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]]).returncode)
+"""
+    argv = [sys.executable, "-c", code, "-p", "no:cacheprovider", *TARGET, "-k", "conforms"]
+    done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [result] = place.record()["results"]
+    assert result["fault_arm"]["runs"] == 10
+    assert "not sealed" in result["control"]
+    assert "not sealed" in place.record()["machine"]["conductor"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_colours_only_on_a_terminal(place, terminal):
+    done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
+    assert done.returncode == 0
+    assert ("\x1b[" in done.stdout) is terminal
+
+
+def test_an_unwritable_temporary_folder_is_one_clear_message(place):
+    code = "import sys, tempfile, pytest; tempfile.tempdir = '/nonexistent'; sys.exit(pytest.main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", code, "-p", "no:cacheprovider", *TARGET, "-k", "conforms"]
+    done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 1
+    assert "set TMPDIR" in done.stdout
+    assert "Traceback" not in done.stdout
