@@ -129,9 +129,7 @@ def _provision(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _variants(arguments: argparse.Namespace, console: Console) -> int:
-    swept = sweep.sweep(
-        arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print
-    )
+    swept = sweep.sweep(arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print)
     _print_matrix(matrix(swept.records, by="rule"), console)
     for line in swept.surprises:
         console.print(line, style="red", markup=False)

@@ -53,7 +53,9 @@ def _conductor() -> Check:
     except PileupError as error:
         return Check(name="conductor", state="bad", finding=str(error))
     if refusal:
-        return Check(name="conductor", state="limited", finding=f"the kernel refused a listener: {refusal}", advice=advice)
+        return Check(
+            name="conductor", state="limited", finding=f"the kernel refused a listener: {refusal}", advice=advice
+        )
     return Check(name="conductor", state="good", finding="system calls can be stopped, and the network sealed")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -48,7 +49,7 @@ class Session:
                 f"--target {self.target_name} contradicts --replay, which names {self.replay.target}",
                 hint="leave --target out",
             )
-        self.target: Target = registry.find(self.target_name)
+        self.target: Target = _find_target(self.target_name)
         self.rules: dict[str, Rule] = load_rules(RULES_FILE)
         self.wanted_rules: list[str] = [rule.upper() for rule in config.getoption("rule")]
         if unknown := [rule for rule in self.wanted_rules if rule not in self.rules]:
@@ -66,6 +67,18 @@ class Session:
         self.report = Path(config.getoption("report") or config.rootpath / DEFAULT_REPORT)
         if config.getoption("report"):
             _check_writable(self.report)
+
+
+def _find_target(name: str) -> Target:
+    try:
+        return registry.find(name)
+    except PileupError:
+        raise
+    except Exception as error:  # noqa: BLE001 - an adapter from outside may do anything when it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"--target {name}: cannot be imported: {why}", hint="its file must import without error"
+        ) from error
 
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -179,7 +192,7 @@ class Interruptible:
         self._before_stopping: Any = None
 
     def arm(self) -> None:
-        if self._before is None:
+        if self._before is None and threading.current_thread() is threading.main_thread():  # signal(2) in Python
             self._before = signal.signal(signal.SIGTERM, self._interrupt)
 
     def stopping(self) -> None:
@@ -212,10 +225,6 @@ class Worker:
         output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]  # made by pytest-xdist
         return output
 
-    def pytest_sessionstart(self) -> None:
-        kernel.die_with_parent(signal.SIGKILL)  # else it would go on for 15 s; our launcher then clears away
-        self._interruptible.arm()
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         self._interruptible.stopping()
@@ -226,6 +235,10 @@ class Worker:
         except PileupError as error:
             self._output["pileup_complaint"] = str(error)
             items[:] = []
+        if self._output.get("pileup_scenarios"):
+            self._interruptible.arm()
+            if kernel.supported():  # else, its controller killed, it would go on for 15 s; our launcher clears away
+                kernel.die_with_parent(signal.SIGKILL)
 
 
 class Controller:

@@ -105,7 +105,7 @@ def _finding(finding: Any, trial: Trial, paths: Mapping[str, str]) -> FindingFac
 
 
 def _arm(trials: tuple[Trial, ...]) -> ArmFacts:
-    verdicts = [trial.judgement.verdict for trial in trials]
+    verdicts = [t.judgement.verdict for t in trials if t.judgement.verdict is not Verdict.UNSUPPORTED]  # never ran
     return ArmFacts(
         runs=len(verdicts),
         violated=verdicts.count(Verdict.VIOLATED),

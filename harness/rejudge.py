@@ -35,7 +35,9 @@ def rejudge(record: Record) -> Iterator[Rejudged]:
         try:
             history = History(tuple(Event.from_json(event) for event in result.history))
         except (KeyError, TypeError) as error:
-            raise UsageError(f"{result.scenario}: its history holds an event that is not known here: {error}") from error
+            raise UsageError(
+                f"{result.scenario}: its history holds an event that is not known here: {error}"
+            ) from error
         control = Plan.parse(result.token).arm is Arm.CONTROL
         judgement = judge(scenario.judges, history, fault=scenario.fault, control=control)
         yield Rejudged(

@@ -70,16 +70,24 @@ def can_conduct(disabled: bool) -> bool:
 async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground) -> Trial:
     """Run one plan. Raises nothing for what a target does; LabError when the folder or a port cannot be had."""
     began = time.monotonic()
-    missing = scenario.needs - target.capabilities
-    if missing:
-        wanted = ", ".join(sorted(f"“{capability.value}”" for capability in missing))
-        judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(f"{target.name} does not offer {wanted}",))
+    if reason := _unsupported(scenario, target, ground):
+        judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(reason,))
         return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
     root = _make_root(ground)
     try:
         return await _run_in(root, scenario, target, plan, ground, began)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
+    """Why the scenario cannot be run on this target or machine; "" if it can."""
+    if missing := scenario.needs - target.capabilities:
+        wanted = ", ".join(sorted(f"“{capability.value}”" for capability in missing))
+        return f"{target.name} does not offer {wanted}"
+    if scenario.exact and not ground.conducted:
+        return "this machine cannot stop system calls, and the fault stands at one of them; see pileup doctor"
+    return ""
 
 
 async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float) -> Trial:

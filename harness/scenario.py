@@ -55,6 +55,7 @@ class Scenario:
     judges: tuple[Checker, ...]
     watch: frozenset[Family]  # the calls that stop; the network is sealed in any case
     oauth: OAuthSettings
+    exact: bool  # the fault stands at one certain system call: without stopped calls there is no such scenario
     body: Body
     not_verified: tuple[str, ...] = ()
 
@@ -67,6 +68,7 @@ def scenario(
     needs: Collection[Capability] = (),
     watch: Collection[Family] = WATCH_NOTHING,
     oauth: OAuthSettings | None = None,
+    exact: bool = False,
     not_verified: Collection[str] = (),
 ) -> Callable[[Body], Callable[..., None]]:
     """Make a test of an `async def test_…(lab)`. Its docstring's first line is its title."""
@@ -85,6 +87,7 @@ def scenario(
             judges=tuple(judges),
             watch=frozenset(watch),
             oauth=oauth or OAuthSettings(),
+            exact=exact,
             body=body,
             not_verified=tuple(not_verified),
         )

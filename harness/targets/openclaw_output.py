@@ -37,6 +37,7 @@ _REASON = re.compile(r" \((\w+)\)$")
 _STATUS = re.compile(r"^(?:HTTP )?([45]\d\d)\b")
 _NODE_WARNING = re.compile(r"\(node:\d+\) |\(Use `node ")
 _ERROR_LINE = re.compile(r"^(?:\w*Error: )(.+)$", re.MULTILINE)
+_BAD_CONFIG = re.compile(r"^(Config invalid)\nFile: .*\nProblem:\n((?: .*\n?)+)", re.MULTILINE)
 
 
 def outcome(intent: Intent, ended: Ended) -> Outcome:
@@ -124,9 +125,14 @@ def _kind(document: Mapping[str, Any], message: str) -> Kind:
 
 
 def _last_error(ended: Ended) -> str:
-    """The last "…Error: " line of standard error, else its last line that is not Node's own; "" after a signal."""
+    """The report on the config, or the last "…Error: " line of standard error, or its last line; "" after a signal.
+
+    Node's own warnings do not count.
+    """
     if ended.code < 0:
         return ""
+    if bad := _BAD_CONFIG.search(ended.stderr):
+        return f"{bad[1]}: {' '.join(bad[2].split())}"
     if errors := _ERROR_LINE.findall(ended.stderr):
         return str(errors[-1])
     lines = [line for line in ended.stderr.splitlines() if line.strip() and not _NODE_WARNING.match(line)]

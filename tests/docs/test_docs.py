@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from harness import cli
+from harness.errors import UsageError
 from harness.places import RULES_FILE
 from harness.rules_page import render
-from harness.scenario import load_rules
+from harness.scenario import Rule, load_rules
 from harness.targets.catalog import find_recipe
 from reports.record import load
 
@@ -159,6 +160,18 @@ def test_exit_statuses_are_as_the_readme_says() -> None:
 def test_rules_page_is_current() -> None:
     current = render(load_rules(RULES_FILE))
     assert (ROOT / "docs" / "rules.md").read_text() == current, "run: pileup rules --markdown > docs/rules.md"
+
+
+def test_rules_page_refuses_what_it_cannot_name() -> None:
+    def page(identifier: str, source: str) -> str:
+        rule = Rule(id=identifier, name="some-name", level="MUST", statement="a | b", sources=(source,))
+        return render({identifier: rule})
+
+    assert r"| CFG-9 | `some-name` | MUST | a \| b | openclaw #1 |" in page("CFG-9", "OC#1")
+    with pytest.raises(UsageError, match="no family 'NEW'"):
+        page("NEW-1", "OC#1")
+    with pytest.raises(UsageError, match="no project 'XX'"):
+        page("CFG-9", "XX#1")
 
 
 def test_rules_page_speaks_the_truth_about_variants() -> None:

@@ -117,7 +117,7 @@ def test_the_end_of_the_tree_is_known_however_it_detached(conduct, way, tmp_path
 
 async def until_one_below(rig):
     while len(seen := tree.below(rig.launcher.pid)) != 1:  # noqa: ASYNC110 - /proc tells nobody
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.005)
     return seen
 
 

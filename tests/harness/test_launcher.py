@@ -25,7 +25,7 @@ def until(condition):
 
     async def wait():
         while not (found := condition()):  # noqa: ASYNC110 - /proc tells nobody
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
         return found
 
     return wait()

@@ -218,6 +218,16 @@ def test_a_failed_list_is_no_empty_list(target: OpenClawTarget, site: Site) -> N
     assert (outcome.ok, outcome.agents, outcome.kind) == (False, None, "local")
 
 
+def test_a_refused_config_is_quoted(target: OpenClawTarget, site: Site) -> None:
+    problem = '  - <root>: Unrecognized keys: "x-future", "x-empty"\n'
+    stderr = (
+        f"{WARNING}Config invalid\nFile: ~/.openclaw/openclaw.json\nProblem:\n{problem}\nRun: openclaw doctor --fix\n"
+    )
+    outcome = target.read(site, ListAgents(), Ended(code=1, stdout="", stderr=stderr))
+    assert outcome.message == 'Config invalid: - <root>: Unrecognized keys: "x-future", "x-empty"'
+    assert outcome.kind == "local"
+
+
 # -- read: turns --------------------------------------------------------------------------------------------------
 
 

@@ -94,13 +94,40 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize("words", BAD, ids=lambda words: "=".join(words[:2]))
-def test_impossible_options_are_one_clear_message(place, words, workers):
-    if workers == "2" and words[0] in ("--schedules", "--stress", "--seed", "--baseline", "--report"):
-        pytest.skip("refused before any worker is started, as without -n")
+DRIVER = """
+import contextlib, io, json, sys, pytest
+for words in json.load(sys.stdin):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(["-p", "no:cacheprovider", *words])
+    print(json.dumps([int(code), said.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """What each of the impossible options leads to; one process asks pytest for all of them, to save its start."""
+    place = Place(tmp_path_factory.mktemp("bad"))
     (place.folder / "broken.py").write_text("raise RuntimeError('on import')\n")
-    done = place.run(*words, "-n", workers)
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER], cwd=place.folder, input=json.dumps(list(BAD)), capture_output=True, text=True,
+        timeout=LIMIT, check=True,
+    )  # fmt: skip
+    return dict(zip(BAD, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("words", BAD, ids=lambda words: "=".join(words[:2]))
+def test_impossible_options_are_one_clear_message(refusals, words):
+    code, output = refusals[words]
+    assert code == 4, output
+    assert output.count(BAD[words]) == 1, output
+    assert "Traceback" not in output
+    assert "INTERNALERROR" not in output
+
+
+@pytest.mark.parametrize("words", [("--target", "nobody"), ("--replay", "nothing@toy.py:toy#1")])
+def test_workers_do_not_all_say_it(place, words):
+    done = place.run(*words, "-n", "2")
     output = done.stdout + done.stderr
     assert done.returncode == 4, output
     assert output.count(BAD[words]) == 1, output
@@ -235,6 +262,35 @@ sys.exit(subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]]).returnc
     assert result["fault_arm"]["runs"] == 10
     assert "not sealed" in result["control"]
     assert "not sealed" in place.record()["machine"]["conductor"]
+
+
+def test_a_killed_launcher_makes_one_run_unknown(place):
+    with (place.folder / "test_toys.py").open("a") as file:
+        file.write(
+            """
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_a_kill(lab):
+    \"\"\"The launcher dies.\"\"\"
+    import os
+    lab.prepare(Setup())
+    await lab.start(Raw(words=("import signal; signal.pause()",)), "one")
+    os.kill(lab.launcher.pid, 9)
+    await lab.actors["one"].finished()
+
+
+@scenario("CFG-9", fault="", judges=[all_succeed])
+async def test_the_next(lab):
+    \"\"\"The next run has a launcher of its own.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=("",)), "one")
+"""
+        )
+    done = place.run(*TARGET, "-k", "kill or next")
+    assert done.returncode == 1
+    assert place.verdicts() == {"a_kill": "UNKNOWN", "the_next": "CONFORMS"}
+    assert "the launcher is gone" in done.stdout
+    assert "INTERNALERROR" not in done.stdout
 
 
 @pytest.mark.parametrize("terminal", [False, True])
