@@ -13,8 +13,8 @@ from rich.table import Table
 
 from harness import doctor, rejudge, sweep
 from harness.errors import PileupError
-from harness.plan import Plan
 from harness.places import RULES_FILE, SCENARIOS
+from harness.plan import Plan
 from harness.rules_page import render as rules_page
 from harness.scenario import load_rules
 from harness.targets import catalog, provision, registry

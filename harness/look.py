@@ -1,4 +1,4 @@
-"""What the harness sees of a run: files, credentials, workspaces, processes. Looking changes nothing but the journal."""
+"""What the harness sees of a run: files, credentials, workspaces, processes. Looking changes only the journal."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Look:
     async def grows(self, path: Path, *, within: float) -> bool:
         """Wait until a file grows, at most `within` seconds; whether it did."""
         first, deadline = size(path), time.monotonic() + within
-        while (grown := size(path) > first) is False and time.monotonic() < deadline:
+        while (grown := size(path) > first) is False and time.monotonic() < deadline:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(_POLL)
         return grown
 

@@ -21,6 +21,7 @@ from harness.bench import Bench, Settings
 from harness.campaign import Campaign
 from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
+from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
 from harness.scenario import Rule, Scenario, load_rules
@@ -33,7 +34,6 @@ from reports.merge import merge_results
 from reports.record import Result, result_from_json
 from reports.writer import write
 
-RULES_FILE = Path(__file__).resolve().parents[1] / "scenarios" / "rules.toml"
 DEFAULT_REPORT = "reports/out/latest"
 _LETTERS = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "s"}
 
@@ -74,7 +74,7 @@ def _find_target(name: str) -> Target:
         return registry.find(name)
     except PileupError:
         raise
-    except Exception as error:  # noqa: BLE001 - an adapter from outside may do anything when it is imported
+    except Exception as error:  # an adapter from outside may do anything when it is imported
         why = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"--target {name}: cannot be imported: {why}", hint="its file must import without error"

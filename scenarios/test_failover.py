@@ -71,7 +71,7 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500 or 529, refuses or resets the connection, stalls, or stops in mid-stream",
+    fault="the first provider answers 429, 500 or 529, refuses or resets the connection, stalls, or breaks off",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],

@@ -56,7 +56,7 @@ def models(lab: Lab) -> list[Rule]:
 
 @scenario(
     "END-1",
-    fault="adds held at the config, grants held, one provider overloaded, one run terminated and one timed out in mid-build",
+    fault="adds and grants held, one provider overloaded, one run terminated and one timed out in mid-build",
     needs=[
         Capability.ADD_AGENTS,
         Capability.TURN,
