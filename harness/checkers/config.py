@@ -59,7 +59,7 @@ def readers_see_whole_config(history: History) -> list[Finding]:
     torn = [(seq, seen) for seq, seen in looks if not seen.parses]
     if not torn:
         return []
-    seq, seen = torn[0]
+    seen = torn[0][1]
     what = f"a file of {seen.size} bytes that does not parse" if seen.exists else "no file"
     message = f"a reader found {what} in place of the config ({len(torn)} of {len(looks)} looks)"
     return [Finding(rule="CFG-2", message=message, evidence=tuple(s for s, _ in torn[:5]))]
