@@ -196,7 +196,7 @@ class Actor:
         return text
 
     def _living(self) -> bool:
-        return not self.exited or any(seen.actor == self.name for seen in tree.below(self._lab.launcher.pid))
+        return not self.exited or any(seen.actor in (self.name, "") for seen in tree.below(self._lab.launcher.pid))
 
     def _read(self, stream: str) -> str:
         path = _output(self._lab, self.name, stream)

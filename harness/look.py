@@ -113,10 +113,11 @@ class Look:
         `handles` are the lines of the target's own list that stand for running work: a survivor counts as listed when
         there is one for its actor.
         """
-        await actor.tree_ended(grace)
+        ended = await actor.tree_ended(grace)
         listed = next((run.id for run in handles), "")
         for seen in self.tree(f"{grace:g} s after {actor.name} had ended"):
-            if seen.actor == actor.name:
+            # A process that threw its environment away says not whose it is; while the tree lives on, it counts as its.
+            if seen.actor == actor.name or (not seen.actor and not ended):
                 self._lab.record(
                     SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:_COMMAND_LIMIT], listed=listed)
                 )
