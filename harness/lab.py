@@ -321,6 +321,11 @@ class Lab:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
 
+    def is_beside_config(self, call: StoppedCall) -> bool:
+        """Whether a stopped call changes the config file or another in its folder: temporaries, backups, locks."""
+        folder = self.target.config_file(self.site).resolve().parent
+        return any(Path(path).parent == folder for path in call.paths)
+
     # -- for the barrier ----------------------------------------------------------------------------------------
 
     def still_running(self, actors: Sequence[str]) -> Sequence[str]:

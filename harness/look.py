@@ -115,19 +115,22 @@ class Look:
         """
         ended = await actor.tree_ended(grace)
         listed = next((run.id for run in handles), "")
-        for seen in self.tree(f"{grace:g} s after {actor.name} had ended"):
+        for seen in self.tree(f"up to {grace:g} s later, looking for what is left of {actor.name}"):
             # A process that threw its environment away says not whose it is; while the tree lives on, it counts as its.
             if seen.actor == actor.name or (not seen.actor and not ended):
                 self._lab.record(
                     SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:_COMMAND_LIMIT], listed=listed)
                 )
 
-    async def beat(self, child: str, *, more: int = 1, within: float = 15.0) -> bool:
-        """Wait until a child has beaten so many times more; whether it did before `within` seconds without a beat."""
+    async def beat(self, child: str, *, more: int = 1, within: float = 15.0, by: Actor | None = None) -> bool:
+        """Wait until a child has beaten so many times more; whether it did before `within` seconds without a beat.
+
+        `by` is the command that starts the child: once it has ended, a child that never was is waited for no longer.
+        """
         path = self._lab.heartbeat(child)
         first = last = now = beats(path)
         give_up = time.monotonic() + within
-        while now < first + more and time.monotonic() < give_up:
+        while now < first + more and time.monotonic() < give_up and not (by and by.exited and not now):
             await asyncio.sleep(_POLL)
             if (now := beats(path)) > last:
                 last, give_up = now, time.monotonic() + within

@@ -39,7 +39,7 @@ async def start_building(lab: Lab, agent: str, *, timeout: float | None = None) 
     lab.script(*tool_then_text(lab, agent, command))
     run = await lab.turn(agent, timeout=timeout)
     for child in children.values():
-        if not await lab.look.beat(child, within=lab.target.patience):
+        if not await lab.look.beat(child, within=lab.target.patience, by=run):
             raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
     return run
 
@@ -271,7 +271,7 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 async def test_status_of_killed_runs(lab: Lab) -> None:
     """A run that was ended from outside says so, and never calls itself a success."""
     names = ("timeout", "term", "int")
-    lab.prepare(Setup(agents=names))
+    lab.prepare(Setup(agents=names, models=("anthropic",)))
     timeout = await lab.undisturbed("term")
     lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in names))
     for name in names:

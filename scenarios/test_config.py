@@ -53,7 +53,7 @@ async def test_reader_between_writes(lab: Lab) -> None:
 
 @scenario(
     "CFG-3",
-    fault="an add is killed before each of its file operations in turn",
+    fault="an add is killed before each of its file operations in the config's folder in turn",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_WRITES,
     exact=True,
@@ -67,7 +67,7 @@ async def test_killed_at_every_write(lab: Lab) -> None:
     lab.plan(fault)
     for index in range(MOST_OPERATIONS if lab.faulty else 1):
         name = f"victim{index}"
-        async with lab.killer(fault, actor=name, index=index, where=lambda _: True):
+        async with lab.killer(fault, actor=name, index=index, where=lab.is_beside_config):
             victim = await lab.run(lab.adding(name), name)
         lab.look.config()
         await lab.run(ListAgents(), f"list{index}")

@@ -42,7 +42,7 @@ async def test_one_stalled_agent(lab: Lab) -> None:
 
 @scenario(
     "LCK-2",
-    fault="the run that holds the session is killed with SIGKILL",
+    fault="the run that holds the session is killed with SIGKILL, its whole process group with it",
     needs=[Capability.TURN],
     judges=[dead_holder_recovered],
 )
@@ -54,7 +54,7 @@ async def test_killed_holder(lab: Lab) -> None:
     lab.hold("holder")
     holder = await lab.turn("lane0", actor="holder")
     await lab.reached("holder", by=[holder])
-    lab.signal(holder, signal.SIGKILL)
+    lab.signal(holder, signal.SIGKILL, to="group")
     await holder.finished()
     await (await lab.turn("lane0", actor="after-kill")).finished()
 
@@ -103,7 +103,7 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
 )
 async def test_session_free_after_every_end(lab: Lab) -> None:
     """However a run ends, its session is free for the next."""
-    lab.prepare(Setup(agents=("lane0",)))
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     timeout = await lab.undisturbed("lane0")
     refused = Rule("refused", Match(marker="error"), (Status(400),))
     stalled = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("timeout", "term", "int")]
@@ -120,5 +120,5 @@ async def test_session_free_after_every_end(lab: Lab) -> None:
         victim = await lab.turn("lane0", actor=name)
         await lab.reached(name, by=[victim])
         lab.signal(victim, number)
-        await victim.finished()
+        await lab.ends_within(victim, lab.patience)
         await (await lab.turn("lane0", actor=f"after-{name}")).finished()

@@ -57,7 +57,7 @@ async def test_list_after_a_kill(lab: Lab) -> None:
 )
 async def test_every_kind_of_end(lab: Lab) -> None:
     """Standard output holds one JSON document, whichever way a command ends."""
-    lab.prepare(Setup(agents=("lane0",)))
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     failing = [Rule("fails", Match(marker="fails"), (Status(400),))] if lab.faulty else []
     lab.script(*failing, Rule("term", Match(marker="term"), (Text("done", gate="term"),)))
     await lab.add("lane1")

@@ -6,7 +6,7 @@ import signal
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import ChildBeat, History, SurvivorSeen, TreeSeen, WorkspaceSeen
+from harness.events import ChildBeat, History, Hung, SurvivorSeen, TreeSeen, WorkspaceSeen
 from harness.verdict import Finding
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -68,9 +68,14 @@ def peers_unharmed(history: History) -> list[Finding]:
 def killed_is_not_success(history: History) -> list[Finding]:
     """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why."""
     findings = []
+    hung = {what.actor: what.seconds for _, what in history.of(Hung)}
     for seq, what, started in ask.turns(history):
         expected = _expected_status(history, what.actor, started.params.get("timeout"))
         if expected is None:
+            continue
+        if what.actor in hung:
+            message = f"{what.actor} did not end at all: after {hung[what.actor]:g} s the harness killed it"
+            findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
             continue
         if what.outcome.ok:
             message = f"{what.actor} was ended from outside and still reported success ({ask.said(what)})"

@@ -12,7 +12,7 @@ from harness.checkers.children import no_unaccounted_survivor
 from harness.checkers.config import acknowledged_adds_survive
 from harness.checkers.judge import CannotDecide
 from harness.checkers.operator import list_shows_truth
-from harness.events import FaultFired, History, LockSeen, PortSeen
+from harness.events import FaultFired, History, Hung, LockSeen, PortSeen
 from harness.verdict import Finding
 
 _TOLD = {"lane2": 143, "lane3": 124}
@@ -61,9 +61,10 @@ def _ended_runs_say_why(history: History) -> list[Finding]:
     if not any(True for _ in history.of(FaultFired)):
         return []
     findings = []
+    hung = {what.actor for _, what in history.of(Hung)}
     for lane, status in _TOLD.items():
         found = next(((seq, what) for seq, what in ask.finishes(history) if what.actor == lane), None)
-        if found is None:
+        if found is None or lane in hung:
             findings.append(Finding(rule="CHD-7", message=f"{lane} was to end and did not"))
         elif found[1].outcome.exit_status != status or found[1].outcome.ok:
             message = f"{lane} should have ended with {status}: {ask.said(found[1])}"

@@ -34,7 +34,8 @@ class Program:
     """What to start: the whole environment is given, nothing is inherited.
 
     Each stream is a file's path, or "closed". `filter` is a seccomp program, None for none; with `interruptible` a
-    signal interrupts a stopped call (EINTR), which else waits for its answer as a call on a file would.
+    signal interrupts a stopped call (EINTR), which else waits for its answer as a call on a file would. A call that a
+    signal interrupts just as it is answered is then asked, and counted, twice (seccomp_unotify(2)).
     """
 
     argv: tuple[str, ...]

@@ -60,7 +60,7 @@ class OpenClawTarget:
     """Drives `node openclaw.mjs`. `warm` holds compiled code that all runs share: no state, only start-up time."""
 
     name = "openclaw"
-    patience = 180.0  # commands take 4 to 40 s on two cores
+    patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
     capabilities = frozenset(
         {

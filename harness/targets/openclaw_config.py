@@ -18,9 +18,10 @@ from harness.targets.protocol import UNREACHABLE, Setup, Site
 PROVIDERS = {"anthropic": "anthropic", "gemini": "google-gemini-cli", "codex": "openai-codex"}
 _MODELS = {"anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-pro-preview", "codex": "gpt-5.3-codex"}
 PROFILE = "openai-codex:default"
-# Seconds that one model may take. The default is ten minutes; two keep a run that swallowed its signal from being
-# waited for that long, and are still several times what any undisturbed turn takes on a busy machine.
-TURN_SECONDS = 120
+# Seconds that one model may take; the default is ten minutes. A silent provider costs this much for each of three
+# models, which with the start-up must stay below the adapter's patience: a run that swallowed its signal then still
+# ends by itself and shows its own exit status.
+TURN_SECONDS = 60
 # `agents.defaults.timeoutSeconds` bounds a model's whole try, start-up of the run included, so that a silence of
 # a second cannot be told from a slow machine; this is the least that is asked for.
 LEAST_TURN_SECONDS = 15

@@ -111,7 +111,7 @@ def test_extra_keys_stand_at_the_top_level(target: OpenClawTarget, site: Site) -
     assert json.loads(target.config_file(site).read_text())["x-future"] == {"text": "ü"}
 
 
-@pytest.mark.parametrize(("idle", "seconds"), [(None, 120), (1.0, 15), (30.5, 31)])
+@pytest.mark.parametrize(("idle", "seconds"), [(None, 60), (1.0, 15), (30.5, 31)])
 def test_a_bound_on_silence_becomes_a_bound_on_a_models_try(
     target: OpenClawTarget, site: Site, idle: float | None, seconds: int
 ) -> None:
