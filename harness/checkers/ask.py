@@ -29,6 +29,16 @@ def turns(history: History) -> Iterator[tuple[int, Finished, Started]]:
             yield seq, what, starts[what.actor]
 
 
+def all_ended(history: History, part: str = "") -> None:
+    """Raises CannotDecide unless there were turns of actors named so, and each came to an end."""
+    begun = [what.actor for _, what in history.of(Started) if what.verb == "agent" and what.actor.startswith(part)]
+    ends = {what.actor for _, what in history.of(Finished)}
+    if not begun:
+        raise CannotDecide(f"no turn {part}… was started" if part else "no turn was started")
+    if open_ := [actor for actor in begun if actor not in ends]:
+        raise CannotDecide(f"{', '.join(open_)} never came to an end")
+
+
 def started(history: History, actor: str) -> tuple[int, Started]:
     for seq, what in history.of(Started):
         if what.actor == actor:
@@ -47,8 +57,8 @@ def replies(history: History) -> dict[int, ReplySent]:
 
 
 def signalled(history: History, actor: str) -> set[int]:
-    """The signals that the harness sent to an actor."""
-    return {what.signal for _, what in history.of(Signalled) if what.actor == actor}
+    """The signals that the harness sent to an actor itself, alone or with its group."""
+    return {what.signal for _, what in history.of(Signalled) if what.actor == actor and what.to != "child"}
 
 
 def exited(history: History, actor: str) -> tuple[int, Exited] | None:

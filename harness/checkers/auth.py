@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FileSeen, History, SecretSeen, TokenAnswered
+from harness.events import FaultFired, FileSeen, History, SecretSeen, TokenAnswered
 from harness.verdict import Finding
 
+_LOST = "dropped-after-commit"
+_REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
 
 def single_flight(history: History) -> list[Finding]:
     """AUT-1: one redemption for each generation of the token."""
-    answers = [(seq, what) for seq, what in history.of(TokenAnswered) if what.family]
-    if not answers:
-        raise CannotDecide("nobody refreshed: the credential was not seen as expired")
-    findings = []
-    minted = [(seq, what) for seq, what in answers if what.decision == "minted"]
-    reused = [(seq, what) for seq, what in answers if what.decision != "minted"]
-    if reused:
-        words = ", ".join(what.decision for _, what in reused)
-        message = (
-            f"one expired credential was redeemed {len(answers)} times; the server answered {words} to {len(reused)}"
-        )
-        findings.append(Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in answers)))
-    elif len(minted) > 1:
-        message = f"one expired credential was refreshed {len(minted)} times"
-        findings.append(Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in minted)))
+    families: dict[str, list[tuple[int, TokenAnswered]]] = {}
+    for seq, what in history.of(TokenAnswered):
+        if what.decision in _REDEEMED:
+            families.setdefault(what.family, []).append((seq, what))
+    if not families:
+        raise CannotDecide("nobody refreshed: the credential was not seen as expired, or no refresh went through")
+    lost = [answers for answers in families.values() if any(what.decision == _LOST for _, what in answers)]
+    findings = [finding for answers in families.values() if answers not in lost for finding in _spent_twice(answers)]
+    if lost and not findings:
+        raise CannotDecide("an answer to a refresh was lost, so that a second redemption may have been its repetition")
     return findings
+
+
+def _spent_twice(answers: list[tuple[int, TokenAnswered]]) -> list[Finding]:
+    """Of the redemptions of one family: none was of a token that had been spent, and there was but one."""
+    again = [what.decision for _, what in answers if what.decision != "minted"]
+    if again:
+        message = (
+            f"one expired credential was redeemed {len(answers)} times; "
+            f"the server answered {', '.join(again)} to {len(again)}"
+        )
+    elif len(answers) > 1:
+        message = f"one expired credential was refreshed {len(answers)} times"
+    else:
+        return []
+    return [Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in answers))]
 
 
 def everybody_succeeds(history: History) -> list[Finding]:
     """AUT-1: every process that needed the credential got through."""
     failed = [(seq, what) for seq, what, _ in ask.turns(history) if not what.outcome.ok]
     if not failed:
+        ask.all_ended(history)
         return []
     message = f"{len(failed)} runs failed, {failed[0][1].actor} with {ask.said(failed[0][1])}"
     return [Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in failed))]
@@ -39,11 +52,15 @@ def everybody_succeeds(history: History) -> list[Finding]:
 
 def loser_rereads(history: History) -> list[Finding]:
     """AUT-2: a reuse answer is followed by the newer token of the store, which is still there afterwards."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []  # then nobody lost a race, which `judge` calls inconclusive
     if not any(what.decision == "reused" for _, what in history.of(TokenAnswered)):
-        return []  # whether the fault fired is judged elsewhere
+        raise CannotDecide("no refresh was answered with reuse")
     findings = []
     seq, what = ask.finished(history, "lane0")
     newer, after = _profile(history, "main", "newer installed"), _profile(history, "main", "at the end")
+    if not newer[1].exists:
+        raise CannotDecide("the newer credential was not seen in the store")
     if not after[1].exists:
         message = (
             "after a reuse answer the stored credential was deleted, although a newer one had been stored meanwhile"
@@ -58,6 +75,8 @@ def loser_rereads(history: History) -> list[Finding]:
 def other_profile_untouched(history: History) -> list[Finding]:
     """AUT-7: the other profile is byte for byte what was stored last."""
     before, after = _profile(history, "other", "before"), _profile(history, "other", "at the end")
+    if not before[1].exists:
+        raise CannotDecide("the other profile was not seen in the store")
     if before[1].digest == after[1].digest:
         return []
     what = "is gone" if not after[1].exists else "was changed"
@@ -67,8 +86,13 @@ def other_profile_untouched(history: History) -> list[Finding]:
 
 def secrets_stay_in(history: History) -> list[Finding]:
     """AUT-9: credential files are 0600 and always whole; no secret stands anywhere else."""
-    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials" and seen.exists]
-    if not looks:
+    everything = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials"]
+    looks = [(seq, seen) for seq, seen in everything if seen.exists]
+    leaks = [
+        Finding(rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,))
+        for seq, leak in history.of(SecretSeen)
+    ]
+    if not looks and not leaks:
         raise CannotDecide("no credential file was ever seen")
     findings = []
     for seq, seen in looks:
@@ -77,17 +101,25 @@ def secrets_stay_in(history: History) -> list[Finding]:
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
     for seq, seen in looks:
-        if not seen.parses:
+        if seen.parses is False:
             message = f"a credential file was seen torn ({seen.size} bytes): it is not replaced atomically"
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
-    findings += [
-        Finding(
-            rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,)
-        )
-        for seq, leak in history.of(SecretSeen)
-    ]
-    return findings
+    return findings + _gaps(everything) + leaks
+
+
+def _gaps(looks: list[tuple[int, FileSeen]]) -> list[Finding]:
+    """A file that was there, was not, and was there again: a reader in between found nothing."""
+    states: dict[str, list[tuple[int, bool]]] = {}
+    for seq, seen in looks:
+        states.setdefault(seen.path, []).append((seq, seen.exists))
+    for row in states.values():
+        there = [seq for seq, exists in row if exists]
+        gone = [seq for seq, exists in row if not exists and there and there[0] < seq < there[-1]]
+        if gone:
+            message = "a credential file was missing for a while: it is not replaced atomically"
+            return [Finding(rule="AUT-9", message=message, evidence=(gone[0],))]
+    return []
 
 
 def _profile(history: History, which: str, when: str) -> tuple[int, FileSeen]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from harness.events import FaultFired, FaultPlanned, History, Hung
 from harness.verdict import Finding, Judgement, Verdict
+
+_NONE_PLANNED = "no fault was planned, although the scenario says: "
+_NEVER_FIRED = "the fault never fired: "
 
 
 class CannotDecide(Exception):
@@ -28,14 +31,16 @@ def judge(
     """
     findings: list[Finding] = []
     undecided = list(failures)
+    if not checkers:
+        undecided.append("no checker was asked")
     for checker in checkers:
         try:
             findings += checker(history)
         except CannotDecide as reason:
             if not control:
-                undecided.append(f"{checker.__name__}: {reason}")
+                undecided.append(f"{name_of(checker)}: {reason}")
         except Exception:  # noqa: BLE001 - a checker that crashed has not decided anything
-            undecided.append(f"{checker.__name__} crashed:\n{traceback.format_exc()}")
+            undecided.append(f"{name_of(checker)} crashed:\n{traceback.format_exc()}")
     undecided += [f"{hung.actor} did not end within {hung.seconds:g} s and was killed" for _, hung in history.of(Hung)]
     missed = () if control else _missed(history, fault)
     if findings:
@@ -49,10 +54,21 @@ def judge(
     return Judgement(verdict=verdict, findings=tuple(findings), notes=(*undecided, *missed))
 
 
+def name_of(checker: Callable[[History], Collection[Finding]]) -> str:
+    """How notes call a checker: by its function's name, if it has one."""
+    return str(getattr(checker, "__name__", type(checker).__name__))
+
+
+def failures_in(notes: Iterable[str], checkers: Iterable[Callable[[History], Collection[Finding]]]) -> list[str]:
+    """Of a judgement's notes, those that `judge` cannot write again because they were the run's own failures."""
+    ours = tuple(f"{name_of(checker)}{mark}" for checker in checkers for mark in (": ", " crashed:\n"))
+    return [note for note in notes if not note.startswith((*ours, _NONE_PLANNED, _NEVER_FIRED))]
+
+
 def _missed(history: History, fault: str) -> tuple[str, ...]:
     """The faults that were to fire and did not."""
-    planned = [planned.fault for _, planned in history.of(FaultPlanned)]
+    planned = dict.fromkeys(planned.fault for _, planned in history.of(FaultPlanned))
     fired = {fired.fault for _, fired in history.of(FaultFired)}
     if fault and not planned:
-        return (f"no fault was planned, although the scenario says: {fault}",)
-    return tuple(f"the fault never fired: {name}" for name in planned if name not in fired)
+        return (f"{_NONE_PLANNED}{fault}",)
+    return tuple(f"{_NEVER_FIRED}{name}" for name in planned if name not in fired)

@@ -49,7 +49,6 @@ def test_it_opens_when_all_are_there_and_releases_in_the_plans_order(conduct, la
     async def body(rig):
         barrier = make_barrier(rig, 3, order=lambda calls: sorted(calls, key=lambda call: order.index(call.actor)))
         inodes = {}
-        started = [await start(rig, barrier, name) for name in NAMES]
         original = barrier.take
 
         def take(call):
@@ -57,6 +56,7 @@ def test_it_opens_when_all_are_there_and_releases_in_the_plans_order(conduct, la
             return original(call)
 
         barrier.take = take
+        started = [await start(rig, barrier, name) for name in NAMES]
         assert [await running.ended() for running in started] == [0, 0, 0]
         return rig.events, inodes, (rig.folder / "target").stat().st_ino
 
