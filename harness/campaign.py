@@ -24,7 +24,12 @@ class Campaign:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the fault arm; the control arm adds only what it saw break or could not decide."""
+        """The worst of the fault arm; the control arm adds only what it saw break or could not decide.
+
+        Where only the control arm was replayed, it is all there is.
+        """
+        if not self.fault:
+            return merge(trial.judgement.verdict for trial in self.control)
         serious = (Verdict.VIOLATED, Verdict.UNKNOWN)
         control = [t.judgement.verdict for t in self.control if t.judgement.verdict in serious]
         return merge([*(t.judgement.verdict for t in self.fault), *control])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from harness import doctor, rejudge, sweep
+from harness import doctor, rejudge, screen, sweep
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
@@ -28,6 +30,7 @@ from reports.record import RecordError, load
 from reports.writer import write
 
 EXIT_INTERRUPTED = 130
+_PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
 _STYLES = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow", "UNSUPPORTED": "dim"}
 _EPILOG = """\
 examples:
@@ -43,30 +46,51 @@ exit status: 0 done; 1 failed, or something differs; 2 the command is wrong; 3 a
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     console = Console(highlight=False)
     try:
-        return int(arguments.run(arguments, console))
+        status = int(arguments.run(arguments, console))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where its failure can be told
+        return status
     except (PileupError, ReportError, RecordError) as error:
-        print(f"pileup: {error}", file=sys.stderr)  # noqa: T201
+        _complain(str(error))
         return getattr(error, "exit_status", 2)
     except KeyboardInterrupt:
-        print("pileup: interrupted", file=sys.stderr)  # noqa: T201
+        _complain("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left: there is nobody to tell
+    except BrokenPipeError:  # the reader of our output has left: there is nobody to tell
+        _forget_output()
+        return 1
+    except OSError as error:
+        _complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        _forget_output()
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _complain(text: str) -> None:
+    if sys.stderr is not None:
+        print(f"pileup: {screen.safe(text)}", file=sys.stderr)  # noqa: T201
+
+
+def _forget_output() -> None:
+    """Let what is still buffered go nowhere: else the interpreter tries once more to write it when it ends."""
+    if sys.stdout is not None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's arguments carry the function that runs it."""
+    whole = argparse.ArgumentParser(
         prog="pileup",
         description="Chaos and conformance tests for multi-agent orchestrators.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"pileup {VERSION}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"pileup {VERSION}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "targets", _targets, "what can be put under test, and what is installed")
     one = _add(commands, "provision", _provision, "install a real CLI, with its own Node, into the user's cache")
     one.add_argument("name", metavar="NAME@VERSION", help="such as openclaw@2026.3.8")
@@ -93,19 +117,19 @@ def _parser() -> argparse.ArgumentParser:
     show = _add(commands, "report", _report, "write report.md and report.html of a record again")
     show.add_argument("record", type=Path)
     show.add_argument("-o", "--output", type=Path, metavar="DIR", help="beside the record unless given")
-    return parser
+    return whole
 
 
 def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    parser.set_defaults(run=run)
-    return parser
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(run=run)
+    return command
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
@@ -143,13 +167,18 @@ def _print_matrix(found: Matrix, console: Console) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("target")
     for key in found.keys:
-        table.add_column(key[0] if found.by == "rule" else key[1], justify="center", no_wrap=True)
+        table.add_column(_plain(key[0] if found.by == "rule" else key[1]), justify="center", no_wrap=True)
     for target in found.targets:
         cells = [found.verdict(key, target) for key in found.keys]
-        table.add_row(target, *(f"[{_STYLES.get(cell, 'dim')}]{_short(cell)}[/]" for cell in cells))
+        table.add_row(_plain(target), *(f"[{_STYLES.get(cell, 'dim')}]{_short(cell)}[/]" for cell in cells))
     width = None if console.is_terminal else 12 * len(found.keys) + 60
     console.print(table, width=width)
     console.print("V violated, . conforms, ? unknown, i inconclusive, - unsupported, blank not run", style="dim")
+
+
+def _plain(text: str) -> str:
+    """Text of a record as a terminal may have it, and without a meaning as Rich's markup."""
+    return escape(screen.safe(text))
 
 
 def _short(verdict: str) -> str:
@@ -183,7 +212,7 @@ def _doctor(_arguments: argparse.Namespace, console: Console) -> int:
 def _replay(arguments: argparse.Namespace, _console: Console) -> int:
     Plan.parse(arguments.token)
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), "--replay", arguments.token]
-    return subprocess.run(command, check=False).returncode
+    return _PYTEST_STATUS.get(subprocess.run(command, check=False).returncode, 1)
 
 
 def _recheck(arguments: argparse.Namespace, console: Console) -> int:
@@ -191,9 +220,10 @@ def _recheck(arguments: argparse.Namespace, console: Console) -> int:
     for again in rejudge.rejudge(load(arguments.record)):
         if again.now != again.before:
             changed += 1
-            console.print(f"{again.rule} {again.scenario}: was {again.before}, is {again.now}", style="yellow")
-            for line in again.reasons:
-                console.print(f"  - {line}", markup=False)
+            line = f"{again.rule} {again.scenario}: was {again.before}, is {again.now}"
+            console.print(screen.safe(line), style="yellow", markup=False)
+            for reason in again.reasons:
+                console.print(f"  - {screen.safe(reason)}", markup=False)
     console.print("no verdict changed" if not changed else f"{changed} verdicts changed")
     return 1 if changed else 0
 

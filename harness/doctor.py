@@ -76,8 +76,11 @@ async def _try_listener() -> str:
 
 
 def _temporary_folder() -> Check:
-    folder = Path(tempfile.gettempdir())
-    free = shutil.disk_usage(folder).free
+    try:
+        folder = Path(tempfile.gettempdir())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check(name="temporary folder", state="bad", finding=str(error), advice="set TMPDIR")
     if not os.access(folder, os.W_OK):
         return Check(name="temporary folder", state="bad", finding=f"{folder} is not writable", advice="set TMPDIR")
     if free < _ENOUGH_BYTES:
@@ -111,7 +114,10 @@ def _tool(name: str, need: str) -> Check:
     path = shutil.which(name)
     if path is None:
         return Check(name=name, state="limited", finding="not installed", advice=need)
-    ran = subprocess.run([path, "--version"], check=False, capture_output=True, text=True, timeout=60)
+    try:
+        ran = subprocess.run([path, "--version"], check=False, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check(name=name, state="limited", finding=f"{path} does not run: {error}", advice=need)
     words = (ran.stdout or ran.stderr).strip().splitlines() or ["no version"]
     state: Literal["good", "limited"] = "good" if ran.returncode == 0 else "limited"
     return Check(name=name, state=state, finding=words[0], advice="" if state == "good" else need)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fakes import events as wire
 from fakes.events import ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
@@ -235,10 +236,12 @@ class Event:
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Event:
-        """Read back what `as_json` wrote. Raises KeyError or TypeError for a kind or field that is not known."""
+        """Read back what `as_json` wrote. Raises KeyError or TypeError for what it cannot have written."""
+        if not isinstance(document, Mapping):
+            raise TypeError(f"{document!r:.40} is not an event")
         values = {key: value for key, value in document.items() if key not in ("seq", "at", "kind")}
         what = _build(_KINDS[document["kind"]], values)
-        return Event(seq=document["seq"], at=document["at"], what=what)
+        return Event(seq=_build(int, document["seq"]), at=_build(float, document["at"]), what=what)
 
 
 T = TypeVar("T")
@@ -264,22 +267,40 @@ class History:
 
 
 def _build(kind: Any, value: Any) -> Any:
-    """Turn JSON back into the records it was made from, guided by their types."""
-    if value is None:
-        return None
+    """Turn JSON back into the records it was made from, guided by their types. Raises TypeError where they differ."""
     origin = get_origin(kind)
-    if is_dataclass(kind):
+    if is_dataclass(kind) and isinstance(value, Mapping):
         hints = get_type_hints(kind)
-        known = {entry.name for entry in fields(kind)}
-        if unknown := set(value) - known:
+        if unknown := set(value) - {entry.name for entry in fields(kind)}:
             raise TypeError(f"{kind!r} has no field {', '.join(sorted(unknown))}")
         return kind(**{name: _build(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
-    if origin is tuple:
+    if origin in (UnionType, Union):
+        return _build_one_of(get_args(kind), value)
+    if origin is tuple and isinstance(value, list | tuple):
         return tuple(_build(get_args(kind)[0], item) for item in value)
-    if origin is not None:
-        for option in get_args(kind):
-            if is_dataclass(option) and isinstance(value, dict):
-                return _build(option, value)
-            if get_origin(option) is tuple and isinstance(value, list):
-                return _build(option, value)
+    if not _fits(kind, origin, value):
+        raise TypeError(f"{value!r:.40} is not {getattr(kind, '__name__', kind)}")
     return value
+
+
+def _build_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
+    problem = TypeError(f"{value!r:.40} is of no kind that may stand here")
+    for kind in kinds:
+        try:
+            return _build(kind, value)
+        except TypeError as error:
+            problem = error if is_dataclass(kind) else problem
+    raise problem
+
+
+def _fits(kind: Any, origin: Any, value: Any) -> bool:
+    """Whether a JSON value that holds no record may stand for a type."""
+    if origin is Literal:
+        return value in get_args(kind)
+    if origin is Mapping or kind is Any:
+        return kind is Any or isinstance(value, Mapping)
+    if kind not in (str, int, float, bool, NoneType):
+        return False
+    if isinstance(value, bool):  # Python counts True as a number; JSON does not
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)

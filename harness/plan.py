@@ -13,6 +13,9 @@ from enum import Enum
 
 from harness.errors import UsageError
 
+# A target may be a path, which holds any character; digits are bounded, because Python refuses to read thousands.
+_TOKEN = r"(?P<scenario>\w+)@(?P<target>.+)#(?P<seed>[0-9]{1,4000})(?P<control>!control)?"
+
 
 class Arm(Enum):
     """The fault arm does it with the fault; the control arm does the same work without."""
@@ -43,7 +46,7 @@ class Plan:
     @staticmethod
     def parse(token: str) -> Plan:
         """Read a token. Raises UsageError for anything else."""
-        match = re.fullmatch(r"(?P<scenario>\w+)@(?P<target>[^#]+)#(?P<seed>\d+)(?P<control>!control)?", token)
+        match = re.fullmatch(_TOKEN, token, re.DOTALL)
         if match is None:
             raise UsageError(
                 f"{token!r} is not a replay token",

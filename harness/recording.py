@@ -3,51 +3,62 @@
 from __future__ import annotations
 
 import platform
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import psutil
 
 from harness.campaign import Campaign
+from harness.plan import Arm
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule
 from harness.targets.protocol import Target
-from harness.verdict import Verdict
+from harness.verdict import Finding, Verdict
 from harness.version import VERSION
 from reports.record import ArmFacts, FileChange, FindingFacts, Record, Result, RuleFacts, TargetFacts
-from reports.redact import redact, redact_json
+from reports.redact import marker, redact, redact_json
 
 _DULL = frozenset({"PATH", "TERM", "LANG", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"})  # the same for every command
+_SECRET_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASSWORD")  # of variables, whatever their values look like
+_REFRESH_TOKEN = re.compile(r"rt_[0-9a-f]{48}")  # as fakes.oauth mints them: opaque, so that only we know them by sight
 CONDUCTED = "system calls stopped by seccomp user notification, network sealed"
-UNCONDUCTED = "start barrier and repetition only: this machine cannot stop system calls, and the network is not sealed"
+UNCONDUCTED = "start barrier and repetition only: system calls are not stopped, and the network is not sealed"
 
 
 def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> Result:
     """One scenario's line of the record, told by its most telling run."""
     scenario, trial = campaign.scenario, campaign.telling
     paths = {trial.root: "LAB"} if trial.root else {}
-    history = [redact_json(event.as_json(), paths=paths) for event in trial.history.events]
+    secrets = _issued(trial)
+
+    def clean(text: str) -> str:
+        return redact(text, secrets, paths)
+
+    history = [redact_json(event.as_json(), secrets, paths) for event in trial.history.events]
     return Result(
         scenario=scenario.name,
         title=scenario.title,
         where=where,
         rule=scenario.rule,
         verdict=campaign.verdict.value,
-        findings=tuple(_finding(f, trial, paths) for f in trial.judgement.findings),
+        findings=tuple(_finding(f, trial, clean) for f in trial.judgement.findings),
         fault=scenario.fault,
         fault_arm=_arm(campaign.fault),
         control_arm=_arm(campaign.control),
-        replay=f"pytest scenarios/ --replay {shlex.quote(trial.plan.token)}",
+        replay=f"pytest {shlex.quote(where.partition('::')[0])} --replay {shlex.quote(trial.plan.token)}",
         token=trial.plan.token,
         seconds=round(sum(t.seconds for t in (*campaign.control, *campaign.fault)), 3),
         control=CONDUCTED if trial.conducted else UNCONDUCTED,
-        notes=tuple(redact(note, paths=paths) for note in trial.judgement.notes),
+        notes=tuple(clean(note) for note in trial.judgement.notes),
         not_verified=scenario.not_verified,
-        commands=tuple(redact(_command(line), paths=paths) for line in trial.commands),
+        commands=tuple(clean(_command(line)) for line in trial.commands),
         history=tuple(history),
-        files=tuple(FileChange(path=p, before=_clean(b, paths), after=_clean(a, paths)) for p, b, a in trial.files),
+        files=tuple(
+            FileChange(path=clean(p), before=None if b is None else clean(b), after=None if a is None else clean(a))
+            for p, b, a in trial.files
+        ),
     )
 
 
@@ -72,7 +83,7 @@ def to_record(
     return Record(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         pileup=VERSION,
-        command=command,
+        command=redact(command),
         seed=seed,
         machine=machine(conducted),
         target=target,
@@ -97,11 +108,9 @@ def target_facts(target: Target) -> TargetFacts:
     return TargetFacts(name=target.name, version=target.version, argv=tuple(redact(word) for word in target.argv))
 
 
-def _finding(finding: Any, trial: Trial, paths: Mapping[str, str]) -> FindingFacts:
-    prefix = "" if trial.plan.arm.value == "fault" else "already without the fault: "
-    return FindingFacts(
-        rule=finding.rule, message=prefix + redact(finding.message, paths=paths), evidence=finding.evidence
-    )
+def _finding(finding: Finding, trial: Trial, clean: Callable[[str], str]) -> FindingFacts:
+    prefix = "" if trial.plan.arm is Arm.FAULT else "already without the fault: "
+    return FindingFacts(rule=finding.rule, message=prefix + clean(finding.message), evidence=finding.evidence)
 
 
 def _arm(trials: tuple[Trial, ...]) -> ArmFacts:
@@ -116,9 +125,15 @@ def _arm(trials: tuple[Trial, ...]) -> ArmFacts:
 
 def _command(line: CommandLine) -> str:
     """A line that a shell would take, with the environment that sets it apart."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in line.env if name not in _DULL]
+    words = [f"{name}={_value(name, value)}" for name, value in line.env if name not in _DULL]
     return f"{line.actor}: " + " ".join([*words, shlex.join(line.argv)])
 
 
-def _clean(text: str | None, paths: Mapping[str, str]) -> str | None:
-    return None if text is None else redact(text, paths=paths)
+def _value(name: str, value: str) -> str:
+    secret = value and name.upper().endswith(_SECRET_ENDINGS)
+    return shlex.quote(marker(value) if secret else value)
+
+
+def _issued(trial: Trial) -> frozenset[str]:
+    """The refresh tokens of the fakes that stand anywhere in the trial."""
+    return frozenset(_REFRESH_TOKEN.findall(repr(trial)))

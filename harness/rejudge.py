@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from harness.checkers.judge import judge
+from harness.checkers.judge import failures_in, judge
 from harness.errors import UsageError
 from harness.events import Event, History
 from harness.plan import Arm, Plan
@@ -39,7 +39,8 @@ def rejudge(record: Record) -> Iterator[Rejudged]:
                 f"{result.scenario}: its history holds an event that is not known here: {error}"
             ) from error
         control = Plan.parse(result.token).arm is Arm.CONTROL
-        judgement = judge(scenario.judges, history, fault=scenario.fault, control=control)
+        failures = failures_in(result.notes, scenario.judges, history)  # a run that broke off has not become whole
+        judgement = judge(scenario.judges, history, failures, fault=scenario.fault, control=control)
         yield Rejudged(
             scenario=result.scenario,
             rule=result.rule,
@@ -51,10 +52,11 @@ def rejudge(record: Record) -> Iterator[Rejudged]:
 
 def _scenario(result: Result) -> Scenario:
     path, _, name = result.where.partition("::")
-    module = ".".join(PurePath(path).with_suffix("").parts)
     try:
+        module = ".".join(PurePath(path).with_suffix("").parts)
         found = getattr(importlib.import_module(module), name).scenario
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
         raise UsageError(f"{result.where} is not here any more: {error}", hint="recheck from its checkout") from error
-    assert isinstance(found, Scenario)
+    if not isinstance(found, Scenario):
+        raise UsageError(f"{result.where} is no scenario", hint="recheck from its checkout")
     return found

@@ -7,7 +7,6 @@ has the history judged. A failure of ours is UNKNOWN; a fault that did not fire 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import time
 import traceback
@@ -23,7 +22,7 @@ from harness.events import History
 from harness.journal import Journal
 from harness.lab import Lab
 from harness.plan import Arm, Plan
-from harness.processes import tree
+from harness.processes import folders, tree
 from harness.processes.client import LauncherClient
 from harness.scenario import Scenario
 from harness.targets.protocol import Site, Target
@@ -77,7 +76,7 @@ async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground) ->
     try:
         return await _run_in(root, scenario, target, plan, ground, began)
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        folders.remove(root)
 
 
 def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
@@ -105,10 +104,14 @@ async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, gr
             chance=plan.chance(),
         )
         lab.script()
-        failures = await _act(scenario, lab)
-        files = _files(lab)
-        failures += await _clear(lab)
-    judgement = judge(scenario.judges, lab.history(), failures, fault=scenario.fault, control=not lab.faulty)
+        try:
+            failures = await _act(scenario, lab)
+            files = _files(lab)
+        finally:  # Ctrl-C comes as a cancellation
+            cleared = await _clear(lab)
+    judgement = judge(
+        scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
+    )
     commands = tuple(
         CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
         for a in lab.actors.values()

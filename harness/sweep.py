@@ -33,7 +33,9 @@ def sweep(names: Sequence[str], *, only_broken: bool, runs: int, progress: Calla
     if unknown := sorted(set(names) - set(variant_names())):
         raise UsageError(f"there is no variant {unknown[0]!r}", hint=f"variants: {', '.join(variant_names())}")
     breaks = _tested(what_variants_break())
-    chosen = list(names) or list(variant_names())
+    chosen = list(dict.fromkeys(names)) or list(variant_names())
+    if silent := [name for name in chosen if name not in breaks]:
+        raise PileupError(f"the reference does not say what {', '.join(silent)} breaks")
     records, surprises = [], []
     with tempfile.TemporaryDirectory(prefix="pileup-variants-") as folder:
         for number, name in enumerate(chosen, 1):
@@ -48,8 +50,11 @@ def sweep(names: Sequence[str], *, only_broken: bool, runs: int, progress: Calla
 def what_variants_break() -> Mapping[str, tuple[str, ...]]:
     """The rules that each variant says it breaks. The reference is a program, so it is asked as one."""
     command = [sys.executable, "-m", "reference.variants", "--json"]
-    answer = subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=SCENARIOS.parent)
-    return {entry["name"]: tuple(entry["breaks"]) for entry in json.loads(answer.stdout)["variants"]}
+    try:
+        answer = subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=SCENARIOS.parent)
+        return {entry["name"]: tuple(entry["breaks"]) for entry in json.loads(answer.stdout)["variants"]}
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+        raise PileupError(f"the reference does not say what its variants break: {error}") from error
 
 
 def _tested(breaks: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
@@ -62,7 +67,10 @@ def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Reco
     options = ["--target", f"variant:{name}", "--schedules", str(runs), "--report", str(folder)]
     options += ["-q", "-p", "no:cacheprovider", "-n", "2", *(word for rule in rules for word in ("--rule", rule))]
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), *options]
-    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_MOST_SECONDS)
+    try:
+        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_MOST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise PileupError(f"the suite on {name} had not ended after {_MOST_SECONDS} s") from error
     if ran.returncode not in _PYTEST_RAN:
         raise PileupError(f"the suite did not run on {name}:\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
     return load(folder / "record.json")
@@ -70,8 +78,9 @@ def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Reco
 
 def _surprises(name: str, breaks: Sequence[str], record: Record) -> list[str]:
     """A rule that should have broken and did not in every run, or one that broke although it should not."""
-    found = []
-    for rule in sorted({result.rule for result in record.results}):
+    ran = {result.rule for result in record.results}
+    found = [f"{name}: {rule} should be VIOLATED, but no scenario of it was run" for rule in breaks if rule not in ran]
+    for rule in sorted(ran):
         results = [result for result in record.results if result.rule == rule]
         if rule in breaks:
             if not any(r.fault_arm.runs and r.fault_arm.violated == r.fault_arm.runs for r in results):

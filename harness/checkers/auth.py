@@ -10,6 +10,7 @@ from harness.verdict import Finding
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
 
+
 def single_flight(history: History) -> list[Finding]:
     """AUT-1: one redemption for each generation of the token."""
     families: dict[str, list[tuple[int, TokenAnswered]]] = {}
@@ -89,7 +90,9 @@ def secrets_stay_in(history: History) -> list[Finding]:
     everything = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials"]
     looks = [(seq, seen) for seq, seen in everything if seen.exists]
     leaks = [
-        Finding(rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,))
+        Finding(
+            rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,)
+        )
         for seq, leak in history.of(SecretSeen)
     ]
     if not looks and not leaks:

@@ -6,7 +6,17 @@ import signal
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import ChildBeat, History, Hung, SurvivorSeen, TreeSeen, WorkspaceSeen
+from harness.events import (
+    ChildBeat,
+    Exited,
+    FaultFired,
+    Finished,
+    History,
+    Hung,
+    SurvivorSeen,
+    TreeEnded,
+    WorkspaceSeen,
+)
 from harness.verdict import Finding
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -25,21 +35,26 @@ def killed_tree_ends(history: History) -> list[Finding]:
 
 def workspace_quiet(history: History) -> list[Finding]:
     """CHD-3: the workspace is the same as when the command returned."""
-    seen = [(seq, what) for seq, what in history.of(WorkspaceSeen)]
-    if len(seen) < 2:
+    looks: dict[str, list[tuple[int, WorkspaceSeen]]] = {}
+    for seq, what in history.of(WorkspaceSeen):
+        looks.setdefault(what.workspace, []).append((seq, what))
+    if not looks or any(len(seen) < 2 for seen in looks.values()):
         raise CannotDecide("the workspace was not looked at twice")
-    changed = [(seq, what) for seq, what in seen[1:] if what.fingerprint != seen[0][1].fingerprint]
-    if not changed:
-        return []
-    seq, what = changed[0]
-    message = f"the workspace of {what.workspace} went on changing after the command had returned ({what.when})"
-    return [Finding(rule="CHD-3", message=message, evidence=(seen[0][0], seq))]
+    findings = []
+    for workspace, (first, *later) in looks.items():
+        if not any(seq < first[0] for seq, _ in history.of(Exited)):
+            raise CannotDecide("the workspace was looked at before the command had returned")
+        changed = [(seq, what) for seq, what in later if what.fingerprint != first[1].fingerprint]
+        for seq, what in changed[:1]:
+            message = f"the workspace of {workspace} went on changing after the command had returned ({what.when})"
+            findings.append(Finding(rule="CHD-3", message=message, evidence=(first[0], seq)))
+    return findings
 
 
 def background_is_listed(history: History) -> list[Finding]:
     """CHD-4: wanted background work lives on under a handle, and is gone once the handle was cancelled."""
     if not any(what.advanced for _, what in history.of(ChildBeat)):
-        raise CannotDecide("the background work never ran")
+        raise CannotDecide("the background work was not seen at work after its turn")
     seq, listing = ask.finished(history, "list")
     if listing.outcome.runs is None:
         raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
@@ -51,28 +66,34 @@ def background_is_listed(history: History) -> list[Finding]:
 
 def peers_unharmed(history: History) -> list[Finding]:
     """CHD-5: the child work of other runs went on counting."""
-    stopped = [
-        (seq, what) for seq, what in history.of(ChildBeat) if what.child.startswith("peer") and not what.advanced
-    ]
-    findings = [
-        Finding(rule="CHD-5", message=f"ending another run stopped {what.child}", evidence=(seq,))
-        for seq, what in stopped
-    ]
-    for seq, what, _ in ask.turns(history):
-        if what.actor.startswith("peer") and not what.outcome.ok:
-            message = f"{what.actor} failed when another run was ended: {ask.said(what)}"
+    findings = []
+    for seq, turn, _ in ask.turns(history):
+        if turn.actor.startswith("peer") and not turn.outcome.ok:
+            message = f"{turn.actor} failed when another run was ended: {ask.said(turn)}"
             findings.append(Finding(rule="CHD-5", message=message, evidence=(seq,)))
+    ended = next((seq for seq, _ in history.of(FaultFired)), None)
+    looks = [] if ended is None else [look for look in history.after(ended).of(ChildBeat) if _is_peer(look[1])]
+    for seq, beat in looks:
+        if not beat.advanced:
+            findings.append(Finding(rule="CHD-5", message=f"ending another run stopped {beat.child}", evidence=(seq,)))
+    if not looks and not findings:
+        raise CannotDecide("no peer's child work was looked at after another run had been ended")
     return findings
+
+
+def _is_peer(beat: ChildBeat) -> bool:
+    return beat.child.startswith("peer")
 
 
 def killed_is_not_success(history: History) -> list[Finding]:
     """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why."""
-    findings = []
+    findings, judged = [], 0
     hung = {what.actor: what.seconds for _, what in history.of(Hung)}
     for seq, what, started in ask.turns(history):
-        expected = _expected_status(history, what.actor, started.params.get("timeout"))
+        expected = _expected_status(history, what, started.params.get("timeout"))
         if expected is None:
             continue
+        judged += 1
         if what.actor in hung:
             message = f"{what.actor} did not end at all: after {hung[what.actor]:g} s the harness killed it"
             findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
@@ -85,18 +106,23 @@ def killed_is_not_success(history: History) -> list[Finding]:
             shown = "died by the signal without a report" if status is None else f"exited {status}"
             message = f"{what.actor} {shown}; the status for this is {expected}"
             findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
+    if not judged:
+        raise CannotDecide("no run that was ended from outside came to an end")
     return findings
 
 
-def _expected_status(history: History, actor: str, timeout: object) -> int | None:
-    for number in ask.signalled(history, actor):
+def _expected_status(history: History, what: Finished, timeout: float | None) -> int | None:
+    """What says why the run ended; None for one that ended before anything could be done to it."""
+    for number in sorted(ask.signalled(history, what.actor)):
         if number in _STATUS:
             return _STATUS[signal.Signals(number)]
-    return TIMEOUT_STATUS if timeout is not None and actor.startswith("timeout") else None
+    timed = timeout is not None and what.actor.startswith("timeout") and what.seconds >= timeout
+    return TIMEOUT_STATUS if timed else None
 
 
 def _survivors(history: History, rule: str, when: str) -> list[Finding]:
-    if not any(True for _ in history.of(TreeSeen)):
+    # The tree that the runner looks at last, whatever happened, shows what it killed and not what outlived its command.
+    if not any(isinstance(event.what, TreeEnded | SurvivorSeen) for event in history.events):
         raise CannotDecide("nobody looked for survivors")
     by_actor: dict[str, list[tuple[int, SurvivorSeen]]] = {}
     for seq, what in history.of(SurvivorSeen):

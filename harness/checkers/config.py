@@ -14,17 +14,33 @@ def acknowledged_adds_survive(history: History) -> list[Finding]:
     seq, listed = _last_list(history)
     adds = _adds(history)
     acknowledged = {name: add_seq for add_seq, name, what in adds if what.outcome.ok and what.outcome.exit_status == 0}
-    findings = []
+    findings = _says_two_things("CFG-1", adds)
     if lost := {name: add_seq for name, add_seq in acknowledged.items() if name not in listed}:
         message = (
             f"{len(lost)} of {len(acknowledged)} agents whose add had exited 0 are lost: {', '.join(sorted(lost))}; "
             f"the list shows {', '.join(listed) or 'nobody'}{_why(history)}"
         )
         findings.append(Finding(rule="CFG-1", message=message, evidence=(*sorted(lost.values()), seq)))
-    for add_seq, _, what in adds:
-        if not what.outcome.ok and what.outcome.exit_status == 0:
-            message = f"{what.actor} reported a failure ({what.outcome.code or what.outcome.message}) but exited 0"
-            findings.append(Finding(rule="CFG-1", message=message, evidence=(add_seq,)))
+    for name in acknowledged:
+        if (times := listed.count(name)) > 1:
+            message = f"{name} is listed {times} times"
+            findings.append(Finding(rule="CFG-1", message=message, evidence=(acknowledged[name], seq)))
+    if not acknowledged and not findings:
+        raise CannotDecide("no add succeeded, so that none could be lost")
+    return findings
+
+
+def _says_two_things(rule: str, adds: list[tuple[int, str, Finished]]) -> list[Finding]:
+    """What an add reports and its exit status are one answer."""
+    findings = []
+    for seq, _, what in adds:
+        outcome = what.outcome
+        if outcome.ok and outcome.exit_status:
+            message = f"{what.actor} reported success but exited {outcome.exit_status}"
+            findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
+        elif not outcome.ok and outcome.exit_status == 0:
+            message = f"{what.actor} reported a failure ({outcome.code or outcome.message}) but exited 0"
+            findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
     return findings
 
 
@@ -32,20 +48,27 @@ def one_winner(history: History) -> list[Finding]:
     """CFG-8: of the adds of one name one succeeds, and the others say why they did not."""
     seq, listed = _last_list(history)
     wins: dict[str, list[int]] = {}
-    findings = []
-    for added_seq, name, finished in _adds(history):
+    adds = _adds(history)
+    tries = Counter(name for _, name, _ in adds)
+    if max(tries.values()) < 2:
+        raise CannotDecide("no name was added twice")
+    findings = _says_two_things("CFG-8", adds)
+    for added_seq, name, finished in adds:
         outcome = finished.outcome
         wins.setdefault(name, [])
         if outcome.ok:
             wins[name].append(added_seq)
-        elif outcome.kind in ("internal", "unclear") or not outcome.code or outcome.exit_status in (0, None):
+        elif outcome.exit_status == 0:
+            continue  # said above
+        elif outcome.kind in ("internal", "unclear") or not outcome.code or outcome.exit_status is None:
             said = outcome.message or f"exit status {outcome.exit_status}"
             message = f"{finished.actor} lost the race for {name} without a typed conflict: {said}"
             findings.append(Finding(rule="CFG-8", message=message, evidence=(added_seq,)))
     for name, winners in wins.items():
         if len(winners) != 1:
             message = f"{len(winners)} concurrent adds of {name} succeeded; exactly one may"
-            findings.append(Finding(rule="CFG-8", message=message, evidence=tuple(winners)))
+            evidence = tuple(winners) or tuple(s for s, added, _ in adds if added == name)
+            findings.append(Finding(rule="CFG-8", message=message, evidence=evidence))
         if (times := Counter(listed)[name]) != 1:
             findings.append(Finding(rule="CFG-8", message=f"{name} is listed {times} times", evidence=(seq,)))
     return findings
@@ -68,8 +91,9 @@ def readers_see_whole_config(history: History) -> list[Finding]:
 def crash_leaves_old_or_new(history: History) -> list[Finding]:
     """CFG-3: after each kill the config parses and holds nothing half-done, and the next commands succeed."""
     findings = []
-    for seq, seen in history.of(FileSeen):
-        if seen.role == "config" and not seen.parses:
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    for seq, seen in looks:
+        if not seen.parses:
             victim = [what.detail for _, what in history.before(seq).of(FaultFired)][-1:]
             message = f"the config does not parse after an add was {victim[0] if victim else 'killed'}"
             findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
@@ -77,7 +101,10 @@ def crash_leaves_old_or_new(history: History) -> list[Finding]:
         if what.actor.startswith(("list", "last")) and not what.outcome.ok:
             message = f"{what.actor} does not work after a kill: {what.outcome.message or what.outcome.code}"
             findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
-    return findings + _lost_by_a_kill(history)
+    findings += _lost_by_a_kill(history)
+    if not looks and not findings:
+        raise CannotDecide("nobody looked at the config after a kill")
+    return findings
 
 
 def _lost_by_a_kill(history: History) -> list[Finding]:
@@ -106,6 +133,10 @@ def _last_list(history: History) -> tuple[int, tuple[str, ...]]:
         raise CannotDecide("the agents could not be listed")
     seq, agents = lists[-1]
     assert agents is not None
+    begun = max((s for s, what in history.before(seq).of(Started) if what.verb == "agents list"), default=seq)
+    names = {what.actor for _, what in history.of(Started) if what.verb == "agents add"}
+    if any(what.actor in names for _, what in history.after(begun).of(Finished)):
+        raise CannotDecide("the agents were not listed after the last add")
     return seq, agents
 
 

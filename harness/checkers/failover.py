@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FaultFired, Finished, History, ReplySent, TokenRequested
+from harness.events import Finished, History, ReplySent, TokenRequested
 from harness.outcome import Kind
 from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
+_REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
 
 
 def local_error_stays_local(history: History) -> list[Finding]:
@@ -29,7 +31,17 @@ def local_error_stays_local(history: History) -> list[Finding]:
     if spent:
         message = f"the local error {ask.said(second)} went on to the token endpoint and spent a refresh token"
         findings.append(Finding(rule="FLO-1", message=message, evidence=(seq, *(s for s, _ in spent))))
-    return findings + _cooled_down(history)
+    findings += _cooled_down(history)
+    if not findings:
+        _later_turn_asked(history)
+    return findings
+
+
+def _later_turn_asked(history: History) -> None:
+    ask.all_ended(history, "after")
+    for _, what, _ in ask.turns(history):
+        if what.actor.startswith("after") and not ask.requests(history, what.actor):
+            raise CannotDecide(f"{what.actor} asked no provider, so that no cooldown could show: {ask.said(what)}")
 
 
 def _cooled_down(history: History) -> list[Finding]:
@@ -49,10 +61,15 @@ def root_cause_first(history: History) -> list[Finding]:
     findings = []
     judged = 0
     for seq, what, _ in ask.turns(history):
-        seen = _attempts_seen(history, what.actor)
-        if what.outcome.ok or len(seen) < 2:
+        seen = _failures_seen(history, what.actor)
+        if len(seen) < 2 or (what.outcome.ok and _was_answered(history, what.actor)):
             continue
         judged += 1
+        if what.outcome.ok:
+            models = ", ".join(f"{provider} {status}" for provider, status in seen)
+            message = f"{what.actor} reported success, although every model had failed ({models})"
+            findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
+            continue
         first_provider, first_status = seen[0]
         expected = _KIND_OF_STATUS.get(first_status, "retryable")
         if what.outcome.kind != expected:
@@ -63,7 +80,7 @@ def root_cause_first(history: History) -> list[Finding]:
             findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
         findings += _attempts_listed(what, seq, seen)
     if not judged:
-        raise CannotDecide("no turn failed at more than one model")
+        raise CannotDecide("no turn failed at more than one model, as far as answers were seen")
     return findings
 
 
@@ -83,57 +100,83 @@ def falls_over_in_order(history: History) -> list[Finding]:
         elif what.outcome.text.strip() != "done":
             message = f"{what.actor} gave “{what.outcome.text[:120]}” instead of the second model's answer “done”"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
+    if not findings:
+        ask.all_ended(history)
+        if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
+            raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
 
 
 def fatal_stops(history: History) -> list[Finding]:
     """FLO-4: what one provider refused is sent to no other."""
-    findings = []
+    findings, judged = [], 0
+    answers = ask.replies(history)
     for seq, what, _ in ask.turns(history):
         asked = ask.requests(history, what.actor)
-        if not asked or _first_status(history, asked[0][1].exchange) < 400:
+        fatal = (n for n, (_, request) in enumerate(asked) if _kind_of(answers.get(request.exchange)) == "fatal")
+        if (refused := next(fatal, None)) is None:
             continue
-        others = sorted({request.provider for _, request in asked[1:]} - {asked[0][1].provider})
+        judged += 1
+        provider, later = asked[refused][1].provider, [request for _, request in asked[refused + 1 :]]
+        others = sorted({request.provider for request in later} - {provider})
         if others:
-            message = f"{what.actor}: what {asked[0][1].provider} had refused was sent to {', '.join(others)} too"
-            findings.append(Finding(rule="FLO-4", message=message, evidence=(seq, *(s for s, _ in asked))))
-        elif what.outcome.ok:
+            message = f"{what.actor}: what {provider} had refused was sent to {', '.join(others)} too"
+            findings.append(Finding(rule="FLO-4", message=message, evidence=(seq, *(s for s, _ in asked[refused:]))))
+        elif what.outcome.ok and not any(_kind_of(answers.get(request.exchange)) == "ok" for request in later):
             findings.append(
                 Finding(
                     rule="FLO-4", message=f"{what.actor}: a refused request was reported as success", evidence=(seq,)
                 )
             )
+    if not judged:
+        raise CannotDecide("no request of a turn that ended was refused")
     return findings
 
 
 def bounded(history: History) -> list[Finding]:
     """FLO-5: at most one request a model in a failing turn, and none while a provider has asked to be left alone."""
-    findings = []
+    findings, judged = [], 0
     for seq, what, _ in ask.turns(history):
         asked = ask.requests(history, what.actor)
-        counts = Counter(f"{request.provider}/{request.model}" for _, request in asked)
-        if storms := {model: n for model, n in counts.items() if n > 1}:
+        judged += len(asked)
+        counts = Counter((f"{request.provider}/{request.model}", request.turn_step) for _, request in asked)
+        if storms := {model: n for (model, _), n in counts.items() if n > 1}:
             often = ", ".join(f"{model} {n} times" for model, n in storms.items())
             findings.append(
                 Finding(
                     rule="FLO-5", message=f"{what.actor} asked {often} in one turn", evidence=tuple(s for s, _ in asked)
                 )
             )
-        if what.actor.startswith("after") and asked and any(True for _ in history.of(FaultFired)):
-            message = f"{what.actor} asked {len(asked)} times although every provider had said retry-after"
-            findings.append(Finding(rule="FLO-5", message=message, evidence=(seq, *(s for s, _ in asked))))
+        early = [(s, r.provider) for s, r in asked if what.actor.startswith("after") and _rests(history, s, r.provider)]
+        if early:
+            message = f"{what.actor} asked {', '.join(p for _, p in early)}, which had said retry-after"
+            findings.append(Finding(rule="FLO-5", message=message, evidence=(seq, *(s for s, _ in early))))
+    if not judged:
+        raise CannotDecide("no turn that ended had asked a provider")
     return findings
 
 
-def _attempts_seen(history: History, actor: str) -> list[tuple[str, int]]:
-    """Provider and status of each distinct model that was asked, as the server knows them."""
+def _rests(history: History, seq: int, provider: str) -> bool:
+    earlier = history.before(seq).of(ReplySent)
+    return any(reply.provider == provider and reply.status in _REST for _, reply in earlier)
+
+
+def _failures_seen(history: History, actor: str) -> list[tuple[str, int]]:
+    """Provider and status of each provider's first failure, as the servers know them; none when one never answered."""
     answers = ask.replies(history)
-    seen: list[tuple[str, int]] = []
+    seen: dict[str, int] = {}
     for _, request in ask.requests(history, actor):
         reply = answers.get(request.exchange)
-        if reply is not None and request.provider not in [provider for provider, _ in seen]:
-            seen.append((request.provider, reply.status))
-    return seen
+        if reply is None:
+            return []
+        if _kind_of(reply) != "ok":
+            seen.setdefault(request.provider, reply.status)
+    return list(seen.items())
+
+
+def _was_answered(history: History, actor: str) -> bool:
+    answers = ask.replies(history)
+    return any(_kind_of(answers.get(request.exchange)) == "ok" for _, request in ask.requests(history, actor))
 
 
 def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]]) -> list[Finding]:
@@ -142,12 +185,24 @@ def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]]) -> l
         message = f"{what.actor} does not list its attempts ({', '.join(f'{p} {s}' for p, s in seen)})"
         return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
     listed = [(attempt.provider, attempt.status) for attempt in attempts]
-    if [(provider, status) for provider, status in listed if status is not None] == seen:
+    if _with_status(listed) == _with_status(seen):
         return []
     message = f"{what.actor} lists the attempts {listed}, but the providers saw {seen}"
     return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
 
 
-def _first_status(history: History, exchange: int) -> int:
-    reply: ReplySent | None = ask.replies(history).get(exchange)
-    return reply.status if reply is not None else 0
+def _with_status(attempts: Sequence[tuple[str, int | None]]) -> list[tuple[str, int]]:
+    """The attempts that ended in an error status, each provider once: a broken connection has no status to compare."""
+    found: dict[str, int] = {}
+    for provider, status in attempts:
+        if status is not None and status >= 400:
+            found.setdefault(provider, status)
+    return list(found.items())
+
+
+def _kind_of(reply: ReplySent | None) -> Kind | None:
+    """What an answer means for the turn; None for no answer."""
+    if reply is None:
+        return None
+    whole = reply.outcome == "complete" and 200 <= reply.status < 300
+    return "ok" if whole else _KIND_OF_STATUS.get(reply.status, "retryable")

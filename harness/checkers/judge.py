@@ -41,7 +41,7 @@ def judge(
                 undecided.append(f"{name_of(checker)}: {reason}")
         except Exception:  # noqa: BLE001 - a checker that crashed has not decided anything
             undecided.append(f"{name_of(checker)} crashed:\n{traceback.format_exc()}")
-    undecided += [f"{hung.actor} did not end within {hung.seconds:g} s and was killed" for _, hung in history.of(Hung)]
+    undecided += _hung(history)
     missed = () if control else _missed(history, fault)
     if findings:
         verdict = Verdict.VIOLATED
@@ -59,10 +59,17 @@ def name_of(checker: Callable[[History], Collection[Finding]]) -> str:
     return str(getattr(checker, "__name__", type(checker).__name__))
 
 
-def failures_in(notes: Iterable[str], checkers: Iterable[Callable[[History], Collection[Finding]]]) -> list[str]:
+def _hung(history: History) -> list[str]:
+    return [f"{hung.actor} did not end within {hung.seconds:g} s and was killed" for _, hung in history.of(Hung)]
+
+
+def failures_in(
+    notes: Iterable[str], checkers: Iterable[Callable[[History], Collection[Finding]]], history: History
+) -> list[str]:
     """Of a judgement's notes, those that `judge` cannot write again because they were the run's own failures."""
     ours = tuple(f"{name_of(checker)}{mark}" for checker in checkers for mark in (": ", " crashed:\n"))
-    return [note for note in notes if not note.startswith((*ours, _NONE_PLANNED, _NEVER_FIRED))]
+    known = (*ours, *_hung(history), _NONE_PLANNED, _NEVER_FIRED)
+    return [note for note in notes if not note.startswith(known)]
 
 
 def _missed(history: History, fault: str) -> tuple[str, ...]:

@@ -23,8 +23,10 @@ def isolated_agents_do_not_contend(history: History) -> list[Finding]:
         if not what.outcome.ok:
             message = f"{what.actor}, alone in its workspace, failed: {ask.said(what)}"
             findings.append(Finding(rule="LCK-1", message=message, evidence=(seq,)))
-        elif not ask.requests(history, what.actor):
-            raise CannotDecide(f"{what.actor} succeeded without asking any provider")
+    if not findings:
+        ask.all_ended(history)
+        if silent := [what.actor for _, what, _ in ends if not ask.requests(history, what.actor)]:
+            raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
 
 
@@ -39,6 +41,7 @@ def peers_end_before(history: History) -> list[Finding]:
         raise CannotDecide("the stalled turn never ended")
     late = [actor for actor, seq in ends.items() if seq > stalled_end]
     if not late:
+        ask.all_ended(history)
         return []
     message = f"{', '.join(late)} ended only after the stalled lane0 had, although their agents have nothing in common"
     return [Finding(rule="LCK-1", message=message, evidence=(held[0], stalled_end))]
@@ -77,7 +80,7 @@ def busy_is_typed(history: History) -> list[Finding]:
         lacks.append(f"it names pid {outcome.holder.pid}, but the holder is {holder.pid}")
     if outcome.holder is None or not outcome.holder.run:
         lacks.append("the holder's run is not named")
-    if outcome.holder is None or outcome.holder.age is None:
+    if outcome.holder is None or outcome.holder.age is None or outcome.holder.age < 0:
         lacks.append("how long it has been held is not said")
     if not lacks:
         return []
@@ -87,8 +90,6 @@ def busy_is_typed(history: History) -> list[Finding]:
 
 def _free_again(history: History, rule: str, when: str) -> list[Finding]:
     later = [(seq, what) for seq, what, _ in ask.turns(history) if what.actor.startswith("after")]
-    if not later:
-        raise CannotDecide("no later turn was tried")
     _, undisturbed = ask.finished(history, "undisturbed")
     if not undisturbed.outcome.ok:
         raise CannotDecide(f"the undisturbed turn failed: {ask.said(undisturbed)}")
@@ -101,6 +102,8 @@ def _free_again(history: History, rule: str, when: str) -> list[Finding]:
             )
         elif what.seconds > bound:
             findings.append(Finding(rule=rule, message=_slow(what, when, undisturbed), evidence=(seq,)))
+    if not findings:
+        ask.all_ended(history, "after")
     return findings
 
 

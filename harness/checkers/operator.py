@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import Exited, FileSeen, Finished, History, Hung, Started
@@ -17,17 +19,20 @@ def list_shows_truth(history: History) -> list[Finding]:
     for seq, what in history.of(Finished):
         if what.verb != "runs list" or what.outcome.runs is None:
             continue
+        if any(run.pid is None for run in what.outcome.runs if run.status in _LIVE):
+            raise CannotDecide(f"{what.actor} shows runs without their process")
         judged += 1
-        alive = _alive_turns(history.before(seq))
+        begun = max((s for s, start in history.before(seq).of(Started) if start.actor == what.actor), default=seq)
+        earlier, alive = _alive_turns(history.before(begun)), _alive_turns(history.before(seq))
         shown = {run.pid: run for run in what.outcome.runs if run.status in _LIVE}
         for pid, run in shown.items():
-            if pid not in alive:
+            if pid not in alive and pid not in earlier:
                 message = (
                     f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
                 )
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
         for pid, actor in alive.items():
-            if pid not in shown:
+            if pid not in shown and pid in earlier:
                 message = f"{what.actor} leaves out the run of {actor}, which is running as process {pid}"
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
     if not judged:
@@ -37,11 +42,13 @@ def list_shows_truth(history: History) -> list[Finding]:
 
 def one_json_document(history: History) -> list[Finding]:
     """OPS-2: every command that was asked for JSON printed one document and nothing else."""
-    findings = []
+    findings, judged = [], 0
+    hung = {what.actor for _, what in history.of(Hung)}
     for seq, what in history.of(Finished):
         outcome = what.outcome
-        if outcome.documents is None:
-            continue
+        if outcome.documents is None or what.actor in hung or signal.SIGKILL in ask.signalled(history, what.actor):
+            continue  # nothing was asked for, or nobody could have printed it
+        judged += 1
         if outcome.documents != 1:
             message = f"{what.actor} ({what.verb}) printed {outcome.documents} JSON documents: {ask.said(what)}"
             findings.append(Finding(rule="OPS-2", message=message, evidence=(seq,)))
@@ -49,22 +56,27 @@ def one_json_document(history: History) -> list[Finding]:
             line = what.stdout.strip().partition("\n")[0][:120]
             message = f"{what.actor} ({what.verb}) printed more than its document on standard output: “{line}”"
             findings.append(Finding(rule="OPS-2", message=message, evidence=(seq,)))
+    if not judged:
+        raise CannotDecide("no command that was asked for JSON came to its own end")
     return findings
 
 
 def deadline_holds(history: History) -> list[Finding]:
-    """OPS-3: a turn with a --timeout has ended soon after it, and not as a success."""
+    """OPS-3: a turn with a --timeout has ended soon after it."""
+    starts = [what for _, what in history.of(Started) if what.verb == "agent"]
+    timeouts = {what.actor: what.params["timeout"] for what in starts if what.params.get("timeout") is not None}
+    hung = {what.actor: (seq, what) for seq, what in history.of(Hung) if what.actor in timeouts}
+    ends = {what.actor: (seq, what) for seq, what in history.of(Finished) if what.actor in timeouts}
     findings = []
-    for seq, hung in history.of(Hung):
-        message = f"{hung.actor} was still running after {hung.seconds:g} s, whatever its --timeout"
-        findings.append(Finding(rule="OPS-3", message=message, evidence=(seq,)))
-    for seq, what, started in ask.turns(history):
-        timeout = started.params.get("timeout")
-        if timeout is None:
-            continue
-        if what.seconds > timeout + DEADLINE_SLACK:
-            message = f"{what.actor} had --timeout {timeout:g} and took {what.seconds:.1f} s"
-            findings.append(Finding(rule="OPS-3", message=message, evidence=(seq,)))
+    for actor, timeout in timeouts.items():
+        if actor in hung:
+            message = f"{actor} was still running after {hung[actor][1].seconds:g} s, whatever its --timeout"
+            findings.append(Finding(rule="OPS-3", message=message, evidence=(hung[actor][0],)))
+        elif actor in ends and ends[actor][1].seconds > timeout + DEADLINE_SLACK:
+            message = f"{actor} had --timeout {timeout:g} and took {ends[actor][1].seconds:.1f} s"
+            findings.append(Finding(rule="OPS-3", message=message, evidence=(ends[actor][0],)))
+    if not findings and (not timeouts or timeouts.keys() - ends.keys()):
+        raise CannotDecide("no turn had a --timeout, or one never came to an end")
     return findings
 
 
@@ -79,25 +91,26 @@ def never_hangs(history: History) -> list[Finding]:
         if what.outcome.traceback:
             message = f"{what.actor} ({what.verb}) ended with a stack trace: {ask.said(what)}"
             findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
-        elif what.outcome.exit_status is None and what.actor not in hung:
+        elif what.outcome.exit_status is None and what.actor not in hung and not ask.signalled(history, what.actor):
             message = f"{what.actor} ({what.verb}) was killed by a signal of its own"
             findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
+    findings += _silent_failures(history)
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
-    if not looks:
-        raise CannotDecide("nobody looked at the config afterwards")
-    seq, seen = looks[-1]
-    if not seen.parses:
-        findings.append(Finding(rule="OPS-5", message="the config no longer parses afterwards", evidence=(seq,)))
-    return findings + _silent_failures(history)
+    findings += [
+        Finding(rule="OPS-5", message="the config no longer parses afterwards", evidence=(seq,))
+        for seq, seen in looks[-1:]
+        if not seen.parses
+    ]
+    if not findings and (not looks or not any(True for _ in history.of(Finished))):
+        raise CannotDecide("no command came to an end, or nobody looked at the config afterwards")
+    return findings
 
 
 def _silent_failures(history: History) -> list[Finding]:
     """With all its output readable, a command without a terminal does its work."""
     findings = []
     for seq, what in history.of(Finished):
-        if what.actor.startswith("unseen") or not what.actor.startswith("without"):
-            continue
-        if not what.outcome.ok:
+        if what.actor.startswith("without") and not what.outcome.ok:
             message = f"{what.actor} ({what.verb}) failed only because of its streams: {ask.said(what)}"
             findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
     return findings
@@ -114,7 +127,12 @@ def bad_input_is_refused(history: History) -> list[Finding]:
         if problem:
             message = f"{what.actor}: {problem}: {ask.said(what)}"
             findings.append(Finding(rule="RES-5", message=message, evidence=(seq,)))
-    return findings + config_unchanged(history, "RES-5")
+    try:
+        return findings + config_unchanged(history, "RES-5")
+    except CannotDecide:
+        if not findings:
+            raise
+        return findings
 
 
 def config_unchanged(history: History, rule: str) -> list[Finding]:
@@ -131,13 +149,16 @@ def config_unchanged(history: History, rule: str) -> list[Finding]:
 
 def damage_is_not_defaults(history: History) -> list[Finding]:
     """CFG-5: no command on a damaged config succeeds or touches it; the error names the file."""
-    findings = []
-    for seq, what in history.of(Finished):
-        if not what.actor.startswith("damaged"):
-            continue
-        name = str(_config_name(history))
+    damaged = [(seq, what) for seq, what in history.of(Finished) if what.actor.startswith("damaged")]
+    if not damaged:
+        raise CannotDecide("no command met a damaged config")
+    findings, name = [], _config_name(history)
+    for seq, what in damaged:
         if what.outcome.ok:
             message = f"{what.actor} ({what.verb}) succeeded on a config that does not parse, as if it were empty"
+            findings.append(Finding(rule="CFG-5", message=message, evidence=(seq,)))
+        elif what.outcome.exit_status == 0:
+            message = f"{what.actor} ({what.verb}) reported a failure but exited 0: {ask.said(what)}"
             findings.append(Finding(rule="CFG-5", message=message, evidence=(seq,)))
         elif name not in what.stdout + what.stderr:
             message = f"{what.actor} does not name the damaged file {name}: {ask.said(what)}"
@@ -147,14 +168,15 @@ def damage_is_not_defaults(history: History) -> list[Finding]:
 
 def unknown_keys_survive(history: History) -> list[Finding]:
     """CFG-6: every key of the first look that is not the program's own has the same value in the last."""
-    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config" and seen.parses]
-    if len(looks) < 2:
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
+    if len(looks) < 2 or not looks[0][1].parses:
         raise CannotDecide("the config was not looked at before and after")
     if not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
         raise CannotDecide("no add succeeded, so nothing was written")
     (first_seq, first), (last_seq, last) = looks[0], looks[-1]
-    ours = {key: value for key, value in first.facts["keys"].items() if key.startswith("x-")}
-    lost = [key for key, value in ours.items() if last.facts["keys"].get(key) != value]
+    ours = {key: value for key, value in first.facts.get("keys", {}).items() if key.startswith("x-")}
+    kept = last.facts.get("keys", {})  # nothing, when the file no longer parses
+    lost = [key for key, value in ours.items() if kept.get(key) != value]
     if not ours:
         raise CannotDecide("the config held no unknown key")
     if not lost:

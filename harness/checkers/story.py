@@ -61,11 +61,17 @@ def _ended_runs_say_why(history: History) -> list[Finding]:
     if not any(True for _ in history.of(FaultFired)):
         return []
     findings = []
+    looked = any(True for _ in history.of(LockSeen))  # the last thing that is done: before it nobody was given up
+    if not ask.signalled(history, "lane2"):
+        raise CannotDecide("lane2 was never signalled")
     hung = {what.actor for _, what in history.of(Hung)}
     for lane, status in _TOLD.items():
+        begun, _ = ask.started(history, lane)
         found = next(((seq, what) for seq, what in ask.finishes(history) if what.actor == lane), None)
-        if found is None or lane in hung:
-            findings.append(Finding(rule="CHD-7", message=f"{lane} was to end and did not"))
+        if lane in hung or (found is None and looked):
+            findings.append(Finding(rule="CHD-7", message=f"{lane} was to end and did not", evidence=(begun,)))
+        elif found is None:
+            raise CannotDecide(f"{lane} never came to an end")
         elif found[1].outcome.exit_status != status or found[1].outcome.ok:
             message = f"{lane} should have ended with {status}: {ask.said(found[1])}"
             findings.append(Finding(rule="CHD-7", message=message, evidence=(found[0],)))
@@ -81,9 +87,9 @@ def _list_shows_truth(history: History) -> list[Finding]:
 def _nothing_held(history: History) -> list[Finding]:
     """After the grace period no lock of the state is held, and no port is listened on, by anybody."""
     locks, ports = list(history.of(LockSeen)), list(history.of(PortSeen))
-    if not locks and not ports:
+    if not locks or not ports:
         raise CannotDecide("nobody looked for locks and ports")
-    held = [(seq, what) for seq, what in locks if what.holder]
+    held = [(seq, what) for seq, what in locks if what.path]  # the holder may be 0 or -1: in proc(5), nobody we can see
     findings = [
         Finding(rule="LCK-8", message=f"{what.path} is still locked by process {what.holder}", evidence=(seq,))
         for seq, what in held

@@ -68,8 +68,11 @@ def _from_file(path: str, attribute: str) -> Target:
         found = getattr(_load(file), attribute)
     except AttributeError as error:
         raise UsageError(f"--target {path}:{attribute}: {path} has no {attribute!r}") from error
-    except (ImportError, SyntaxError) as error:
-        raise UsageError(f"--target {path}:{attribute}: {path} cannot be imported: {error}") from error
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(
+            f"--target {path}:{attribute}: cannot be imported: {why}", hint="its file must import without error"
+        ) from error
     target = found() if callable(found) else found
     missing = [name for name in _PROTOCOL if not hasattr(target, name)]
     if missing:

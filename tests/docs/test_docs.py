@@ -117,7 +117,7 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("words", commands("pileup"), ids=" ".join)
 def test_pileup_command_parses(words: tuple[str, ...]) -> None:
     if len(words) > 1:  # the command by itself is only mentioned
-        assert cli._parser().parse_args(words[1:]).run
+        assert cli.parser().parse_args(words[1:]).run
 
 
 @pytest.mark.parametrize("module", sorted({words[2] for words in commands("python")}))

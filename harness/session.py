@@ -1,0 +1,273 @@
+"""One pytest session: what its options came to, which scenarios it holds, and who gathers the results.
+
+The glue of plugin.py stands on this. Under pytest-xdist a worker runs scenarios and the controller gathers; without it
+the controller does both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from harness import recording, screen
+from harness.bench import Settings
+from harness.conductor import kernel
+from harness.errors import PileupError, UsageError
+from harness.places import RULES_FILE
+from harness.plan import Plan
+from harness.runner import can_conduct
+from harness.scenario import Rule, Scenario, load_rules
+from harness.targets import registry
+from harness.targets.protocol import Target
+from reports.baseline import Baseline
+from reports.errors import ReportError
+from reports.merge import merge_results
+from reports.record import Result, result_from_json
+from reports.writer import write
+
+DEFAULT_REPORT = "reports/out/latest"
+
+
+class Session:
+    """What the options came to."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.replay = Plan.parse(token) if (token := config.getoption("replay")) else None
+        self.target_name: str = config.getoption("target") or (self.replay.target if self.replay else "reference")
+        if self.replay and self.target_name != self.replay.target:
+            raise UsageError(
+                f"--target {self.target_name} contradicts --replay, which names {self.replay.target}",
+                hint="leave --target out",
+            )
+        self.target: Target = registry.find(self.target_name)
+        self.rules: dict[str, Rule] = load_rules(RULES_FILE)
+        self.wanted_rules: list[str] = [rule.upper() for rule in config.getoption("rule")]
+        if unknown := [rule for rule in self.wanted_rules if rule not in self.rules]:
+            raise UsageError(f"there is no rule {unknown[0]!r}", hint=f"rules: {', '.join(self.rules)}")
+        self.stress: int = config.getoption("stress")
+        self.settings = Settings(
+            target_name=self.target_name,
+            seed=config.getoption("seed"),
+            schedules=config.getoption("schedules"),
+            replay=self.replay,
+            conductor=not config.getoption("no_conductor"),
+        )
+        baseline = config.getoption("baseline")
+        self.baseline = Baseline.load(Path(baseline)) if baseline else None
+        self.report = Path(config.getoption("report") or config.rootpath / DEFAULT_REPORT)
+        if config.getoption("report"):
+            check_writable(self.report)
+
+
+def _scenario(item: pytest.Item) -> Scenario | None:
+    return getattr(getattr(item, "function", None), "scenario", None)
+
+
+def _select(config: pytest.Config, session: Session, items: list[pytest.Item]) -> int:
+    """Leave the wanted items only; gives how many of them are scenarios. Raises UsageError."""
+    known: dict[str, str] = {}
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        scenario = _scenario(item)
+        if scenario is not None:
+            _check_scenario(scenario, item.nodeid.split("[")[0], known, session)
+        (kept if scenario is None or _wanted(scenario, session) else dropped).append(item)
+    if session.replay and session.replay.scenario not in known:
+        where = f"scenarios here: {', '.join(sorted(known))}" if known else "no scenarios were collected here"
+        raise UsageError(f"--replay: there is no scenario {session.replay.scenario!r} here", hint=where)
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+    return sum(_scenario(item) is not None for item in kept)
+
+
+def _check_scenario(scenario: Scenario, where: str, known: dict[str, str], session: Session) -> None:
+    if scenario.rule not in session.rules:
+        raise UsageError(
+            f"{where}: there is no rule {scenario.rule!r} in {RULES_FILE.name}",
+            hint=f"rules: {', '.join(session.rules)}",
+        )
+    if (other := known.setdefault(scenario.name, where)) != where:
+        raise UsageError(
+            f"two scenarios are called {scenario.name!r}: {other} and {where}",
+            hint="rename one: replay tokens, baselines and reports go by the name",
+        )
+
+
+def _wanted(scenario: Scenario, session: Session) -> bool:
+    if session.replay is not None:
+        return scenario.name == session.replay.scenario
+    return not session.wanted_rules or scenario.rule in session.wanted_rules
+
+
+def check_writable(folder: Path) -> None:
+    """Raises UsageError when no report can be written there: better now than after an hour."""
+    hint = "choose a folder that you can write with --report DIR"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--report {folder}: cannot be made: {error.strerror}", hint=hint) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"--report {folder}: cannot be written", hint=hint)
+
+
+class Interruptible:
+    """SIGTERM ends the session as Ctrl-C does: orderly, with a report of what was done so far. A second one is ignored:
+    pytest does not survive one in mid-report, and SIGKILL stays safe, because the launcher clears away."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self._before_stopping: Any = None
+
+    def arm(self) -> None:
+        if self._before is None and threading.current_thread() is threading.main_thread():  # signal(2) in Python
+            self._before = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def stopping(self) -> None:
+        """The session is on its way out."""
+        if self._before is not None and self._before_stopping is None:
+            self._before_stopping = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def disarm(self) -> None:
+        if self._before_stopping is not None:
+            signal.signal(signal.SIGINT, self._before_stopping)
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+        self._before = self._before_stopping = None
+
+    @staticmethod
+    def _interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)  # whoever handles that one now, pytest or the running loop, gets it
+
+
+class Worker:
+    """A process of pytest-xdist: it runs scenarios, and tells the controller what it may not decide itself."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config = config
+        self._session = session
+        self._interruptible = Interruptible()
+
+    @property
+    def _output(self) -> dict[str, Any]:
+        output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]  # made by pytest-xdist
+        return output
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interruptible.stopping()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        try:
+            self._output["pileup_scenarios"] = _select(self._config, self._session, items)
+        except PileupError as error:
+            self._output["pileup_complaint"] = str(error)
+            items[:] = []
+        if self._output.get("pileup_scenarios"):
+            self._interruptible.arm()
+            if kernel.supported():  # else, its controller killed, it would go on for 15 s; our launcher clears away
+                kernel.die_with_parent(signal.SIGKILL)
+
+
+class Controller:
+    """The process that the user started: it gathers the results, from its workers too, and writes the report."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config = config
+        self._session = session
+        self._results: list[Result] = []
+        self._scenarios = 0
+        self._complaint = ""
+        self._interrupted = False
+        self._nodes: list[Any] = []  # pytest-xdist's workers
+        self._lines: list[screen.Line] = []
+        self._interruptible = Interruptible()
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        try:
+            self._scenarios = _select(self._config, self._session, items)
+            if self._scenarios and not self._config.option.collectonly:
+                check_writable(self._session.report)
+        except PileupError as error:
+            raise pytest.UsageError(screen.safe(str(error))) from error
+        if self._scenarios:
+            self._interruptible.arm()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        self._nodes.append(node)
+        self._interruptible.arm()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self._interrupted = True
+        self._interruptible.stopping()
+        for node in self._nodes:
+            _terminate(node)
+
+    def _hear_workers(self) -> None:
+        """What the workers said with their last words; a worker that crashed said nothing."""
+        for node in self._nodes:
+            output = getattr(node, "workeroutput", None) or {}
+            self._scenarios = max(self._scenarios, output.get("pileup_scenarios", 0))
+            self._complaint = output.get("pileup_complaint", self._complaint)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (document := getattr(report, "pileup_result", None)) is not None:
+            self._results.append(result_from_json(json.loads(document)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._hear_workers()
+        if self._complaint:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self._lines.append(screen.Line(screen.safe(f"ERROR: {self._complaint}"), "red"))
+        elif self._results or (self._scenarios and self._interrupted):
+            try:
+                self._lines += self._write()
+            except ReportError as error:
+                self._lines.append(screen.Line(screen.safe(f"ERROR: {error}"), "red"))
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED  # no evidence, no success
+
+    def pytest_unconfigure(self) -> None:
+        self._interruptible.disarm()
+
+    def _write(self) -> Iterable[screen.Line]:
+        settings = self._session.settings
+        record = recording.to_record(
+            merge_results(self._results),
+            recording.target_facts(self._session.target),
+            self._session.rules,
+            command=screen.command_line(sys.argv),
+            seed=settings.seed,
+            conducted=can_conduct(not settings.conductor)
+            and all(result.control != recording.UNCONDUCTED for result in self._results if result.history),
+            interrupted=self._interrupted,
+        )
+        self._lines += screen.table(record)
+        paths = write(record, self._session.report)
+        return [screen.Line(f"report: {screen.relative(paths)}")]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._lines:
+            target = self._session.target
+            terminalreporter.section(screen.safe(f"Pileup: {target.name} {target.version}"))
+        for line in self._lines:
+            terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
+
+
+def _terminate(node: Any) -> None:
+    """Interrupt a worker at once. execnet says only here what it started; else a worker ends some seconds later."""
+    popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
+    if popen is not None:
+        popen.send_signal(signal.SIGTERM)
