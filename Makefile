@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NAME   ?=
 
-.PHONY: help setup scenarios test check format variants bench clean
+.PHONY: help setup scenarios test check format variants openclaw bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ format: $(STAMP)  ## rewrite the files in the project's format
 
 variants: $(STAMP)  ## the table scenario x variant: what each deliberate mistake breaks
 	$(BIN)/pileup variants
+
+openclaw: $(STAMP)  ## every scenario on the real OpenClaw 2026.3.8, against the verdicts that are known of it
+	$(BIN)/pileup provision openclaw@2026.3.8
+	$(BIN)/pytest scenarios/ --target openclaw@2026.3.8 --baseline scenarios/baselines/openclaw@2026.3.8.json -n 2
 
 bench: $(STAMP)  ## measurements, printed as ratios; NAME=suite for one of them
 	$(BIN)/python -m bench $(NAME)

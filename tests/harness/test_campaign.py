@@ -1,0 +1,117 @@
+"""Campaigns: which plans are run, and what several runs come to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import campaign as campaigns
+from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign
+from harness.events import History
+from harness.plan import Arm, Plan
+from harness.runner import Ground, Trial
+from harness.scenario import Scenario, scenario
+from harness.targets.reference import ReferenceTarget
+from harness.verdict import Judgement, Verdict
+
+V, U, INC, C, S = Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.INCONCLUSIVE, Verdict.CONFORMS, Verdict.UNSUPPORTED
+
+
+def made(fault: str = "f") -> Scenario:
+    async def test_toy(lab: Any) -> None:
+        """A toy."""
+
+    record = scenario("CFG-1", fault=fault, judges=[lambda _: []])(test_toy).scenario  # type: ignore[attr-defined]
+    assert isinstance(record, Scenario)
+    return record
+
+
+def trial(verdict: Verdict, plan: Plan | None = None) -> Trial:
+    return Trial(
+        plan=plan or Plan(scenario="toy", target="reference", seed=1), judgement=Judgement(verdict=verdict),
+        history=History(()), commands=(), files=(), root="", seconds=1.0, conducted=True,
+    )  # fmt: skip
+
+
+def of(control: list[Verdict], fault: list[Verdict]) -> Campaign:
+    return Campaign(scenario=made(), control=tuple(map(trial, control)), fault=tuple(map(trial, fault)))
+
+
+@pytest.mark.parametrize(
+    ("control", "fault", "verdict", "telling"),
+    [
+        ([C], [C], C, 0),
+        ([C], [C, V, C, V], V, 1),
+        ([C], [INC, C], INC, 0),
+        ([C], [C, U, INC], U, 1),
+        ([V], [C], V, 1),
+        ([V], [V], V, 0),
+        ([U], [C], U, 1),
+        ([U], [C, V], V, 1),
+        ([], [S], S, 0),
+        ([C], [], C, 0),
+        ([V], [], V, 0),
+        ([], [C, C], C, 0),
+    ],
+)
+def test_the_worst_counts_and_is_told(
+    control: list[Verdict], fault: list[Verdict], verdict: Verdict, telling: int
+) -> None:
+    whole = of(control, fault)
+    assert whole.verdict is verdict
+    assert whole.telling is [*whole.fault, *whole.control][telling]
+
+
+def ran(
+    monkeypatch: pytest.MonkeyPatch, *, fault: str = "f", conducted: bool = True, verdict: Verdict = C, **how: Any
+) -> tuple[list[Plan], Campaign]:
+    """The plans of a campaign whose runs all come to one verdict."""
+    plans: list[Plan] = []
+
+    async def run(_scenario: Scenario, _target: Any, plan: Plan, _ground: Ground) -> Trial:
+        plans.append(plan)
+        return trial(verdict, plan)
+
+    monkeypatch.setattr(campaigns, "run", run)
+    ground = Ground(launcher=None, conducted=conducted, folder=Path("/nowhere"))  # type: ignore[arg-type]
+    options = {"name": "reference", "seed": 5, "schedules": 3, **how}
+    return plans, asyncio.run(campaign(made(fault), ReferenceTarget(), ground, **options))
+
+
+def test_a_control_run_then_each_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, whole = ran(monkeypatch)
+    assert [plan.token for plan in plans] == [
+        "toy@reference#5!control", "toy@reference#5", "toy@reference#6", "toy@reference#7"
+    ]  # fmt: skip
+    assert (len(whole.control), len(whole.fault)) == (1, 3)
+
+
+def test_without_a_fault_there_is_no_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, whole = ran(monkeypatch, fault="")
+    assert [plan.arm for plan in plans] == [Arm.FAULT] * 3
+    assert whole.control == ()
+
+
+def test_repetition_where_calls_cannot_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, _ = ran(monkeypatch, conducted=False)
+    assert len(plans) == 1 + UNCONDUCTED_RUNS
+    plans, _ = ran(monkeypatch, conducted=False, schedules=UNCONDUCTED_RUNS + 1)
+    assert len(plans) == 2 + UNCONDUCTED_RUNS
+
+
+def test_what_is_unsupported_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans, whole = ran(monkeypatch, verdict=S)
+    assert len(plans) == 1
+    assert (whole.verdict, whole.control, len(whole.fault)) == (S, (), 1)
+
+
+@pytest.mark.parametrize(("arm", "counts"), [(Arm.FAULT, (0, 1)), (Arm.CONTROL, (1, 0))])
+def test_a_replay_is_that_run_alone(monkeypatch: pytest.MonkeyPatch, arm: Arm, counts: tuple[int, int]) -> None:
+    plan = Plan(scenario="toy", target="reference", seed=42, arm=arm)
+    plans, whole = ran(monkeypatch, replay=plan)
+    assert plans == [plan]
+    assert (len(whole.control), len(whole.fault)) == counts
+    assert whole.verdict is C

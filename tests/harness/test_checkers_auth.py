@@ -1,0 +1,145 @@
+"""AUT: the smallest legal and illegal histories of a shared credential."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.auth import (
+    everybody_succeeds,
+    loser_rereads,
+    other_profile_untouched,
+    secrets_stay_in,
+    single_flight,
+)
+from harness.events import FileSeen, SecretSeen
+from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, turn, undecided
+
+
+def profile(which: str, when: str, digest: str = "d", exists: bool = True) -> FileSeen:
+    return file(f"profile {which}", path=which, parses=None, exists=exists, digest=digest, facts={"when": when})
+
+
+def store(**facts: Any) -> FileSeen:
+    return file("credentials", path="LAB/home/credentials.json", **facts)
+
+
+LEAK = SecretSeen(where="stdout of lane0", fingerprint="abcd1234")
+
+AUT_1 = [
+    legal("one-redemption", single_flight, answered("minted")),
+    legal("one-each-of-two-families", single_flight, answered("minted"), answered("minted", family="other")),
+    legal("retry-of-a-refused-one", single_flight, answered("error-before-commit", status=503), answered("minted")),
+    legal("malformed-request-spends-nothing", single_flight, answered("invalid-request", family=""),
+        answered("minted")),
+    illegal("reused", single_flight, "AUT-1", "redeemed 2 times|reused to 1", [0, 1], answered("minted"),
+        answered("reused")),
+    illegal(
+        "replayed", single_flight, "AUT-1", "redeemed 3 times|replayed, replayed to 2", [0, 1, 2],
+        answered("minted"), answered("replayed"), answered("replayed"),
+    ),
+    illegal(
+        "family-revoked-by-reuse", single_flight, "AUT-1", "redeemed 3 times|reused, revoked to 2", [0, 1, 2],
+        answered("minted"), answered("reused"), answered("revoked"),
+    ),
+    illegal(
+        "siblings", single_flight, "AUT-1", "was refreshed 2 times", [0, 1], answered("minted"), answered("minted")
+    ),
+    illegal(
+        "one-after-the-other", single_flight, "AUT-1", "was refreshed 2 times", [0, 1],
+        answered("minted"), answered("minted", generation=2),
+    ),
+    illegal(
+        "in-one-of-two-families", single_flight, "AUT-1", "redeemed 2 times", [1, 2],
+        answered("minted", family="other"), answered("minted"), answered("reused"),
+    ),
+    undecided("nobody-refreshed", single_flight, "nobody refreshed"),
+    undecided("none-went-through", single_flight, "nobody refreshed", answered("error-before-commit", status=0)),
+    undecided(
+        "an-answer-was-lost", single_flight, "an answer to a refresh was lost",
+        answered("dropped-after-commit", status=0), answered("reused"),
+    ),
+    legal("all-got-through", everybody_succeeds, turn("lane0"), turn("lane1")),
+    illegal(
+        "one-failed", everybody_succeeds, "AUT-1", "1 runs failed, lane1 with “signed out” (exit 1)", [3],
+        turn("lane0"), turn("lane1", ok=False, message="signed out"),
+    ),
+    illegal(
+        "one-was-killed", everybody_succeeds, "AUT-1", "lane0 with “E” (killed)", [1],
+        turn("lane0", ok=False, exit_status=None),
+    ),
+    undecided("no-turn", everybody_succeeds, "no turn was started"),
+    undecided("one-never-ended", everybody_succeeds, "lane1 never came to an end", turn("lane0"), start("lane1")),
+]  # fmt: skip
+
+RACE = (fired("held at grant"), profile("main", "newer installed", "new"), answered("reused"))
+AUT_2 = [
+    legal("the-newer-one-stays", loser_rereads, RACE, turn("lane0"), profile("main", "at the end", "new")),
+    legal("refreshed-once-more", loser_rereads, RACE, turn("lane0"), profile("main", "at the end", "newest")),
+    illegal(
+        "deleted", loser_rereads, "AUT-2", "was deleted, although a newer one", [1, 5],
+        RACE, turn("lane0"), profile("main", "at the end", "", exists=False),
+    ),
+    illegal(
+        "gave-up", loser_rereads, "AUT-2", "yet the run gave up|log in again", [4, 1],
+        RACE, turn("lane0", ok=False, message="log in again"), profile("main", "at the end", "new"),
+    ),
+    legal("the-fault-never-fired", loser_rereads, turn("lane0")),
+    undecided("no-reuse", loser_rereads, "no refresh was answered with reuse", fired(), answered("minted"),
+        turn("lane0")),
+    undecided("never-ended", loser_rereads, "lane0 never came to an end", RACE, start("lane0")),
+    undecided("end-not-looked-at", loser_rereads, "profile main was not looked at at the end", RACE, turn("lane0")),
+    undecided(
+        "newer-not-stored", loser_rereads, "was not seen in the store", fired(), answered("reused"), turn("lane0"),
+        profile("main", "newer installed", "", exists=False), profile("main", "at the end", "", exists=False),
+    ),
+]  # fmt: skip
+
+AUT_7 = [
+    legal("same-bytes", other_profile_untouched, profile("other", "before"), profile("other", "at the end")),
+    illegal(
+        "changed", other_profile_untouched, "AUT-7", "was changed", [0, 1],
+        profile("other", "before"), profile("other", "at the end", "e"),
+    ),
+    illegal(
+        "gone", other_profile_untouched, "AUT-7", "is gone", [0, 1],
+        profile("other", "before"), profile("other", "at the end", "", exists=False),
+    ),
+    undecided("not-looked-at", other_profile_untouched, "other was not looked at before", profile("main", "before")),
+    undecided("only-once", other_profile_untouched, "not looked at at the end", profile("other", "before")),
+    undecided(
+        "never-there", other_profile_untouched, "was not seen in the store",
+        profile("other", "before", "", exists=False), profile("other", "at the end", "", exists=False),
+    ),
+]  # fmt: skip
+
+AUT_9 = [
+    legal("private-and-whole", secrets_stay_in, store(), store(digest="new")),
+    legal("not-there-at-first", secrets_stay_in, gone("credentials"), store()),
+    legal("signed-out-for-good", secrets_stay_in, store(), gone("credentials", path="LAB/home/credentials.json")),
+    legal("no-document", secrets_stay_in, store(parses=None)),
+    legal("config-may-be-read", secrets_stay_in, store(), file(mode=0o644)),
+    illegal("group-may-read", secrets_stay_in, "AUT-9", "mode 0640", [1], store(), store(mode=0o640),
+        store(mode=0o644)),
+    illegal("torn-once", secrets_stay_in, "AUT-9", "torn (3 bytes)", [1], store(), store(parses=False, size=3),
+        store()),
+    illegal(
+        "missing-for-a-while", secrets_stay_in, "AUT-9", "missing for a while", [1],
+        store(), gone("credentials", path="LAB/home/credentials.json"), store(),
+    ),
+    illegal("printed", secrets_stay_in, "AUT-9", "abcd1234|stood in stdout of lane0", [1], store(), LEAK),
+    illegal("printed-and-no-store-seen", secrets_stay_in, "AUT-9", "abcd1234", [0], LEAK),
+    undecided("nobody-looked", secrets_stay_in, "no credential file", file()),
+    undecided("never-there", secrets_stay_in, "no credential file", gone("credentials")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_7, *AUT_9])
+def test_auth(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
+
+
+def test_reading_rights_and_a_leak_are_two_findings() -> None:
+    checker, events, _ = illegal("", secrets_stay_in, "", "", [], store(mode=0o604), LEAK).values
+    check(checker, events, (("AUT-9", ("mode 0604",), (0,)), ("AUT-9", ("abcd1234",), (1,))))

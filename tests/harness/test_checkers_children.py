@@ -1,0 +1,178 @@
+"""CHD: the smallest legal and illegal histories of child work."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from harness.checkers.children import (
+    background_is_listed,
+    killed_is_not_success,
+    killed_tree_ends,
+    no_unaccounted_survivor,
+    peers_unharmed,
+    workspace_quiet,
+)
+from harness.events import TreeEnded, TreeSeen, WorkspaceSeen
+from harness.outcome import RunSeen
+from tests.harness.histories import (
+    beat,
+    check,
+    end,
+    exited,
+    fired,
+    hung,
+    illegal,
+    legal,
+    signalled,
+    start,
+    survivor,
+    turn,
+    undecided,
+)
+
+TERM, INT, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
+QUIET = TreeEnded(actor="lane0")
+LAST_LOOK = TreeSeen(when="at the end of the run", processes=())
+
+
+def workspace(fingerprint: str, when: str = "later", agent: str = "lane0") -> WorkspaceSeen:
+    return WorkspaceSeen(workspace=agent, when=when, fingerprint=fingerprint)
+
+
+def runs(*handles: str) -> Any:
+    row = RunSeen(id="r1", agent="lane0", status="succeeded", pid=None, jobs=handles)
+    return start("list", "runs list"), end("list", "runs list", runs=(row,))
+
+
+SURVIVORS = [
+    case
+    for checker, rule, words in (
+        (no_unaccounted_survivor, "CHD-1", "after it had ended"),
+        (killed_tree_ends, "CHD-2", "after its command had been killed"),
+    )
+    for case in (
+        legal("gone", checker, exited("lane0"), QUIET),
+        legal("listed", checker, exited("lane0"), survivor("lane0", listed="r1")),
+        illegal(
+            "two-live-on", checker, rule, f"2 processes of lane0 lived on {words}|build 7; build 8", [1, 2],
+            exited("lane0"), survivor("lane0"), survivor("lane0", 8),
+        ),
+        illegal("one-is-not-listed", checker, rule, "1 processes|build 8", [2],
+                exited("lane0"), survivor("lane0", listed="r1"), survivor("lane0", 8)),
+        illegal("command-never-ended", checker, rule, "were still there, the command itself among them", [0],
+                survivor("lane0"), exited("lane0", None, 9)),
+        illegal("never-exited", checker, rule, "the command itself among them", [0], survivor("lane0")),
+        undecided("nobody-looked", checker, "nobody looked for survivors", exited("lane0")),
+        undecided("only-the-runner-looked", checker, "nobody looked for survivors", exited("lane0"), LAST_LOOK),
+    )
+]  # fmt: skip
+
+CHD_3 = [
+    legal("quiet", workspace_quiet, exited("lane0"), workspace("a"), workspace("a")),
+    legal(
+        "two-quiet-ones", workspace_quiet, exited("lane0"),
+        workspace("a"), workspace("b", agent="lane1"), workspace("a"), workspace("b", agent="lane1"),
+    ),
+    illegal(
+        "changed", workspace_quiet, "CHD-3", "workspace of lane0 went on changing|(later)", [1, 2],
+        exited("lane0"), workspace("a"), workspace("b"),
+    ),
+    illegal(
+        "changed-and-changed-back", workspace_quiet, "CHD-3", "went on changing", [1, 2],
+        exited("lane0"), workspace("a"), workspace("b"), workspace("a"),
+    ),
+    undecided("one-look", workspace_quiet, "not looked at twice", exited("lane0"), workspace("a")),
+    undecided("no-look", workspace_quiet, "not looked at twice", exited("lane0")),
+    undecided("not-returned", workspace_quiet, "before the command had returned", workspace("a"), workspace("b")),
+]  # fmt: skip
+
+CHD_4 = [
+    legal("listed-and-cancelled", background_is_listed, beat("background"), runs("job1"), QUIET),
+    illegal("not-listed", background_is_listed, "CHD-4", "no list of runs shows a handle", [2], beat("background"),
+        runs()),
+    illegal(
+        "outlives-its-cancel", background_is_listed, "CHD-4", "although its handle had been cancelled", [4],
+        beat("background"), runs("job1"), exited("lane0"), survivor("lane0"),
+    ),
+    undecided("never-at-work", background_is_listed, "was not seen at work", beat("background", False), runs("job1")),
+    undecided("no-list", background_is_listed, "list never came to an end", beat("background")),
+    undecided(
+        "unreadable-list", background_is_listed, "could not be listed: “E” (exit 1)",
+        beat("background"), end("list", "runs list", ok=False),
+    ),
+    undecided("nobody-looked", background_is_listed, "nobody looked", beat("background"), runs("job1")),
+]  # fmt: skip
+
+CHD_5 = [
+    legal("lives-on", peers_unharmed, beat("peer"), fired(), beat("peer")),
+    legal("victim-stops", peers_unharmed, fired(), beat("victim", False), beat("peer")),
+    illegal("stopped", peers_unharmed, "CHD-5", "stopped peer", [2], beat("peer"), fired(), beat("peer", False)),
+    illegal(
+        "failed", peers_unharmed, "CHD-5", "peer failed when another run was ended: “E” (killed)", [3],
+        fired(), beat("peer"), turn("peer", ok=False, exit_status=None),
+    ),
+    legal("victim-failed", peers_unharmed, fired(), beat("peer"), turn("victim", ok=False)),
+    undecided("peer-never-began", peers_unharmed, "no peer's child work", beat("peer", False)),
+    undecided("not-looked-at-afterwards", peers_unharmed, "no peer's child work", beat("peer"), fired()),
+]  # fmt: skip
+
+CHD_7 = [
+    legal("term", killed_is_not_success, signalled("a", TERM), turn("a", ok=False, exit_status=143)),
+    legal("int", killed_is_not_success, signalled("a", INT), turn("a", ok=False, exit_status=130)),
+    legal("timeout", killed_is_not_success, turn("timeout", timeout=2.0, ok=False, exit_status=124, seconds=2.1)),
+    legal(
+        "others-may-succeed", killed_is_not_success, signalled("a", TERM), turn("a", ok=False, exit_status=143),
+        turn("undisturbed"), turn("b", timeout=9.0),
+    ),
+    illegal(
+        "success", killed_is_not_success, "CHD-7", "a was ended from outside and still reported success|(exit 0)", [2],
+        signalled("a", TERM), turn("a"),
+    ),
+    illegal(
+        "success-with-143", killed_is_not_success, "CHD-7", "still reported success|(exit 143)", [2],
+        signalled("a", TERM), turn("a", exit_status=143),
+    ),
+    illegal(
+        "silent-death", killed_is_not_success, "CHD-7", "died by the signal without a report|is 143", [2],
+        signalled("a", TERM, "group"), turn("a", ok=False, exit_status=None),
+    ),
+    illegal(
+        "exit-0", killed_is_not_success, "CHD-7", "a exited 0; the status for this is 130", [2],
+        signalled("a", INT), turn("a", ok=False, exit_status=0),
+    ),
+    illegal(
+        "wrong-signal", killed_is_not_success, "CHD-7", "exited 130; the status for this is 143", [2],
+        signalled("a", TERM), turn("a", ok=False, exit_status=130),
+    ),
+    illegal(
+        "timeout-exits-1", killed_is_not_success, "CHD-7", "exited 1; the status for this is 124", [1],
+        turn("timeout", timeout=2.0, ok=False, seconds=2.1),
+    ),
+    illegal(
+        "never-ended", killed_is_not_success, "CHD-7", "a did not end at all: after 60 s", [3],
+        signalled("a", TERM), start("a"), hung("a"), end("a", ok=False, exit_status=None),
+    ),
+    undecided("nobody-was-ended", killed_is_not_success, "no run that was ended", turn("a")),
+    undecided("killed-outright", killed_is_not_success, "no run", signalled("a", KILL), turn("a", ok=False)),
+    undecided("a-child-was-signalled", killed_is_not_success, "no run", signalled("a", TERM, "child"), turn("a")),
+    undecided("no-end", killed_is_not_success, "came to an end", signalled("a", TERM), start("a")),
+    undecided(
+        "failed-before-its-timeout", killed_is_not_success, "no run",
+        turn("timeout", timeout=20.0, ok=False, seconds=0.4),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7])
+def test_children(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
+
+
+def test_survivors_are_one_finding_for_each_actor() -> None:
+    checker, events, _ = illegal(
+        "", no_unaccounted_survivor, "", "", [], survivor("a"), survivor("b"), survivor("a")
+    ).values
+    check(checker, events, (("CHD-1", ("2 processes of a",), (0, 2)), ("CHD-1", ("1 processes of b",), (1,))))

@@ -1,0 +1,231 @@
+"""CFG: the smallest legal and illegal histories of a config file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.config import (
+    acknowledged_adds_survive,
+    crash_leaves_old_or_new,
+    one_winner,
+    readers_see_whole_config,
+)
+from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
+from harness.events import CallReleased, FaultFired
+from tests.harness.histories import (
+    add,
+    check,
+    end,
+    file,
+    gone,
+    hung,
+    illegal,
+    legal,
+    listing,
+    start,
+    undecided,
+)
+
+
+def released(actor: str) -> CallReleased:
+    return CallReleased(actor=actor, call="rename", path="config.json", index=1, why="barrier")
+
+
+def both_added() -> tuple[Any, ...]:
+    return (start("a", "agents add", name="x"), start("b", "agents add", name="x"))
+
+
+REFUSED = {"ok": False, "code": "CONFLICT", "kind": "local"}
+OURS = {"keys": {"x-a": "1", "agents": "2"}}
+
+CFG_1 = [
+    legal("all-listed", acknowledged_adds_survive, add("one"), add("two"), listing("one", "two")),
+    legal("one-refused-cleanly", acknowledged_adds_survive, add("one"), add("two", ok=False), listing("one")),
+    legal("listed-beside-others", acknowledged_adds_survive, add("one"), listing("main", "one")),
+    legal("refused-yet-there", acknowledged_adds_survive, add("one"), add("two", ok=False), listing("one", "two")),
+    legal(
+        "killed-before-it-exited", acknowledged_adds_survive, add("one"), add("two", exit_status=None), listing("one")
+    ),
+    illegal(
+        "lost", acknowledged_adds_survive, "CFG-1", "1 of 2 agents|lost: one|the list shows two", [1, 5],
+        add("one"), add("two"), listing("two"),
+    ),
+    illegal("all-lost", acknowledged_adds_survive, "CFG-1", "1 of 1|shows nobody", [1, 3], add("one"), listing()),
+    illegal(
+        "lost-by-the-last-replacement", acknowledged_adds_survive, "CFG-1", "replaced by add-one, then add-two", [2, 7],
+        released("add-one"), add("one"), released("add-two"), add("two"), listing("two"),
+    ),
+    illegal(
+        "failure-with-exit-0", acknowledged_adds_survive, "CFG-1", "add-one|reported a failure (E) but exited 0", [1],
+        add("one", ok=False, exit_status=0), listing(),
+    ),
+    illegal(
+        "success-with-exit-1", acknowledged_adds_survive, "CFG-1", "reported success but exited 1", [1],
+        add("one", exit_status=1), listing("one"),
+    ),
+    illegal(
+        "listed-twice", acknowledged_adds_survive, "CFG-1", "one is listed 2 times", [1, 3],
+        add("one"), listing("one", "one"),
+    ),
+    undecided("no-list", acknowledged_adds_survive, "could not be listed", add("one")),
+    undecided("unreadable-list", acknowledged_adds_survive, "could not be listed", add("one"), listing(agents=None)),
+    undecided("no-add", acknowledged_adds_survive, "no add came to an end", listing("one")),
+    undecided("add-never-ended", acknowledged_adds_survive, "no add", start("a", "agents add", name="a"), listing()),
+    undecided("all-refused", acknowledged_adds_survive, "no add succeeded", add("one", ok=False), listing()),
+    undecided("add-after-the-list", acknowledged_adds_survive, "after the last add", listing(), add("one")),
+    undecided(
+        "add-during-the-list", acknowledged_adds_survive, "after the last add",
+        start("list", "agents list"), add("one"), end("list", "agents list", agents=()),
+    ),
+]  # fmt: skip
+
+CFG_2 = [
+    legal("whole", readers_see_whole_config, file(), file(digest="new")),
+    legal("another-file-is-torn", readers_see_whole_config, file(), file("credentials", parses=False)),
+    illegal(
+        "torn-once", readers_see_whole_config, "CFG-2", "3 bytes that does not parse|1 of 3", [1],
+        file(), file(parses=False, size=3), file(),
+    ),
+    illegal("empty", readers_see_whole_config, "CFG-2", "0 bytes|1 of 1", [0], file(parses=False, size=0)),
+    illegal("missing", readers_see_whole_config, "CFG-2", "found no file|1 of 2", [1], file(), gone()),
+    illegal(
+        "five-are-enough", readers_see_whole_config, "CFG-2", "6 of 6", [0, 1, 2, 3, 4], [file(parses=False)] * 6
+    ),
+    undecided("nobody-looked", readers_see_whole_config, "nobody looked", file("credentials")),
+]  # fmt: skip
+
+CFG_3 = [
+    legal("whole", crash_leaves_old_or_new, file(), listing("lane0", actor="list0"), add("last", "last")),
+    legal("victim-failed", crash_leaves_old_or_new, add("v", "victim0", ok=False, exit_status=None), file()),
+    legal("more-each-time", crash_leaves_old_or_new, file(), listing("a"), listing("a", "b", actor="list1")),
+    illegal(
+        "torn", crash_leaves_old_or_new, "CFG-3", "does not parse|killed at rename", [1],
+        FaultFired(fault="f", detail="killed at rename"), file(parses=False),
+    ),
+    illegal("gone", crash_leaves_old_or_new, "CFG-3", "does not parse after an add was killed", [0], gone()),
+    illegal(
+        "list-fails", crash_leaves_old_or_new, "CFG-3", "list3 does not work after a kill: locked", [2],
+        file(), listing(actor="list3", ok=False, message="locked", agents=None),
+    ),
+    illegal(
+        "next-add-fails", crash_leaves_old_or_new, "CFG-3", "last does not work|E", [2], file(),
+        add("last", "last", ok=False),
+    ),
+    illegal(
+        "lost", crash_leaves_old_or_new, "CFG-3", "lost agents|: a", [2, 4],
+        file(), listing("a", "b"), listing("b", actor="list1"),
+    ),
+    undecided("nobody-looked", crash_leaves_old_or_new, "nobody looked", add("last", "last")),
+]  # fmt: skip
+
+CFG_8 = [
+    legal("one-of-two", one_winner, add("x", "a"), add("x", "b", **REFUSED), listing("x")),
+    legal("refused-by-usage", one_winner, add("x", "a"), add("x", "b", ok=False, kind="usage"), listing("main", "x")),
+    illegal(
+        "two-winners", one_winner, "CFG-8", "2 concurrent adds of x", [1, 3], add("x", "a"), add("x", "b"), listing("x")
+    ),
+    illegal(
+        "nobody-won-but-it-is-there", one_winner, "CFG-8", "0 concurrent adds of x", [1, 3],
+        add("x", "a", **REFUSED), add("x", "b", **REFUSED), listing("x"),
+    ),
+    illegal(
+        "listed-twice", one_winner, "CFG-8", "x is listed 2 times", [5],
+        add("x", "a"), add("x", "b", **REFUSED), listing("x", "x"),
+    ),
+    illegal(
+        "winner-not-listed", one_winner, "CFG-8", "x is listed 0 times", [5],
+        add("x", "a"), add("x", "b", **REFUSED), listing(),
+    ),
+    *[
+        illegal(
+            name, one_winner, "CFG-8", f"b lost the race for x without a typed conflict: {said}", [3],
+            add("x", "a"), add("x", "b", **{**REFUSED, **how}), listing("x"),
+        )
+        for name, how, said in (
+            ("internal", {"kind": "internal", "message": "boom"}, "boom"),
+            ("unclear", {"kind": "unclear"}, "exit status 1"),
+            ("no-code", {"code": ""}, "exit status 1"),
+            ("died", {"exit_status": None}, "exit status None"),
+        )
+    ],
+    illegal(
+        "refused-with-exit-0", one_winner, "CFG-8", "b reported a failure (CONFLICT) but exited 0", [3],
+        add("x", "a"), add("x", "b", **{**REFUSED, "exit_status": 0}), listing("x"),
+    ),
+    illegal(
+        "won-with-exit-1", one_winner, "CFG-8", "a reported success but exited 1", [1],
+        add("x", "a", exit_status=1), add("x", "b", **REFUSED), listing("x"),
+    ),
+    undecided("no-race", one_winner, "no name was added twice", add("x"), add("y"), listing("x", "y")),
+    undecided("no-list", one_winner, "could not be listed", add("x", "a"), add("x", "b")),
+    undecided("nobody-ended", one_winner, "no add came to an end", both_added(), listing()),
+]  # fmt: skip
+
+CFG_5 = [
+    legal(
+        "refused-and-kept", damage_is_not_defaults, file(parses=False),
+        end("damaged-add", "agents add", ok=False, stderr="config.json is cut; see config.json.bak"),
+        file(parses=False),
+    ),
+    illegal(
+        "accepted", damage_is_not_defaults, "CFG-5", "damaged-list (agents list) succeeded", [1],
+        file(), end("damaged-list", "agents list", stdout="config.json"), file(),
+    ),
+    illegal(
+        "failure-with-exit-0", damage_is_not_defaults, "CFG-5", "damaged-add|reported a failure but exited 0", [1],
+        file(), end("damaged-add", "agents add", ok=False, exit_status=0, stderr="config.json"), file(),
+    ),
+    illegal(
+        "not-named", damage_is_not_defaults, "CFG-5", "does not name the damaged file config.json|bad JSON", [1],
+        file(), end("damaged-add", "agents add", ok=False, message="bad JSON"), file(),
+    ),
+    illegal(
+        "replaced", damage_is_not_defaults, "CFG-5", "was replaced by a command", [0, 2],
+        file(), end("damaged-add", ok=False, stderr="config.json"), file(digest="defaults"),
+    ),
+    illegal(
+        "removed", damage_is_not_defaults, "CFG-5", "was removed by a command", [0, 2],
+        file(), end("damaged-add", ok=False, stderr="config.json"), gone(),
+    ),
+    undecided("not-damaged", damage_is_not_defaults, "no command met", file(), end("healthy-cut", "agents add")),
+    undecided("nobody-looked", damage_is_not_defaults, "nobody looked", end("damaged-add", "agents add", ok=False)),
+]  # fmt: skip
+
+CFG_6 = [
+    legal("kept", unknown_keys_survive, file(facts=OURS), add("one"), file(facts={"keys": {"x-a": "1",
+        "agents": "3"}})),
+    illegal(
+        "lost", unknown_keys_survive, "CFG-6", "lost or changed|x-a", [0, 3],
+        file(facts=OURS), add("one"), file(facts={"keys": {"agents": "3"}}),
+    ),
+    illegal(
+        "changed", unknown_keys_survive, "CFG-6", "x-a", [0, 3],
+        file(facts=OURS), add("one"), file(facts={"keys": {"x-a": "2"}}),
+    ),
+    illegal(
+        "torn-at-the-end", unknown_keys_survive, "CFG-6", "x-a", [0, 4],
+        file(facts=OURS), add("one"), file(facts=OURS), file(parses=False),
+    ),
+    undecided("one-look", unknown_keys_survive, "before and after", file(facts=OURS), add("one")),
+    undecided("torn-before", unknown_keys_survive, "before and after", file(parses=False), add("one"), file()),
+    undecided("no-add", unknown_keys_survive, "no add succeeded", file(facts=OURS), add("a", ok=False), file()),
+    undecided("none-unknown", unknown_keys_survive, "no unknown key", file(), add("one"), file()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*CFG_1, *CFG_2, *CFG_3, *CFG_5, *CFG_6, *CFG_8])
+def test_config(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
+
+
+def test_a_hung_add_is_no_winner_and_no_conflict() -> None:
+    """It was killed by the harness, and says nothing: the race is not decided in its favour."""
+    check(
+        *illegal(
+            "hung", one_winner, "CFG-8", "b lost the race|exit status None", [4],
+            add("x", "a"), start("b", "agents add", name="x"), hung("b"),
+            end("b", "agents add", ok=False, kind="unclear", code="", exit_status=None), listing("x"),
+        ).values
+    )  # fmt: skip

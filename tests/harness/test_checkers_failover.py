@@ -1,0 +1,178 @@
+"""FLO: the smallest legal and illegal histories of a turn that goes through several models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.failover import (
+    bounded,
+    falls_over_in_order,
+    fatal_stops,
+    local_error_stays_local,
+    root_cause_first,
+)
+from harness.events import TokenRequested
+from harness.outcome import AttemptSeen
+from tests.harness.histories import asked, check, illegal, legal, replied, start, turn, undecided
+
+SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
+LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
+AFTER = (asked(8, "after-lock"), *turn("after-lock"))
+
+FLO_1 = [
+    legal("stays-local", local_error_stays_local, turn("second", **LOCKED), AFTER),
+    legal("others-refresh", local_error_stays_local, SPENT, turn("second", **LOCKED), SPENT, AFTER),
+    legal("holder-asks", local_error_stays_local, asked(1, "holder"), turn("second", **LOCKED), AFTER),
+    illegal(
+        "asked-on", local_error_stays_local, "FLO-1", "“locked” (exit 1)|requests to anthropic/m, gemini/m", [3, 1, 2],
+        start("second"), asked(1, "second"), asked(2, "second", "gemini"), turn("second", **LOCKED)[1], AFTER,
+    ),
+    illegal(
+        "spent-a-token", local_error_stays_local, "FLO-1", "went on to the token endpoint", [2, 1],
+        start("second"), SPENT, turn("second", **LOCKED)[1], AFTER,
+    ),
+    illegal(
+        "cooled-down", local_error_stays_local, "FLO-1", "after-lock began with gemini", [4, 2],
+        turn("second", **LOCKED), asked(8, "after-lock", "gemini"), turn("after-lock"),
+    ),
+    undecided("no-local-error", local_error_stays_local, "it met no local error", turn("second"), AFTER),
+    undecided("no-second", local_error_stays_local, "second never came to an end", AFTER),
+    undecided("no-later-turn", local_error_stays_local, "no turn after…", turn("second", **LOCKED)),
+    undecided(
+        "later-turn-asked-nobody", local_error_stays_local, "after-lock asked no provider",
+        turn("second", **LOCKED), turn("after-lock", **LOCKED),
+    ),
+]  # fmt: skip
+
+
+def attempts(*seen: tuple[str, int | None]) -> tuple[AttemptSeen, ...]:
+    return tuple(AttemptSeen(provider=provider, model="m", kind="k", status=status) for provider, status in seen)
+
+
+def failed_at(*seen: tuple[str, int]) -> list[Any]:
+    return [e for n, (p, status) in enumerate(seen) for e in (asked(n, "a", p), replied(n, p, status))]
+
+
+TWO = failed_at(("anthropic", 529), ("gemini", 500))
+TOLD: dict[str, Any] = {"ok": False, "kind": "retryable", "attempts": attempts(("anthropic", 529), ("gemini", 500))}
+
+FLO_2 = [
+    legal("first-cause-and-all-attempts", root_cause_first, TWO, turn("a", **TOLD)),
+    legal(
+        "a-skipped-model-has-no-status", root_cause_first, TWO,
+        turn("a", **TOLD | {"attempts": attempts(("anthropic", 529), ("gemini", 500), ("codex", None))}),
+    ),
+    legal(
+        "retries-are-not-its-business", root_cause_first, TWO[:2], TWO,
+        turn("a", **TOLD | {"attempts": attempts(("anthropic", 529), ("anthropic", 529), ("gemini", 500))}),
+    ),
+    legal(
+        "a-reset-has-no-status", root_cause_first, asked(1, "a"), replied(1, status=0, outcome="reset"),
+        asked(2, "a", "gemini"), replied(2, "gemini", 500),
+        turn("a", **TOLD | {"attempts": attempts(("anthropic", None), ("gemini", 500))}),
+    ),
+    legal(
+        "auth-first", root_cause_first, failed_at(("codex", 401), ("gemini", 500)),
+        turn("a", ok=False, kind="auth", attempts=attempts(("codex", 401), ("gemini", 500))),
+    ),
+    illegal(
+        "last-cause", root_cause_first, "FLO-2", "a failed first at anthropic with 529 (retryable), but reported auth",
+        [5], TWO, turn("a", **TOLD | {"kind": "auth"}),
+    ),
+    illegal(
+        "not-listed", root_cause_first, "FLO-2", "does not list its attempts (anthropic 529, gemini 500)", [5],
+        TWO, turn("a", **TOLD | {"attempts": None}),
+    ),
+    illegal(
+        "one-left-out", root_cause_first, "FLO-2", "[('gemini', 500)], but the providers saw [('anthropic', 529)", [5],
+        TWO, turn("a", **TOLD | {"attempts": attempts(("gemini", 500))}),
+    ),
+    illegal(
+        "wrong-order", root_cause_first, "FLO-2", "lists the attempts", [5],
+        TWO, turn("a", **TOLD | {"attempts": attempts(("gemini", 500), ("anthropic", 529))}),
+    ),
+    illegal(
+        "success-of-nothing", root_cause_first, "FLO-2", "reported success, although every model had failed", [5],
+        TWO, turn("a"),
+    ),
+    undecided("one-model", root_cause_first, "no turn failed at more than one", TWO[:2], turn("a", **TOLD)),
+    undecided(
+        "made-good", root_cause_first, "no turn failed at more", TWO, asked(3, "a", "codex"), replied(3, "codex"),
+        turn("a")
+    ),
+    undecided("an-answer-was-never-sent", root_cause_first, "as far as answers", asked(9, "a"), TWO, turn("a", **TOLD)),
+    undecided("never-ended", root_cause_first, "no turn failed", TWO, start("a")),
+]  # fmt: skip
+
+DONE: dict[str, Any] = {"text": "done\n"}
+FLO_3 = [
+    legal("second-answered", falls_over_in_order, asked(1, "a"), asked(2, "a", "gemini"), turn("a", **DONE)),
+    legal("first-unreachable", falls_over_in_order, asked(2, "a", "gemini"), turn("a", **DONE)),
+    illegal(
+        "gave-up", falls_over_in_order, "FLO-3", "a: a failure that another model could have made good|“E”", [2],
+        asked(1, "a"), turn("a", ok=False),
+    ),
+    illegal(
+        "skipped-one", falls_over_in_order, "FLO-3", "went through anthropic, codex", [3],
+        asked(1, "a"), asked(2, "a", "codex"), turn("a", **DONE),
+    ),
+    illegal(
+        "partial-text", falls_over_in_order, "FLO-3", "gave “do” instead of the second model's answer", [3],
+        asked(1, "a"), asked(2, "a", "gemini"), turn("a", text="do"),
+    ),
+    undecided("no-turn", falls_over_in_order, "no turn was started", asked(1, "a")),
+    undecided("never-ended", falls_over_in_order, "b never came", asked(1, "a"), turn("a", **DONE), start("b")),
+    undecided("asked-nobody", falls_over_in_order, "a succeeded without asking", turn("a", **DONE)),
+]  # fmt: skip
+
+REFUSED = (asked(1, "a"), replied(1, status=400))
+FLO_4 = [
+    legal("stops", fatal_stops, REFUSED, turn("a", ok=False)),
+    legal(
+        "overload-may-move-on", fatal_stops,
+        failed_at(("anthropic", 529), ("gemini", 400)), turn("a", ok=False),
+    ),
+    legal("shortened-and-asked-again", fatal_stops, REFUSED, asked(2, "a"), replied(2), turn("a")),
+    legal("another-actor-asks", fatal_stops, REFUSED, asked(2, "b", "gemini"), turn("a", ok=False)),
+    illegal(
+        "sent-to-others", fatal_stops, "FLO-4", "what anthropic had refused was sent to codex, gemini too", [5, 0, 2,
+        3],
+        REFUSED, asked(2, "a", "gemini"), asked(3, "a", "codex"), turn("a", ok=False),
+    ),
+    illegal(
+        "refused-in-the-second-step", fatal_stops, "FLO-4", "what anthropic had refused was sent to gemini", [6, 2, 4],
+        asked(1, "a"), replied(1), asked(2, "a", step=1), replied(2, status=413), asked(3, "a", "gemini"),
+        turn("a", ok=False),
+    ),
+    illegal("success", fatal_stops, "FLO-4", "a refused request was reported as success", [3], REFUSED, turn("a")),
+    undecided("none-refused", fatal_stops, "no request", asked(1, "a"), replied(1, status=529), turn("a", ok=False)),
+    undecided("never-answered", fatal_stops, "no request", asked(1, "a"), asked(2, "a", "gemini"), turn("a")),
+    undecided("never-ended", fatal_stops, "no request of a turn that ended", REFUSED, start("a")),
+]  # fmt: skip
+
+FLO_5 = [
+    legal("once-each", bounded, TWO, turn("a", ok=False), turn("after-x", ok=False)),
+    legal("two-models-of-one-provider", bounded, asked(1, "a"), asked(2, "a", model="n"), turn("a", ok=False)),
+    legal("a-tool's-result", bounded, asked(1, "a"), asked(2, "a", step=1), turn("a")),
+    legal("two-turns", bounded, asked(1, "a"), turn("a"), asked(2, "b"), turn("b")),
+    legal("after-other-failures", bounded, failed_at(("anthropic", 500)), turn("a"), asked(9, "after-x"),
+        turn("after-x")),
+    legal("never-asked-before", bounded, TWO, turn("a"), asked(9, "after-x", "codex"), turn("after-x")),
+    illegal(
+        "storm", bounded, "FLO-5", "a asked anthropic/m 3 times in one turn", [0, 1, 2],
+        asked(1, "a"), asked(2, "a"), asked(3, "a"), turn("a", ok=False),
+    ),
+    illegal(
+        "no-rest", bounded, "FLO-5", "after-x asked anthropic, which had said retry-after", [8, 6],
+        TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
+    ),
+    undecided("nobody-asked", bounded, "no turn that ended had asked", turn("a")),
+    undecided("never-ended", bounded, "no turn that ended", TWO, start("a")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_1, *FLO_2, *FLO_3, *FLO_4, *FLO_5])
+def test_failover(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

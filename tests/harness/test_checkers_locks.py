@@ -1,0 +1,115 @@
+"""LCK: the smallest legal and illegal histories of a session that is held, abandoned, or believed to be held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.locks import (
+    busy_is_typed,
+    dead_holder_recovered,
+    isolated_agents_do_not_contend,
+    lock_released,
+    peers_end_before,
+    stale_record_does_not_block,
+)
+from harness.events import ProcessSeen, TreeSeen
+from harness.outcome import HolderSeen
+from tests.harness.histories import asked, check, end, fired, illegal, legal, start, turn, undecided
+
+HELD = fired("held at lane0")
+
+LCK_1 = [
+    legal("all-succeed", isolated_agents_do_not_contend, asked(1, "a"), turn("a"), asked(2, "b"), turn("b")),
+    illegal(
+        "one-failed", isolated_agents_do_not_contend, "LCK-1", "b, alone in its workspace, failed: “locked” (exit 1)",
+        [4], asked(1, "a"), turn("a"), turn("b", ok=False, message="locked"),
+    ),
+    illegal(
+        "a-silent-success-hides-no-failure", isolated_agents_do_not_contend, "LCK-1", "b, alone", [3],
+        turn("a"), turn("b", ok=False),
+    ),
+    undecided("no-turn", isolated_agents_do_not_contend, "no turn was started"),
+    undecided("never-ended", isolated_agents_do_not_contend, "b never came", asked(1, "a"), turn("a"), start("b")),
+    undecided("asked-nobody", isolated_agents_do_not_contend, "a succeeded without asking any provider", turn("a")),
+    undecided("asked-by-another", isolated_agents_do_not_contend, "a succeeded without", asked(1, "b"), turn("a")),
+    legal("peers-first", peers_end_before, HELD, turn("lane1"), turn("lane0")),
+    legal("nobody-was-held", peers_end_before, fired("something else"), turn("lane0"), turn("lane1")),
+    illegal(
+        "peer-waited", peers_end_before, "LCK-1", "lane2 ended only after the stalled lane0", [0, 4],
+        HELD, turn("lane1"), turn("lane0"), turn("lane2"),
+    ),
+    undecided("stalled-never-ended", peers_end_before, "the stalled turn never ended", HELD, turn("lane1")),
+    undecided("peer-never-ended", peers_end_before, "lane1 never came", HELD, start("lane1"), turn("lane0")),
+]  # fmt: skip
+
+FREE = [
+    case
+    for checker, rule, when in (
+        (dead_holder_recovered, "LCK-2", "after its holder had been killed"),
+        (stale_record_does_not_block, "LCK-3", "because of a leftover record"),
+        (lock_released, "LCK-8", "after the run before it had ended"),
+    )
+    for case in (
+        legal("at-once", checker, turn("undisturbed"), turn("after-x")),
+        legal("within-the-bound", checker, turn("undisturbed"), turn("after-x", seconds=6.0)),
+        illegal("too-late", checker, rule, f"after-x took 6.1 s {when}|undisturbed it takes 1.0 s", [3],
+                turn("undisturbed"), turn("after-x", seconds=6.1)),
+        illegal("failed", checker, rule, f"after-x failed {when}|“E” (exit 1)", [3],
+                turn("undisturbed"), turn("after-x", ok=False)),
+        illegal("one-of-two-failed", checker, rule, "after-y failed", [5],
+                turn("undisturbed"), turn("after-x"), turn("after-y", ok=False), start("after-z")),
+        undecided("no-later-turn", checker, "no turn after… was started", turn("undisturbed"), turn("error")),
+        undecided("no-yardstick", checker, "undisturbed never came to an end", turn("after-x")),
+        undecided("yardstick-failed", checker, "the undisturbed turn failed: “E”",
+                  turn("undisturbed", ok=False), turn("after-x")),
+        undecided("one-never-ended", checker, "after-y never came",
+                  turn("undisturbed"), turn("after-x"), start("after-y")),
+    )
+]  # fmt: skip
+
+
+def busy(**changes: Any) -> dict[str, Any]:
+    holder = HolderSeen(**{"pid": 100, "run": "r1", "age": 0.5, **changes.pop("holder", {})})
+    return {"ok": False, "kind": "busy", "code": "BUSY", "exit_status": 75, "holder": holder, **changes}
+
+
+def below(*pids: int, actor: str = "holder") -> TreeSeen:
+    rows = tuple(ProcessSeen(pid=pid, parent=100, actor=actor, command="c") for pid in pids)
+    return TreeSeen(when="held", processes=rows)
+
+
+LCK_6 = [
+    legal("names-its-holder", busy_is_typed, start("holder"), turn("second", **busy())),
+    legal("held-by-a-child", busy_is_typed, start("holder"), below(101), turn("second", **busy(holder={"pid": 101}))),
+    legal("just-taken", busy_is_typed, start("holder"), turn("second", **busy(holder={"age": 0.0}))),
+    *[
+        illegal(name, busy_is_typed, "LCK-6", f"was refused with|{words}", [2], start("holder"), turn("second", **how))
+        for name, words, how in (
+            ("untyped", "it is not typed as busy", busy(kind="internal")),
+            ("no-code", "it is not typed as busy", busy(code="")),
+            ("exit-0", "its exit status is 0", busy(exit_status=0)),
+            ("killed", "its exit status is None", busy(exit_status=None)),
+            ("no-pid", "the holder's pid is not named", busy(holder={"pid": None})),
+            ("wrong-pid", "it names pid 5, but the holder is 100", busy(holder={"pid": 5})),
+            ("no-run", "the holder's run is not named", busy(holder={"run": None})),
+            ("empty-run", "the holder's run is not named", busy(holder={"run": ""})),
+            ("no-age", "how long it has been held is not said", busy(holder={"age": None})),
+            ("before-it-began", "how long it has been held is not said", busy(holder={"age": -1.0})),
+            ("no-holder", "pid is not named; the holder's run is not named; how long", busy() | {"holder": None}),
+        )
+    ],
+    illegal(
+        "names-a-child-of-another", busy_is_typed, "LCK-6", "it names pid 101", [3],
+        start("holder"), below(101, actor="second"), turn("second", **busy(holder={"pid": 101})),
+    ),
+    undecided("not-held", busy_is_typed, "the session was not held", start("holder"), turn("second")),
+    undecided("no-second-run", busy_is_typed, "second never came to an end", start("holder"), end("holder")),
+    undecided("no-holder-started", busy_is_typed, "holder was never started", turn("second", **busy())),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_6])
+def test_locks(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
