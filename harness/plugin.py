@@ -122,13 +122,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if call.when == "call" and (result := item.stash.get(_RESULT, None)) is not None:
         report.pileup_result = json.dumps(asdict(result))  # text of ASCII: it may have to cross from a worker
+        report.pileup_verdict = result.verdict
     return report
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    document = getattr(report, "pileup_result", None)
-    if report.when != "call" or document is None:
+    verdict = getattr(report, "pileup_verdict", None)
+    if verdict is None:
         return None
-    verdict = json.loads(document)["verdict"]
     expected = report.outcome == "passed" and verdict != "CONFORMS"
     return report.outcome, _LETTERS[verdict], f"{verdict} (expected)" if expected else verdict

@@ -224,7 +224,8 @@ class Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (document := getattr(report, "pileup_result", None)) is not None:
-            self._results.append(result_from_json(json.loads(document)))
+            del report.pileup_result  # pytest keeps every report to the end
+            self._results = list(merge_results([*self._results, result_from_json(json.loads(document))]))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -245,7 +246,7 @@ class Controller:
     def _write(self) -> Iterable[screen.Line]:
         settings = self._session.settings
         record = recording.to_record(
-            merge_results(self._results),
+            tuple(self._results),
             recording.target_facts(self._session.target),
             self._session.rules,
             command=screen.command_line(sys.argv),
