@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NAME   ?=
 
+# What is compiled is ours to keep: without it every pytest start compiles hypothesis again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup scenarios test check format variants openclaw bench clean
 
 help:  ## list the targets
