@@ -15,7 +15,7 @@ from harness.bench import Bench
 from harness.campaign import Campaign
 from harness.errors import PileupError
 from harness.scenario import Scenario
-from harness.session import DEFAULT_REPORT, Controller, Session, Worker
+from harness.session import DEFAULT_REPORT, Controller, Session, Worker, stress_round
 from harness.targets import registry
 from harness.verdict import Verdict
 from reports.baseline import Baseline
@@ -91,9 +91,7 @@ class _Judge:
         self._item = item
 
     def judge(self, scenario: Scenario) -> None:
-        callspec = getattr(self._item, "callspec", None)
-        round_ = callspec.params.get("stress_round", 0) if callspec else 0
-        campaign = self._bench.run(scenario, round_=round_)
+        campaign = self._bench.run(scenario, round_=stress_round(self._item))
         where = self._item.nodeid.split("[")[0]
         result = recording.to_result(campaign, self._bench.target, where=where, seed=self._session.settings.seed)
         self._item.stash[_RESULT] = result

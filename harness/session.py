@@ -87,8 +87,14 @@ def _select(config: pytest.Config, session: Session, items: list[pytest.Item]) -
         raise UsageError(f"--replay: there is no scenario {session.replay.scenario!r} here", hint=where)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-        items[:] = kept
+    items[:] = sorted(kept, key=stress_round)  # whole rounds, so that a session cut short has tried everything
     return sum(_scenario(item) is not None for item in kept)
+
+
+def stress_round(item: pytest.Item) -> int:
+    """Which repetition of a stress test this is, 0 for the first or only one."""
+    callspec = getattr(item, "callspec", None)
+    return int(callspec.params.get("stress_round", 0)) if callspec else 0
 
 
 def _check_scenario(scenario: Scenario, where: str, known: dict[str, str], session: Session) -> None:

@@ -244,7 +244,7 @@ def test_a_replay_has_statuses_of_ours(pileup: Any, monkeypatch: pytest.MonkeyPa
         lines.append(command)
         return subprocess.CompletedProcess(command, theirs)
 
-    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert pileup("replay", "x@my dir/a.py:T#1!control")[0] == ours
     [command] = lines
     assert command[-2:] == ["--replay", "x@my dir/a.py:T#1!control"]
