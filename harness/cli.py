@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,6 +33,7 @@ from reports.record import RecordError, load
 from reports.writer import write
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 _PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
 _STYLES = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow", "UNSUPPORTED": "dim"}
 _EPILOG = """\
@@ -40,7 +44,7 @@ examples:
   pileup diff old/record.json new/record.json
 
 exit status: 0 done; 1 failed, or something differs; 2 the command is wrong; 3 a program cannot be installed here;
-130 interrupted. The scenarios themselves run under pytest: pytest scenarios/ --help
+130 interrupted, 143 terminated. The scenarios themselves run under pytest: pytest scenarios/ --help
 """
 
 
@@ -48,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     arguments = parser().parse_args(argv)
     console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         status = int(arguments.run(arguments, console))
         if sys.stdout is not None:
@@ -79,6 +84,11 @@ def _forget_output() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM unwinds the stack, so that a pytest that we wait for ends with us."""
+    sys.exit(EXIT_TERMINATED)
 
 
 def parser() -> argparse.ArgumentParser:

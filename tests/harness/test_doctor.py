@@ -1,0 +1,104 @@
+"""The doctor: every finding comes from trying, and a machine that lacks something is told so without a traceback."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import doctor
+from harness.conductor import kernel
+from harness.errors import LabError
+
+
+def finding(name: str) -> doctor.Check:
+    [check] = [check for check in doctor.examine() if check.name == name]
+    return check
+
+
+def test_everything_is_tried_here() -> None:
+    checks = {check.name: check for check in doctor.examine()}
+    assert list(checks) == ["python", "conductor", "temporary folder", "loopback", "git", "npm"]
+    assert [check for check in checks.values() if check.state == "bad"] == []
+    assert [check for check in checks.values() if check.state == "limited" and not check.advice] == []
+
+
+def test_another_system_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "supported", lambda: False)
+    check = finding("conductor")
+    assert check.state == "limited"
+    assert "start barrier and repetition" in check.advice
+
+
+@pytest.mark.parametrize("refusal", ["", "operation not permitted"])
+def test_a_refused_listener_falls_back(monkeypatch: pytest.MonkeyPatch, refusal: str) -> None:
+    async def listen() -> str:
+        return refusal
+
+    monkeypatch.setattr(kernel, "supported", lambda: True)
+    monkeypatch.setattr(doctor, "_try_listener", listen)
+    check = finding("conductor")
+    assert check.state == ("limited" if refusal else "good")
+    assert refusal in check.finding
+
+
+def test_a_launcher_that_does_not_start_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> str:
+        raise LabError("no launcher")
+
+    monkeypatch.setattr(kernel, "supported", lambda: True)
+    monkeypatch.setattr(doctor, "_try_listener", fail)
+    assert (finding("conductor").state, finding("conductor").finding) == ("bad", "no launcher")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Only one test starts a launcher."""
+    if request.node.name != "test_everything_is_tried_here":
+        monkeypatch.setattr(kernel, "supported", lambda: False)
+
+
+def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    check = finding("temporary folder")
+    assert (check.state, check.advice) == ("bad", "set TMPDIR")
+    assert "No usable temporary directory" in check.finding
+
+
+def test_a_full_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_ENOUGH_BYTES", 1 << 62)
+    check = finding("temporary folder")
+    assert check.state == "limited"
+    assert "MiB left" in check.finding
+
+
+def program(folder: Path, text: str) -> None:
+    path = folder / "git"
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "said"),
+    [
+        (None, "limited", "not installed"),
+        ("#!/bin/sh\necho git version 9\n", "good", "git version 9"),
+        ("#!/bin/sh\necho broken >&2; exit 3\n", "limited", "broken"),
+        ("#!/bin/sh\n", "good", "no version"),
+        ("#!/no/such/interpreter\n", "limited", "does not run"),
+    ],
+)
+def test_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: Any, state: str, said: str) -> None:
+    if text is not None:
+        program(tmp_path, text)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = finding("git")
+    assert check.state == state
+    assert said in check.finding
+    assert bool(check.advice) == (state != "good")

@@ -1,0 +1,89 @@
+"""Names of targets: what is found, and what is said about a name that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import PileupError, UsageError
+from harness.targets import registry
+from harness.targets.protocol import Capability
+from harness.targets.variant import variant_names
+
+ADAPTER = '''
+"""An adapter."""
+class Mine:
+    name, version, argv, capabilities, patience, needs_tls = "mine", "1", ("x",), frozenset(), 1.0, False
+    prepare = command = read = None
+instance = Mine()
+half = object()
+def broken():
+    raise RuntimeError("boom")
+'''
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    path = tmp_path / "my adapter.py"
+    path.write_text(ADAPTER)
+    return path
+
+
+@pytest.mark.parametrize("attribute", ["Mine", "instance"])
+def test_an_adapter_of_ones_own(adapter: Path, attribute: str) -> None:
+    assert registry.find(f"{adapter}:{attribute}").name == "mine"
+
+
+def test_what_is_shipped_here() -> None:
+    assert registry.find("reference").capabilities == frozenset(Capability)
+    for name in variant_names():
+        target = registry.find(f"variant:{name}")
+        assert (target.name, target.argv[-1]) == (f"variant:{name}", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "there is no target ''"),
+        ("Reference", "there is no target 'Reference'"),
+        ("reference ", "there is no target"),
+        ("variant:", "there is no variant ''"),
+        ("variant:nobody", "there is no variant 'nobody'"),
+        ("variant:config_unlocked", "there is no variant"),
+        ("nobody@1", "there is no adapter for 'nobody'"),
+        ("@", "there is no adapter for ''"),
+        ("nowhere.py:x", "there is no file nowhere.py"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as raised:
+        registry.find(name)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize("version", ["", "0", "../..", "2026.3.8; rm"])
+def test_a_version_that_is_not_installed(version: str) -> None:
+    with pytest.raises(PileupError, match="openclaw"):
+        registry.find(f"openclaw@{version}")
+
+
+@pytest.mark.parametrize(("attribute", "said"), [("nobody", "has no 'nobody'"), ("half", "it lacks name")])
+def test_an_attribute_that_is_no_adapter(adapter: Path, attribute: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        registry.find(f"{adapter}:{attribute}")
+
+
+@pytest.mark.parametrize("text", ["def", "import no_such_module_here", "1/0", "x = undefined"])
+def test_a_file_that_cannot_be_imported(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "adapter.py"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="cannot be imported"):
+        registry.find(f"{path}:Target")
+
+
+def test_every_name_has_a_state() -> None:
+    states = dict(registry.states())
+    assert set(states) >= {"reference", *(f"variant:{name}" for name in variant_names())}
+    assert [name for name, state in states.items() if not state] == []
+    assert all(name in registry.known() for name in states if name.startswith(("reference", "variant:")))
