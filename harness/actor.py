@@ -176,34 +176,31 @@ class Actor:
         status, number = (code, None) if code >= 0 else (None, -code)
         self._lab.record(Exited(actor=self.name, status=status, signal=number))
         ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))
-        stdout, stderr = self._without_secrets("stdout", ended.stdout), self._without_secrets("stderr", ended.stderr)
         outcome = self._lab.target.read(self._lab.site, self.intent, ended)
         self.seconds = round(time.monotonic() - self._began, 3)
         self._lab.record(
             Finished(
-                actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=stdout, stderr=stderr,
+                actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=ended.stdout, stderr=ended.stderr,
                 seconds=self.seconds,
             )
         )  # fmt: skip
         return outcome
 
-    def _without_secrets(self, stream: str, text: str) -> str:
-        """Record every secret in a stream, and take it out before the journal sees it."""
+    def _living(self) -> bool:
+        return not self.exited or any(seen.actor in (self.name, "") for seen in tree.below(self._lab.launcher.pid))
+
+    def _read(self, stream: str) -> str:
+        """A stream's text; secrets in it are recorded, and taken out before the adapter or the journal sees them."""
+        path = _output(self._lab, self.name, stream)
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            text = file.read(_OUTPUT_LIMIT).decode(errors="replace")
         for secret in self._lab.secrets():
             if secret in text:
                 self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
                 text = text.replace(secret, f"«redacted:{fingerprint(secret)}»")
         return text
-
-    def _living(self) -> bool:
-        return not self.exited or any(seen.actor in (self.name, "") for seen in tree.below(self._lab.launcher.pid))
-
-    def _read(self, stream: str) -> str:
-        path = _output(self._lab, self.name, stream)
-        if not path.exists():
-            return ""
-        with path.open("rb") as file:
-            return file.read(_OUTPUT_LIMIT).decode(errors="replace")
 
     @staticmethod
     def _stream(lab: Lab, name: str, stream: str, where: str) -> str:

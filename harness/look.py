@@ -74,8 +74,7 @@ class Look:
         allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}
         for path in sorted(self._lab.site.home.rglob("*")):
             if path.is_file() and path.resolve() not in allowed:
-                with path.open("rb") as file:
-                    text = file.read(_SCAN_LIMIT).decode(errors="replace")
+                text = _beginning(path)
                 for found in secrets_in(text, self._lab.secrets()):
                     self._lab.record(SecretSeen(where=str(path.relative_to(self._lab.site.root)), fingerprint=found))
 
@@ -90,7 +89,7 @@ class Look:
 
     def locks(self) -> None:
         """Which files of the run are locked now, by whom; one record says "none" when there are none."""
-        inodes = {_inode(path): path for path in self._lab.site.root.rglob("*") if path.is_file()}
+        inodes = {inode: path for path in self._lab.site.root.rglob("*") if (inode := _inode(path))}
         held = [(inodes[inode], pid) for inode, pid in _kernel_locks() if inode in inodes]
         for path, pid in held:
             self._lab.record(LockSeen(path=str(path.relative_to(self._lab.site.root)), holder=pid))
@@ -201,9 +200,22 @@ def _kernel_locks() -> list[tuple[tuple[int, int], int]]:
     return held
 
 
-def _inode(path: Path) -> tuple[int, int]:
-    facts = path.stat()
-    return facts.st_dev, facts.st_ino
+def _inode(path: Path) -> tuple[int, int] | None:
+    """Which file a path is; None for one that has gone meanwhile, and for what is no file."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
+
+
+def _beginning(path: Path) -> str:
+    """The first few MiB of a file as text; nothing of one that has gone meanwhile."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_SCAN_LIMIT).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _fingerprint_folder(folder: Path) -> str:

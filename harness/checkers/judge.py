@@ -24,15 +24,18 @@ def judge(
     fault: str = "",
     control: bool = False,
 ) -> Judgement:
-    """Ask every checker. A finding outranks everything; then what could not be decided; then a fault that never fired.
+    """Ask every checker.
 
+    A finding outranks everything; then a failure of the run's own, a crashed checker, a command that hung; then a fault
+    that never fired, because it explains why a checker cannot decide; then a checker that cannot.
     `failures` are the run's own, in words; `fault` is what the scenario says it does. In the control arm no fault is
     due, and a checker that finds nothing to decide about is content: the fault is what it looks for.
     """
     findings: list[Finding] = []
-    undecided = list(failures)
+    broken = list(failures)
+    undecided: list[str] = []
     if not checkers:
-        undecided.append("no checker was asked")
+        broken.append("no checker was asked")
     for checker in checkers:
         try:
             findings += checker(history)
@@ -40,18 +43,20 @@ def judge(
             if not control:
                 undecided.append(f"{name_of(checker)}: {reason}")
         except Exception:  # noqa: BLE001 - a checker that crashed has not decided anything
-            undecided.append(f"{name_of(checker)} crashed:\n{traceback.format_exc()}")
-    undecided += _hung(history)
+            broken.append(f"{name_of(checker)} crashed:\n{traceback.format_exc()}")
+    broken += _hung(history)
     missed = () if control else _missed(history, fault)
     if findings:
         verdict = Verdict.VIOLATED
-    elif undecided:
+    elif broken:
         verdict = Verdict.UNKNOWN
     elif missed:
         verdict = Verdict.INCONCLUSIVE
+    elif undecided:
+        verdict = Verdict.UNKNOWN
     else:
         verdict = Verdict.CONFORMS
-    return Judgement(verdict=verdict, findings=tuple(findings), notes=(*undecided, *missed))
+    return Judgement(verdict=verdict, findings=tuple(findings), notes=(*broken, *missed, *undecided))
 
 
 def name_of(checker: Callable[[History], Collection[Finding]]) -> str:

@@ -35,7 +35,7 @@ def documents(text: str) -> Documents:
         if text[position] in "{[":
             try:
                 document, position = _DECODER.raw_decode(text, position)
-            except ValueError:
+            except (ValueError, RecursionError):  # nested more deeply than any document of a target
                 pass
             else:
                 found.append(document)

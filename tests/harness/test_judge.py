@@ -55,7 +55,7 @@ ORDER = [
     ("all-well", [content], [PLANNED, fired()], (), Verdict.CONFORMS, ()),
     ("finding-over-all", [crashes, cannot, breaks], [PLANNED, hung("a")], ("we failed",), Verdict.VIOLATED, None),
     ("finding-though-it-never-fired", [breaks], [PLANNED], (), Verdict.VIOLATED, ("the fault never fired: it",)),
-    ("undecided-over-not-fired", [cannot], [PLANNED], (), Verdict.UNKNOWN, None),
+    ("not-fired-over-undecided", [cannot], [PLANNED], (), Verdict.INCONCLUSIVE, None),
     ("undecided-beside-content", [content, cannot], [PLANNED, fired()], (), Verdict.UNKNOWN,
     ("cannot: nobody looked",)),
     ("our-own-failure", [content], [PLANNED, fired()], ("we failed",), Verdict.UNKNOWN, ("we failed",)),
