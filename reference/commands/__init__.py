@@ -31,7 +31,7 @@ COMMANDS = (
         arguments=("name",),
         options={"workspace": "DIR", "non-interactive": ""},
         required=("workspace",),
-        example="reference agents add lane0 --workspace ~/work/lane0",
+        example="reference agents add lane0 --workspace ~/lanes/lane0",
     ),
     Command(
         "agents list",
