@@ -92,13 +92,22 @@ class ConfigStore:
 
     def contents(self, path: str) -> bytes | None:
         """The file's bytes, None before first use. Raises Local(`config-missing`) or OSError."""
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            if path != self.path or newest_good_backup(path) is not None:
-                raise _missing(path) from None
-            return None
+        data = _bytes(path)
+        if data is None and (path != self.path or newest_good_backup(path) is not None):
+            # The first writers may have made the file and its backup between two looks of ours: look once more. That is
+            # enough, because a file that is only ever replaced is never absent again.
+            data = _bytes(path)
+            if data is None:
+                raise _missing(path)
+        return data
+
+
+def _bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def check_shape(config: Config) -> Config:
