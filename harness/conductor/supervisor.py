@@ -123,15 +123,18 @@ class Supervisor:
         directors: Sequence[Director],
         seal: Director,
         on_fault: Callable[[BaseException], None],
+        reads: bool = False,
     ) -> None:
         self.actor = actor
         self.listener = listener
         self.ended = asyncio.Event()
         self.closed = False
         self.watched = 0
+        self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
+        self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
         self._loop = asyncio.get_running_loop()
@@ -174,6 +177,7 @@ class Supervisor:
 
     def _decide(self, stopped: kernel.Notification) -> None:
         call = self._decode(stopped)
+        self.plural = self.plural or call.kind.family is Family.FORK
         if call.kind.family is Family.NETWORK:
             if not self._seal.take(call):
                 call.go()
@@ -191,7 +195,7 @@ class Supervisor:
         kind = calls.BY_NUMBER[stopped.number]
         operands: tuple[Operand, ...] = ()
         try:
-            if not calls.changes_nothing(kind, stopped.thread, stopped.args):
+            if self._reads or not calls.changes_nothing(kind, stopped.thread, stopped.args):
                 operands = calls.operands(kind, stopped.thread, stopped.args)
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
