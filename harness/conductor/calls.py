@@ -135,12 +135,25 @@ def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, .
     return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
 
 
-def changes_nothing(kind: Kind, thread: int, args: tuple[int, ...]) -> bool:
-    """Whether a call that the filter had to stop only reads: openat2 keeps its flags in memory. Raises OSError."""
-    if kind.name != "openat2":
-        return False
-    how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
-    return len(how) == 8 and not struct.unpack("=Q", how)[0] & _WRITES
+def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
+    """The flags of a call that opens a file, None for any other. Raises OSError."""
+    match kind.name:
+        case "open":
+            return args[1]
+        case "openat":
+            return args[2]
+        case "creat":
+            return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+        case "openat2":
+            how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
+            return int(struct.unpack("=Q", how)[0]) if len(how) == 8 else os.O_RDWR  # the kernel will refuse it
+        case _:
+            return None
+
+
+def changes_nothing(flags: int | None) -> bool:
+    """Whether a call that may open a file for writing only opens it for reading."""
+    return flags is not None and not flags & _WRITES
 
 
 def read_text(thread: int, address: int) -> str:

@@ -37,6 +37,7 @@ class StoppedCall:
     args: tuple[int, ...]
     operands: tuple[Operand, ...]
     index: int  # how many calls on watched paths this actor made before
+    open_flags: int = 0  # of a call that opens a file
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
@@ -44,6 +45,14 @@ class StoppedCall:
     @property
     def actor(self) -> str:
         return self.supervisor.actor
+
+    @property
+    def process(self) -> int:
+        """The caller's process id; the thread's own where that cannot be told any more."""
+        try:
+            return _thread_group(self.thread) if self.supervisor.plural else self.thread
+        except (OSError, ValueError):
+            return self.thread
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -61,6 +70,10 @@ class StoppedCall:
     def fail(self, error: int) -> bool:
         """The call fails with this errno, without having run."""
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
+
+    def answer(self, value: int) -> bool:
+        """The call gives this value, without having run: what it does was done for it."""
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, value))
 
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
@@ -148,6 +161,11 @@ class Supervisor:
             os.close(self.listener)
             self.ended.set()
 
+    def serve(self, seconds: float) -> None:
+        """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds)."""
+        if not self.closed and kernel.wait(self.listener, seconds):
+            self._on_ready()
+
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
@@ -194,13 +212,15 @@ class Supervisor:
     def _decode(self, stopped: kernel.Notification) -> StoppedCall:
         kind = calls.BY_NUMBER[stopped.number]
         operands: tuple[Operand, ...] = ()
+        flags: int | None = None
         try:
-            if self._reads or not calls.changes_nothing(kind, stopped.thread, stopped.args):
+            flags = calls.open_flags(kind, stopped.thread, stopped.args)
+            if self._reads or not calls.changes_nothing(flags):
                 operands = calls.operands(kind, stopped.thread, stopped.args)
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
-        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched)
+        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
         return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)
