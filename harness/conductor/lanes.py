@@ -36,14 +36,14 @@ class Lane:
     def ready(self) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
         for stop in self.stops:
-            if locks.would_wait(stop.call) or (stop.in_vain and locks.in_vain(stop.call)):
+            if not stop.call.waits() or locks.would_wait(stop.call) or (stop.in_vain and locks.in_vain(stop.call)):
                 continue
             return stop
         return None
 
     def retries(self) -> Stop | None:
         """The first stop that waits only because its attempt would fail again."""
-        return next((stop for stop in self.stops if stop.in_vain and not locks.would_wait(stop.call)), None)
+        return next((stop for stop in self.stops if stop.in_vain and stop.call.waits()), None)
 
 
 class Lanes:

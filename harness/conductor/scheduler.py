@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from harness.conductor import calls
-from harness.conductor.faults import Fault, NoFault
+from harness.conductor.faults import strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
+from harness.schedules.decisions import Decisions
 from harness.schedules.points import Point
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
@@ -53,7 +54,7 @@ class Scheduler:
         where: Where,
         root: str,
         strategy: Strategy,
-        faults: Mapping[tuple[str, int], Fault],
+        decisions: Decisions,
         surroundings: Surroundings,
         record: Record,
     ) -> None:
@@ -64,7 +65,7 @@ class Scheduler:
         self._where = where
         self._root = root
         self._strategy = strategy
-        self._faults = faults
+        self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
         self._lanes: dict[str, Lanes] = {}
@@ -171,21 +172,23 @@ class Scheduler:
 
     def _perform(self, stop: Stop, enabled: Sequence[Point]) -> None:
         call, actor = stop.call, stop.call.actor
-        fault = self._faults.get((stop.point.actor, stop.point.index), NoFault())
+        fault = self._decisions.fault_at(stop.point)
         self._lanes[actor].take(stop)
         self._record(
             Scheduled(
                 actor=stop.point.actor, index=stop.point.index, call=stop.point.call,
                 reads=tuple(touch.object for touch in stop.point.touches if not touch.writes),
                 writes=tuple(touch.object for touch in stop.point.touches if touch.writes),
-                others=tuple(point.actor for point in enabled if point != stop.point), fault=fault.name,
+                others=tuple(point.actor for point in enabled if point != stop.point),
+                fault=fault.what if fault else "",
             )
         )  # fmt: skip
         self._on_its_way(actor)
-        if fault.strike(call):
-            if fault.name:
-                self._record(FaultFired(fault=self._fault, detail=f"{fault.name} at {stop.point}"))
-            call.supervisor.serve(_SOON)
+        if fault is None:
+            call.go()
+        elif strike(call, fault):
+            self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
+        call.supervisor.serve(_SOON)
 
     # -- actors that do not come back at once --------------------------------------------------------------------
 

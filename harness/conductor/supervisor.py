@@ -63,6 +63,10 @@ class StoppedCall:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
 
+    def waits(self) -> bool:
+        """Whether the call is still stopped: nobody has released it, and its caller lives."""
+        return not (self.done or self.supervisor.closed) and kernel.still_waits(self.supervisor.listener, self.id)
+
     def go(self) -> bool:
         """Let the call run; when it ends is not seen. False when the caller is gone or was interrupted."""
         return self._finish(lambda: kernel.proceed(self.supervisor.listener, self.id))
@@ -80,7 +84,7 @@ class StoppedCall:
 
         Any other call, and a rename whose caller has other rights or another view of the files, is let go.
         """
-        if self.done or self.supervisor.closed or not kernel.still_waits(self.supervisor.listener, self.id):
+        if not self.waits():
             return False
         if self.performed is None:  # else it was, and a signal came before the answer
             self.performed = renames.carry_out(self.kind, self.thread, self.args, self.operands)
@@ -96,7 +100,7 @@ class StoppedCall:
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
-            if self.done or not kernel.still_waits(self.supervisor.listener, self.id):
+            if not self.waits():
                 return False
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from harness.conductor import faults
 from harness.conductor.calls import Family
 from harness.conductor.scheduler import Scheduler
 from harness.events import FaultFired, Scheduled
 from harness.processes import tree
+from harness.schedules.decisions import Decisions
 
 CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
 ORDERED = CHANGES | {Family.READ}  # without reads an actor has read what it will before its first turn
@@ -60,7 +60,7 @@ class Rotating:
         return (others or choice.enabled)[0]
 
 
-async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, faults=None):
+async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-"):
     """Run the actors under a scheduler to their end; gives it."""
     folder = str(rig.folder)
 
@@ -72,7 +72,7 @@ async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=
 
     scheduler = Scheduler(
         fault="ordered", parties=len(actors), where=lambda call: True, root=folder, strategy=strategy,
-        faults=faults or {}, surroundings=Around(), record=rig.events.append,
+        decisions=Decisions.parse(decisions), surroundings=Around(), record=rig.events.append,
     )  # fmt: skip
     rig.directors.append(scheduler)
     for name, argv in actors.items():
@@ -251,9 +251,7 @@ def test_every_step_is_recorded(conduct):
 def test_faults_strike_at_their_point(conduct, fault, status, count):
     async def body(rig):
         (rig.folder / "count").write_text("0")
-        scheduler = await schedule(
-            rig, First(), {"a": python(INCREMENT)}, families=CHANGES, faults={("a", 0): faults.parse(fault)}
-        )
+        scheduler = await schedule(rig, First(), {"a": python(INCREMENT)}, families=CHANGES, decisions=f"a.0!{fault}")
         return await rig.running["a"].ended(), (rig.folder / "count").read_text(), scheduler
 
     code, content, _ = conduct(body)
@@ -268,7 +266,7 @@ def test_a_short_write_writes_half(conduct):
 
     async def body(rig):
         families = ORDERED | {Family.WRITE}
-        await schedule(rig, First(), {"a": python(code)}, families=families, faults={("a", 1): faults.parse("short")})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.1!short")
         return (rig.folder / "out").read_text()
 
     assert conduct(body) == "1234!!!!"
