@@ -17,7 +17,7 @@ from harness.schedules.strategy import Profile
 from tests.harness.schedules.programs import drawn, ops, order
 from tests.harness.schedules.simulated import Programs, Ran, point, simulate
 
-ACTORS = st.from_regex(r"[^\s;>!]{1,8}", fullmatch=True).filter(str.isprintable)
+ACTORS = st.text("abz019._-/~#\u00e9\u2603", min_size=1, max_size=8)
 INDICES = st.integers(0, 999_999_999)
 WHAT = st.sampled_from(["ENOSPC", "EINTR", "short", "kill", "SIGTERM", "SIGSTOP"])
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
@@ -60,8 +60,8 @@ def test_the_text_is_as_documented() -> None:
 
 HOSTILE = [
     "", " ", ";", "a", "a.5", "a.5>", ">b", "a>b", "a.5!", "a.-1>b", "a.05>b", "a.5>b;", "a.5 >b", "a.5>b!short",
-    "a.5>b>c", "a.5!enospc", "a.5!EFOO", "a.5!SIGFOO", "a.\u0661>b", "a.1234567890>b", "a.5!kill;a.5!ENOSPC", "a\0.5>b", "a!gone",
-    "-;-", "a.5!kill\n", "a.5!ERANGE!EIO",
+    "a.5>b>c", "a.5!enospc", "a.5!EFOO", "a.5!SIGFOO", "a.\u0661>b", "a.1234567890>b", "a.5!kill;a.5!ENOSPC", "a\0.5>b",
+    "a!gone", "-;-", "a.5!kill\n", "a.5!ERANGE!EIO",
 ]  # fmt: skip
 
 
