@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls
 from harness.conductor.faults import strike
@@ -41,6 +41,13 @@ class Surroundings(Protocol):
     def processes(self, actor: str) -> frozenset[int]:
         """All processes of an actor that are alive."""
         ...
+
+
+@runtime_checkable
+class Finishing(Protocol):
+    """A strategy that has something to say when the run is over."""
+
+    def finish(self) -> None: ...
 
 
 class Scheduler:
@@ -111,6 +118,13 @@ class Scheduler:
                     stop.call.go()
         if any(step.contended for step in self._steps):
             self._record(FaultFired(fault=self._fault, detail=f"{len(self._steps)} calls ordered"))
+
+    def finish(self) -> None:
+        """Raises what the strategy raised; a replay that ended too early counts as well."""
+        if self.failure is not None:
+            raise self.failure
+        if isinstance(self._strategy, Finishing):
+            self._strategy.finish()
 
     # -- decisions --------------------------------------------------------------------------------------------------
 
