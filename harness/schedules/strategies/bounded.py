@@ -1,9 +1,9 @@
 """Iterative preemption bounding: every schedule without a preemption, then every one with 1, 2 and so on.
 
 Not a random strategy but an exploration: it proposes decisions, is told the trace that they led to, and proposes others
-that differ from it in one later choice. Each schedule is proposed once. Most bugs need few preemptions, so what is found
-first is nearly minimal. What is complete is said by `complete` and `exhausted`, and only for programs that do the same in
-the same order each time; no dependency is used, so it proposes many orders that mean the same.
+that differ from it in one later choice. Each schedule is proposed once. Most bugs need few preemptions, so what is
+found first is nearly minimal. What is complete is said by `complete` and `exhausted`, and only for programs that do the
+same in the same order each time. No dependency is used, so many of the orders that it proposes mean the same.
 Source: Musuvathi and Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded Programs", PLDI 2007.
 """
 
