@@ -63,7 +63,7 @@ async def campaign(
     profile = Profile()
     for plan in _plans(scenario, name, seed, schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)):
         trial = await run(scenario, target, plan, ground, profile)
-        profile = profile.learned(trial.trace) if trial.trace else profile
+        profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))
