@@ -220,6 +220,8 @@ def test_the_search_agrees_with_the_definition(world: str, data: st.DataObject) 
     answer = linearize(model, operations)
     assert isinstance(answer, Linearizable) == linearizable_by_definition(model, operations)
     assert linearize(model, operations) == answer
+    for part in model.partition(operations) if isinstance(answer, Linearizable) else ():
+        assert [reason(part) for reason in model.reasons] == [None] * len(model.reasons)
     if isinstance(answer, NotLinearizable):
         assert true_to_real_time(answer.order)
         assert possible(model, answer.order)

@@ -43,7 +43,9 @@ def _describe(operation: Operation) -> str:
         return f"{operation.actor} saw {_listed(operation.result)}" if operation.result is not None else operation.actor
     if operation.outcome == "info":
         return f"{operation.actor} may {operation.call} {operation.argument}"
-    return f"{operation.actor} {operation.call} {operation.argument}: {operation.result}"
+    if operation.result == _EFFECT[operation.call]:
+        return f"{operation.actor} {operation.result} {operation.argument}"
+    return f"{operation.actor} asked to {operation.call} {operation.argument} and was told {operation.result}"
 
 
 def _listed(names: Collection[str]) -> str:
@@ -75,7 +77,7 @@ def _overruled(operations: Sequence[Operation]) -> Explanation | None:
     for seen, change in product(_lists(operations), _changes(operations)):
         wrong = (change.argument in seen.result) != (change.call == "add")
         if wrong and change.precedes(seen) and not _may_be_undone(operations, change, seen):
-            shows = _shows(seen, change.argument)
+            shows = f"{'lacks' if change.call == 'add' else 'still shows'} {change.argument}"
             return Explanation(
                 sentence=f"{change.actor} was acknowledged before {seen.actor} began, yet the list {shows}",
                 operations=(change, seen),
