@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.checkers.explain import explain, last_replacement
+from harness.checkers.explain import explain, last_replacement, typical
 from harness.checkers.judge import CannotDecide
-from harness.checkers.linearizable import BUDGET, Answer, NotLinearizable, Undecided, linearize
+from harness.checkers.linearizable import BUDGET, NotLinearizable, Undecided, linearize
 from harness.checkers.models.model import Ending, Explanation, Operation
 from harness.checkers.models.named_set import Names, named_set
 from harness.events import Finished, History, Started
@@ -25,11 +25,14 @@ def agents_linearizable(history: History) -> list[Finding]:
     operations = _operations(history)
     model = named_set(_at_first(operations))
     answer = linearize(model, operations, budget=BUDGET)
-    _enough(operations, answer)
-    if not isinstance(answer, NotLinearizable):
-        return []
-    explanation = explain(model, answer)
-    return [_finding(history, explanation)]
+    if isinstance(answer, NotLinearizable):
+        return [_finding(history, explain(model, answer))]
+    if isinstance(answer, Undecided):
+        if (found := typical(model, answer.part)) is not None:
+            return [_finding(history, found)]
+        raise CannotDecide(f"no order was found among the first {answer.states} states, and none was ruled out")
+    _enough(operations)
+    return []
 
 
 def _finding(history: History, explanation: Explanation) -> Finding:
@@ -93,10 +96,8 @@ def _at_first(operations: Sequence[Operation]) -> Names:
     return names
 
 
-def _enough(operations: Sequence[Operation], answer: Answer) -> None:
+def _enough(operations: Sequence[Operation]) -> None:
     """Raises CannotDecide where nothing was shown."""
-    if isinstance(answer, Undecided):
-        raise CannotDecide(f"no order was found among the first {answer.states} states, and none was ruled out")
     changes = [o for o in operations if o.outcome == "ok" and o.call != "list"]
     if not changes:
         raise CannotDecide("no add or delete succeeded, so that none could be out of order")

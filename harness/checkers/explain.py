@@ -18,10 +18,12 @@ _MOST_NAMED = 5  # operations in a sentence
 
 def explain(model: Model[S], answer: NotLinearizable) -> Explanation:
     """The first reason of the model's own that holds, else the general one."""
-    for reason in model.reasons:
-        if (found := reason(answer.part)) is not None:
-            return found
-    return _in_general(model, answer)
+    return typical(model, answer.part) or _in_general(model, answer)
+
+
+def typical(model: Model[S], part: Sequence[Operation]) -> Explanation | None:
+    """A violation that the model knows by sight, if there is one; also where a search was too long to end."""
+    return next((found for reason in model.reasons if (found := reason(part)) is not None), None)
 
 
 def cycle_in_words(explanation: Explanation) -> str:

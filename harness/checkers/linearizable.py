@@ -17,7 +17,7 @@ from typing import Generic
 
 from harness.checkers.models.model import Model, Operation, S
 
-BUDGET = 200_000  # configurations of one part; a few seconds
+BUDGET = 200_000  # configurations of one part; about two seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,9 @@ class NotLinearizable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """The budget was used up before every order had been tried."""
+    """The budget was used up before every order of `part` had been tried."""
 
+    part: tuple[Operation, ...]
     states: int
 
 
@@ -91,7 +92,7 @@ def _search(model: Model[S], operations: Sequence[Operation], budget: int) -> An
             line.put_back(path.pop())
             continue
         if seen.states > budget:
-            return Undecided(states=budget)
+            return Undecided(part=tuple(operations), states=budget)
         line.lift(index)
         path.append(index)
         bits |= 1 << index

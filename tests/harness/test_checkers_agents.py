@@ -120,3 +120,11 @@ def test_an_exhausted_budget_is_unknown_and_never_green(monkeypatch: pytest.Monk
     with pytest.raises(CannotDecide, match="no order was found among the first 3 states"):
         agents_linearizable(events)
     assert judge([agents_linearizable], events).verdict is Verdict.UNKNOWN
+
+
+def test_what_is_plain_to_see_needs_no_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed adds make a search long; a lost agent is a violation whatever became of them."""
+    monkeypatch.setattr(agents, "BUDGET", 3)
+    killed = [begin(f"lane{number}") for number in range(4)]
+    (finding,) = agents_linearizable(history(BEFORE, killed, add("one"), listing()))
+    assert finding.message == "add-one was acknowledged before list began, yet the list lacks one"

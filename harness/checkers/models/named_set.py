@@ -10,7 +10,7 @@ A list sees all names at one moment, so the set has no parts.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 from harness.checkers.models.model import Edge, Explanation, Model, Operation, Reason
 
@@ -58,15 +58,15 @@ def _listed(names: Collection[str]) -> str:
 def _changed_twice(operations: Sequence[Operation]) -> Explanation | None:
     """Two adds of one name succeeded although nobody deleted it, or the other way round."""
     for one, other in combinations(_changes(operations), 2):
+        if (one.call, one.argument) != (other.call, other.argument):
+            continue
         opposite = _OPPOSITE[one.call]
-        undone = any(_may_change(o, opposite, one.argument) for o in operations)
-        if (one.call, one.argument) == (other.call, other.argument) and not undone:
+        if not any(_may_change(o, opposite, one.argument) for o in operations):
             said, unsaid = _EFFECT[one.call], _EFFECT[opposite]
             sentence = f"{one.actor} and {other.actor} both {said} {one.argument}, although nobody {unsaid} it between"
-            why = f"the second of the two is refused, and {{}} was not: it {said} {one.argument}"
             edges = (
-                Edge(before=one, after=other, why=why.format(one.actor)),
-                Edge(before=other, after=one, why=why.format(other.actor)),
+                Edge(before=one, after=other, why=f"whoever is second is refused, and {one.actor} was not"),
+                Edge(before=other, after=one, why=f"whoever is second is refused, and {other.actor} was not"),
             )
             return Explanation(sentence=sentence, operations=(one, other), edges=edges)
     return None
@@ -131,23 +131,27 @@ def _forgotten(operations: Sequence[Operation]) -> Explanation | None:
 
 def _crossed(operations: Sequence[Operation]) -> Explanation | None:
     """Two lists show two adds in opposite orders, and nothing was deleted."""
-    adds = [change for change in _changes(operations) if change.call == "add"]
-    kept = [a for a in adds if not any(_may_change(o, "delete", a.argument) for o in operations)]
-    for (one, other), (first, second) in product(combinations(_lists(operations), 2), permutations(kept, 2)):
-        names = {first.argument, second.argument}
-        if one.result & names == {first.argument} and other.result & names == {second.argument}:
-            return Explanation(
-                sentence=f"{one.actor} shows {first.argument} without {second.argument}, and {other.actor} shows "
-                f"{second.argument} without {first.argument}: the two adds cannot have happened in either order",
-                operations=(first, one, second, other),
-                edges=(
-                    Edge(before=first, after=one, why=f"{one.actor} shows {first.argument}"),
-                    Edge(before=one, after=second, why=f"{one.actor} lacks {second.argument}"),
-                    Edge(before=second, after=other, why=f"{other.actor} shows {second.argument}"),
-                    Edge(before=other, after=first, why=f"{other.actor} lacks {first.argument}"),
-                ),
-            )
+    adds = {change.argument: change for change in _changes(operations) if change.call == "add"}
+    kept = {name for name in adds if not any(_may_change(o, "delete", name) for o in operations)}
+    for one, other in combinations(_lists(operations), 2):
+        alone, opposite = sorted((one.result - other.result) & kept), sorted((other.result - one.result) & kept)
+        if alone and opposite:
+            return _either_order(one, other, adds[alone[0]], adds[opposite[0]])
     return None
+
+
+def _either_order(one: Operation, other: Operation, first: Operation, second: Operation) -> Explanation:
+    return Explanation(
+        sentence=f"{one.actor} shows {first.argument} without {second.argument}, and {other.actor} shows "
+        f"{second.argument} without {first.argument}: the two adds cannot have happened in either order",
+        operations=(first, one, second, other),
+        edges=(
+            Edge(before=first, after=one, why=f"{one.actor} shows {first.argument}"),
+            Edge(before=one, after=second, why=f"{one.actor} lacks {second.argument}"),
+            Edge(before=second, after=other, why=f"{other.actor} shows {second.argument}"),
+            Edge(before=other, after=first, why=f"{other.actor} lacks {first.argument}"),
+        ),
+    )
 
 
 def _changes(operations: Sequence[Operation]) -> list[Operation]:
