@@ -53,10 +53,17 @@ def _operations(history: History) -> list[Operation]:
     An operation begins with `Started`, which is written before a command's first watched call is let go, and ends with
     `Finished`, which is written after its process has ended.
     """
-    ends = {what.actor: (seq, what) for seq, what in history.of(Finished)}
+    ends = list(history.of(Finished))
     commands = [(seq, what) for seq, what in history.of(Started) if what.verb in _CALLS]
-    names = frozenset(what.params["name"] for _, what in commands if _CALLS[what.verb] != "list")
-    return [_operation(seq, what, ends.get(what.actor), names) for seq, what in commands]
+    changes = [what for _, what in commands if _CALLS[what.verb] != "list"]
+    if nameless := [what.actor for what in changes if "name" not in what.params]:
+        raise CannotDecide(f"which agent {nameless[0]} was about is not known")
+    names = frozenset(what.params["name"] for what in changes)
+    return [_operation(begun, what, _end(ends, begun, what.actor), names) for begun, what in commands]
+
+
+def _end(ends: Sequence[tuple[int, Finished]], begun: int, actor: str) -> tuple[int, Finished] | None:
+    return next(((seq, what) for seq, what in ends if seq > begun and what.actor == actor), None)
 
 
 def _operation(invoked: int, begun: Started, end: tuple[int, Finished] | None, names: Names) -> Operation:

@@ -92,6 +92,7 @@ CFG_9 = [
         "two-winners", agents_linearizable, "CFG-9", "a and b both added one", [2, 3, 4, 5],
         BEFORE, add("one", "a"), add("one", "b"), listing("one"),
     ),
+    undecided("nameless", agents_linearizable, "which agent a was about", BEFORE, start("a", "agents add")),
     undecided("nothing-happened", agents_linearizable, "not listed before"),
     undecided("not-listed-before", agents_linearizable, "not listed before", add("one"), listing("one")),
     undecided(
