@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.checkers.explain import explain, last_replacement, typical
+from harness.checkers.explain import explain, later_replacement, typical
 from harness.checkers.judge import CannotDecide
 from harness.checkers.linearizable import BUDGET, NotLinearizable, Undecided, linearize
 from harness.checkers.models.model import Ending, Explanation, Operation
@@ -26,25 +26,23 @@ def agents_linearizable(history: History) -> list[Finding]:
     model = named_set(_at_first(operations))
     answer = linearize(model, operations, budget=BUDGET)
     if isinstance(answer, NotLinearizable):
-        return [_finding(history, explain(model, answer))]
+        return [_finding(history, operations, explain(model, answer))]
     if isinstance(answer, Undecided):
         if (found := typical(model, answer.part)) is not None:
-            return [_finding(history, found)]
+            return [_finding(history, operations, found)]
         raise CannotDecide(f"no order was found among the first {answer.states} states, and none was ruled out")
     _enough(operations)
     return []
 
 
-def _finding(history: History, explanation: Explanation) -> Finding:
+def _finding(history: History, operations: Sequence[Operation], explanation: Explanation) -> Finding:
+    """The sentence, and what became of the file, as far as the history shows it."""
+    writers = [o.actor for o in operations if o.call != "list" and o.outcome != "fail"]
     evidence = {seq for o in explanation.operations for seq in (o.invoked, o.returned) if seq is not None}
-    message, changes = explanation.sentence, [o.actor for o in explanation.operations if o.call == "add"]
-    for actor in changes:
-        words, shown = last_replacement(history, actor)
-        if words:
-            message += f": {words}"
-            evidence |= set(shown)
-            break
-    return Finding(rule="CFG-9", message=message, evidence=tuple(sorted(evidence)))
+    causes = [later_replacement(history, o.actor, writers) for o in explanation.operations if o.call == "add"]
+    words, shown = next((cause for cause in causes if cause[0]), ("", ()))
+    message = f"{explanation.sentence}: {words}" if words else explanation.sentence
+    return Finding(rule="CFG-9", message=message, evidence=tuple(sorted(evidence | set(shown))))
 
 
 def _operations(history: History) -> list[Operation]:

@@ -6,7 +6,7 @@ sentence tells how far the longest order came and what fits nowhere in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from harness.checkers.linearizable import NotLinearizable
@@ -31,19 +31,22 @@ def cycle_in_words(explanation: Explanation) -> str:
     return "\n".join(f"{edge.before.actor} before {edge.after.actor}: {edge.why}" for edge in explanation.edges)
 
 
-def last_replacement(history: History, overwritten: str) -> tuple[str, tuple[int, ...]]:
-    """Whose replacement of the file came last, if its writer had made it before the overwritten actor wrote.
+def later_replacement(history: History, overwritten: str, writers: Collection[str]) -> tuple[str, tuple[int, ...]]:
+    """Who replaced the file after the overwritten actor had, with what it had read before; "" where nobody is seen to.
 
-    Gives the words to add to a sentence and the events that show it; "" where the history does not. A writer that is
-    held at its rename has read what it is to read, so whatever is let go after that moment is not in its file.
+    Gives the words to add to a sentence and the events that show it. A writer that is held at its rename has read what
+    it is to read, so whatever is let go after that moment is not in its file. Only held renames are events: that one
+    was the last can be said where every one of the writers was held.
     """
     held = {what.actor: seq for seq, what in history.of(CallHeld) if what.call.startswith("rename")}
     wrote = {what.actor: seq for seq, what in history.of(CallReleased) if what.call.startswith("rename")}
     last = max(wrote, key=wrote.__getitem__, default="")
     if overwritten not in wrote or last == overwritten or held.get(last, wrote[last]) > wrote[overwritten]:
         return "", ()
-    words = f"the file was last replaced by {last}, which had read it before {overwritten} wrote"
-    return words, (held[last], wrote[overwritten], wrote[last])
+    shown = (held[last], wrote[overwritten], wrote[last])
+    if wrote.keys() >= set(writers):
+        return f"the file was last replaced by {last}, which had read it before {overwritten} wrote", shown
+    return f"{last} then replaced the file with what it had read before {overwritten} wrote", shown
 
 
 def _in_general(model: Model[S], answer: NotLinearizable) -> Explanation:

@@ -76,6 +76,13 @@ CFG_9 = [
         released("add-lane3"), added("lane1"), added("lane3"), listing("lane3"),
     ),
     illegal(
+        "another-writer-was-not-held", agents_linearizable, "CFG-9",
+        "yet the list lacks lane1: add-lane3 then replaced the file with what it had read before add-lane1 wrote",
+        [2, 4, 6, 7, 8, 12, 13],
+        BEFORE, begin("lane1"), begin("lane3"), held("add-lane3"), held("add-lane1"), released("add-lane1"),
+        released("add-lane3"), added("lane1"), added("lane3"), add("late"), listing("lane3", "late"),
+    ),
+    illegal(
         "lost-without-a-known-cause", agents_linearizable, "CFG-9", "yet the list lacks lane1", [2, 5, 8, 9],
         BEFORE, begin("lane1"), held("add-lane1"), released("add-lane1"), added("lane1"), held("add-lane3"),
         released("add-lane3"), listing(),
