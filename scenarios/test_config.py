@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from harness.actor import Actor
+from harness.checkers.agents import agents_linearizable
 from harness.checkers.config import (
     acknowledged_adds_survive,
     crash_leaves_old_or_new,
@@ -147,3 +151,27 @@ async def test_four_adds_of_one_name(lab: Lab) -> None:
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.run_all((f"add{number}", add) for number in range(4))
     await lab.list_agents()
+
+
+@scenario(
+    "CFG-9",
+    fault="four adds are held at the write of the config until each has read the old one; a list follows each of them",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[agents_linearizable],
+)
+async def test_adds_and_lists_interleaved(lab: Lab) -> None:
+    """Whoever lists the agents while others add theirs sees a state that all answers agree on."""
+    lab.prepare(Setup())
+    await lab.run(ListAgents(), "list-before")
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        adds = [await lab.start(lab.adding(lane), f"add-{lane}") for lane in LANES]
+        await lab.run(ListAgents(), "list-meanwhile")
+        await asyncio.gather(*(_list_after(lab, add) for add in adds))
+    await lab.run(ListAgents(), "list-at-the-end")
+
+
+async def _list_after(lab: Lab, add: Actor) -> None:
+    """Each lane looks as soon as its own add was acknowledged, whatever the others are doing."""
+    await add.finished()
+    await lab.run(ListAgents(), f"list-after-{add.name}")
