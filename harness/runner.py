@@ -28,7 +28,7 @@ from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
 from harness.schedules.strategy import Profile
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target
+from harness.targets.protocol import Site, Target, unstopped
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
@@ -112,7 +112,7 @@ async def _run_in(
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
-            watch=scenario.watch,
+            watch=scenario.watch - unstopped(target),
             conducted=ground.conducted,
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),

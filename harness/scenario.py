@@ -29,7 +29,8 @@ Level = Literal["MUST", "SHOULD"]
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
-# What another process could see of it: without reads, an actor would have read all that it will before its first turn.
+# Without reads, an actor would have read what it will read first before its first turn. Looks are left out: what a
+# program does after one stands at a call of its own, before which another can be let go.
 WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK}
 WATCH_NOTHING: frozenset[Family] = frozenset()
 
