@@ -110,6 +110,20 @@ class Reorder:
                 of_object[-1][1].append(f"{point.actor}.{point.index}")
         return tuple(sorted((name, tuple(tuple(sorted(g)) for _, g in found)) for name, found in groups.items()))
 
+    def possible(self, order: Sequence[Point]) -> tuple[Point, ...]:
+        """The order with each point that has to wait put off until it can go; what never can is left to the end."""
+        counts, left = self._start, list(order)
+        found: list[Point] = []
+        while left:
+            enabled = {self._next(counts, actor) for actor in self._enabled(counts)}
+            point = next((point for point in left if point in enabled), left[0])
+            if point not in enabled:
+                return (*found, *left)
+            left.remove(point)
+            found.append(point)
+            counts = _plus(counts, self._number[point.actor])
+        return tuple(found)
+
     @property
     def _start(self) -> Counts:
         return (0,) * len(self.actors)
@@ -270,25 +284,11 @@ class Reorder:
         after = [self.points[p] for p in between if self._before(clocks, early, p)]
         first, second = self.points[early], self.points[late]
         start, rest = (*self.points[:early], *ahead), (*after, *self.points[late + 1 :])
-        turned = self._possible((*start, second, first, *rest))
+        turned = self.possible((*start, second, first, *rest))
         if turned[len(start)] != second:
             return None
         kept = (*start, first, *after, second, *self.points[late + 1 :])
         return Race(first=first, second=second, kept=kept, turned=turned)
-
-    def _possible(self, order: Sequence[Point]) -> tuple[Point, ...]:
-        """The order with each point that has to wait put off until it can go; what never can is left to the end."""
-        counts, left = self._start, list(order)
-        found: list[Point] = []
-        while left:
-            enabled = {self._next(counts, actor) for actor in self._enabled(counts)}
-            point = next((point for point in left if point in enabled), left[0])
-            if point not in enabled:
-                return (*found, *left)
-            left.remove(point)
-            found.append(point)
-            counts = _plus(counts, self._number[point.actor])
-        return tuple(found)
 
 
 def _plus(counts: Counts, actor: int) -> Counts:

@@ -2,22 +2,20 @@
 
 Simpler is: fewer preemptions and faults, then fewer actors, then fewer entries, then fewer switches where nothing
 races. A candidate is only a guess: it is run, and what counts is the trace that came of it, from which the decisions
-are derived again. Every replay counts against the budget. The search reads no clock and draws nothing, so that it can be
-repeated.
-Sources: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin); Choi and Zeller,
-"Isolating Failure-Inducing Thread Schedules", ISSTA 2002 (the pair of schedules).
+are derived again. Every replay counts against the budget. The search reads no clock and draws nothing.
+Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
-from harness.schedules.points import Point, racing
-from harness.schedules.reorder import Race, Reorder
+from harness.schedules.neighbour import Deciding, Neighbour
+from harness.schedules.points import racing
+from harness.schedules.reorder import Reorder
 from harness.schedules.trace import Trace
 
 BUDGET = 200  # replays
@@ -30,23 +28,13 @@ Progress = Callable[[int, Decisions], None]  # replays so far, and the best deci
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Two schedules that differ in the order of two racing points next to each other: one violates, one does not."""
-
-    violates: Decisions
-    passes: Decisions
-    first: Point  # goes before `second` in the one that violates
-    second: Point
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shrunk:
     """The simplest violating run that was found."""
 
     decisions: Decisions
     trace: Trace
     replays: int
-    neighbour: Neighbour | None  # None: no single order decides, or the budget was spent
+    neighbour: Neighbour | None  # None: every order violates, or the budget was spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +127,6 @@ class _Shrinking:
         self._progress = progress
         self._replays = CONFIRM
         self._tried = {str(best.decisions)}
-        self._turned: set[str] = set()
 
     @property
     def best(self) -> Best:
@@ -153,8 +140,10 @@ class _Shrinking:
         while (yield from self._fewer()):
             yield from self._ddmin()
         yield from self._confirm()
-        neighbour = yield from self._neighbour()
         best = self.best
+        deciding = Deciding(best.trace, best.decisions, self._with)
+        neighbour = yield from deciding.search(self._budget - self._replays)
+        self._replays += deciding.replays
         return Shrunk(decisions=best.decisions, trace=best.trace, replays=self._replays, neighbour=neighbour)
 
     def _try(self, candidate: Decisions) -> Asking:
@@ -264,39 +253,6 @@ class _Shrinking:
             else:
                 return
             self._found.pop()
-
-    def _neighbour(self) -> Generator[Decisions, Trace | None, Neighbour | None]:
-        """The race that decides: turned round, the run does not violate. The last race of the best is tried first.
-
-        If the best violates whichever of its races is turned, the turned ones are taken further, nearest first: on the
-        way to some schedule that passes one race must be the first to matter.
-        """
-        waiting = deque([self.best.trace])
-        while waiting:
-            trace = waiting.popleft()
-            for race in Reorder(trace).races():
-                passes = self._of_order(trace, race.turned)
-                if str(passes) in self._turned or self._replays + 2 > self._budget:
-                    continue
-                self._turned.add(str(passes))
-                self._replays += 1
-                turned = yield passes
-                if turned is not None:
-                    waiting.append(turned)
-                elif (violates := (yield from self._kept(trace, race))) is not None:
-                    return Neighbour(violates=violates, passes=passes, first=race.first, second=race.second)
-        return None
-
-    def _kept(self, trace: Trace, race: Race) -> Generator[Decisions, Trace | None, Decisions | None]:
-        """The race as it was, in an order where the two stand side by side; it is run if it is not the best's own."""
-        violates = self._of_order(trace, race.kept)
-        if violates == self.best.decisions:
-            return violates
-        self._replays += 1
-        return violates if (yield violates) is not None else None
-
-    def _of_order(self, trace: Trace, order: tuple[Point, ...]) -> Decisions:
-        return self._with(Reorder(trace).switches(order))
 
 
 def _result(end: StopIteration) -> Shrunk | Unsteady:
