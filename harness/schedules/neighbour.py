@@ -14,10 +14,8 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Decisions, Switch
 from harness.schedules.points import Point
-from harness.schedules.reorder import Reorder
+from harness.schedules.reorder import Order, Reorder
 from harness.schedules.trace import Trace
-
-Order = tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

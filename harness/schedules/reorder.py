@@ -21,6 +21,9 @@ from harness.schedules.trace import Trace
 _STATES = 5_000  # what a search may look at before it takes the best way so far and goes on greedily
 
 Counts = tuple[int, ...]  # how many points of each actor are done, in the order of Reorder.actors
+Order = tuple[Point, ...]
+Meaning = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]  # by object: groups of changes and reads, in order
+_Done = tuple["_Done", Point] | None  # the points of an order so far, from the last to the first
 Needs = dict[int, int]  # by actor's number: how many of its points must be done
 
 
@@ -30,8 +33,8 @@ class Race:
 
     first: Point
     second: Point
-    kept: tuple[Point, ...]
-    turned: tuple[Point, ...]
+    kept: Order
+    turned: Order
 
 
 class Reorder:
@@ -95,11 +98,25 @@ class Reorder:
                 if racing(self.points[early], self.points[late]) and self._adjacent(clocks, early, late):
                     yield from filter(None, [self._race(clocks, early, late)])
 
-    def bounded(self, preemptions: int) -> Iterator[tuple[Point, ...]]:
-        """Orders with exactly that many preemptions, each before a point that somebody else's point races with."""
-        yield from self._bounded(self._start, -1, preemptions, ())
+    def bounded(self, preemptions: int, *, anywhere: bool = False) -> Iterator[Order]:
+        """Orders with exactly that many preemptions: before points that another's races with, or before any point.
 
-    def meaning(self, order: Iterable[Point]) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+        An order that ends in a deadlock ends there.
+        """
+        stops = [[anywhere or self._raced(point) for point in lane] for lane in self._lanes]
+        stack: list[tuple[Counts, int, int, _Done]] = [(self._start, -1, preemptions, None)]
+        while stack:
+            counts, last, left, done = stack.pop()
+            enabled = self._enabled(counts)
+            if not enabled and left == 0:
+                yield _unwound(done)
+            goes_on = last in enabled
+            may_stop = not goes_on or (left > 0 and stops[last][counts[last]])
+            for actor in [*(a for a in reversed(enabled) if may_stop and a != last), *([last] if goes_on else [])]:
+                spent = goes_on and actor != last
+                stack.append((_plus(counts, actor), actor, left - spent, (done, self._next(counts, actor))))
+
+    def meaning(self, order: Iterable[Point]) -> Meaning:
         """What two orders of the same points share exactly if they order all dependent points alike."""
         groups: dict[str, list[tuple[bool, list[str]]]] = defaultdict(list)
         for point in order:
@@ -110,7 +127,7 @@ class Reorder:
                 of_object[-1][1].append(f"{point.actor}.{point.index}")
         return tuple(sorted((name, tuple(tuple(sorted(g)) for _, g in found)) for name, found in groups.items()))
 
-    def possible(self, order: Sequence[Point]) -> tuple[Point, ...]:
+    def possible(self, order: Sequence[Point]) -> Order:
         """The order with each point that has to wait put off until it can go; what never can is left to the end."""
         counts, left = self._start, list(order)
         found: list[Point] = []
@@ -127,17 +144,6 @@ class Reorder:
     @property
     def _start(self) -> Counts:
         return (0,) * len(self.actors)
-
-    def _bounded(self, counts: Counts, last: int, left: int, done: tuple[Point, ...]) -> Iterator[tuple[Point, ...]]:
-        if len(done) == len(self.points):
-            if left == 0:
-                yield done
-            return
-        enabled = self._enabled(counts)
-        may_stop = last in enabled and left > 0 and self._raced(self._next(counts, last))
-        for actor in enabled if last not in enabled else [last, *(a for a in enabled if a != last and may_stop)]:
-            spent = last in enabled and actor != last
-            yield from self._bounded(_plus(counts, actor), actor, left - spent, (*done, self._next(counts, actor)))
 
     def _raced(self, point: Point) -> bool:
         return any(racing(point, other) for other in self.points)
@@ -293,6 +299,14 @@ class Reorder:
 
 def _plus(counts: Counts, actor: int) -> Counts:
     return (*counts[:actor], counts[actor] + 1, *counts[actor + 1 :])
+
+
+def _unwound(done: _Done) -> Order:
+    points = []
+    while done is not None:
+        done, point = done
+        points.append(point)
+    return tuple(reversed(points))
 
 
 def _locks(point: Point) -> frozenset[str]:

@@ -9,17 +9,18 @@ Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Inpu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
 from harness.schedules.neighbour import Deciding, Neighbour
 from harness.schedules.points import racing
-from harness.schedules.reorder import Reorder
+from harness.schedules.reorder import Meaning, Order, Reorder
 from harness.schedules.trace import Trace
 
 BUDGET = 200  # replays
 CONFIRM = 3  # a run that does not violate this often in a row is not shrunk
+_ORDERS = 5_000  # what the search from below looks at before it takes orders as they come
 _REPEAT = CONFIRM - 1  # replays that confirm the result, after the one that found it
 
 Search = Generator[Decisions, Trace | None, "Shrunk | Unsteady"]
@@ -221,15 +222,18 @@ class _Shrinking:
         return [Switch(switch.actor, index, switch.other) for index in later + earlier]
 
     def _fewer(self) -> Asking:
-        """Search from below: orders with fewer preemptions than the best, each meaning once."""
+        """Search from below, as far as the budget goes: orders with fewer preemptions than the best.
+
+        First before racing points only and each meaning once, then all, as the trace need not show what races.
+        """
         reorder = Reorder(self.best.trace)
         seen = {reorder.meaning(self.best.trace.points)}
-        for order in itertools.chain(*map(reorder.bounded, range(self.best.preemptions))):
-            meaning = reorder.meaning(order)
-            if meaning not in seen:
-                seen.add(meaning)
-                if (yield from self._try(self._with(reorder.switches(order)))):
-                    return True
+        bounds = range(self.best.preemptions)
+        racing_only = itertools.chain.from_iterable(reorder.bounded(bound) for bound in bounds)
+        anywhere = itertools.chain.from_iterable(reorder.bounded(bound, anywhere=True) for bound in bounds)
+        for order in itertools.chain(_new(itertools.islice(racing_only, _ORDERS), reorder, seen), anywhere):
+            if (yield from self._try(self._with(reorder.switches(order)))):
+                return True
             if self._replays >= self._for_search:
                 return False
         return False
@@ -253,6 +257,14 @@ class _Shrinking:
             else:
                 return
             self._found.pop()
+
+
+def _new(orders: Iterable[Order], reorder: Reorder, seen: set[Meaning]) -> Iterator[Order]:
+    """The orders that mean something not seen yet."""
+    for order in orders:
+        if (meaning := reorder.meaning(order)) not in seen:
+            seen.add(meaning)
+            yield order
 
 
 def _result(end: StopIteration) -> Shrunk | Unsteady:
