@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import Point, racing
+from harness.schedules.points import Point, contested
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -133,9 +133,11 @@ def _suffered(fault: Fault) -> str:
 def _stretches(trace: Trace, planned: dict[tuple[str, int], Fault]) -> Iterator[tuple[int, int]]:
     """The steps as (first, count): runs of one actor's points that concern nobody else are taken together."""
     place = 0
+    shared = contested(trace.points)
+    idle = [p not in shared and (p.actor, p.index) not in planned for p in trace.points]
     while place < len(trace.steps):
         count = 1
-        while _idle(trace, place, planned) and _goes_on(trace, place, count) and _idle(trace, place + count, planned):
+        while idle[place] and _goes_on(trace, place, count) and idle[place + count]:
             count += 1
         yield from [(place, count)] if count > _FEW else [(place + more, 1) for more in range(count)]
         place += count
@@ -144,11 +146,6 @@ def _stretches(trace: Trace, planned: dict[tuple[str, int], Fault]) -> Iterator[
 def _goes_on(trace: Trace, place: int, count: int) -> bool:
     steps = trace.steps
     return place + count < len(steps) and steps[place + count].chosen.actor == steps[place].chosen.actor
-
-
-def _idle(trace: Trace, place: int, planned: dict[tuple[str, int], Fault]) -> bool:
-    point = trace.steps[place].chosen
-    return (point.actor, point.index) not in planned and not any(racing(point, other) for other in trace.points)
 
 
 def _mark(trace: Trace, place: int, count: int, actor: str) -> str:

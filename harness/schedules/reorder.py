@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Switch
-from harness.schedules.points import Point, racing
+from harness.schedules.points import Point, contested, racing
 from harness.schedules.trace import Trace
 
 _STATES = 5_000  # what a search may look at before it takes the best way so far and goes on greedily
@@ -45,6 +45,7 @@ class Reorder:
         gone = frozenset(without)
         self.points = tuple(point for point in trace.points if point.actor not in gone)
         self.actors = sorted({point.actor for point in self.points})
+        self._contested = contested(self.points)
         self._number = {actor: number for number, actor in enumerate(self.actors)}
         self._lanes = [[point for point in self.points if point.actor == actor] for actor in self.actors]
         self._place = {(p.actor, p.index): place for lane in self._lanes for place, p in enumerate(lane)}
@@ -93,8 +94,9 @@ class Reorder:
     def races(self) -> Iterator[Race]:
         """Each two points of different actors that race, with nothing that must come between; the last pair first."""
         clocks = self._clocks()
-        for late in reversed(range(len(self.points))):
-            for early in reversed(range(late)):
+        places = [place for place, point in enumerate(self.points) if point in self._contested]
+        for number, late in reversed(list(enumerate(places))):
+            for early in reversed(places[:number]):
                 if racing(self.points[early], self.points[late]) and self._adjacent(clocks, early, late):
                     yield from filter(None, [self._race(clocks, early, late)])
 
@@ -103,7 +105,7 @@ class Reorder:
 
         An order that ends in a deadlock ends there.
         """
-        stops = [[anywhere or self._raced(point) for point in lane] for lane in self._lanes]
+        stops = [[anywhere or point in self._contested for point in lane] for lane in self._lanes]
         stack: list[tuple[Counts, int, int, _Done]] = [(self._start, -1, preemptions, None)]
         while stack:
             counts, last, left, done = stack.pop()
@@ -144,9 +146,6 @@ class Reorder:
     @property
     def _start(self) -> Counts:
         return (0,) * len(self.actors)
-
-    def _raced(self, point: Point) -> bool:
-        return any(racing(point, other) for other in self.points)
 
     def _run(self, counts: Counts, actor: int) -> Counts:
         """One actor's points for as long as none must wait for another actor's."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
 from harness.schedules.neighbour import Deciding, Neighbour
-from harness.schedules.points import racing
+from harness.schedules.points import contested
 from harness.schedules.reorder import Meaning, Order, Reorder
 from harness.schedules.trace import Trace
 
@@ -112,9 +112,8 @@ class Best:
 
     def _off_races(self) -> int:
         """How many switches stand at a point that races with none of another actor."""
-        at = {(point.actor, point.index): point for point in self.trace.points}
-        places = (at.get((switch.actor, switch.index)) for switch in self.decisions.switches)
-        return sum(not any(racing(p, other) for other in self.trace.points) for p in places if p is not None)
+        places = {(point.actor, point.index) for point in contested(self.trace.points)}
+        return sum((switch.actor, switch.index) not in places for switch in self.decisions.switches)
 
 
 class _Shrinking:
@@ -213,8 +212,7 @@ class _Shrinking:
         return False
 
     def _moved(self, switch: Switch) -> list[Switch]:
-        points = self.best.trace.points
-        own = [p.index for p in points if p.actor == switch.actor and any(racing(p, other) for other in points)]
+        own = sorted(point.index for point in contested(self.best.trace.points) if point.actor == switch.actor)
         if switch.index in own:
             return []
         later = [index for index in own if index > switch.index][:1]
