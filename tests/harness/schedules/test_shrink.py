@@ -1,9 +1,14 @@
 """Shrinking: to the least there is, within the budget, and to the pair that decides.
 
-As seen on 75 random programs of two and three actors with a result that no serial order gives: 73 have a minimum of one
-preemption and 2 of two, by exhaustive search, and each was reached: 1.0 times the minimum. Replays: 56 at most, half of
-them within 16. A lost update among four adders of 26 to 29 points, found by a random walk with up to 85 preemptions:
-one preemption and two actors in 15 to 19 replays; with no read recorded, in up to 38.
+As seen on 73 random programs of two and three actors with a result that no serial order gives: 71 have a minimum of
+one preemption and 2 of two, by exhaustive search, and each was reached, in 56 replays at most, half of them in 16.
+
+On 547 bugs that are made of 2 to 6 ordering constraints (half of them between points that race, half of them where no
+point shows it): 235 preemptions at the minimum, 238 reached; two programs of the second half, with 6 constraints, have
+one and two preemptions more than need be. Replays: 179 at most, half of them in 14.
+
+A lost update among four adders of 26 to 29 points, found by a random walk with up to 85 preemptions: one preemption and
+two actors in 15 to 19 replays; with no read recorded, in up to 38.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.schedules.decisions import Decisions, Follow
-from harness.schedules.points import Point
+from harness.schedules.points import Point, racing
 from harness.schedules.shrink import Shrunk, Unsteady, shrink, shrink_async
 from harness.schedules.strategies import portfolio
 from harness.schedules.strategies.bounded import Bounded, explore
@@ -101,19 +106,53 @@ def check_pair(found: Shrunk, oracle: Oracle) -> None:
     assert places[str(pair.first)] < places[str(pair.second)]
 
 
-@pytest.mark.parametrize(("actors", "length"), [(3, 6), (2, 10)])
-def test_the_exhaustive_minimum_is_reached(actors: int, length: int) -> None:
-    seen = 0
-    for seed in range(75):
+@pytest.mark.parametrize(("actors", "length", "seen"), [(3, 6, 11), (2, 10, 11)])
+def test_the_exhaustive_minimum_is_reached(actors: int, length: int, seen: int) -> None:
+    for seed in range(40):
         programs = drawn(random.Random(seed), actors=actors, length=length)
         oracle = unserial(programs)
         found = shrunk(programs, oracle, strategy="random-walk")
         if found is not None:
-            seen += 1
+            seen -= 1
             assert found.trace.preemptions() == least(programs, oracle), seed
             assert found.replays <= 100
             check_pair(found, oracle)
-    assert seen == {3: 29, 2: 21}[actors]
+    assert seen == 0
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("depth", [2, 4, 6])
+def test_a_bug_of_any_depth_is_shrunk_to_1_2_of_the_minimum(depth: int, shown: bool) -> None:
+    """A bug is a number of pairs of points in a certain order; `shown` if the two race, else nothing shows it."""
+    reached = possible = 0
+    for seed in range(12):
+        programs = drawn(random.Random(seed * 7 + depth), length=6)
+        first = walked(programs, seed).trace
+        oracle = ordering(programs, first, depth, shown, random.Random(seed))
+        found = shrink(Decisions.from_trace(first), oracle)
+        assert isinstance(found, Shrunk)
+        assert found.replays <= 200
+        reached += found.trace.preemptions()
+        possible += least(programs, oracle)
+    assert possible <= reached <= 1.2 * possible
+
+
+def ordering(programs: Programs, trace: Trace, depth: int, shown: bool, chance: random.Random) -> Oracle:
+    """Violates if some pairs of points, or fewer if there are not so many, come in the order of the trace."""
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations(trace.points, 2)
+        if (racing(one, other) if shown else one.actor != other.actor)
+    ]
+    wanted = chance.sample(pairs, min(depth, len(pairs)))
+
+    def oracle(decisions: Decisions) -> Trace | None:
+        found = ran(programs, decisions).trace
+        places = {point: place for place, point in enumerate(found.points)}
+        holds = all(places.get(one, 10**9) < places.get(other, -1) for one, other in wanted)
+        return found if holds else None
+
+    return oracle
 
 
 @pytest.mark.parametrize("strategy", ["random-walk", "pos", "pct", "urw"])
