@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from harness.verdict import Verdict
+from harness.verdict import Verdict, merge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Certificate:
     preemptions: int | None = None  # the bound on them
     limit: int | None = None  # the bound on executions, if it was reached
     relation: Relation = TOUCHES
-    verdicts: Mapping[Verdict, int] = field(default_factory=dict)  # of the executions that were not redundant
+    verdicts: Mapping[Verdict, int] = field(default_factory=dict)  # of the executions that were judged
 
     @property
     def coverage(self) -> Coverage:
@@ -64,10 +64,9 @@ class Certificate:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all runs; UNKNOWN rather than CONFORMS for an exploration that did not cover what it set out to."""
-        worst = next((v for v in reversed(Verdict) if self.verdicts.get(v)), Verdict.UNKNOWN)
-        partial = self.coverage is Coverage.PARTIAL
-        return Verdict.UNKNOWN if partial and worst is not Verdict.VIOLATED else worst
+        """The worst of all runs; UNKNOWN rather than CONFORMS where what was set out to be covered was not."""
+        partial = [Verdict.UNKNOWN] if self.coverage is Coverage.PARTIAL else []
+        return merge([*partial, *(verdict for verdict, count in self.verdicts.items() if count)])
 
     def __str__(self) -> str:
         return " ".join([self._head(), self._found(), *self._spent(), *self._gaps(), self._limits()])
@@ -91,8 +90,9 @@ class Certificate:
         return f"{actors} ({', '.join(f'{name} with up to {n}' for name, n in sorted(self.actors.items()))} points)"
 
     def _found(self) -> str:
-        others = {v: n for v in reversed(Verdict) if v is not Verdict.CONFORMS and (n := self.verdicts.get(v, 0))}
-        judged = ", ".join(f"{n} {v.value}" for v, n in others.items()) or "none violated a rule"
+        bad = [v for v in reversed(Verdict) if v is not Verdict.CONFORMS and self.verdicts.get(v)]
+        held = "none violated a rule" if self.verdicts else "none was judged"
+        judged = ", ".join(f"{self.verdicts[verdict]} {verdict.value}" for verdict in bad) or held
         stuck = f", and in {self.stuck} the actors waited for each other for ever" if self.stuck else ""
         return f"{judged}{stuck}."
 

@@ -1,8 +1,8 @@
-"""Which points of a run came before which: vector clocks over the dependency of `points`, and over who let whom go on.
+"""Which points of a run came before which: vector clocks over `dependent`, and over who let whom go on.
 
-A point comes before another if it is the same actor's and earlier, if they race and it is earlier, or if the other could
-not go on until it had gone (a lock was let go, a child ended, a process was started), and so on through others. Two runs
-with the same order under `dependent` alone are one class of schedules (a Mazurkiewicz trace).
+A point comes before another if it is the same actor's and earlier, if they race and it is earlier, or if the other
+could not go on until it had gone (a lock was let go, a child ended, a process was started), and so on through others.
+Two runs with the same order under `dependent` alone are one class of schedules (a Mazurkiewicz trace).
 """
 
 from __future__ import annotations

@@ -88,9 +88,10 @@ class _Account:
 class Explorer:
     """Says which schedule to run next, and learns from what came of it.
 
-    `preemptions` bounds each schedule: all classes that have a schedule with at most so many are covered, and no others.
-    A schedule under a bound is not equal to another of its class, so that nobody sleeps, and classes repeat. `limit`
+    `preemptions` bounds each schedule: the classes that have a schedule with at most so many are covered, and no more.
+    Under a bound a schedule cannot stand for another of its class, so that nobody sleeps, and classes repeat. `limit`
     ends the exploration after so many executions. A prefix that diverges is tried `patience` times more.
+    `exclusive` says which points can never both be enabled, `relation` what a certificate says of dependency.
     """
 
     def __init__(
@@ -148,8 +149,9 @@ class Explorer:
     ) -> None:
         """What came of the last strategy's run.
 
-        `waiting` are the points that could never go on, without which a deadlock hides others; `cut_off` says that the
-        run was ended at a bound on steps; `verdict` is None for a run that was not judged.
+        `waiting` are the points that could not go on when the run ended or was stopped: had they come first, others
+        would have waited. `cut_off` says that the run was ended at a bound on steps, and `verdict` is None for a run
+        that was not judged.
         """
         strategy = self._under_way()
         self._account.counts["executions"] += 1
@@ -162,7 +164,7 @@ class Explorer:
         self._count(steps, strategy, bool(waiting), cut_off)
         since = max(len(self._nodes) - 1, 0)
         self._extend(steps)
-        self._want(Run(steps, () if cut_off else waiting), since)
+        self._want(Run(steps, _waiting(trace.steps[len(steps) :], waiting)), since)
 
     def diverged(self, error: Diverged) -> None:
         """The last strategy's run could not be forced along its prefix."""
@@ -235,6 +237,15 @@ class Explorer:
             relation=self._relation,
             verdicts=dict(self._account.verdicts),
         )
+
+
+def _waiting(rest: Sequence[Step], at_end: Sequence[Point]) -> list[Point]:
+    """Who waited before these steps, by which a redundant run went on, and at their end waited for `at_end`."""
+    enabled = {point.actor for point in rest[0].enabled} if rest else set[str]()
+    nexts: dict[str, Point] = {}
+    for point in [*(step.chosen for step in rest), *at_end]:
+        nexts.setdefault(point.actor, point)
+    return [point for actor, point in nexts.items() if actor not in enabled]
 
 
 def _alike(some: Sequence[Point], others: Sequence[Point]) -> bool:

@@ -13,7 +13,7 @@ from harness.schedules.strategy import Choice
 
 
 class Diverged(PileupError):
-    """The programs did not follow choices that they had followed before: a run does not depend on its schedule alone."""
+    """The programs did not follow choices that they had followed before: more than the schedule decides their run."""
 
     def __init__(self, step: int, expected: Point, enabled: Sequence[Point]) -> None:
         could = "; ".join(map(str, enabled)) or "nobody"
