@@ -18,8 +18,6 @@ from harness.schedules.clocks import Clock, Event, clocks, enablers
 from harness.schedules.points import Point, racing
 from harness.schedules.trace import Step
 
-LOCK = "lock:"  # how the names of objects begin that make actors wait
-
 Exclusive = Callable[[Point, Point], bool]
 
 
@@ -105,14 +103,9 @@ def source_races(run: Run, later: Later, exclusive: Exclusive) -> Iterator[Race]
         race = _reversed(run, later, index)
         if race is not None:
             yield race
-        # What came before a rival is left to the run in which that rival comes later, if there is to be one.
-        if ready or (race is not None and not _over_a_lock(event.point, later.point)):
+        # What came before a rival is left to the run in which that rival comes later, where there is sure to be one.
+        if ready:
             known = known.joined(event.clock)
-
-
-def _over_a_lock(one: Point, other: Point) -> bool:
-    objects = {touch.object for touch in one.touches}
-    return any(touch.object in objects and touch.object.startswith(LOCK) for touch in other.touches)
 
 
 def _reversed(run: Run, later: Later, index: int) -> Race | None:
@@ -149,9 +142,12 @@ def bounded_races(run: Run, later: Later, exclusive: Exclusive) -> Iterator[Race
     met: set[str] = set()
     for index in run.rivals(later, later.past):
         event = run.events[index]
-        if event.point.actor in met or (exclusive(event.point, later.point) and not run.stood_ready(later, index)):
+        ready = run.stood_ready(later, index)
+        if event.point.actor in met or (exclusive(event.point, later.point) and not ready):
             continue
-        met.add(event.point.actor)
+        # As above: a rival that may be a release does not hide the acquisition before it.
+        if ready:
+            met.add(event.point.actor)
         for at in (index, *_block_starts(run, index)):
             actors = run.actors(at)
             actor = later.point.actor

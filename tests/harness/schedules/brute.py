@@ -69,17 +69,18 @@ def _ends(
 
 
 def random_programs(random: Random) -> Programs:
-    """2 or 3 actors of 2 to 5 operations each: shared variables, locks nested in any order, branches on what was read.
+    """2 or 3 actors of 2 to 5 operations: variables, locks nested in any order, also shared, branches on what was read.
 
     Branches count by their longer side. A program has either locks that are tried, or locks let go of silently: a lock
     that is tried while another lets go of it silently is a dependency that no touch shows.
     """
+    acquire = random.choice(("lock", "lock", "share"))
     names = "abc"[: random.choice((2, 3, 3))]
     release = random.choice(("unlock", "unlock", "drop"))
-    return {name: _program(random, random.randint(2, 5), release) for name in names}
+    return {name: _program(random, random.randint(2, 5), acquire, release) for name in names}
 
 
-def _program(random: Random, left: int, release: str) -> tuple[Op | If, ...]:
+def _program(random: Random, left: int, acquire: str, release: str) -> tuple[Op | If, ...]:
     program: list[Op | If] = []
     held: list[str] = []
     while left > len(held):
@@ -87,7 +88,7 @@ def _program(random: Random, left: int, release: str) -> tuple[Op | If, ...]:
         kind = random.random()
         if kind < 0.45 and free and left >= len(held) + 2:
             held.append(random.choice(free))
-            program.append(Op("lock", held[-1]))
+            program.append(Op(random.choice(("lock", acquire)), held[-1]))
         elif kind < 0.55 and held:
             program.append(Op(release, held.pop(random.randrange(len(held)))))
         elif kind < 0.7 and left >= len(held) + 2 and (branch := _branch(random, left - len(held) - 1, free, release)):

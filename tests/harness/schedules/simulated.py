@@ -17,8 +17,9 @@ from harness.schedules.trace import Step, Trace
 class Op:
     """ "read"/"write" of a shared variable, or "set": write what was read before, plus one; for locks:
 
-    "lock"/"unlock"; "trylock", which never waits, and counts as reading 1 if it got the lock, else 0; and "drop", which
-    lets go of a lock without touching any object, as the end of a process does.
+    "lock"/"unlock"; "share", which others may do at the same time; "trylock", which never waits, and counts as reading
+    1 if it got the lock, else 0; and "drop", which lets go of a lock without touching any object, as the end of a
+    process does.
     """
 
     kind: str
@@ -51,8 +52,8 @@ class Ran:
 
 
 def point(actor: str, index: int, op: Op) -> Point:
-    locks = op.kind in ("lock", "unlock", "trylock")
-    touch = Touch(f"lock:{op.object}" if locks else op.object, op.kind != "read")
+    locks = op.kind in ("lock", "share", "unlock", "trylock")
+    touch = Touch(f"lock:{op.object}" if locks else op.object, op.kind not in ("read", "share"))
     return Point(actor=actor, index=index, call=op.kind, touches=() if op.kind == "drop" else (touch,))
 
 
@@ -80,7 +81,8 @@ class State:
     programs: Programs
     values: dict[str, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)  # by actor: what it last read
-    holders: dict[str, str] = field(default_factory=dict)
+    holders: dict[str, frozenset[str]] = field(default_factory=dict)  # by lock
+    shared: frozenset[str] = frozenset()  # the locks that are held by who shares them
     at: dict[str, int] = field(default_factory=dict)
     rest: dict[str, tuple[Op | If, ...]] = field(default_factory=dict)
 
@@ -100,19 +102,20 @@ class State:
         return tuple(p for p in self.pending() if not self._waits(p.actor))
 
     def go(self, actor: str) -> None:
-        _apply(self._op(actor), actor, self.values, self.seen, self.holders)
+        self._apply(self._op(actor), actor)
         self.at[actor] += 1
         self._continue(actor, self.rest[actor][1:])
 
     def copy(self) -> State:
         other = State({})
         other.values, other.seen, other.holders = dict(self.values), dict(self.seen), dict(self.holders)
-        other.at, other.rest = dict(self.at), dict(self.rest)
+        other.at, other.rest, other.shared = dict(self.at), dict(self.rest), self.shared
         return other
 
     def _waits(self, actor: str) -> bool:
         op = self._op(actor)
-        return op.kind == "lock" and self.holders.get(op.object, actor) != actor
+        others = self.holders.get(op.object, frozenset()) - {actor}
+        return bool(others) and (op.kind == "lock" or (op.kind == "share" and op.object not in self.shared))
 
     def _op(self, actor: str) -> Op:
         op = self.rest[actor][0]
@@ -124,18 +127,20 @@ class State:
             rest = (branch.odd if self.seen.get(actor, 0) % 2 else branch.even) + rest[1:]
         self.rest[actor] = rest
 
-
-def _apply(op: Op, actor: str, values: dict[str, int], seen: dict[str, int], holders: dict[str, str]) -> None:
-    match op.kind:
-        case "read":
-            seen[actor] = values.get(op.object, 0)
-        case "write":
-            values[op.object] = seen.get(actor, 0) * 2 + 1 + sum(map(ord, actor))
-        case "set":
-            values[op.object] = seen.get(actor, 0) + 1
-        case "lock":
-            holders[op.object] = actor
-        case "trylock":
-            seen[actor] = int(holders.setdefault(op.object, actor) == actor)
-        case "unlock" | "drop":
-            del holders[op.object]
+    def _apply(self, op: Op, actor: str) -> None:
+        held = self.holders.get(op.object, frozenset())
+        match op.kind:
+            case "read":
+                self.seen[actor] = self.values.get(op.object, 0)
+            case "write":
+                self.values[op.object] = self.seen.get(actor, 0) * 2 + 1 + sum(map(ord, actor))
+            case "set":
+                self.values[op.object] = self.seen.get(actor, 0) + 1
+            case "trylock":
+                self.seen[actor] = int(not held - {actor})
+                self.holders[op.object] = held or frozenset({actor})
+            case "lock" | "share":
+                self.holders[op.object] = held | {actor}
+                self.shared = self.shared | {op.object} if op.kind == "share" else self.shared - {op.object}
+            case "unlock" | "drop":
+                self.holders[op.object] = held - {actor}

@@ -160,6 +160,18 @@ def test_what_waits_when_a_run_becomes_redundant_has_races_too() -> None:
     assert set(explore(programs, Explorer()).forms) == set(truth.classes)
 
 
+def test_under_a_bound_a_release_does_not_hide_the_acquisition_before_it() -> None:
+    """All of a between b's writes takes one preemption; what shows it is a race with b's lock, not with its unlock."""
+    programs: Programs = {
+        "a": (Op("share", "n"), Op("set", "y"), Op("unlock", "n")),
+        "b": (Op("set", "y"), Op("write", "y"), Op("lock", "n"), Op("unlock", "n"), Op("write", "x")),
+    }
+    truth = brute_force(programs)
+    assert truth is not None
+    within = {form for form, least in truth.classes.items() if least <= 1}
+    assert set(explore(programs, Explorer(preemptions=1)).forms) == within
+
+
 def long_program(name: str) -> tuple[Op, ...]:
     """25 points, of which 5 concern others."""
     reads = {5: Op("read", "config"), 20: Op("read", "config")}
