@@ -12,19 +12,27 @@ os.chdir(folder)
 
 
 def read(name):
-    with open(name) as file:
-        return file.read()
+    file = os.open(name, os.O_RDONLY)
+    text = os.read(file, 100).decode()
+    os.close(file)
+    return text
+
+
+def write(name, text):
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.write(file, text.encode())
+    os.close(file)
 
 
 def swap(old, new):
-    with open("swap.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if read("head") != old:
-            return False
-        with open("head.new", "w") as file:
-            file.write(new)
+    lock = os.open("swap.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    same = read("head") == old
+    if same:
+        write("head.new", new)
         os.rename("head.new", "head")
-        return True
+    os.close(lock)
+    return same
 
 
 def take():
@@ -38,8 +46,7 @@ def take():
 def give(block):
     for _ in range(5):
         first = read("head")
-        with open(block, "w") as file:
-            file.write(first)
+        write(block, first)
         if swap(first, block):
             return
     sys.exit(75)
