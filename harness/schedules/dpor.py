@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 
 from harness.schedules.certificate import TOUCHES, Certificate, Relation
 from harness.schedules.clocks import class_of
-from harness.schedules.guided import Diverged, Guided, drowsy
+from harness.schedules.guided import Guided, drowsy
 from harness.schedules.points import Point
 from harness.schedules.races import Exclusive, Race, Run, bounded_races, release_and_acquire, source_races
+from harness.schedules.replay import Diverged
 from harness.schedules.trace import Step, Trace
 from harness.verdict import Verdict
 

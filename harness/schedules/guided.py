@@ -7,23 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.errors import PileupError
 from harness.schedules.points import Point, dependent
+from harness.schedules.replay import Diverged, Divergence
 from harness.schedules.strategy import Choice
-
-
-class Diverged(PileupError):
-    """The programs did not follow choices that they had followed before: more than the schedule decides their run."""
-
-    def __init__(self, step: int, expected: Point, enabled: Sequence[Point]) -> None:
-        could = "; ".join(map(str, enabled)) or "nobody"
-        super().__init__(
-            f"step {step}: {expected} was to go, as in an earlier run, but these could: {could}",
-            hint="look for what differs from run to run: time, random names, files left behind, objects not watched",
-        )
-        self.step = step
-        self.expected = expected
-        self.enabled = tuple(enabled)
 
 
 def drowsy(asleep: Iterable[str], last: Point | None, enabled: Iterable[Point]) -> frozenset[str]:
@@ -59,7 +45,9 @@ class Guided:
         for point in choice.enabled:
             if (point.actor, point.fingerprint) == (expected.actor, expected.fingerprint):
                 return point
-        raise Diverged(choice.step, expected, choice.enabled)
+        could = "; ".join(map(str, choice.enabled))
+        why = f"{expected} was to go, as in an earlier run, but these could: {could}"
+        raise Diverged(Divergence(step=choice.step, expected=expected, found=None, why=why))
 
 
 def _same_actor(points: Sequence[Point], last: Point | None) -> Point:

@@ -12,8 +12,9 @@ import pytest
 from harness.schedules.certificate import Certificate, Coverage
 from harness.schedules.clocks import Clock, class_of, clocks, enablers
 from harness.schedules.dpor import Explorer
-from harness.schedules.guided import Diverged, Guided, drowsy
+from harness.schedules.guided import Guided, drowsy
 from harness.schedules.points import Point, Touch, dependent
+from harness.schedules.replay import Diverged
 from harness.schedules.trace import Trace
 from harness.verdict import Verdict
 from tests.harness.schedules.brute import Form, Truth, Values, brute_force, form_of, random_programs
