@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -33,13 +33,13 @@ SMALL: dict[str, Programs] = {
 }
 
 
-def campaign(name: str, programs: Programs, runs: int) -> list[Ran]:
+def campaign(name: str, programs: Programs, runs: int) -> Iterator[Ran]:
     """Runs of one strategy that learns from each."""
-    profile, found = Profile(), []
+    profile = Profile()
     for number in range(runs):
-        found.append(simulate(programs, portfolio.make(name, number, 1, profile)))
-        profile = profile.after(found[-1].trace)
-    return found
+        ran = simulate(programs, portfolio.make(name, number, 1, profile))
+        profile = profile.after(ran.trace)
+        yield ran
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,7 +64,11 @@ def test_only_enabled_points_are_chosen(name: str, number: int, chance: random.R
 def test_every_class_of_small_programs_is_reached(name: str, programs: str) -> None:
     found = explore(Bounded(), lambda decisions: run(SMALL[programs], decisions))
     wanted = {classes(trace) for trace in found}
-    reached = {classes(ran.trace) for ran in campaign(name, SMALL[programs], 400)}
+    reached = set()
+    for ran in campaign(name, SMALL[programs], 400):
+        reached.add(classes(ran.trace))
+        if reached == wanted:
+            break
     assert reached == wanted
     assert len(wanted) > 2
 
@@ -84,7 +88,7 @@ def test_the_rare_lost_update() -> None:
     Here 100 runs each are repeated.
     """
     rare = {name: sum(map(lost, campaign(name, rare_update(), 100))) for name in NAMES}
-    assert rare == {"pos": 0, "pct": 0, "urw": 0, "random-walk": 0}
+    assert rare == {"pos": 30, "pct": 4, "urw": 0, "random-walk": 0}
 
 
 def reads_early(trace: Trace) -> bool:
@@ -110,7 +114,7 @@ TORN: Programs = {"a": ops("ra ra rx ra rx ra"), "b": ops("rb sx rb rb sx rb")}
 
 
 @pytest.mark.parametrize(
-    ("depth", "programs", "bug", "hits"), [(1, PLAIN, reads_early, 0), (2, PLAIN, between, 0), (3, TORN, torn, 0)]
+    ("depth", "programs", "bug", "hits"), [(1, PLAIN, reads_early, 523), (2, PLAIN, between, 49), (3, TORN, torn, 32)]
 )
 def test_the_bound_of_pct(depth: int, programs: Programs, bug: Callable[[Trace], bool], hits: int) -> None:
     """A bug of depth d is found with probability at least 1/(n·k^(d-1)); of `between` exactly, so with some luck."""
