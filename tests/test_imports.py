@@ -36,7 +36,7 @@ LAYERS = [
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["events", "verdict"],
-    ["errors", "outcome", "version"],
+    ["errors", "outcome", "version", "powerloss"],
 ]
 
 # Checkers have no clock, no socket and no randomness, so that a stored history can be judged again.
