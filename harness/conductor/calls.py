@@ -88,6 +88,7 @@ KINDS = (
     Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
+    Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
