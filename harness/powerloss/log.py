@@ -84,9 +84,9 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """fsync or fdatasync of a file or a folder returned without an error."""
+    """fsync or fdatasync of a file or a folder returned without an error; or syncfs, of everything: no inode."""
 
-    inode: int
+    inode: int | None
 
 
 Change = Bytes | Length | Entries | Sync

@@ -84,7 +84,7 @@ class Posix:
     def made_safe(self, sync: int) -> Iterator[int]:
         inode = self._facts.synced(sync)
         for index in range(sync):
-            if inode in self._facts.files(index) or inode in self._facts.folders(index):
+            if inode is None or inode in self._facts.files(index) or inode in self._facts.folders(index):
                 yield index
 
     def needs(self, operation: int) -> Iterator[int]:
@@ -114,7 +114,7 @@ class Ordered:
     def made_safe(self, sync: int) -> Iterator[int]:
         inode = self._facts.synced(sync)
         for index in range(sync):
-            if self._facts.in_journal(index) or inode in self._facts.files(index):
+            if inode is None or self._facts.in_journal(index) or inode in self._facts.files(index):
                 yield index
 
     def needs(self, operation: int) -> Iterator[int]:
@@ -151,7 +151,7 @@ class _Facts:
     def change(self, index: int) -> Bytes | Length | Entries | Sync:
         return self._operations[index].change
 
-    def synced(self, index: int) -> int:
+    def synced(self, index: int) -> int | None:
         change = self.change(index)
         assert isinstance(change, Sync)
         return change.inode
