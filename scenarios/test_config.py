@@ -9,6 +9,7 @@ from harness.checkers.config import (
     readers_see_whole_config,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
+from harness.checkers.powerloss import durable_replace
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
@@ -131,3 +132,24 @@ async def test_four_adds_of_one_name(lab: Lab) -> None:
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.run_all((f"add{number}", add) for number in range(4))
     await lab.list_agents()
+
+
+@scenario(
+    "CFG-10",
+    fault="the power fails after each file operation of an add, and each thing that was not synced may be lost",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_WRITES,
+    exact=True,
+    judges=[durable_replace],
+    not_verified=["losses that need two independent things to be missing at once; see docs/power-loss.md"],
+)
+async def test_power_lost_at_every_write(lab: Lab) -> None:
+    """An add that exited 0 survives a power cut, and a cut during an add leaves the old config or the new one."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await lab.list_agents("before")
+    async with lab.recorded() as recording:
+        await lab.add("lane1")
+    for trial in recording.cuts():
+        lab.look.config()
+        await lab.run(lab.adding("lane2"), f"{trial}-add")
+        await lab.run(ListAgents(), f"{trial}-list")
