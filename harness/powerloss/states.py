@@ -12,9 +12,12 @@ state is built by *one* decision, and what the model makes follow from it:
 6. all changes of names are lost, while the bytes are there;
 7. everything that was not safe is lost.
 
-That is about four states for each change that is not safe, and fewer after equal ones are told apart only once. What is
-missed is a program that breaks only when two independent things are lost and two others are not. (ALICE makes the same
-choice: omit one, or stop at a prefix.)
+Decisions 2 to 6 are taken where most is unsafe, that is just before each sync and at the end. At every other moment
+either nothing is lost or everything that is not safe.
+
+So the states grow with the log and not with its powers: about four for each change between two syncs, fewer after equal
+ones are told apart only once. What is missed is a program that breaks only when two independent things are lost and two
+others are not. ALICE makes a similar choice: omit one, or stop at a prefix.
 """
 
 from __future__ import annotations
@@ -75,7 +78,9 @@ def states(log: Log, *, most: int = 400) -> States:
 def candidates(log: Log, model: Model, moment: int) -> list[Losses]:
     """What may be lost after so many operations, the smallest loss first, each once."""
     unsafe = unsafe_changes(log, model, moment)
-    found = {frozenset(losses.items()): losses for losses in _decisions(log, model, unsafe)}
+    most_is_unsafe = moment == len(log.operations) or isinstance(log.operations[moment].change, Sync)
+    decisions = _decisions(log, model, unsafe) if most_is_unsafe else [{}, dict.fromkeys(unsafe, LOST)]
+    found = {frozenset(losses.items()): losses for losses in decisions}
     return sorted(found.values(), key=len)  # stable: the order of the decisions within one size
 
 
@@ -109,7 +114,7 @@ def _found(log: Log, model: Model) -> Iterator[State]:
 
 
 def _decisions(log: Log, model: Model, unsafe: Sequence[int]) -> Iterator[Losses]:
-    """One decision each, in the order of the module's docstring."""
+    """One decision each, in the order of the module's docstring, all of them."""
     needs = _all_needs(model, unsafe)
     change = {index: log.operations[index].change for index in unsafe}
     bytes_of: dict[int, list[int]] = {}
