@@ -41,11 +41,12 @@ def snapshot(folder: Path, *, most: int) -> tuple[Snapshot, tuple[str, ...]]:
         entries: dict[str, int] = {}
         for entry in sorted(os.scandir(above), key=lambda entry: entry.name):
             facts = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(facts.st_mode) and facts.st_ino not in nodes and facts.st_size > left:
+            is_new_file = stat.S_ISREG(facts.st_mode) and facts.st_ino not in nodes
+            if is_new_file and facts.st_size > left:
                 skipped.append(f"{os.path.relpath(entry.path, folder)} is too large to be copied")
-            elif node := _read(Path(entry.path), facts):
-                left -= facts.st_size if facts.st_ino not in nodes else 0
-                nodes.setdefault(facts.st_ino, node)
+            elif node := nodes.get(facts.st_ino) or _read(Path(entry.path), facts):
+                left -= facts.st_size if is_new_file else 0
+                nodes[facts.st_ino] = node
                 entries[entry.name] = facts.st_ino
         here = Path(above).stat()
         nodes[here.st_ino] = Folder(entries=entries, mode=stat.S_IMODE(here.st_mode))
