@@ -35,6 +35,7 @@ LAYERS = [
     ["lab", "look", "actor", "powercut"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
+    ["schedules"],
     ["events", "verdict"],
     ["errors", "outcome", "version", "powerloss"],
 ]

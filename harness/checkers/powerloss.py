@@ -42,7 +42,7 @@ class _Trial:
         return self.cut.moment == self.cut.operations
 
 
-def durable_replace(history: History) -> list[Finding]:
+def config_survives_power_loss(history: History) -> list[Finding]:
     """CFG-10: at the end the acknowledged agent is there; at any moment the config is the old or the new one and works.
 
     States that break it for the same reason are one finding, told by the smallest loss.

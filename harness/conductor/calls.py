@@ -7,6 +7,7 @@ stand among its arguments. The filter and the supervisor are both made from it.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ class Family(Enum):
 
     REPLACE = "replace"  # rename, link, symlink
     REMOVE = "remove"
-    OPEN = "open"  # for writing, creating or truncating; reads are never stopped
+    OPEN = "open"  # for writing, creating or truncating
+    READ = "read"  # opening for reading, and asking whether and what a file is: many more than all the others
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
     LOCK = "lock"
+    FORK = "fork"  # of processes and threads; these concern no file
     NETWORK = "network"
 
 
@@ -48,11 +51,16 @@ class Kind:
     family: Family
     places: tuple[tuple[Place, int], ...] = ()
     only_flags: tuple[int, int] | None = None  # (argument, mask): stop only if a bit of the mask is set
+    unless_flags: tuple[int, int] | None = None  # (argument, mask): stop only if no bit of the mask is set
+    only_values: tuple[int, tuple[int, ...]] | None = None  # (argument, values): stop only for one of these
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
+    may_read: bool = False  # whoever wants reads is shown it whatever its flags are
 
 
+_AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
+LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
 
@@ -67,10 +75,10 @@ KINDS = (
     Kind("unlink", 87, Family.REMOVE, ((_P, 0),)),
     Kind("unlinkat", 263, Family.REMOVE, ((_A, 0),)),
     Kind("rmdir", 84, Family.REMOVE, ((_P, 0),)),
-    Kind("open", 2, Family.OPEN, ((_P, 0),), only_flags=(1, _WRITES), follows=True),
+    Kind("open", 2, Family.OPEN, ((_P, 0),), only_flags=(1, _WRITES), follows=True, may_read=True),
     Kind("creat", 85, Family.OPEN, ((_P, 0),), follows=True),
-    Kind("openat", 257, Family.OPEN, ((_A, 0),), only_flags=(2, _WRITES), follows=True),
-    Kind("openat2", 437, Family.OPEN, ((_A, 0),), follows=True),
+    Kind("openat", 257, Family.OPEN, ((_A, 0),), only_flags=(2, _WRITES), follows=True, may_read=True),
+    Kind("openat2", 437, Family.OPEN, ((_A, 0),), follows=True, may_read=True),
     Kind("truncate", 76, Family.OPEN, ((_P, 0),), follows=True),
     Kind("mkdir", 83, Family.MAKE, ((_P, 0),)),
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
@@ -89,7 +97,22 @@ KINDS = (
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
+    Kind("stat", 4, Family.READ, ((_P, 0),), follows=True),
+    Kind("lstat", 6, Family.READ, ((_P, 0),)),
+    Kind("newfstatat", 262, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
+    Kind("statx", 332, Family.READ, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
+    Kind("access", 21, Family.READ, ((_P, 0),), follows=True),
+    Kind("faccessat", 269, Family.READ, ((_A, 0),), follows=True),
+    Kind("faccessat2", 439, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
+    Kind("readlink", 89, Family.READ, ((_P, 0),)),
+    Kind("readlinkat", 267, Family.READ, ((_A, 0),)),
+    Kind("getdents64", 217, Family.READ, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
+    Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
+    Kind("clone", 56, Family.FORK),
+    Kind("fork", 57, Family.FORK),
+    Kind("vfork", 58, Family.FORK),
+    Kind("clone3", 435, Family.FORK),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),
@@ -113,12 +136,25 @@ def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, .
     return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
 
 
-def changes_nothing(kind: Kind, thread: int, args: tuple[int, ...]) -> bool:
-    """Whether a call that the filter had to stop only reads: openat2 keeps its flags in memory. Raises OSError."""
-    if kind.name != "openat2":
-        return False
-    how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
-    return len(how) == 8 and not struct.unpack("=Q", how)[0] & _WRITES
+def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
+    """The flags of a call that opens a file, None for any other. Raises OSError."""
+    match kind.name:
+        case "open":
+            return args[1]
+        case "openat":
+            return args[2]
+        case "creat":
+            return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+        case "openat2":
+            how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
+            return int(struct.unpack("=Q", how)[0]) if len(how) == 8 else os.O_RDWR  # the kernel will refuse it
+        case _:
+            return None
+
+
+def changes_nothing(flags: int | None) -> bool:
+    """Whether a call that may open a file for writing only opens it for reading."""
+    return flags is not None and not flags & _WRITES
 
 
 def read_text(thread: int, address: int) -> str:

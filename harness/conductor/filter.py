@@ -20,6 +20,7 @@ _X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 
 Step = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
+_STOP: list[Step] = [(_RET, 0, 0, _NOTIFY)]
 
 
 def program(families: Collection[Family]) -> bytes:
@@ -35,8 +36,9 @@ def program(families: Collection[Family]) -> bytes:
         (_RET, 0, 0, _ERRNO | errno.EPERM),
     ]
     for kind in KINDS:
-        if kind.family in families:
-            body = _body(kind)
+        reads = Family.READ in families and kind.may_read
+        if kind.family in families or reads:
+            body = _STOP if reads else _body(kind)
             steps += [(_JEQ, 0, len(body), kind.number), *body]
     steps.append((_RET, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
@@ -47,6 +49,13 @@ def _body(kind: Kind) -> list[Step]:
     if kind.only_flags:
         argument, mask = kind.only_flags
         return [(_LD, 0, 0, _low(argument)), (_JSET, 0, 1, mask), (_RET, 0, 0, _NOTIFY), (_RET, 0, 0, _ALLOW)]
+    if kind.unless_flags:
+        argument, mask = kind.unless_flags
+        return [(_LD, 0, 0, _low(argument)), (_JSET, 0, 1, mask), (_RET, 0, 0, _ALLOW), (_RET, 0, 0, _NOTIFY)]
+    if kind.only_values:
+        argument, values = kind.only_values
+        tests = [(_JEQ, len(values) - i, 0, value) for i, value in enumerate(values)]
+        return [(_LD, 0, 0, _low(argument)), *tests, (_RET, 0, 0, _ALLOW), (_RET, 0, 0, _NOTIFY)]
     if kind.min_descriptor is not None:
         least = kind.min_descriptor
         return [(_LD, 0, 0, _low(0)), (_JGE, 0, 1, least), (_RET, 0, 0, _NOTIFY), (_RET, 0, 0, _ALLOW)]
@@ -60,7 +69,7 @@ def _body(kind: Kind) -> list[Step]:
             (_RET, 0, 0, _ALLOW),
             (_RET, 0, 0, _NOTIFY),
         ]
-    return [(_RET, 0, 0, _NOTIFY)]
+    return _STOP
 
 
 def _low(argument: int) -> int:

@@ -90,7 +90,7 @@ class Foresight:
         return self._other(call)
 
     def _opening(self, call: StoppedCall) -> Attempt | None:
-        flags = _open_flags(call)
+        flags = call.open_flags
         path = Path(call.path)
         if flags & os.O_TMPFILE == os.O_TMPFILE:
             raise Unclear(f"a nameless file in {self.relative(call.path)}")
@@ -216,18 +216,6 @@ def _data(call: StoppedCall) -> Iterator[bytes]:
         raw = calls.read_memory(call.thread, call.args[1] + 16 * number, 16)
         base, length = struct.unpack("=QQ", raw) if len(raw) == 16 else (0, 0)
         yield calls.read_memory(call.thread, base, min(length, MOST_BYTES + 1)) if length else b""
-
-
-def _open_flags(call: StoppedCall) -> int:
-    match call.kind.name:
-        case "creat":
-            return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
-        case "open":
-            return call.args[1]
-        case "openat":
-            return call.args[2]
-        case _:  # struct open_how begins with a 64-bit `flags`
-            return int(struct.unpack("=Q", calls.read_memory(call.thread, call.args[2], 8))[0])
 
 
 def _position(call: StoppedCall, argument: int) -> tuple[int, int]:

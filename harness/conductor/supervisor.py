@@ -37,6 +37,7 @@ class StoppedCall:
     args: tuple[int, ...]
     operands: tuple[Operand, ...]
     index: int  # how many calls on watched paths this actor made before
+    open_flags: int = 0  # of a call that opens a file
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
@@ -47,6 +48,14 @@ class StoppedCall:
         return self.supervisor.actor
 
     @property
+    def process(self) -> int:
+        """The caller's process id; the thread's own where that cannot be told any more."""
+        try:
+            return _thread_group(self.thread) if self.supervisor.plural else self.thread
+        except (OSError, ValueError):
+            return self.thread
+
+    @property
     def paths(self) -> tuple[str, ...]:
         return tuple(operand.path for operand in self.operands)
 
@@ -54,6 +63,10 @@ class StoppedCall:
     def path(self) -> str:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
+
+    def waits(self) -> bool:
+        """Whether the call is still stopped: nobody has released it, and its caller lives."""
+        return not (self.done or self.supervisor.closed) and kernel.still_waits(self.supervisor.listener, self.id)
 
     def go(self) -> bool:
         """Let the call run; when it ends is not seen. False when the caller is gone or was interrupted."""
@@ -64,12 +77,16 @@ class StoppedCall:
         self.failed = error
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
 
+    def answer(self, value: int) -> bool:
+        """The call gives this value, without having run: what it does was done for it."""
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, value))
+
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
 
         Any other call, and a rename whose caller has other rights or another view of the files, is let go.
         """
-        if self.done or self.supervisor.closed or not kernel.still_waits(self.supervisor.listener, self.id):
+        if not self.waits():
             return False
         if self.performed is None:  # else it was, and a signal came before the answer
             self.performed = renames.carry_out(self.kind, self.thread, self.args, self.operands)
@@ -85,7 +102,7 @@ class StoppedCall:
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
-            if self.done or not kernel.still_waits(self.supervisor.listener, self.id):
+            if not self.waits():
                 return False
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
@@ -125,15 +142,18 @@ class Supervisor:
         directors: Sequence[Director],
         seal: Director,
         on_fault: Callable[[BaseException], None],
+        reads: bool = False,
     ) -> None:
         self.actor = actor
         self.listener = listener
         self.ended = asyncio.Event()
         self.closed = False
         self.watched = 0
+        self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
+        self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
         self._loop = asyncio.get_running_loop()
@@ -146,6 +166,11 @@ class Supervisor:
             self._loop.remove_reader(self.listener)
             os.close(self.listener)
             self.ended.set()
+
+    def serve(self, seconds: float) -> None:
+        """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds)."""
+        if not self.closed and kernel.wait(self.listener, seconds):
+            self._on_ready()
 
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
@@ -176,6 +201,7 @@ class Supervisor:
 
     def _decide(self, stopped: kernel.Notification) -> None:
         call = self._decode(stopped)
+        self.plural = self.plural or call.kind.family is Family.FORK
         if call.kind.family is Family.NETWORK:
             if not self._seal.take(call):
                 call.go()
@@ -192,13 +218,15 @@ class Supervisor:
     def _decode(self, stopped: kernel.Notification) -> StoppedCall:
         kind = calls.BY_NUMBER[stopped.number]
         operands: tuple[Operand, ...] = ()
+        flags: int | None = None
         try:
-            if not calls.changes_nothing(kind, stopped.thread, stopped.args):
+            flags = calls.open_flags(kind, stopped.thread, stopped.args)
+            if self._reads or not calls.changes_nothing(flags):
                 operands = calls.operands(kind, stopped.thread, stopped.args)
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
-        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched)
+        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
         return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)

@@ -20,6 +20,7 @@ from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
 
 T = TypeVar("T")
+CHANGES = frozenset(Family) - {Family.READ, Family.FORK}
 LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
 
 
@@ -92,9 +93,7 @@ class Rig:
         self.running: dict[str, Running] = {}
         self._outputs = outputs
 
-    async def start(
-        self, name: str, *argv: str, families: frozenset[Family] = frozenset(Family), **options: Any
-    ) -> Running:
+    async def start(self, name: str, *argv: str, families: frozenset[Family] = CHANGES, **options: Any) -> Running:
         output = self._outputs / name
         process = await self.launcher.spawn(
             Program(
@@ -109,6 +108,7 @@ class Rig:
             supervisor = Supervisor(
                 actor=name, listener=process.listener, root=str(self.folder), directors=self.directors,
                 seal=Seal(lambda _actor, address: self.refused.append(address)), on_fault=self.faults.append,
+                reads=Family.READ in families,
             )  # fmt: skip
         self.running[name] = Running(process, supervisor, output)
         return self.running[name]

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.powerloss import durable_replace
+from harness.checkers.powerloss import config_survives_power_loss
 from harness.events import ChangeLost, FilesRecorded, PowerLost
 from tests.harness.histories import add, check, file, gone, illegal, legal, listing, undecided
 
+JUDGE = config_survives_power_loss
 BEFORE = listing("lane0", actor="before")
 ADDED = add("lane1")
 
@@ -37,85 +38,85 @@ UNNAMED = lost("name", call="rename")
 WHOLE = (BEFORE, ADDED, recorded())
 
 CFG_10 = [
-    legal("nothing-lost", durable_replace, *WHOLE, cut(), file(), after("lane0", "lane1", "lane2")),
-    legal("old-during", durable_replace, *WHOLE, cut(UNNAMED, moment=8), file(), after("lane0", "lane2")),
-    legal("new-during", durable_replace, *WHOLE, cut(moment=8), file(), after("lane0", "lane1", "lane2")),
+    legal("nothing-lost", JUDGE, *WHOLE, cut(), file(), after("lane0", "lane1", "lane2")),
+    legal("old-during", JUDGE, *WHOLE, cut(UNNAMED, moment=8), file(), after("lane0", "lane2")),
+    legal("new-during", JUDGE, *WHOLE, cut(moment=8), file(), after("lane0", "lane1", "lane2")),
     legal(
-        "refused-and-not-there", durable_replace,
+        "refused-and-not-there", JUDGE,
         BEFORE, add("lane1", ok=False), recorded(), cut(), file(), after("lane0", "lane2"),
     ),
     illegal(
-        "empty", durable_replace, "CFG-10",
+        "empty", JUDGE, "CFG-10",
         "agents add exited 0, but config.json was renamed before its data were synced: after a power cut the file is "
         "empty (1 of 1 states; this one is allowed by posix)", [5, 6],
         *WHOLE, cut(UNSYNCED), file(parses=False, size=0), after("lane2"),
     ),
     illegal(
-        "zeroes", durable_replace, "CFG-10", "the file holds only zeroes (9 bytes)", [5, 6],
+        "zeroes", JUDGE, "CFG-10", "the file holds only zeroes (9 bytes)", [5, 6],
         *WHOLE, cut(lost(moved=True, left="zeroes")), file(parses=False), after("lane2"),
     ),
     illegal(
-        "old-although-acknowledged", durable_replace, "CFG-10",
+        "old-although-acknowledged", JUDGE, "CFG-10",
         "the folder of config.json was not synced after the rename: after a power cut lane1 is not listed", [5, 6, 10],
         *WHOLE, cut(UNNAMED), file(), after("lane0", "lane2"),
     ),
     illegal(
-        "gone", durable_replace, "CFG-10", "the folder of config.json|the file is gone", [5, 6],
+        "gone", JUDGE, "CFG-10", "the folder of config.json|the file is gone", [5, 6],
         *WHOLE, cut(UNNAMED), gone(), after("lane2"),
     ),
     illegal(
-        "torn-in-place", durable_replace, "CFG-10", "during agents add, config.json was written in place|(9 bytes)",
+        "torn-in-place", JUDGE, "CFG-10", "during agents add, config.json was written in place|(9 bytes)",
         [5, 6], *WHOLE, cut(lost(left="the end"), moment=5), file(parses=False), after("lane2"),
     ),
     illegal(
-        "in-two-steps", durable_replace, "CFG-10", "during agents add, config.json was not replaced in one step|empty",
+        "in-two-steps", JUDGE, "CFG-10", "during agents add, config.json was not replaced in one step|empty",
         [5, 6], *WHOLE, cut(moment=5), file(parses=False, size=0), after("lane2"),
     ),
     illegal(
-        "next-add-fails", durable_replace, "CFG-10", "locks/x was not synced after the open|does not work: stale",
+        "next-add-fails", JUDGE, "CFG-10", "locks/x was not synced after the open|does not work: stale",
         [5, 6, 8], *WHOLE, cut(lost("name", call="open", path="locks/x"), moment=5), file(),
         after("lane0", ok=False, message="stale"),
     ),
     illegal(
-        "next-list-fails", durable_replace, "CFG-10", "agents list does not work: E", [5, 6, 10],
+        "next-list-fails", JUDGE, "CFG-10", "agents list does not work: E", [5, 6, 10],
         *WHOLE, cut(), file(), add("lane2", "cut0-add"), listing(actor="cut0-list", ok=False, agents=None),
     ),
     illegal(
-        "an-older-agent-is-lost", durable_replace, "CFG-10", "lane0 is not listed", [5, 6, 10],
+        "an-older-agent-is-lost", JUDGE, "CFG-10", "lane0 is not listed", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane1", "lane2"),
     ),
     illegal(
-        "the-next-add-is-lost", durable_replace, "CFG-10", "lane2 is not listed", [5, 6, 10],
+        "the-next-add-is-lost", JUDGE, "CFG-10", "lane2 is not listed", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane0"),
     ),
     illegal(
-        "an-agent-of-nobody", durable_replace, "CFG-10", "ghost is listed and was never added", [5, 6, 10],
+        "an-agent-of-nobody", JUDGE, "CFG-10", "ghost is listed and was never added", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane0", "lane2", "ghost"),
     ),
     illegal(
-        "one-reason-is-one-finding", durable_replace, "CFG-10", "the file is empty (2 of 3 states", [5, 6],
+        "one-reason-is-one-finding", JUDGE, "CFG-10", "the file is empty (2 of 3 states", [5, 6],
         *WHOLE, cut(UNSYNCED), file(parses=False, size=0), after("lane2"),
         cut(UNSYNCED), file(parses=False), after("lane2"), cut(), file(), after("lane0", "lane1", "lane2"),
     ),
-    undecided("nothing-recorded", durable_replace, "no file operations", BEFORE, ADDED, cut(), file(), after("lane0")),
+    undecided("nothing-recorded", JUDGE, "no file operations", BEFORE, ADDED, cut(), file(), after("lane0")),
     undecided(
-        "not-known-is-not-green", durable_replace, "not known: spliced data in x",
+        "not-known-is-not-green", JUDGE, "not known: spliced data in x",
         BEFORE, ADDED, recorded(unknown=("spliced data in x",)), cut(), file(), after("lane0", "lane1", "lane2"),
     ),
     undecided(
-        "not-known-is-not-red", durable_replace, "not known", BEFORE, ADDED, recorded(unknown=("x",)), cut(UNSYNCED),
+        "not-known-is-not-red", JUDGE, "not known", BEFORE, ADDED, recorded(unknown=("x",)), cut(UNSYNCED),
         file(parses=False), after("lane2"),
     ),
     undecided(
-        "left-out", durable_replace, "7 states after a power cut were not tried",
+        "left-out", JUDGE, "7 states after a power cut were not tried",
         BEFORE, ADDED, recorded(left_out=7), cut(), file(), after("lane0", "lane1", "lane2"),
     ),
-    undecided("no-cut", durable_replace, "no state", *WHOLE),
-    undecided("no-add", durable_replace, "no recorded add", BEFORE, recorded(), cut(), file(), after("lane0")),
-    undecided("no-list-before", durable_replace, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
-    undecided("nobody-looked", durable_replace, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
+    undecided("no-cut", JUDGE, "no state", *WHOLE),
+    undecided("no-add", JUDGE, "no recorded add", BEFORE, recorded(), cut(), file(), after("lane0")),
+    undecided("no-list-before", JUDGE, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
+    undecided("nobody-looked", JUDGE, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
     undecided(
-        "no-list-after", durable_replace, "could not be listed after cut0", *WHOLE, cut(), file(), add("x", "cut0-add")
+        "no-list-after", JUDGE, "could not be listed after cut0", *WHOLE, cut(), file(), add("x", "cut0-add")
     ),
 ]  # fmt: skip
 

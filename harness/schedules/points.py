@@ -1,0 +1,58 @@
+"""What a schedule is made of: points at which an actor waits for leave to go on.
+
+A point is one event that the harness can order: a stopped system call, a held reply of a fake, a start. Nothing here
+knows a process, a socket or a clock. The names are stable over runs, so that a point of one run is found in another.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
+_CHANGING = re.compile(r"(?<![A-Za-z0-9])(?:\d{3,}|tmp[a-z0-9_]{8}|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Touch:
+    """One object that a point reads or changes: a path below the run's folder, or "lock:" and a path."""
+
+    object: str
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One event that waits for its turn, or had it."""
+
+    actor: str  # "add-lane2"; "add-lane2/1" for the first process that it started, and so on
+    index: int  # how many points of this actor came before
+    call: str  # "rename", "flock", "reply", …
+    touches: tuple[Touch, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
+        return " ".join([self.call, *(_CHANGING.sub("*", touch.object) for touch in self.touches)])
+
+    def __str__(self) -> str:
+        return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in self.touches)])}"
+
+
+def dependent(one: Point, other: Point) -> bool:
+    """Whether the order of two points can matter: one actor's always does, else one changes what the other touches."""
+    return one.actor == other.actor or racing(one, other)
+
+
+def racing(one: Point, other: Point) -> bool:
+    """Whether points of two actors touch one object, and one of them changes it."""
+    if one.actor == other.actor:
+        return False
+    return any(a.object == b.object and (a.writes or b.writes) for a in one.touches for b in other.touches)
+
+
+def checksum(points: Iterable[Point]) -> int:
+    """A number that two runs share if they went through the same fingerprints in the same order (CRC-32)."""
+    return zlib.crc32("\n".join(f"{point.actor} {point.fingerprint}" for point in points).encode())
