@@ -58,14 +58,14 @@ class States:
 def states(log: Log, *, most: int = 400) -> States:
     """Every state at any moment, each shape once, under the weakest model; which stronger ones allow it is noted.
 
-    The last moment comes first, then the others from the beginning; within a moment the smallest loss comes first. A
-    shape that may be found at the last moment counts as found there, because a program has promised most by then.
+    The last moment comes first, and within a moment the smallest loss. A shape that may be found at several moments
+    counts as found at the last of them, because a program has promised most by then.
     """
     end = len(log.operations)
     models = [make(log) for make in MODELS]
     allowed = [{shape(state.tree) for state in _found(log, model)} for model in models[1:]]
     found: dict[str, State] = {}
-    for moment in (end, *range(end)):
+    for moment in range(end, -1, -1):
         for losses in candidates(log, models[0], moment):
             tree = after(log, moment, losses)
             if (key := shape(tree)) not in found:
