@@ -75,7 +75,7 @@ async def test_reader_between_writes(lab: Lab) -> None:
     watch=WATCH_WRITES,
     exact=True,
     judges=[crash_leaves_old_or_new],
-    not_verified=["power loss: what a kill leaves is not what a lost page cache leaves"],
+    not_verified=["power loss, which is CFG-10"],
 )
 async def test_killed_at_every_write(lab: Lab) -> None:
     """An add that is killed anywhere leaves the old config or the new one, and the next command works."""
