@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from harness.processes.client import LauncherClient, Program
 from harness.processes.folders import remove
 from harness.runner import Ground, Trial, can_conduct
 from harness.scenario import Scenario
+from harness.schedules.decisions import Decisions
 from harness.targets.protocol import Target
 from harness.verdict import Judgement, Verdict
 
@@ -32,6 +34,8 @@ class Settings:
     target_name: str  # as `--target` takes it
     seed: int
     schedules: int
+    shrink: int
+    known: Mapping[str, tuple[Decisions, ...]]  # by scenario: schedules that violated once
     replay: Plan | None
     conductor: bool
 
@@ -82,6 +86,8 @@ class Bench:
             name=self.settings.target_name,
             seed=self.settings.seed + round_ * runs,
             schedules=self.settings.schedules,
+            shrink=self.settings.shrink,
+            known=self.settings.known.get(scenario.name, ()),
             replay=self.settings.replay,
         )
 

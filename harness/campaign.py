@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.plan import Arm, Plan
 from harness.runner import Ground, Trial, run
 from harness.scenario import Scenario
+from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Profile
+from harness.shrinking import Simplest, simplest
 from harness.targets.protocol import Target
 from harness.verdict import Verdict, merge
 
@@ -22,6 +24,7 @@ class Campaign:
     scenario: Scenario
     control: tuple[Trial, ...]
     fault: tuple[Trial, ...]
+    simplest: Simplest | None = None  # of the first violation, where the runs were scheduled
 
     @property
     def verdict(self) -> Verdict:
@@ -37,7 +40,9 @@ class Campaign:
 
     @property
     def telling(self) -> Trial:
-        """The run that a report should show: the first with the campaign's verdict, else the last."""
+        """The run that a report should show: the simplest violation, the first with the verdict, else the last."""
+        if self.simplest is not None and self.simplest.trial.judgement.verdict is self.verdict:
+            return self.simplest.trial
         trials = [*self.fault, *self.control]
         return next((t for t in trials if t.judgement.verdict is self.verdict), trials[-1])
 
@@ -50,9 +55,15 @@ async def campaign(
     name: str,
     seed: int,
     schedules: int,
+    shrink: int = 0,
+    known: Sequence[Decisions] = (),
     replay: Plan | None = None,
 ) -> Campaign:
-    """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place."""
+    """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place.
+
+    Schedules that are `known` to have violated once are tried first. The first violation of a scheduled run is made
+    simpler, in at most `shrink` replays.
+    """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
         arm = (trial,)
@@ -61,17 +72,22 @@ async def campaign(
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
-    for plan in _plans(scenario, name, seed, schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)):
+    runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
+    for plan in _plans(scenario, name, seed, runs, known if ground.conducted else ()):
         trial = await run(scenario, target, plan, ground, profile)
-        profile = profile.learned(trial.trace) if trial.trace else profile
+        profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))
-    return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault))
+    first = next((t for t in fault if t.trace and t.judgement.verdict is Verdict.VIOLATED), None)
+    found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
+    return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
 
 
-def _plans(scenario: Scenario, target: str, seed: int, schedules: int) -> Iterator[Plan]:
+def _plans(scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions]) -> Iterator[Plan]:
     if scenario.fault:
         yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL)
+    for decisions in known:
+        yield Plan(scenario=scenario.name, target=target, seed=seed, schedule=decisions)
     for number in range(schedules):
         yield Plan(scenario=scenario.name, target=target, seed=seed + number)

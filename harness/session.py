@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness import recording, screen
+from harness import examples, recording, screen
 from harness.bench import Settings
 from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
@@ -58,6 +58,8 @@ class Session:
             target_name=self.target_name,
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
+            shrink=config.getoption("shrink"),
+            known=examples.known(getattr(config, "cache", None), self.target_name),
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
         )
@@ -262,6 +264,8 @@ class Controller:
             interrupted=self._interrupted,
         )
         self._lines += screen.table(record)
+        if settings.replay is None:
+            examples.keep(getattr(self._config, "cache", None), self._session.target_name, self._results)
         paths = write(record, self._session.report)
         return [screen.Line(f"report: {screen.relative(paths)}")]
 

@@ -10,9 +10,12 @@ import errno
 import fcntl
 import os
 import struct
+import sys
+import tempfile
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+
+from harness.conductor import kernel
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
@@ -118,6 +121,13 @@ KINDS = (
     Kind("sendmsg", 46, Family.NETWORK),
     Kind("sendmmsg", 307, Family.NETWORK),
 )
+# Where programs are installed: nobody changes a link there during a run, so what a folder is called is looked up once.
+_STEADY = tuple(
+    f"{folder}/"
+    for folder in dict.fromkeys(("/usr", "/lib", "/lib64", "/etc", sys.base_prefix, sys.prefix))
+    if not tempfile.gettempdir().startswith(folder)
+)
+_steady: dict[str, str] = {}
 BY_NUMBER = {kind.number: kind for kind in KINDS}
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
@@ -180,11 +190,7 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     """Bytes of a stopped thread's memory, fewer where its mapping ends. Raises OSError."""
     if address + size >= 1 << 63:  # the kernel's half, which a file offset cannot even express
         raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-    descriptor = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(descriptor, size, address)
-    finally:
-        os.close(descriptor)
+    return kernel.read_memory(thread, address, size)
 
 
 def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
@@ -202,15 +208,33 @@ def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
         if name == own or name.startswith(own + "/"):
             name = f"/proc/{thread}{name.removeprefix(own)}"
     parent, _, last = name.rpartition("/")
-    if follows or last in ("", ".", ".."):
+    if last in ("", ".", ".."):
         return os.path.realpath(name)
-    return f"{os.path.realpath(parent or '/').rstrip('/')}/{last}"  # the call concerns a link itself, not its target
+    path = f"{_real_folder(parent or '/').rstrip('/')}/{last}"
+    return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
+
+
+def _real_folder(name: str) -> str:
+    """A folder's name without links. Asked of the kernel: os.path.realpath takes a call for each component."""
+    if (known := _steady.get(name)) is not None:
+        return known
+    try:
+        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return os.path.realpath(name)
+    try:
+        real = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - asked for every stopped call
+    finally:
+        os.close(descriptor)
+    if name.startswith(_STEADY) and real.startswith(_STEADY):
+        _steady[name] = real
+    return real
 
 
 def _link(thread: int, descriptor: int) -> str:
     """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
     link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
     try:
-        return str(Path(link).readlink())
+        return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
     except FileNotFoundError as error:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error

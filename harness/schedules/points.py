@@ -35,10 +35,15 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
-        return " ".join([self.call, *(_CHANGING.sub("*", touch.object) for touch in self.touches)])
+        return " ".join([self.call, *(lasting(touch.object) for touch in self.touches)])
 
     def __str__(self) -> str:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in self.touches)])}"
+
+
+def lasting(name: str) -> str:
+    """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
+    return _CHANGING.sub("*", name)
 
 
 def dependent(one: Point, other: Point) -> bool:
