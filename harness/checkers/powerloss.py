@@ -42,6 +42,15 @@ class _Trial:
         return self.cut.moment == self.cut.operations
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    """What is wrong after one power cut, in words, and the events that show it beside the cut."""
+
+    trial: _Trial
+    effect: str
+    evidence: tuple[int, ...]
+
+
 def config_survives_power_loss(history: History) -> list[Finding]:
     """CFG-10: at the end the acknowledged agent is there; at any moment the config is the old or the new one and works.
 
@@ -49,40 +58,52 @@ def config_survives_power_loss(history: History) -> list[Finding]:
     """
     files = _recording(history)
     recorded = _recorded(history, files)
-    found: dict[str, list[tuple[_Trial, str, tuple[int, ...]]]] = {}
-    for trial in (trials := list(_trials(history))):
-        if broken := _broken(trial, recorded):
-            found.setdefault(_cause(trial, recorded), []).append((trial, *broken))
-    if not trials:
-        raise CannotDecide("no state after a power cut was tried")
-    if files.left_out and not found:
-        raise CannotDecide(f"{files.left_out} states after a power cut were not tried")
+    trials = list(_trials(history))
+    found: dict[str, list[_Broken]] = {}
+    doubts = [f"{files.left_out} states after a power cut were not tried"] if files.left_out else []
+    for trial in trials:
+        try:
+            broken = _broken(trial, recorded)
+        except CannotDecide as reason:
+            doubts.append(str(reason))
+            continue
+        if broken is not None:
+            found.setdefault(_cause(trial, recorded), []).append(broken)
+    if not found and (doubts or not trials):
+        raise CannotDecide(doubts[0] if doubts else "no state after a power cut was tried")
     return [_finding(cause, cases, len(trials)) for cause, cases in found.items()]
 
 
-def _finding(cause: str, cases: list[tuple[_Trial, str, tuple[int, ...]]], tried: int) -> Finding:
-    trial, effect, evidence = cases[0]
-    models = " and ".join(trial.cut.models)
-    message = f"{cause}: after a power cut {effect} ({len(cases)} of {tried} states; this one is allowed by {models})"
-    return Finding(rule=_RULE, message=message, evidence=(trial.seq, *evidence))
+def _finding(cause: str, cases: list[_Broken], tried: int) -> Finding:
+    trial = cases[0].trial
+    share = f"{len(cases)} of {tried} states; this one is allowed by {' and '.join(trial.cut.models)}"
+    message = f"{cause}: after a power cut {cases[0].effect} ({share})"
+    return Finding(rule=_RULE, message=message, evidence=(trial.seq, *cases[0].evidence))
 
 
-def _broken(trial: _Trial, recorded: _Recorded) -> tuple[str, tuple[int, ...]] | None:
-    """What is wrong with the trial, in words, and the events that show it."""
+def _broken(trial: _Trial, recorded: _Recorded) -> _Broken | None:
+    """What is wrong with the trial, if anything is. Raises CannotDecide when nobody listed the agents."""
     seq, config = trial.config
     if not config.parses:
-        return _damage(trial, config), (seq,)
+        return _Broken(trial=trial, effect=_damage(trial, config), evidence=(seq,))
     for command_seq, what in trial.commands:
         if not what.outcome.ok or what.outcome.exit_status != 0:
             said = what.outcome.message or what.outcome.code or f"exit status {what.outcome.exit_status}"
-            return f"{what.verb} does not work: {said}", (seq, command_seq)
+            return _Broken(trial=trial, effect=f"{what.verb} does not work: {said}", evidence=(seq, command_seq))
     list_seq, listed = _listed(trial)
-    wanted = recorded.before | trial.added | ({recorded.name} if trial.is_late and recorded.acknowledged else set())
+    effect = _wrong_names(trial, recorded, listed)
+    return _Broken(trial=trial, effect=effect, evidence=(seq, list_seq)) if effect else None
+
+
+def _wrong_names(trial: _Trial, recorded: _Recorded, listed: frozenset[str]) -> str:
+    """Who should be listed and is not, or the other way round; "" when the list is right."""
+    promised = {recorded.name} if trial.is_late and recorded.acknowledged else set()
+    wanted = recorded.before | trial.added | promised
     if missing := sorted(wanted - listed):
-        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not listed", (seq, list_seq)
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not listed"
     if extra := sorted(listed - wanted - {recorded.name}):
-        return f"{', '.join(extra)} is listed and was never added", (seq, list_seq)
-    return None
+        return f"{', '.join(extra)} {'is' if len(extra) == 1 else 'are'} listed, but nobody added that"
+    return ""
 
 
 def _cause(trial: _Trial, recorded: _Recorded) -> str:

@@ -90,13 +90,18 @@ CFG_10 = [
         *WHOLE, cut(moment=5), file(), after("lane0"),
     ),
     illegal(
-        "an-agent-of-nobody", JUDGE, "CFG-10", "ghost is listed and was never added", [5, 6, 10],
+        "an-agent-of-nobody", JUDGE, "CFG-10", "ghost is listed, but nobody added", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane0", "lane2", "ghost"),
     ),
     illegal(
         "one-reason-is-one-finding", JUDGE, "CFG-10", "the file is empty (2 of 3 states", [5, 6],
         *WHOLE, cut(UNSYNCED), file(parses=False, size=0), after("lane2"),
         cut(UNSYNCED), file(parses=False), after("lane2"), cut(), file(), after("lane0", "lane1", "lane2"),
+    ),
+    illegal(
+        "a-finding-outranks-a-doubt", JUDGE, "CFG-10", "the file is empty (1 of 2 states", [8, 9],
+        BEFORE, ADDED, recorded(left_out=1), cut(), file(), add("lane2", "cut0-add")[1], cut(UNSYNCED),
+        file(parses=False, size=0),
     ),
     undecided("nothing-recorded", JUDGE, "no file operations", BEFORE, ADDED, cut(), file(), after("lane0")),
     undecided(
