@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign
+from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign, exhaust
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import LabError
@@ -36,6 +36,8 @@ class Settings:
     schedules: int
     shrink: int
     known: Mapping[str, tuple[Decisions, ...]]  # by scenario: schedules that violated once
+    exhaustive: int  # the most runs of an exploration of every schedule; 0 for none
+    preemptions: int | None  # the bound on an exploration, None for none
     replay: Plan | None
     conductor: bool
 
@@ -78,6 +80,11 @@ class Bench:
             return _failed(scenario, self._first_plan(scenario), failure)
 
     async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
+        if self.settings.exhaustive and scenario.scheduled:
+            return await exhaust(
+                scenario, self.target, ground, name=self.settings.target_name, seed=self.settings.seed,
+                limit=self.settings.exhaustive, preemptions=self.settings.preemptions,
+            )  # fmt: skip
         runs = self.settings.schedules if ground.conducted else max(self.settings.schedules, UNCONDUCTED_RUNS)
         return await campaign(
             scenario,

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.plan import Arm, Plan
-from harness.runner import Ground, Trial, run
+from harness.runner import Ground, Trial, run, without_history
 from harness.scenario import Scenario
+from harness.schedules.certificate import TOUCHES, Certificate
 from harness.schedules.decisions import Decisions
+from harness.schedules.dpor import Explorer
 from harness.schedules.strategy import Profile
 from harness.shrinking import Simplest, simplest
 from harness.targets.protocol import Target
 from harness.verdict import Verdict, merge
 
+_ORDERED = replace(
+    TOUCHES,
+    unseen=(
+        *TOUCHES.unseen,
+        "a file's content read after another's write in place, when it had been opened before",
+        "looks at whether a file exists, and listings of folders",
+    ),
+)
 UNCONDUCTED_RUNS = 10  # where calls cannot be stopped, repetition has to do instead
 
 
@@ -25,18 +35,21 @@ class Campaign:
     control: tuple[Trial, ...]
     fault: tuple[Trial, ...]
     simplest: Simplest | None = None  # of the first violation, where the runs were scheduled
+    certificate: Certificate | None = None  # of a campaign that was to run every schedule
 
     @property
     def verdict(self) -> Verdict:
         """The worst of the fault arm; the control arm adds only what it saw break or could not decide.
 
-        Where only the control arm was replayed, it is all there is.
+        Where only the control arm was replayed, it is all there is. A certificate that covers less than it was to adds
+        its UNKNOWN; a run that did not repeat the way to a branch was tried again, and counts there.
         """
         if not self.fault:
             return merge(trial.judgement.verdict for trial in self.control)
         serious = (Verdict.VIOLATED, Verdict.UNKNOWN)
         control = [t.judgement.verdict for t in self.control if t.judgement.verdict in serious]
-        return merge([*(t.judgement.verdict for t in self.fault), *control])
+        fault = [t.judgement.verdict for t in self.fault if self.certificate is None or t.divergence is None]
+        return merge([*fault, *control, *([self.certificate.verdict] if self.certificate else [])])
 
     @property
     def telling(self) -> Trial:
@@ -82,6 +95,28 @@ async def campaign(
     first = next((t for t in fault if t.trace and t.judgement.verdict is Verdict.VIOLATED), None)
     found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
     return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
+
+
+async def exhaust(
+    scenario: Scenario, target: Target, ground: Ground, *, name: str, seed: int, limit: int, preemptions: int | None
+) -> Campaign:
+    """Run one schedule of every class, in at most `limit` runs, and certify what was covered.
+
+    Every run counts, but only the first and those that violate keep their history.
+    """
+    plan = Plan(scenario=scenario.name, target=name, seed=seed)
+    explorer = Explorer(limit=limit, preemptions=preemptions, exclusive=lambda one, other: False, relation=_ORDERED)
+    fault: list[Trial] = []
+    while (strategy := explorer.next()) is not None:
+        trial = await run(scenario, target, plan, ground, strategy=strategy)
+        fault.append(trial if not fault or trial.judgement.verdict is Verdict.VIOLATED else without_history(trial))
+        if trial.divergence is not None:
+            explorer.diverged(trial.divergence)
+        elif trial.trace is not None:
+            explorer.executed(trial.trace, verdict=trial.judgement.verdict)
+        else:  # unsupported, or not to be scheduled here: no exploration will change that
+            return Campaign(scenario=scenario, control=(), fault=(trial,))
+    return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
 
 
 def _plans(scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions]) -> Iterator[Plan]:

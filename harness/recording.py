@@ -53,6 +53,7 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         seconds=round(sum(t.seconds for t in (*campaign.control, *campaign.fault)), 3),
         control=CONDUCTED if trial.conducted else UNCONDUCTED,
         notes=tuple(clean(note) for note in trial.judgement.notes),
+        certificate=str(campaign.certificate or ""),
         schedule=tuple(clean(line) for line in schedule_lines(trial, campaign.simplest)),
         not_verified=scenario.not_verified,
         commands=tuple(clean(_command(line)) for line in trial.commands),

@@ -59,6 +59,8 @@ class Session:
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
             shrink=config.getoption("shrink"),
+            exhaustive=config.getoption("exhaustive"),
+            preemptions=config.getoption("preemptions"),
             known=examples.known(getattr(config, "cache", None), self.target_name),
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
@@ -266,6 +268,7 @@ class Controller:
         self._lines += screen.table(record)
         if settings.replay is None:
             examples.keep(getattr(self._config, "cache", None), self._session.target_name, self._results)
+        self._lines += [screen.Line(screen.safe(r.certificate)) for r in self._results if r.certificate]
         paths = write(record, self._session.report)
         return [screen.Line(f"report: {screen.relative(paths)}")]
 

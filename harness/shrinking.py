@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from harness.runner import Ground, Trial, run
 from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
-from harness.schedules.shrink import Neighbour, Shrunk, Unsteady, shrink_async
+from harness.schedules.explain import diagram, explain
+from harness.schedules.neighbour import Neighbour
+from harness.schedules.shrink import Shrunk, Unsteady, shrink_async
 from harness.schedules.trace import Trace
 from harness.targets.protocol import Target
 from harness.verdict import Verdict
@@ -61,22 +63,24 @@ def _may_be_absent(trace: Trace) -> Callable[[str], bool]:
 
 
 def schedule_lines(trial: Trial, found: Simplest | None) -> tuple[str, ...]:
-    """The order of a trial's calls for a report: how simple it is, which two calls decide, and who did what when."""
+    """The order of a trial's calls for a report: why it violates, how simple it is, what decides, who went when."""
     if trial.trace is None:
         return ()
-    decisions = trial.plan.decisions
-    head = [f"{trial.trace.preemptions()} preemptions, {len(decisions.faults)} faults, strategy {trial.strategy}"]
-    if found is not None and found.trial is trial:
-        head = [_how_simple(found)]
-        if found.neighbour is not None:
-            head.append(f"what decides: {found.neighbour.first} goes before {found.neighbour.second}")
-            head.append(f"it passes with {found.neighbour.passes}")
-    return (*head, *(str(point) for point in trial.trace.points))
+    told = found if found is not None and found.trial is trial else None
+    faults, neighbour = trial.plan.decisions.faults, told.neighbour if told else None
+    violated = trial.judgement.verdict is Verdict.VIOLATED
+    head = [f"why: {explain(trial.trace, faults, neighbour)}"] if violated else []
+    head.append(_how_simple(told) if told else f"{trial.trace.preemptions()} preemptions, by {trial.strategy}")
+    if neighbour is not None:
+        head.append(
+            f"what decides: {neighbour.first} goes before {neighbour.second}; it passes with {neighbour.passes}"
+        )
+    return (*head, *diagram(trial.trace, faults))
 
 
 def _how_simple(found: Simplest) -> str:
     assert found.trial.trace is not None
     preemptions, entries = found.trial.trace.preemptions(), len(found.trial.plan.decisions.entries)
     if not found.steady:
-        return f"not shrunk: of the first {found.replays} replays the last did not violate"
-    return f"{entries} decisions of {found.before} are left, {preemptions} preemptions, after {found.replays} replays"
+        return f"not made simpler: of {found.replays} replays the last did not violate"
+    return f"{entries} of {found.before} decisions are left, {preemptions} preemptions, after {found.replays} replays"

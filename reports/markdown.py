@@ -133,6 +133,8 @@ def _quote(quote: Quote) -> str:
 
 
 def _exhibits(entry: ResultView) -> Iterator[str]:
+    if entry.result.certificate:
+        yield f"### Certificate\n\n{escape.prose(entry.result.certificate)}"
     if entry.result.schedule:
         lines = [line for text in entry.result.schedule for line in escape.lines(text)]
         yield "### The order of the calls\n\n" + escape.block(lines, "text")

@@ -87,6 +87,7 @@ class Result:
     commands: tuple[str, ...] = ()  # exact command lines, one an actor, with the environment that mattered
     history: tuple[Mapping[str, Any], ...] = ()  # events as JSON: seq, at, kind, and the kind's own fields
     files: tuple[FileChange, ...] = ()
+    certificate: str = ""  # what an exploration of every schedule covered, in a paragraph
     schedule: tuple[str, ...] = ()  # of a run whose calls were ordered: why it violated, and the order, in lines
 
 

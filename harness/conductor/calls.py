@@ -28,7 +28,8 @@ class Family(Enum):
     REPLACE = "replace"  # rename, link, symlink
     REMOVE = "remove"
     OPEN = "open"  # for writing, creating or truncating
-    READ = "read"  # opening for reading, and asking whether and what a file is: many more than all the others
+    READ = "read"  # opening for reading: many more than all of the above
+    LOOK = "look"  # whether and what a file is, and what a folder holds: more again
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
@@ -100,16 +101,16 @@ KINDS = (
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
-    Kind("stat", 4, Family.READ, ((_P, 0),), follows=True),
-    Kind("lstat", 6, Family.READ, ((_P, 0),)),
-    Kind("newfstatat", 262, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
-    Kind("statx", 332, Family.READ, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
-    Kind("access", 21, Family.READ, ((_P, 0),), follows=True),
-    Kind("faccessat", 269, Family.READ, ((_A, 0),), follows=True),
-    Kind("faccessat2", 439, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
-    Kind("readlink", 89, Family.READ, ((_P, 0),)),
-    Kind("readlinkat", 267, Family.READ, ((_A, 0),)),
-    Kind("getdents64", 217, Family.READ, ((_D, 0),)),
+    Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
+    Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
+    Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
+    Kind("statx", 332, Family.LOOK, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
+    Kind("access", 21, Family.LOOK, ((_P, 0),), follows=True),
+    Kind("faccessat", 269, Family.LOOK, ((_A, 0),), follows=True),
+    Kind("faccessat2", 439, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
+    Kind("readlink", 89, Family.LOOK, ((_P, 0),)),
+    Kind("readlinkat", 267, Family.LOOK, ((_A, 0),)),
+    Kind("getdents64", 217, Family.LOOK, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
     Kind("clone", 56, Family.FORK),

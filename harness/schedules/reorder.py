@@ -15,12 +15,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Switch
-from harness.schedules.points import Point, racing
+from harness.schedules.points import Point, contested, racing
 from harness.schedules.trace import Trace
 
 _STATES = 5_000  # what a search may look at before it takes the best way so far and goes on greedily
 
 Counts = tuple[int, ...]  # how many points of each actor are done, in the order of Reorder.actors
+Order = tuple[Point, ...]
+Meaning = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]  # by object: groups of changes and reads, in order
+_Done = tuple["_Done", Point] | None  # the points of an order so far, from the last to the first
 Needs = dict[int, int]  # by actor's number: how many of its points must be done
 
 
@@ -30,8 +33,8 @@ class Race:
 
     first: Point
     second: Point
-    kept: tuple[Point, ...]
-    turned: tuple[Point, ...]
+    kept: Order
+    turned: Order
 
 
 class Reorder:
@@ -42,6 +45,7 @@ class Reorder:
         gone = frozenset(without)
         self.points = tuple(point for point in trace.points if point.actor not in gone)
         self.actors = sorted({point.actor for point in self.points})
+        self._contested = contested(self.points)
         self._number = {actor: number for number, actor in enumerate(self.actors)}
         self._lanes = [[point for point in self.points if point.actor == actor] for actor in self.actors]
         self._place = {(p.actor, p.index): place for lane in self._lanes for place, p in enumerate(lane)}
@@ -90,16 +94,31 @@ class Reorder:
     def races(self) -> Iterator[Race]:
         """Each two points of different actors that race, with nothing that must come between; the last pair first."""
         clocks = self._clocks()
-        for late in reversed(range(len(self.points))):
-            for early in reversed(range(late)):
+        places = [place for place, point in enumerate(self.points) if point in self._contested]
+        for number, late in reversed(list(enumerate(places))):
+            for early in reversed(places[:number]):
                 if racing(self.points[early], self.points[late]) and self._adjacent(clocks, early, late):
                     yield from filter(None, [self._race(clocks, early, late)])
 
-    def bounded(self, preemptions: int) -> Iterator[tuple[Point, ...]]:
-        """Orders with exactly that many preemptions, each before a point that somebody else's point races with."""
-        yield from self._bounded(self._start, -1, preemptions, ())
+    def bounded(self, preemptions: int, *, anywhere: bool = False) -> Iterator[Order]:
+        """Orders with exactly that many preemptions: before points that another's races with, or before any point.
 
-    def meaning(self, order: Iterable[Point]) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+        An order that ends in a deadlock ends there.
+        """
+        stops = [[anywhere or point in self._contested for point in lane] for lane in self._lanes]
+        stack: list[tuple[Counts, int, int, _Done]] = [(self._start, -1, preemptions, None)]
+        while stack:
+            counts, last, left, done = stack.pop()
+            enabled = self._enabled(counts)
+            if not enabled and left == 0:
+                yield _unwound(done)
+            goes_on = last in enabled
+            may_stop = not goes_on or (left > 0 and stops[last][counts[last]])
+            for actor in [*(a for a in reversed(enabled) if may_stop and a != last), *([last] if goes_on else [])]:
+                spent = goes_on and actor != last
+                stack.append((_plus(counts, actor), actor, left - spent, (done, self._next(counts, actor))))
+
+    def meaning(self, order: Iterable[Point]) -> Meaning:
         """What two orders of the same points share exactly if they order all dependent points alike."""
         groups: dict[str, list[tuple[bool, list[str]]]] = defaultdict(list)
         for point in order:
@@ -110,23 +129,23 @@ class Reorder:
                 of_object[-1][1].append(f"{point.actor}.{point.index}")
         return tuple(sorted((name, tuple(tuple(sorted(g)) for _, g in found)) for name, found in groups.items()))
 
+    def possible(self, order: Sequence[Point]) -> Order:
+        """The order with each point that has to wait put off until it can go; what never can is left to the end."""
+        counts, left = self._start, list(order)
+        found: list[Point] = []
+        while left:
+            enabled = {self._next(counts, actor) for actor in self._enabled(counts)}
+            point = next((point for point in left if point in enabled), left[0])
+            if point not in enabled:
+                return (*found, *left)
+            left.remove(point)
+            found.append(point)
+            counts = _plus(counts, self._number[point.actor])
+        return tuple(found)
+
     @property
     def _start(self) -> Counts:
         return (0,) * len(self.actors)
-
-    def _bounded(self, counts: Counts, last: int, left: int, done: tuple[Point, ...]) -> Iterator[tuple[Point, ...]]:
-        if len(done) == len(self.points):
-            if left == 0:
-                yield done
-            return
-        enabled = self._enabled(counts)
-        may_stop = last in enabled and left > 0 and self._raced(self._next(counts, last))
-        for actor in enabled if last not in enabled else [last, *(a for a in enabled if a != last and may_stop)]:
-            spent = last in enabled and actor != last
-            yield from self._bounded(_plus(counts, actor), actor, left - spent, (*done, self._next(counts, actor)))
-
-    def _raced(self, point: Point) -> bool:
-        return any(racing(point, other) for other in self.points)
 
     def _run(self, counts: Counts, actor: int) -> Counts:
         """One actor's points for as long as none must wait for another actor's."""
@@ -270,29 +289,23 @@ class Reorder:
         after = [self.points[p] for p in between if self._before(clocks, early, p)]
         first, second = self.points[early], self.points[late]
         start, rest = (*self.points[:early], *ahead), (*after, *self.points[late + 1 :])
-        turned = self._possible((*start, second, first, *rest))
+        turned = self.possible((*start, second, first, *rest))
         if turned[len(start)] != second:
             return None
         kept = (*start, first, *after, second, *self.points[late + 1 :])
         return Race(first=first, second=second, kept=kept, turned=turned)
 
-    def _possible(self, order: Sequence[Point]) -> tuple[Point, ...]:
-        """The order with each point that has to wait put off until it can go; what never can is left to the end."""
-        counts, left = self._start, list(order)
-        found: list[Point] = []
-        while left:
-            enabled = {self._next(counts, actor) for actor in self._enabled(counts)}
-            point = next((point for point in left if point in enabled), left[0])
-            if point not in enabled:
-                return (*found, *left)
-            left.remove(point)
-            found.append(point)
-            counts = _plus(counts, self._number[point.actor])
-        return tuple(found)
-
 
 def _plus(counts: Counts, actor: int) -> Counts:
     return (*counts[:actor], counts[actor] + 1, *counts[actor + 1 :])
+
+
+def _unwound(done: _Done) -> Order:
+    points = []
+    while done is not None:
+        done, point = done
+        points.append(point)
+    return tuple(reversed(points))
 
 
 def _locks(point: Point) -> frozenset[str]:

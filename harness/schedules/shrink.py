@@ -2,41 +2,30 @@
 
 Simpler is: fewer preemptions and faults, then fewer actors, then fewer entries, then fewer switches where nothing
 races. A candidate is only a guess: it is run, and what counts is the trace that came of it, from which the decisions
-are derived again. Every replay counts against the budget. The search reads no clock and draws nothing, so that it can be
-repeated.
-Sources: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin); Choi and Zeller,
-"Isolating Failure-Inducing Thread Schedules", ISSTA 2002 (the pair of schedules).
+are derived again. Every replay counts against the budget. The search reads no clock and draws nothing.
+Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
-from harness.schedules.points import Point, racing
-from harness.schedules.reorder import Race, Reorder
+from harness.schedules.neighbour import Deciding, Neighbour
+from harness.schedules.points import contested
+from harness.schedules.reorder import Meaning, Order, Reorder
 from harness.schedules.trace import Trace
 
 BUDGET = 200  # replays
 CONFIRM = 3  # a run that does not violate this often in a row is not shrunk
+_ORDERS = 5_000  # what the search from below looks at before it takes orders as they come
 _REPEAT = CONFIRM - 1  # replays that confirm the result, after the one that found it
 
 Search = Generator[Decisions, Trace | None, "Shrunk | Unsteady"]
 Asking = Generator[Decisions, Trace | None, bool]
 Progress = Callable[[int, Decisions], None]  # replays so far, and the best decisions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
-    """Two schedules that differ in the order of two racing points next to each other: one violates, one does not."""
-
-    violates: Decisions
-    passes: Decisions
-    first: Point  # goes before `second` in the one that violates
-    second: Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +35,7 @@ class Shrunk:
     decisions: Decisions
     trace: Trace
     replays: int
-    neighbour: Neighbour | None  # None: no single order decides, or the budget was spent
+    neighbour: Neighbour | None  # None: every order violates, or the budget was spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +112,8 @@ class Best:
 
     def _off_races(self) -> int:
         """How many switches stand at a point that races with none of another actor."""
-        at = {(point.actor, point.index): point for point in self.trace.points}
-        places = (at.get((switch.actor, switch.index)) for switch in self.decisions.switches)
-        return sum(not any(racing(p, other) for other in self.trace.points) for p in places if p is not None)
+        places = {(point.actor, point.index) for point in contested(self.trace.points)}
+        return sum((switch.actor, switch.index) not in places for switch in self.decisions.switches)
 
 
 class _Shrinking:
@@ -139,7 +127,6 @@ class _Shrinking:
         self._progress = progress
         self._replays = CONFIRM
         self._tried = {str(best.decisions)}
-        self._turned: set[str] = set()
 
     @property
     def best(self) -> Best:
@@ -153,8 +140,10 @@ class _Shrinking:
         while (yield from self._fewer()):
             yield from self._ddmin()
         yield from self._confirm()
-        neighbour = yield from self._neighbour()
         best = self.best
+        deciding = Deciding(best.trace, best.decisions, self._with)
+        neighbour = yield from deciding.search(self._budget - self._replays)
+        self._replays += deciding.replays
         return Shrunk(decisions=best.decisions, trace=best.trace, replays=self._replays, neighbour=neighbour)
 
     def _try(self, candidate: Decisions) -> Asking:
@@ -223,8 +212,7 @@ class _Shrinking:
         return False
 
     def _moved(self, switch: Switch) -> list[Switch]:
-        points = self.best.trace.points
-        own = [p.index for p in points if p.actor == switch.actor and any(racing(p, other) for other in points)]
+        own = sorted(point.index for point in contested(self.best.trace.points) if point.actor == switch.actor)
         if switch.index in own:
             return []
         later = [index for index in own if index > switch.index][:1]
@@ -232,15 +220,18 @@ class _Shrinking:
         return [Switch(switch.actor, index, switch.other) for index in later + earlier]
 
     def _fewer(self) -> Asking:
-        """Search from below: orders with fewer preemptions than the best, each meaning once."""
+        """Search from below, as far as the budget goes: orders with fewer preemptions than the best.
+
+        First before racing points only and each meaning once, then all, as the trace need not show what races.
+        """
         reorder = Reorder(self.best.trace)
         seen = {reorder.meaning(self.best.trace.points)}
-        for order in itertools.chain(*map(reorder.bounded, range(self.best.preemptions))):
-            meaning = reorder.meaning(order)
-            if meaning not in seen:
-                seen.add(meaning)
-                if (yield from self._try(self._with(reorder.switches(order)))):
-                    return True
+        bounds = range(self.best.preemptions)
+        racing_only = itertools.chain.from_iterable(reorder.bounded(bound) for bound in bounds)
+        anywhere = itertools.chain.from_iterable(reorder.bounded(bound, anywhere=True) for bound in bounds)
+        for order in itertools.chain(_new(itertools.islice(racing_only, _ORDERS), reorder, seen), anywhere):
+            if (yield from self._try(self._with(reorder.switches(order)))):
+                return True
             if self._replays >= self._for_search:
                 return False
         return False
@@ -265,38 +256,13 @@ class _Shrinking:
                 return
             self._found.pop()
 
-    def _neighbour(self) -> Generator[Decisions, Trace | None, Neighbour | None]:
-        """The race that decides: turned round, the run does not violate. The last race of the best is tried first.
 
-        If the best violates whichever of its races is turned, the turned ones are taken further, nearest first: on the
-        way to some schedule that passes one race must be the first to matter.
-        """
-        waiting = deque([self.best.trace])
-        while waiting:
-            trace = waiting.popleft()
-            for race in Reorder(trace).races():
-                passes = self._of_order(trace, race.turned)
-                if str(passes) in self._turned or self._replays + 2 > self._budget:
-                    continue
-                self._turned.add(str(passes))
-                self._replays += 1
-                turned = yield passes
-                if turned is not None:
-                    waiting.append(turned)
-                elif (violates := (yield from self._kept(trace, race))) is not None:
-                    return Neighbour(violates=violates, passes=passes, first=race.first, second=race.second)
-        return None
-
-    def _kept(self, trace: Trace, race: Race) -> Generator[Decisions, Trace | None, Decisions | None]:
-        """The race as it was, in an order where the two stand side by side; it is run if it is not the best's own."""
-        violates = self._of_order(trace, race.kept)
-        if violates == self.best.decisions:
-            return violates
-        self._replays += 1
-        return violates if (yield violates) is not None else None
-
-    def _of_order(self, trace: Trace, order: tuple[Point, ...]) -> Decisions:
-        return self._with(Reorder(trace).switches(order))
+def _new(orders: Iterable[Order], reorder: Reorder, seen: set[Meaning]) -> Iterator[Order]:
+    """The orders that mean something not seen yet."""
+    for order in orders:
+        if (meaning := reorder.meaning(order)) not in seen:
+            seen.add(meaning)
+            yield order
 
 
 def _result(end: StopIteration) -> Shrunk | Unsteady:

@@ -48,7 +48,7 @@ def test_every_schedule_comes_once() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_nothing_is_left_out_of_programs_with_locks(seed: int) -> None:
-    programs = {name[1:]: body for name, body in drawn(random.Random(seed), length=4).items()}
+    programs = {name[1:]: body for name, body in drawn(random.Random(seed), length=3).items()}
     found = [order(trace.points) for trace in traces(programs, Bounded())]
     assert sorted(found) == sorted(all_orders(programs))
 
