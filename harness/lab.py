@@ -22,6 +22,7 @@ from fakes.oauth import SeededCredential
 from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
+from harness import powercut
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
@@ -42,6 +43,7 @@ from harness.events import (
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
+from harness.powercut import Recording
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
@@ -310,6 +312,20 @@ class Lab:
         finally:
             if self.faulty:
                 self.directors.remove(directors[0])
+
+    @asynccontextmanager
+    async def recorded(self) -> AsyncIterator[Recording]:
+        """Record what the commands started inside do to the home; `cuts()` of it then tries every power cut.
+
+        They must have ended with the block, and the scenario must watch WATCH_WRITES.
+        """
+        self.plan(powercut.FAULT)
+        recording = Recording(self, self.site.home)
+        recording.begin()
+        try:
+            yield recording
+        finally:
+            recording.end()
 
     @asynccontextmanager
     async def onlooker(self, fault: str, where: Where, look: Callable[[], object]) -> AsyncIterator[None]:

@@ -31,6 +31,8 @@ _MARKS = {
     "FaultPlanned": "planned",
     "FaultFired": "fault",
     "FileSeen": "file",
+    "FilesRecorded": "file",
+    "PowerLost": "fault",
     "TreeSeen": "tree",
     "SurvivorSeen": "survivor",
     "ChildBeat": "beat",

@@ -112,6 +112,28 @@ def _file(entry: Entry) -> str:
     return f"the {entry.text('role')} file {entry.text('path')} is seen: {', '.join(filter(None, known))}"
 
 
+def _recorded(entry: Entry) -> str:
+    actors = ", ".join(map(str, entry.list("actors"))) or "nobody"
+    count, tried = len(entry.list("operations")), entry.text("states")
+    doubts = "".join(f"; not known: {reason}" for reason in entry.list("unknown"))
+    return f"{actors} changed files by {count} calls, which give {tried} states after a power cut{doubts}"
+
+
+def _power(entry: Entry) -> str:
+    lost = "; ".join(map(_lost, entry.list("lost"))) or "nothing"
+    models = " and ".join(map(str, entry.list("models")))
+    moment = f"after {entry.text('moment')} of {entry.text('operations')} calls"
+    return f"{entry.text('trial')}: the power fails {moment}; lost: {lost} (allowed by {models})"
+
+
+def _lost(change: Any) -> str:
+    if not isinstance(change, Mapping):
+        return str(change)
+    left = change.get("left")
+    kept = "" if left == "nothing" else f", of which there is {left}"
+    return f"{change.get('what')} by {change.get('call')} of {change.get('path')}{kept}"
+
+
 def _parsed(parses: Any) -> str:
     return "" if parses is None else "parses" if parses else "DOES NOT PARSE"
 
@@ -215,6 +237,8 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "FaultPlanned": _planned,
     "FaultFired": _fired,
     "FileSeen": _file,
+    "FilesRecorded": _recorded,
+    "PowerLost": _power,
     "TreeSeen": _tree,
     "SurvivorSeen": _survivor,
     "ChildBeat": _beat,

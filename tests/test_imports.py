@@ -33,12 +33,12 @@ LAYERS = [
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["lab", "look", "actor"],
+    ["lab", "look", "actor", "powercut"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],
     ["events", "verdict"],
-    ["errors", "outcome", "version"],
+    ["errors", "outcome", "version", "powerloss"],
 ]
 
 # Checkers have no clock, no socket and no randomness, so that a stored history can be judged again.

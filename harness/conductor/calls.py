@@ -100,6 +100,7 @@ KINDS = (
     Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
+    Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
     Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
     Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
     Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),

@@ -41,6 +41,7 @@ class StoppedCall:
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
+    failed: int | None = field(default=None)  # the errno that we answered with in the call's place
 
     @property
     def actor(self) -> str:
@@ -73,6 +74,7 @@ class StoppedCall:
 
     def fail(self, error: int) -> bool:
         """The call fails with this errno, without having run."""
+        self.failed = error
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
 
     def answer(self, value: int) -> bool:
