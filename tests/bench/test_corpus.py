@@ -143,6 +143,11 @@ def test_there_are_enough_of_every_sort() -> None:
     assert len({program.bug for program in scheduled}) >= 20
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_depth_is_the_number_of_constraints_named(name: str) -> None:
+    assert len(PROGRAMS[name].because.split("; ")) == PROGRAMS[name].depth
+
+
 # -- judging -----------------------------------------------------------------------------------------------------------
 
 
