@@ -7,9 +7,9 @@ the controller does both.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,11 +61,17 @@ class Session:
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
         )
-        baseline = config.getoption("baseline")
-        self.baseline = Baseline.load(Path(baseline)) if baseline else None
+        self.baseline = self._expectations(config.getoption("baseline"))
         self.report = Path(config.getoption("report") or config.rootpath / DEFAULT_REPORT)
         if config.getoption("report"):
             check_writable(self.report)
+
+    def _expectations(self, baseline: str | None) -> Baseline | None:
+        if not baseline:
+            return None
+        loaded = Baseline.load(Path(baseline))
+        loaded.check_target(self.target.name, self.target.version)
+        return loaded
 
 
 def _scenario(item: pytest.Item) -> Scenario | None:
@@ -123,8 +129,11 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--report {folder}: cannot be made: {error.strerror}", hint=hint) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--report {folder}: cannot be written", hint=hint)
+    try:  # not access(2), which calls everything writable to root
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"--report {folder}: cannot be written: {error.strerror}", hint=hint) from error
 
 
 class Interruptible:
