@@ -20,7 +20,7 @@ from harness.version import VERSION
 from reports.record import Record, load
 from reports.writer import write
 
-PILEUP = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+PILEUP = [sys.executable, "-c", "import sys; from harness.__main__ import main; sys.exit(main())"]
 COMMANDS = sorted(next(a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction)).choices)
 HOSTILE = "[/bold] [link=x]y \x1b]0;title\x07\x1b[2J \udc80 \u202e"
 
@@ -234,6 +234,21 @@ def test_ctrl_c_is_130(pileup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "examine", interrupt)
     assert pileup("doctor") == (130, "", "pileup: interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.sweep", "rich.console"])
+def test_ctrl_c_while_it_is_still_importing_is_130(module: str) -> None:
+    """A finder stands in for the key: it interrupts when this module is looked for."""
+    interrupting = f"""
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+"""
+    done = subprocess.run([sys.executable, "-c", interrupting + PILEUP[2], "rules"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"pileup: interrupted\n")
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(0, 0), (1, 1), (2, 130), (3, 1), (4, 2), (5, 2), (-9, 1)])
