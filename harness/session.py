@@ -7,6 +7,7 @@ the controller does both.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -172,6 +173,7 @@ class Worker:
         self._config = config
         self._session = session
         self._interruptible = Interruptible()
+        _die_with(config.workerinput.get("pileup_controller"))  # type: ignore[attr-defined]  # made by pytest-xdist
 
     @property
     def _output(self) -> dict[str, Any]:
@@ -190,8 +192,8 @@ class Worker:
             items[:] = []
         if self._output.get("pileup_scenarios"):
             self._interruptible.arm()
-            if kernel.supported():  # else, its controller killed, it would go on for 15 s; our launcher clears away
-                kernel.die_with_parent(signal.SIGKILL)
+        elif kernel.supported():
+            kernel.die_with_parent(0)  # somebody else's tests may have something to clear away
 
 
 class Controller:
@@ -217,6 +219,11 @@ class Controller:
             raise pytest.UsageError(screen.safe(str(error))) from error
         if self._scenarios:
             self._interruptible.arm()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if _started_here(node):
+            node.workerinput["pileup_controller"] = os.getpid()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -282,8 +289,20 @@ class Controller:
             terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
 
 
+def _started_here(node: Any) -> Any:
+    """The process that a worker is, None for one that somebody else started. execnet says it only here."""
+    return getattr(getattr(node.gateway, "_io", None), "popen", None)
+
+
 def _terminate(node: Any) -> None:
-    """Interrupt a worker at once. execnet says only here what it started; else a worker ends some seconds later."""
-    popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
-    if popen is not None:
+    """Interrupt a worker at once; one that was not started here ends some seconds later."""
+    if (popen := _started_here(node)) is not None:
         popen.send_signal(signal.SIGTERM)
+
+
+def _die_with(controller: int | None) -> None:
+    """End this worker when its controller is killed: else it would go on for 15 s. Our launcher clears away."""
+    if controller is not None and kernel.supported():
+        kernel.die_with_parent(signal.SIGKILL)
+        if os.getppid() != controller:  # it is gone already
+            signal.raise_signal(signal.SIGKILL)
