@@ -115,6 +115,8 @@ def target_facts(target: Target) -> TargetFacts:
 def _not_verified(campaign: Campaign) -> tuple[str, ...]:
     """What this scenario's author left out, and what no campaign of this kind can show."""
     limits = list(campaign.scenario.not_verified)
+    if campaign.verdict is Verdict.UNSUPPORTED:
+        return tuple(limits)
     if campaign.scenario.fault:
         limits.append(OTHER_PLANS)
     if not campaign.telling.conducted:

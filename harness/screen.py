@@ -54,7 +54,7 @@ def table(record: Record) -> Iterator[Line]:
         )
         yield Line(safe(text), _COLOURS.get(result.verdict, ""))
     counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *_COLOURS, "UNSUPPORTED")}
-    yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+    yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no verdict")
 
 
 def command_line(argv: Sequence[str]) -> str:
