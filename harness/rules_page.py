@@ -60,7 +60,7 @@ def _sections(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _row(rule: Rule) -> str:
-    sources = ", ".join(map(_thread, rule.sources))
+    sources = ", ".join(map(thread, rule.sources))
     return f"| {rule.id} | `{rule.name}` | {rule.level} | {_cell(rule.statement)} | {sources} |"
 
 
@@ -68,7 +68,7 @@ def _family(rule: Rule) -> str:
     return rule.id.partition("-")[0]
 
 
-def _thread(source: str) -> str:
+def thread(source: str) -> str:
     """OC#43367 as a reader knows it: openclaw #43367."""
     project, mark, number = source.partition("#")
     return f"{_known(PROJECTS, project, 'project')} {mark}{number}"

@@ -27,6 +27,7 @@ FOLDERS = {
 
 # The harness from top to bottom: a module imports from lines below its own, or from its own line.
 LAYERS = [
+    ["__main__"],
     ["plugin", "cli"],
     ["session"],
     ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page", "examples"],
