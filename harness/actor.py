@@ -159,6 +159,7 @@ class Actor:
             directors=self._lab.directors,
             seal=Seal(refused),
             on_fault=self._lab.failures.append,
+            reads=Family.READ in self._lab.watch,
         )
 
     async def _follow(self) -> Outcome:

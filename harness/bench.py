@@ -32,6 +32,7 @@ class Settings:
     target_name: str  # as `--target` takes it
     seed: int
     schedules: int
+    points: int | None  # the most that a sweep tries; None for its own bound
     replay: Plan | None
     conductor: bool
 
@@ -82,6 +83,7 @@ class Bench:
             name=self.settings.target_name,
             seed=self.settings.seed + round_ * runs,
             schedules=self.settings.schedules,
+            points=self.settings.points,
             replay=self.settings.replay,
         )
 

@@ -50,6 +50,7 @@ async def campaign(
     name: str,
     seed: int,
     schedules: int,
+    points: int | None = None,
     replay: Plan | None = None,
 ) -> Campaign:
     """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place."""
@@ -61,7 +62,8 @@ async def campaign(
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
-    for plan in _plans(scenario, name, seed, schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)):
+    runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
+    for plan in _plans(scenario, name, seed, runs, points):
         trial = await run(scenario, target, plan, ground, profile)
         profile = profile.learned(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
@@ -70,8 +72,8 @@ async def campaign(
     return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault))
 
 
-def _plans(scenario: Scenario, target: str, seed: int, schedules: int) -> Iterator[Plan]:
+def _plans(scenario: Scenario, target: str, seed: int, schedules: int, points: int | None) -> Iterator[Plan]:
     if scenario.fault:
-        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL)
+        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL, points=points)
     for number in range(schedules):
-        yield Plan(scenario=scenario.name, target=target, seed=seed + number)
+        yield Plan(scenario=scenario.name, target=target, seed=seed + number, points=points)

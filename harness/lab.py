@@ -36,6 +36,7 @@ from harness.events import (
     Noted,
     ReplySent,
     RequestReceived,
+    Scheduled,
     TokenAnswered,
     What,
 )
@@ -45,7 +46,7 @@ from harness.outcome import Outcome, RunSeen
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
-from harness.schedules.decisions import Decisions
+from harness.schedules.decisions import Decisions, Fault, Follow
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
@@ -72,12 +73,15 @@ class Lab:
         chance: random.Random,
         strategy: Strategy,
         decisions: Decisions,
+        most_points: int | None = None,
     ) -> None:
         self.target = target
         self.site = site
         self.fakes = fakes
         self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.chance = chance  # the plan's only source of choices
+        self.most_points = most_points  # of a sweep: 0 for all of them, None for as many as the scenario says
+        self.untried: list[str] = []  # what a sweep left out, in words
         self.patience = target.patience  # seconds that a command may take before it counts as hanging
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
@@ -289,6 +293,35 @@ class Lab:
             root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
             record=self.record,
         )  # fmt: skip
+        try:
+            async with self._in_force(scheduler):
+                yield
+        finally:
+            self.trace = scheduler.trace
+        scheduler.finish()
+
+    @asynccontextmanager
+    async def struck(self, fault: Fault, where: Where) -> AsyncIterator[None]:
+        """Let this fault strike the one actor started inside, at its point among the calls that match.
+
+        A scheduler of one party: the processes and threads of the actor take turns, so that its points are the same in
+        every run. Without the point, the fault has not fired.
+        """
+        self.plan(str(fault))
+        decisions = Decisions((fault,))
+        scheduler = Scheduler(
+            fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(decisions),
+            decisions=decisions, surroundings=self, record=self._record_strike,
+        )  # fmt: skip
+        async with self._in_force(scheduler):
+            yield
+        for point in scheduler.struck:
+            self.fired(str(fault), f"{fault.what} at {point}")
+        if scheduler.failure is not None:
+            raise scheduler.failure
+
+    @asynccontextmanager
+    async def _in_force(self, scheduler: Scheduler) -> AsyncIterator[None]:
         self.directors.append(scheduler)
         self._scheduler = scheduler
         try:
@@ -297,8 +330,11 @@ class Lab:
             self._scheduler = None
             self.directors.remove(scheduler)
             scheduler.open()
-            self.trace = scheduler.trace
-        scheduler.finish()
+
+    def _record_strike(self, what: What) -> None:
+        """Of a run with one fault only the turn that has it is worth an entry; whether it fired is said at the end."""
+        if isinstance(what, Scheduled) and what.fault:
+            self.record(what)
 
     @asynccontextmanager
     async def killer(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:

@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--target", metavar="NAME", help=f"the program under test: {', '.join(registry.patterns())} (reference)")
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
     option("--schedules", metavar="N", type=_count, default=1, help="runs of each fault arm, each another plan (1)")
+    option(
+        "--points", metavar="N", type=_whole, help="the most pairs of a point and a fault that a sweep tries; 0: all"
+    )
     option("--seed", metavar="N", type=_whole, default=1, help="the first plan's seed (1)")
     option(
         "--stress", metavar="N", type=_count, nargs="?", const=20, default=1,

@@ -52,7 +52,7 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         seconds=round(sum(t.seconds for t in (*campaign.control, *campaign.fault)), 3),
         control=CONDUCTED if trial.conducted else UNCONDUCTED,
         notes=tuple(clean(note) for note in trial.judgement.notes),
-        not_verified=scenario.not_verified,
+        not_verified=(*scenario.not_verified, *trial.untried),
         commands=tuple(clean(_command(line)) for line in trial.commands),
         history=tuple(history),
         files=tuple(

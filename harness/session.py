@@ -58,6 +58,7 @@ class Session:
             target_name=self.target_name,
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
+            points=config.getoption("points"),
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
         )

@@ -42,7 +42,7 @@ def _write_half(call: StoppedCall) -> bool:
     It goes through the caller's own open file description, so that its position moves. Raises OSError.
     """
     size = call.args[2]
-    if call.kind.name != "write" or size < 2 or not call.waits():
+    if call.kind.name not in ("write", "pwrite64") or size < 2 or not call.waits():
         return False
     data = calls.read_memory(call.thread, call.args[1], size // 2)
     pidfd = os.pidfd_open(call.process)
@@ -51,6 +51,7 @@ def _write_half(call: StoppedCall) -> bool:
     finally:
         os.close(pidfd)
     try:
-        return call.answer(os.write(descriptor, data))
+        at = call.args[3] if call.kind.name == "pwrite64" else None
+        return call.answer(os.write(descriptor, data) if at is None else os.pwrite(descriptor, data, at))
     finally:
         os.close(descriptor)
