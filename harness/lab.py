@@ -240,6 +240,10 @@ class Lab:
         """How many providers have answered with an error."""
         return len({what.provider for _, what in self.history().of(ReplySent) if what.status >= 400})
 
+    def granted(self, family: str) -> bool:
+        """Whether a token request of this credential was answered with new tokens."""
+        return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
+
     def refused_grants(self) -> int:
         """How many token requests were refused."""
         return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))

@@ -20,6 +20,7 @@ from reference.messages import Message, ToolCall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import TracebackType
     from typing import Any
 
     from reference.deadline import Deadline
@@ -84,7 +85,8 @@ class _Writer:
         existed = os.path.exists(self._path)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            self._lock()
+            with durable.naming(self._path):
+                self._lock()
             if not existed:
                 durable.sync_folder(os.path.dirname(self._path))
         except BaseException:
@@ -92,8 +94,12 @@ class _Writer:
             raise
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self._descriptor)
+        if isinstance(error, OSError):
+            error.filename = error.filename or self._path
 
     def end(self) -> tuple[int, int]:
         """Which file this is and how long: unchanged as long as nobody else has written."""
@@ -106,9 +112,8 @@ class _Writer:
         try:
             durable.write_all(self._descriptor, data)
             os.fsync(self._descriptor)
-        except OSError as error:
+        except OSError:
             os.ftruncate(self._descriptor, size)  # a full disk takes part of a line
-            error.filename = self._path
             raise
 
     def mend(self) -> bytes:

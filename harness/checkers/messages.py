@@ -15,7 +15,7 @@ def crash_costs_one_record(history: History) -> list[Finding]:
     if not any(True for _ in ask.turns(history)):
         raise CannotDecide("no turn came to an end")
     struck = {strike.actor: strike for strike in ask.strikes(history)}
-    findings, acknowledged, last = [], list[tuple[int, str]](), ""
+    findings, acknowledged, last = list[Finding](), list[tuple[int, str]](), ""
     for seq, what, _ in ask.turns(history):
         requests = ask.requests(history, what.actor)
         for asked, request in requests[:1]:
