@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from harness.conductor.supervisor import StoppedCall
@@ -99,14 +100,21 @@ async def sweep(
 
 
 def draw(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
-    """All pairs if `most` is 0 or enough; else as many, with one of the first point and one of the last among them."""
+    """All pairs if `most` is 0 or enough; else as many, the first point's and the last's among them.
+
+    No point is drawn a second time before each was drawn once.
+    """
     if not most or most >= len(pairs):
         return list(pairs)
-    ends = [chance.choice([n for n, pair in enumerate(pairs) if pair.spot == pairs[end].spot]) for end in (0, -1)]
-    chosen = set(ends[:most])
-    rest = [number for number in range(len(pairs)) if number not in chosen]
-    chosen.update(chance.sample(rest, max(0, most - len(chosen))))
-    return [pairs[number] for number in sorted(chosen)]
+    by_point: dict[tuple[str, int], list[int]] = {}
+    for number, pair in enumerate(pairs):
+        by_point.setdefault((pair.spot.actor, pair.spot.index), []).append(number)
+    first, *others = by_point.values()
+    queues = [first, *others[-1:], *chance.sample(others[:-1], len(others[:-1]))]
+    for queue in queues:
+        chance.shuffle(queue)
+    turns = [number for layer in zip_longest(*queues) for number in layer if number is not None]
+    return [pairs[number] for number in sorted(turns[:most])]
 
 
 @asynccontextmanager

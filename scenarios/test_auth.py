@@ -12,7 +12,7 @@ from harness.checkers.auth import (
     single_flight,
 )
 from harness.conductor.supervisor import StoppedCall
-from harness.conductor.troubles import KILL
+from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
@@ -66,7 +66,7 @@ async def test_lost_refresh_race(lab: Lab) -> None:
 
 @scenario(
     "AUT-4",
-    fault="a refresh is killed before each of its operations between the server's answer and the use of the new token",
+    fault="a refresh is killed at each of its operations between the server's answer and the use of the new token",
     needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
     watch=WATCH_CHANGES,
     exact=True,
@@ -93,7 +93,7 @@ async def test_killed_refresh(lab: Lab) -> None:
         return before(call) and lab.granted(call.actor)
 
     what = "refreshes killed between answer and use"
-    await sweep(lab, refresh, what=what, faults=[KILL], most=5, where=answered)
+    await sweep(lab, refresh, what=what, faults=CRASH, most=5, where=answered)
 
 
 @scenario(

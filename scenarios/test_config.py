@@ -9,7 +9,7 @@ from harness.checkers.config import (
     readers_see_whole_config,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
-from harness.conductor.troubles import KILL
+from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
@@ -71,7 +71,7 @@ async def test_reader_between_writes(lab: Lab) -> None:
 
 @scenario(
     "CFG-3",
-    fault="an add is killed before each of its operations on its files in turn",
+    fault="an add is killed before, or in the middle of, each of its operations on its files in turn",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_CHANGES,
     exact=True,
@@ -89,13 +89,13 @@ async def test_killed_at_every_write(lab: Lab) -> None:
         lab.look.config()
         await lab.run(ListAgents(), f"{name}-list")
 
-    await sweep(lab, add, what="adds killed before an operation", faults=[KILL], most=14)
+    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14)
     await lab.run(lab.adding("last"), "last-add")
 
 
 @scenario(
     "CFG-3",
-    fault="a cancel is killed before each of its operations on its files in turn",
+    fault="a cancel is killed before, or in the middle of, each of its operations on its files in turn",
     needs=[Capability.TURN, Capability.RUNS, Capability.CANCEL],
     watch=WATCH_CHANGES,
     exact=True,
@@ -103,7 +103,7 @@ async def test_killed_at_every_write(lab: Lab) -> None:
 )
 async def test_killed_cancel(lab: Lab) -> None:
     """After a cancel that was killed anywhere, the runs can be listed and the cancel repeated."""
-    await sweep(lab, Rounds(lab).cancel, what="cancels killed before an operation", faults=[KILL], most=4)
+    await sweep(lab, Rounds(lab).cancel, what="cancels killed at an operation", faults=CRASH, most=4)
 
 
 @scenario(

@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 from harness.checkers.messages import crash_costs_one_record
-from harness.conductor.troubles import TORN
+from harness.conductor.supervisor import StoppedCall
+from harness.conductor.troubles import CRASH, SHORT
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
-from harness.striking import Strike, sweep
+from harness.striking import Strike, Where, sweep
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import answered_turn
+
+CUT_OFF = (*CRASH, SHORT)
 
 
 @scenario(
     "MSG-1",
-    fault="a turn is killed before one of its operations on its files, or writes half of what it should",
+    fault="a turn is killed at one of its operations on its files, or writes half of what it should",
     needs=[Capability.TURN],
     watch=WATCH_CHANGES,
     exact=True,
     judges=[crash_costs_one_record],
 )
-async def test_torn_turns(lab: Lab) -> None:
+async def test_cut_off_turns(lab: Lab) -> None:
     """Turns that are cut off anywhere cost the session at most what was not acknowledged."""
+    await _turns(lab, "turns cut off at an operation", most=5)
+
+
+@scenario(
+    "MSG-1",
+    fault="a turn is killed at a write that holds its message or its answer, or writes half of it",
+    needs=[Capability.TURN],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[crash_costs_one_record],
+)
+async def test_torn_records(lab: Lab) -> None:
+    """A record that was written in part never fuses with the next."""
+
+    def writes_text(call: StoppedCall) -> bool:
+        return lab.is_state(call) and f"{call.actor}]]".encode() in call.data
+
+    await _turns(lab, "turns cut off at a record", most=6, where=writes_text)
+
+
+async def _turns(lab: Lab, what: str, *, most: int, where: Where | None = None) -> None:
+    """One session, in which a struck turn is followed by one that is not, and so on."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     await answered_turn(lab, "first")  # from now on every turn does the same operations
 
@@ -29,5 +54,5 @@ async def test_torn_turns(lab: Lab) -> None:
             await answered_turn(lab, name)
         await answered_turn(lab, f"{name}-next")
 
-    await sweep(lab, turn, what="turns cut off at an operation", faults=TORN, most=7)
+    await sweep(lab, turn, what=what, faults=CUT_OFF, most=most, where=where)
     await answered_turn(lab, "last")

@@ -14,16 +14,19 @@ from enum import Enum
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
+from harness.conductor.faults import DIVISIBLE
 from harness.conductor.supervisor import StoppedCall
 
 KILL = "kill"
 SHORT = "short"
+DIVIDED = (SHORT, "torn")
 
 # What scenarios sweep over: one trouble, and every fault by which a program may learn of it.
 FULL_DISK = ("ENOSPC", "EDQUOT", "EIO", SHORT)
 DENIED = ("EACCES", "EROFS")
 EXHAUSTED = ("EMFILE", "ENFILE", "ENOLCK", "EINTR")  # EINTR beside ENOLCK: what waiting for a lock may end with
-TORN = (KILL, SHORT)
+# A write can be torn: the kernel looks for a SIGKILL between two pages of it (generic_perform_write in mm/filemap.c).
+CRASH = (KILL, "torn")
 
 
 class Operation(Enum):
@@ -65,7 +68,6 @@ _BY_FAMILY = {
     Family.SYNC: Operation.SYNC,
 }
 _OPENS = frozenset({"open", "openat", "openat2", "creat"})
-_SHORTENED = frozenset({"write", "pwrite64"})  # those that `faults.strike` can carry out in part
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
 
@@ -85,9 +87,9 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     found = operation(call)
     if found is None:
         return ()
-    short = (SHORT,) if call.kind.name in _SHORTENED and call.args[2] > 1 else ()
+    divided = DIVIDED if call.kind.name in DIVISIBLE and call.args[2] > 1 else ()
     killed = (KILL,) if found is not Operation.READ else ()  # a kill before a read is one after the operation before
-    return (*POSSIBLE[found], *short, *killed)
+    return (*POSSIBLE[found], *divided, *killed)
 
 
 def _opening(call: StoppedCall) -> Operation:
