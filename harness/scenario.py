@@ -31,9 +31,9 @@ WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
 # What another process could see of it: without reads, an actor would have read all that it will before its first turn.
 WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK}
-# What can fail: everything that changes a file or asks for a lock, and with reads every opening.
+# What can fail: whatever changes a file or asks for a lock, and for want of permission or descriptors every opening.
 WATCH_CHANGES = WATCH_WRITES | {Family.LOCK, Family.FORK}
-WATCH_FAILURES = WATCH_CHANGES | {Family.READ}
+WATCH_FAILURES = WATCH_CHANGES | {Family.OPEN_READ}
 WATCH_NOTHING: frozenset[Family] = frozenset()
 
 

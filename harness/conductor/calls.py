@@ -26,6 +26,7 @@ class Family(Enum):
     REMOVE = "remove"
     OPEN = "open"  # for writing, creating or truncating
     READ = "read"  # opening for reading, and asking whether and what a file is: many more than all the others
+    OPEN_READ = "open-read"  # opening for reading alone
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
@@ -56,9 +57,10 @@ class Kind:
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
-    may_read: bool = False  # whoever wants reads is shown it whatever its flags are
+    may_read: bool = False  # whoever wants reads or openings is shown it whatever its flags are
 
 
+READING = frozenset({Family.READ, Family.OPEN_READ})
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
