@@ -24,7 +24,7 @@ from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
+from harness.conductor.directors import Barrier, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import LabError, TargetFailed
@@ -339,17 +339,6 @@ class Lab:
         """Of a run with one fault only the turn that has it is worth an entry; whether it fired is said at the end."""
         if isinstance(what, Scheduled) and what.fault:
             self.record(what)
-
-    @asynccontextmanager
-    async def killer(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:
-        """Kill the actor at its i-th matching call, before the call has run; `fault` must have been planned."""
-        directors = [KillAt(fault=fault, actor=actor, index=index, where=where, record=self.record)]
-        self.directors += directors if self.faulty else []
-        try:
-            yield
-        finally:
-            if self.faulty:
-                self.directors.remove(directors[0])
 
     @asynccontextmanager
     async def onlooker(self, fault: str, where: Where, look: Callable[[], object]) -> AsyncIterator[None]:
