@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
-from harness.conductor.calls import READING, Family
+from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Supervisor
@@ -159,7 +159,7 @@ class Actor:
             directors=self._lab.directors,
             seal=Seal(refused),
             on_fault=self._lab.failures.append,
-            reads=not READING.isdisjoint(self._lab.watch),
+            reads=Family.READ in self._lab.watch,
         )
 
     async def _follow(self) -> Outcome:

@@ -7,11 +7,12 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign
+from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign, exhaust
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import LabError
@@ -21,6 +22,7 @@ from harness.processes.client import LauncherClient, Program
 from harness.processes.folders import remove
 from harness.runner import Ground, Trial, can_conduct
 from harness.scenario import Scenario
+from harness.schedules.decisions import Decisions
 from harness.targets.protocol import Target
 from harness.verdict import Judgement, Verdict
 
@@ -33,6 +35,10 @@ class Settings:
     seed: int
     schedules: int
     points: int | None  # the most that a sweep tries; None for its own bound
+    shrink: int
+    known: Mapping[str, tuple[Decisions, ...]]  # by scenario: schedules that violated once
+    exhaustive: int  # the most runs of an exploration of every schedule; 0 for none
+    preemptions: int | None  # the bound on an exploration, None for none
     replay: Plan | None
     conductor: bool
 
@@ -75,6 +81,11 @@ class Bench:
             return _failed(scenario, self._first_plan(scenario), failure)
 
     async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
+        if self.settings.exhaustive and scenario.scheduled:
+            return await exhaust(
+                scenario, self.target, ground, name=self.settings.target_name, seed=self.settings.seed,
+                limit=self.settings.exhaustive, preemptions=self.settings.preemptions,
+            )  # fmt: skip
         runs = self.settings.schedules if ground.conducted else max(self.settings.schedules, UNCONDUCTED_RUNS)
         return await campaign(
             scenario,
@@ -84,6 +95,8 @@ class Bench:
             seed=self.settings.seed + round_ * runs,
             schedules=self.settings.schedules,
             points=self.settings.points,
+            shrink=self.settings.shrink,
+            known=self.settings.known.get(scenario.name, ()),
             replay=self.settings.replay,
         )
 

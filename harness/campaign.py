@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from harness.plan import Arm, Plan
-from harness.runner import Ground, Trial, run
+from harness.runner import Ground, Trial, run, without_history
 from harness.scenario import Scenario
+from harness.schedules.certificate import TOUCHES, Certificate
+from harness.schedules.decisions import Decisions
+from harness.schedules.dpor import Explorer
 from harness.schedules.strategy import Profile
+from harness.shrinking import Simplest, simplest
 from harness.targets.protocol import Target
 from harness.verdict import Verdict, merge
 
+_ORDERED = replace(
+    TOUCHES,
+    unseen=(
+        *TOUCHES.unseen,
+        "a file's content read after another's write in place, when it had been opened before",
+        "looks at whether a file exists, and listings of folders",
+    ),
+)
 UNCONDUCTED_RUNS = 10  # where calls cannot be stopped, repetition has to do instead
 
 
@@ -22,22 +34,28 @@ class Campaign:
     scenario: Scenario
     control: tuple[Trial, ...]
     fault: tuple[Trial, ...]
+    simplest: Simplest | None = None  # of the first violation, where the runs were scheduled
+    certificate: Certificate | None = None  # of a campaign that was to run every schedule
 
     @property
     def verdict(self) -> Verdict:
         """The worst of the fault arm; the control arm adds only what it saw break or could not decide.
 
-        Where only the control arm was replayed, it is all there is.
+        Where only the control arm was replayed, it is all there is. A certificate that covers less than it was to adds
+        its UNKNOWN; a run that did not repeat the way to a branch was tried again, and counts there.
         """
         if not self.fault:
             return merge(trial.judgement.verdict for trial in self.control)
         serious = (Verdict.VIOLATED, Verdict.UNKNOWN)
         control = [t.judgement.verdict for t in self.control if t.judgement.verdict in serious]
-        return merge([*(t.judgement.verdict for t in self.fault), *control])
+        fault = [t.judgement.verdict for t in self.fault if self.certificate is None or t.divergence is None]
+        return merge([*fault, *control, *([self.certificate.verdict] if self.certificate else [])])
 
     @property
     def telling(self) -> Trial:
-        """The run that a report should show: the first with the campaign's verdict, else the last."""
+        """The run that a report should show: the simplest violation, the first with the verdict, else the last."""
+        if self.simplest is not None and self.simplest.trial.judgement.verdict is self.verdict:
+            return self.simplest.trial
         trials = [*self.fault, *self.control]
         return next((t for t in trials if t.judgement.verdict is self.verdict), trials[-1])
 
@@ -51,9 +69,15 @@ async def campaign(
     seed: int,
     schedules: int,
     points: int | None = None,
+    shrink: int = 0,
+    known: Sequence[Decisions] = (),
     replay: Plan | None = None,
 ) -> Campaign:
-    """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place."""
+    """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place.
+
+    Schedules that are `known` to have violated once are tried first. The first violation of a scheduled run is made
+    simpler, in at most `shrink` replays.
+    """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
         arm = (trial,)
@@ -63,17 +87,46 @@ async def campaign(
     fault: list[Trial] = []
     profile = Profile()
     runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
-    for plan in _plans(scenario, name, seed, runs, points):
+    first_ones = known if ground.conducted else ()
+    for plan in _plans(scenario, name, seed, runs, first_ones, points):
         trial = await run(scenario, target, plan, ground, profile)
-        profile = profile.learned(trial.trace) if trial.trace else profile
+        profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))
-    return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault))
+    first = next((t for t in fault if t.trace and t.judgement.verdict is Verdict.VIOLATED), None)
+    found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
+    return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
 
 
-def _plans(scenario: Scenario, target: str, seed: int, schedules: int, points: int | None) -> Iterator[Plan]:
+async def exhaust(
+    scenario: Scenario, target: Target, ground: Ground, *, name: str, seed: int, limit: int, preemptions: int | None
+) -> Campaign:
+    """Run one schedule of every class, in at most `limit` runs, and certify what was covered.
+
+    Every run counts, but only the first and those that violate keep their history.
+    """
+    plan = Plan(scenario=scenario.name, target=name, seed=seed)
+    explorer = Explorer(limit=limit, preemptions=preemptions, exclusive=lambda one, other: False, relation=_ORDERED)
+    fault: list[Trial] = []
+    while (strategy := explorer.next()) is not None:
+        trial = await run(scenario, target, plan, ground, strategy=strategy)
+        fault.append(trial if not fault or trial.judgement.verdict is Verdict.VIOLATED else without_history(trial))
+        if trial.divergence is not None:
+            explorer.diverged(trial.divergence)
+        elif trial.trace is not None:
+            explorer.executed(trial.trace, verdict=trial.judgement.verdict)
+        else:  # unsupported, or not to be scheduled here: no exploration will change that
+            return Campaign(scenario=scenario, control=(), fault=(trial,))
+    return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
+
+
+def _plans(
+    scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions], points: int | None
+) -> Iterator[Plan]:
     if scenario.fault:
         yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL, points=points)
+    for decisions in known:
+        yield Plan(scenario=scenario.name, target=target, seed=seed, schedule=decisions)
     for number in range(schedules):
         yield Plan(scenario=scenario.name, target=target, seed=seed + number, points=points)

@@ -36,6 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option(
         "--points", metavar="N", type=_whole, help="the most pairs of a point and a fault that a sweep tries; 0: all"
     )
+    option(
+        "--shrink", metavar="N", type=_whole, default=60,
+        help="replays in which a violating schedule is made simpler, 0 for none (60)",
+    )  # fmt: skip
+    option(
+        "--exhaustive", metavar="N", type=_count, nargs="?", const=2000, default=0,
+        help="run one schedule of every class of those scenarios that order calls, in at most N runs (2000)",
+    )  # fmt: skip
+    option(
+        "--preemptions", metavar="K", type=_whole, default=None,
+        help="with --exhaustive: only schedules with at most K preemptions",
+    )  # fmt: skip
     option("--seed", metavar="N", type=_whole, default=1, help="the first plan's seed (1)")
     option(
         "--stress", metavar="N", type=_count, nargs="?", const=20, default=1,

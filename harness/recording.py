@@ -14,6 +14,7 @@ from harness.campaign import Campaign
 from harness.plan import Arm
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule
+from harness.shrinking import schedule_lines
 from harness.targets.protocol import Target
 from harness.verdict import Finding, Verdict
 from harness.version import VERSION
@@ -53,6 +54,8 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         control=CONDUCTED if trial.conducted else UNCONDUCTED,
         notes=tuple(clean(note) for note in trial.judgement.notes),
         not_verified=(*scenario.not_verified, *trial.untried),
+        certificate=str(campaign.certificate or ""),
+        schedule=tuple(clean(line) for line in schedule_lines(trial, campaign.simplest)),
         commands=tuple(clean(_command(line)) for line in trial.commands),
         history=tuple(history),
         files=tuple(

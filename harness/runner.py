@@ -26,9 +26,9 @@ from harness.processes import folders, tree
 from harness.processes.client import LauncherClient
 from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
-from harness.schedules.strategy import Profile
+from harness.schedules.strategy import Profile, Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target
+from harness.targets.protocol import Site, Target, unstopped
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
@@ -58,6 +58,7 @@ class Trial:
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
     untried: tuple[str, ...] = ()  # what a sweep left out, in words
+    divergence: Diverged | None = None  # it was to repeat another run, and did not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +75,19 @@ def can_conduct(disabled: bool) -> bool:
     return not disabled and kernel.supported()
 
 
-async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground, profile: Profile = _STRANGER) -> Trial:
+async def run(
+    scenario: Scenario,
+    target: Target,
+    plan: Plan,
+    ground: Ground,
+    profile: Profile = _STRANGER,
+    *,
+    strategy: Strategy | None = None,
+) -> Trial:
     """Run one plan. Raises nothing for what a target does; LabError when the folder or a port cannot be had.
 
-    The profile helps the strategy of a scheduled run; the trial's own plan then holds the schedule that it chose.
+    The profile helps the plan's strategy, in whose place another may be given; of a scheduled run the trial's own plan
+    holds the schedule that was chosen.
     """
     began = time.monotonic()
     if reason := _unsupported(scenario, target, ground):
@@ -85,9 +95,15 @@ async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground, pr
         return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
     root = _make_root(ground)
     try:
-        return await _run_in(root, scenario, target, plan, ground, profile)
+        chooses = ("exploration", strategy) if strategy is not None else plan.strategy(profile)
+        return await _run_in(root, scenario, target, plan, ground, chooses)
     finally:
         folders.remove(root)
+
+
+def without_history(trial: Trial) -> Trial:
+    """What is left of a trial that only counts."""
+    return replace(trial, history=History(()), commands=(), files=(), trace=None)
 
 
 def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
@@ -101,10 +117,10 @@ def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
 
 
 async def _run_in(
-    root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, profile: Profile
+    root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, chooses: tuple[str, Strategy]
 ) -> Trial:
     began = time.monotonic()
-    name, strategy = plan.strategy(profile)
+    name, strategy = chooses
     journal = Journal(time.monotonic)
     async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
         lab = Lab(
@@ -113,7 +129,7 @@ async def _run_in(
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
-            watch=scenario.watch,
+            watch=scenario.watch - unstopped(target),
             conducted=ground.conducted,
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),
@@ -141,7 +157,7 @@ async def _run_in(
     )
     trial = replace(trial, untried=tuple(lab.untried))
     if lab.trace is None or lab.diverged is not None:
-        return trial
+        return replace(trial, divergence=lab.diverged)
     recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)
     return replace(trial, plan=replace(plan, schedule=recording), strategy=name, trace=lab.trace)
 

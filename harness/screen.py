@@ -12,6 +12,7 @@ from reports.record import ArmFacts, Record, Result
 
 _COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
 _MAX_FINDINGS = 6
+_MAX_SCHEDULE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ def explain(result: Result) -> str:
     if (more := len(result.findings) - _MAX_FINDINGS) > 0:
         lines.append(f"  - and {more} more, in the report")
     lines += [f"  {line}" for note in result.notes for line in note.splitlines()]
+    lines += [f"  {line}" for line in result.schedule[:_MAX_SCHEDULE]]
+    if len(result.schedule) > _MAX_SCHEDULE:
+        lines.append("  … the whole order is in the report")
     lines.append(f"  {_arms(result)}")
     lines.append(f"  replay: {result.replay}")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness import recording, screen
+from harness import examples, recording, screen
 from harness.bench import Settings
 from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
@@ -59,6 +59,10 @@ class Session:
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
             points=config.getoption("points"),
+            shrink=config.getoption("shrink"),
+            exhaustive=config.getoption("exhaustive"),
+            preemptions=config.getoption("preemptions"),
+            known=examples.known(getattr(config, "cache", None), self.target_name),
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
         )
@@ -263,6 +267,9 @@ class Controller:
             interrupted=self._interrupted,
         )
         self._lines += screen.table(record)
+        if settings.replay is None:
+            examples.keep(getattr(self._config, "cache", None), self._session.target_name, self._results)
+        self._lines += [screen.Line(screen.safe(r.certificate)) for r in self._results if r.certificate]
         paths = write(record, self._session.report)
         return [screen.Line(f"report: {screen.relative(paths)}")]
 

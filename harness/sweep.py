@@ -64,7 +64,7 @@ def _tested(breaks: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ..
 
 
 def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Record:
-    options = ["--target", f"variant:{name}", "--schedules", str(runs), "--report", str(folder)]
+    options = ["--target", f"variant:{name}", "--schedules", str(runs), "--shrink", "0", "--report", str(folder)]
     options += ["-q", "-p", "no:cacheprovider", "-n", "2", *(word for rule in rules for word in ("--rule", rule))]
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), *options]
     try:

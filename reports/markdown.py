@@ -133,6 +133,11 @@ def _quote(quote: Quote) -> str:
 
 
 def _exhibits(entry: ResultView) -> Iterator[str]:
+    if entry.result.certificate:
+        yield f"### Certificate\n\n{escape.prose(entry.result.certificate)}"
+    if entry.result.schedule:
+        lines = [line for text in entry.result.schedule for line in escape.lines(text)]
+        yield "### The order of the calls\n\n" + escape.block(lines, "text")
     if entry.result.commands:
         lines = [line for command in entry.result.commands for line in escape.lines(command, width=2000)]
         yield "### Commands\n\n" + escape.block(lines, "sh")

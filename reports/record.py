@@ -87,6 +87,8 @@ class Result:
     commands: tuple[str, ...] = ()  # exact command lines, one an actor, with the environment that mattered
     history: tuple[Mapping[str, Any], ...] = ()  # events as JSON: seq, at, kind, and the kind's own fields
     files: tuple[FileChange, ...] = ()
+    certificate: str = ""  # what an exploration of every schedule covered, in a paragraph
+    schedule: tuple[str, ...] = ()  # of a run whose calls were ordered: why it violated, and the order, in lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ def result_from_json(document: Mapping[str, Any]) -> Result:
             "control_arm": ArmFacts(**document["control_arm"]),
             "files": tuple(FileChange(**change) for change in document["files"]),
             **{key: _items(document[key]) for key in ("notes", "not_verified", "commands", "history")},
+            "schedule": _items(document.get("schedule", ())),  # records before 0.1.0 had none
         }
     )
 

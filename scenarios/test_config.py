@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from harness.actor import Actor
+from harness.checkers.agents import agents_linearizable
 from harness.checkers.config import (
     acknowledged_adds_survive,
     crash_leaves_old_or_new,
@@ -39,7 +43,7 @@ async def test_four_adds_at_once(lab: Lab) -> None:
     fault="the file operations of four adds take place one at a time, in an order that a strategy chooses",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_ORDER,
-    exact=True,
+    scheduled=True,
     judges=[acknowledged_adds_survive],
 )
 async def test_adds_in_any_order(lab: Lab) -> None:
@@ -47,6 +51,22 @@ async def test_adds_in_any_order(lab: Lab) -> None:
     lab.prepare(Setup())
     async with lab.scheduled("file operations of the adds in a chosen order", parties=len(LANES)):
         await lab.add(*LANES)
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-1",
+    fault="the file operations of two adds take place one at a time, in an order that a strategy chooses",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_ORDER,
+    scheduled=True,
+    judges=[acknowledged_adds_survive],
+)
+async def test_two_adds_in_any_order(lab: Lab) -> None:
+    """Two agents are added, and none is lost: few enough for every order to be run (--exhaustive)."""
+    lab.prepare(Setup())
+    async with lab.scheduled("file operations of the adds in a chosen order", parties=2):
+        await lab.add("lane0", "lane1")
     await lab.list_agents()
 
 
@@ -161,3 +181,27 @@ async def test_four_adds_of_one_name(lab: Lab) -> None:
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.run_all((f"add{number}", add) for number in range(4))
     await lab.list_agents()
+
+
+@scenario(
+    "CFG-9",
+    fault="four adds are held at the write of the config until each has read the old one; a list follows each of them",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[agents_linearizable],
+)
+async def test_adds_and_lists_interleaved(lab: Lab) -> None:
+    """Whoever lists the agents while others add theirs sees a state that all answers agree on."""
+    lab.prepare(Setup())
+    await lab.run(ListAgents(), "list-before")
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        adds = [await lab.start(lab.adding(lane), f"add-{lane}") for lane in LANES]
+        await lab.run(ListAgents(), "list-meanwhile")
+        await asyncio.gather(*(_list_after(lab, add) for add in adds))
+    await lab.run(ListAgents(), "list-at-the-end")
+
+
+async def _list_after(lab: Lab, add: Actor) -> None:
+    """Each lane looks as soon as its own add was acknowledged, whatever the others are doing."""
+    await add.finished()
+    await lab.run(ListAgents(), f"list-after-{add.name}")

@@ -29,8 +29,9 @@ FOLDERS = {
 LAYERS = [
     ["plugin", "cli"],
     ["session"],
-    ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page"],
+    ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page", "examples"],
     ["campaign"],
+    ["shrinking"],
     ["runner"],
     ["lab", "look", "actor", "striking"],
     ["scenario"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import FaultFired, FileSeen, History, SecretSeen, TokenAnswered
@@ -9,25 +11,46 @@ from harness.verdict import Finding
 
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
+_ISSUED = frozenset({"minted", "replayed", _LOST})  # their generation is that of the token that was issued
 
 
 def single_flight(history: History) -> list[Finding]:
-    """AUT-1: one redemption for each generation of the token."""
+    """AUT-1: one redemption for each family, where one token of each has expired and its successor has not."""
     families: dict[str, list[tuple[int, TokenAnswered]]] = {}
-    for seq, what in history.of(TokenAnswered):
-        if what.decision in _REDEEMED:
-            families.setdefault(what.family, []).append((seq, what))
-    if not families:
+    for seq, what in _redemptions(history):
+        families.setdefault(what.family, []).append((seq, what))
+    return _each_spent_once(families.values())
+
+
+def single_flight_of_each_generation(history: History) -> list[Finding]:
+    """AUT-1: one redemption for each generation of the token, in a history in which tokens expire again and again."""
+    generations: dict[tuple[str, int], list[tuple[int, TokenAnswered]]] = {}
+    for seq, what in _redemptions(history):
+        if what.generation is None:
+            raise CannotDecide("the generation of a redeemed token is not known")
+        spent = what.generation - (what.decision in _ISSUED)
+        generations.setdefault((what.family, spent), []).append((seq, what))
+    return _each_spent_once(generations.values())
+
+
+def _redemptions(history: History) -> list[tuple[int, TokenAnswered]]:
+    found = [(seq, what) for seq, what in history.of(TokenAnswered) if what.decision in _REDEEMED]
+    if not found:
         raise CannotDecide("nobody refreshed: the credential was not seen as expired, or no refresh went through")
-    lost = [answers for answers in families.values() if any(what.decision == _LOST for _, what in answers)]
-    findings = [finding for answers in families.values() if answers not in lost for finding in _spent_twice(answers)]
+    return found
+
+
+def _each_spent_once(groups: Collection[list[tuple[int, TokenAnswered]]]) -> list[Finding]:
+    """The redemptions of one token each. Where an answer was lost, nobody can tell a second use from a repetition."""
+    lost = [answers for answers in groups if any(what.decision == _LOST for _, what in answers)]
+    findings = [finding for answers in groups if answers not in lost for finding in _spent_twice(answers)]
     if lost and not findings:
         raise CannotDecide("an answer to a refresh was lost, so that a second redemption may have been its repetition")
     return findings
 
 
 def _spent_twice(answers: list[tuple[int, TokenAnswered]]) -> list[Finding]:
-    """Of the redemptions of one family: none was of a token that had been spent, and there was but one."""
+    """Of the redemptions of one token: none was of one that had been spent, and there was but one."""
     again = [what.decision for _, what in answers if what.decision != "minted"]
     if again:
         message = (

@@ -10,9 +10,12 @@ import errno
 import fcntl
 import os
 import struct
+import sys
+import tempfile
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+
+from harness.conductor import kernel
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
@@ -25,8 +28,8 @@ class Family(Enum):
     REPLACE = "replace"  # rename, link, symlink
     REMOVE = "remove"
     OPEN = "open"  # for writing, creating or truncating
-    READ = "read"  # opening for reading, and asking whether and what a file is: many more than all the others
-    OPEN_READ = "open-read"  # opening for reading alone
+    READ = "read"  # opening for reading: many more than all of the above
+    LOOK = "look"  # whether and what a file is, and what a folder holds: more again
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
@@ -57,10 +60,9 @@ class Kind:
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
-    may_read: bool = False  # whoever wants reads or openings is shown it whatever its flags are
+    may_read: bool = False  # whoever wants reads is shown it whatever its flags are
 
 
-READING = frozenset({Family.READ, Family.OPEN_READ})
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -98,16 +100,16 @@ KINDS = (
     Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=3),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
-    Kind("stat", 4, Family.READ, ((_P, 0),), follows=True),
-    Kind("lstat", 6, Family.READ, ((_P, 0),)),
-    Kind("newfstatat", 262, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
-    Kind("statx", 332, Family.READ, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
-    Kind("access", 21, Family.READ, ((_P, 0),), follows=True),
-    Kind("faccessat", 269, Family.READ, ((_A, 0),), follows=True),
-    Kind("faccessat2", 439, Family.READ, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
-    Kind("readlink", 89, Family.READ, ((_P, 0),)),
-    Kind("readlinkat", 267, Family.READ, ((_A, 0),)),
-    Kind("getdents64", 217, Family.READ, ((_D, 0),)),
+    Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
+    Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
+    Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
+    Kind("statx", 332, Family.LOOK, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
+    Kind("access", 21, Family.LOOK, ((_P, 0),), follows=True),
+    Kind("faccessat", 269, Family.LOOK, ((_A, 0),), follows=True),
+    Kind("faccessat2", 439, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
+    Kind("readlink", 89, Family.LOOK, ((_P, 0),)),
+    Kind("readlinkat", 267, Family.LOOK, ((_A, 0),)),
+    Kind("getdents64", 217, Family.LOOK, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
     Kind("clone", 56, Family.FORK),
@@ -119,6 +121,13 @@ KINDS = (
     Kind("sendmsg", 46, Family.NETWORK),
     Kind("sendmmsg", 307, Family.NETWORK),
 )
+# Where programs are installed: nobody changes a link there during a run, so what a folder is called is looked up once.
+_STEADY = tuple(
+    f"{folder}/"
+    for folder in dict.fromkeys(("/usr", "/lib", "/lib64", "/etc", sys.base_prefix, sys.prefix))
+    if not tempfile.gettempdir().startswith(folder)
+)
+_steady: dict[str, str] = {}
 BY_NUMBER = {kind.number: kind for kind in KINDS}
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
@@ -181,11 +190,7 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     """Bytes of a stopped thread's memory, fewer where its mapping ends. Raises OSError."""
     if address + size >= 1 << 63:  # the kernel's half, which a file offset cannot even express
         raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-    descriptor = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(descriptor, size, address)
-    finally:
-        os.close(descriptor)
+    return kernel.read_memory(thread, address, size)
 
 
 def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
@@ -203,15 +208,33 @@ def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
         if name == own or name.startswith(own + "/"):
             name = f"/proc/{thread}{name.removeprefix(own)}"
     parent, _, last = name.rpartition("/")
-    if follows or last in ("", ".", ".."):
+    if last in ("", ".", ".."):
         return os.path.realpath(name)
-    return f"{os.path.realpath(parent or '/').rstrip('/')}/{last}"  # the call concerns a link itself, not its target
+    path = f"{_real_folder(parent or '/').rstrip('/')}/{last}"
+    return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
+
+
+def _real_folder(name: str) -> str:
+    """A folder's name without links. Asked of the kernel: os.path.realpath takes a call for each component."""
+    if (known := _steady.get(name)) is not None:
+        return known
+    try:
+        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return os.path.realpath(name)
+    try:
+        real = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - asked for every stopped call
+    finally:
+        os.close(descriptor)
+    if name.startswith(_STEADY) and real.startswith(_STEADY):
+        _steady[name] = real
+    return real
 
 
 def _link(thread: int, descriptor: int) -> str:
     """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
     link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
     try:
-        return str(Path(link).readlink())
+        return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
     except FileNotFoundError as error:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error

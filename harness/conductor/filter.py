@@ -11,7 +11,7 @@ import errno
 import struct
 from collections.abc import Collection
 
-from harness.conductor.calls import IO_URING_SETUP, KINDS, READING, Family, Kind
+from harness.conductor.calls import IO_URING_SETUP, KINDS, Family, Kind
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000
@@ -36,7 +36,7 @@ def program(families: Collection[Family]) -> bytes:
         (_RET, 0, 0, _ERRNO | errno.EPERM),
     ]
     for kind in KINDS:
-        reads = kind.may_read and not READING.isdisjoint(families)
+        reads = Family.READ in families and kind.may_read
         if kind.family in families or reads:
             body = _STOP if reads else _body(kind)
             steps += [(_JEQ, 0, len(body), kind.number), *body]

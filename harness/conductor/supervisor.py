@@ -161,6 +161,7 @@ class Supervisor:
         self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
+        kernel.hand_over(listener)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._on_ready)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from harness.conductor import kernel
+from harness.processes import scripts
 
 EXIT_NOT_STARTED = 127  # as the shell says "command not found"
 _FATAL = (OSError, ValueError, OverflowError, AttributeError)  # the latter: bad limits, NUL bytes, unencodable names
@@ -51,9 +52,12 @@ class Pipes:
 
 
 def become(request: dict[str, Any], pipes: Pipes) -> NoReturn:
-    """Become the requested program."""
+    """Become the requested program, or run it in this process if it is a script that the launcher has compiled."""
     try:
         _prepare(request, pipes)
+        if request["script"]:
+            os.close(pipes.failure[1])
+            scripts.run(scripts.prepare(request["argv"][0]), request["argv"], request["env"])
         os.execve(request["argv"][0], request["argv"], request["env"])
     except _FATAL as error:
         os.write(pipes.failure[1], f"{request['argv'][0]}: {error}".encode(errors="backslashreplace")[:4096])

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.conductor import kernel
-from harness.processes import stat
+from harness.processes import scripts, stat
 from harness.processes.child import Pipes, become
 from harness.processes.folders import remove
 
@@ -94,9 +94,11 @@ class Launcher:
         """Fork, and hand over the child's pid, a pidfd, and its seccomp listener if one was asked for."""
         pipes = None
         try:
+            if request["script"]:
+                scripts.prepare(request["argv"][0])
             pipes = Pipes.make()
             pid = os.fork()
-        except OSError as error:  # out of descriptors, of processes, of memory
+        except (OSError, SyntaxError, ValueError) as error:  # out of descriptors, of processes; not a program
             if pipes is not None:
                 pipes.close()
             self.tell({"op": "failed", "id": request["id"], "message": str(error)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -35,10 +36,15 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
-        return " ".join([self.call, *(_CHANGING.sub("*", touch.object) for touch in self.touches)])
+        return " ".join([self.call, *(lasting(touch.object) for touch in self.touches)])
 
     def __str__(self) -> str:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in self.touches)])}"
+
+
+def lasting(name: str) -> str:
+    """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
+    return _CHANGING.sub("*", name)
 
 
 def dependent(one: Point, other: Point) -> bool:
@@ -51,6 +57,22 @@ def racing(one: Point, other: Point) -> bool:
     if one.actor == other.actor:
         return False
     return any(a.object == b.object and (a.writes or b.writes) for a in one.touches for b in other.touches)
+
+
+def contested(points: Iterable[Point]) -> frozenset[Point]:
+    """Those that race with another one among them."""
+    points = tuple(points)
+    touching: dict[str, set[str]] = defaultdict(set)  # by object: the actors
+    changing: dict[str, set[str]] = defaultdict(set)
+    for point in points:
+        for touch in point.touches:
+            touching[touch.object].add(point.actor)
+            changing[touch.object].update([point.actor] if touch.writes else [])
+    return frozenset(
+        point
+        for point in points
+        if any((touching if t.writes else changing)[t.object] - {point.actor} for t in point.touches)
+    )
 
 
 def checksum(points: Iterable[Point]) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.schedules.points import Point
+from harness.schedules.points import Point, lasting
 from harness.schedules.trace import Trace
 
 
@@ -26,12 +26,31 @@ class Profile:
 
     points: Mapping[str, int] = field(default_factory=dict)  # by actor: the most points that it had in one run
     contended: int = 0  # the most steps of one run with more than one actor enabled
+    shared: frozenset[str] = frozenset()  # objects that several actors of one run touched, and one of them changed
 
-    def learned(self, trace: Trace) -> Profile:
-        """The profile with one more run in it."""
-        counts = Counter(point.actor for point in trace.points)
-        points = {actor: max(counts[actor], self.points.get(actor, 0)) for actor in (*self.points, *counts)}
-        return Profile(points=points, contended=max(self.contended, sum(step.contended for step in trace.steps)))
+    def after(self, trace: Trace) -> Profile:
+        """What is known with one more run."""
+        points = dict(self.points)
+        for point in trace.points:
+            points[point.actor] = max(points.get(point.actor, 0), point.index + 1)
+        contended = sum(step.contended for step in trace.steps)
+        return Profile(
+            points=points, contended=max(self.contended, contended), shared=self.shared | _shared(trace.points)
+        )
+
+    def shares(self, point: Point) -> bool:
+        """Whether the point touches an object that is known to be shared."""
+        return any(lasting(touch.object) in self.shared for touch in point.touches)
+
+
+def _shared(points: Iterable[Point]) -> frozenset[str]:
+    actors: dict[str, set[str]] = defaultdict(set)
+    changed: set[str] = set()
+    for point in points:
+        for touch in point.touches:
+            actors[touch.object].add(point.actor)
+            changed.update([touch.object] if touch.writes else [])
+    return frozenset(lasting(name) for name, by in actors.items() if len(by) > 1 and name in changed)
 
 
 class Strategy(Protocol):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
+from harness.conductor.calls import Family
 from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
@@ -62,6 +63,7 @@ class OpenClawTarget:
     name = "openclaw"
     patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
+    too_many = frozenset({Family.READ})  # Node opens 13,600 files for one `agents list`
     capabilities = frozenset(
         {
             Capability.ADD_AGENTS,

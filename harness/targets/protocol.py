@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
+from harness.conductor.calls import Family
 from harness.outcome import Outcome
 
 UNREACHABLE = "http://127.0.0.1:1"  # tcpmux: needs privileges to listen on, so that a connection is refused
@@ -161,6 +162,8 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
+    # An adapter may also say `too_many`, a set of families of calls: see `unstopped`.
+
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -190,3 +193,11 @@ class Target(Protocol):
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
         """Leave the session-holder record that a crashed run with this pid would have left. False: it keeps none."""
         ...
+
+
+def unstopped(target: Target) -> frozenset[Family]:
+    """The families of calls that a target makes by the ten thousand, so that stopping them would cost minutes.
+
+    A scheduled run leaves them out: the target's reads then belong to the turn before them.
+    """
+    return getattr(target, "too_many", frozenset())

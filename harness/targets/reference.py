@@ -68,7 +68,7 @@ class ReferenceTarget:
             "TMPDIR": str(site.tmp),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(_ROOT),
-            "PYTHONSAFEPATH": "1",  # the interpreter's own look into the working directory is no doing of the program
+            "PYTHONSAFEPATH": "1",  # the interpreter looks into the working directory before the program has begun
             "REFERENCE_HOME": str(_state(site)),
         }
         return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)

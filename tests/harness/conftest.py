@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from harness.conductor.calls import READING, Family
+from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Director, StoppedCall, Supervisor
@@ -20,7 +20,7 @@ from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
 
 T = TypeVar("T")
-CHANGES = frozenset(Family) - {Family.READ, Family.OPEN_READ, Family.FORK}
+CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.FORK}
 LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
 
 
@@ -108,7 +108,7 @@ class Rig:
             supervisor = Supervisor(
                 actor=name, listener=process.listener, root=str(self.folder), directors=self.directors,
                 seal=Seal(lambda _actor, address: self.refused.append(address)), on_fault=self.faults.append,
-                reads=not READING.isdisjoint(families),
+                reads=Family.READ in families,
             )  # fmt: skip
         self.running[name] = Running(process, supervisor, output)
         return self.running[name]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import harness.checkers
-from harness.checkers import auth, children, config, failover, locks, operator, story
+from harness.checkers import agents, auth, children, config, failover, locks, operator, story
 from harness.checkers.judge import CannotDecide, failures_in, judge
 from harness.events import Event, FaultPlanned, History
 from harness.outcome import Outcome
@@ -24,7 +24,7 @@ FINDING = Finding(rule="CFG-1", message="broke", evidence=(0,))
 PLANNED = FaultPlanned(fault="it")
 ALL = [
     checker
-    for module in (auth, children, config, failover, locks, operator, story)
+    for module in (agents, auth, children, config, failover, locks, operator, story)
     for name, checker in vars(module).items()
     if callable(checker) and getattr(checker, "__module__", "") == module.__name__ and not name.startswith("_")
     if list(checker.__annotations__) == ["history", "return"]
@@ -187,9 +187,10 @@ def test_checkers_have_no_clock_and_no_chance() -> None:
     """What they import decides what they can do."""
     [folder] = harness.checkers.__path__
     names = set()
-    for path in Path(folder).glob("*.py"):
+    for path in Path(folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
             names |= {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
     assert "harness.events" in names
-    assert {name.partition(".")[0] for name in names} <= {"__future__", "collections", "harness", "signal", "traceback"}
+    pure = {"__future__", "collections", "dataclasses", "harness", "itertools", "signal", "traceback", "typing"}
+    assert {name.partition(".")[0] for name in names} <= pure

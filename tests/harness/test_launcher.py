@@ -179,6 +179,9 @@ def descriptors(pid):
 def test_two_hundred_programs_leave_no_descriptor_and_no_zombie(conduct, filtered):
     async def body(rig):
         families = frozenset() if not filtered else None
+        first = await rig.start("first", "/bin/true", families=FREE)  # now the launcher is up
+        await first.ended()
+        first.process.close()
         ours, theirs = descriptors("self"), descriptors(rig.launcher.pid)
         for batch in range(10):
             options = {} if filtered else {"families": families}
@@ -432,3 +435,60 @@ def test_remove_follows_no_link(tmp_path):
     assert remove(folder)
     assert remove(folder)
     assert (outside / "kept").exists()
+
+
+def script(rig, code):
+    path = rig.folder / f"script-{abs(hash(code))}.py"
+    path.write_text(code)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "out", "err"),
+    [
+        ("import sys; print(sys.argv[1:], __name__)", 0, "['a', 'b'] __main__\n", ""),
+        ("import os; print(sorted(os.environ) == ['PATH', 'PILEUP_ACTOR', 'PILEUP_LAUNCHER'])", 0, "True\n", ""),
+        ("import sys; sys.exit(7)", 7, "", ""),
+        ("import sys; sys.exit('gone wrong')", 1, "", "gone wrong\n"),
+        ("raise SystemExit", 0, "", ""),
+        ("def f(): return x\nx = 3\nprint(f())", 0, "3\n", ""),
+        ("import os; os.kill(os.getpid(), 9)", -9, "", ""),
+    ],
+)
+def test_a_script_is_a_program_of_its_own(conduct, code, status, out, err):
+    async def body(rig):
+        running = await rig.start("one", script(rig, code), "a", "b", script=True, families=FREE)
+        return await running.ended(), running.said(), running.said("stderr")
+
+    assert conduct(body) == (status, out, err)
+
+
+def test_a_scripts_failure_shows_its_traceback(conduct):
+    async def body(rig):
+        running = await rig.start("one", script(rig, "def f():\n    1 / 0\nf()\n"), script=True)
+        return await running.ended(), running.said("stderr")
+
+    status, err = conduct(body)
+    assert status == 1
+    assert "ZeroDivisionError" in err
+    assert "line 2, in f" in err
+
+
+def test_a_script_holds_nothing_of_the_launcher(conduct):
+    """Its only open files are its streams: neither the launcher's sockets nor its pipes are left to it."""
+    code = "import os; print(sorted(int(n) for n in os.listdir('/proc/self/fd'))[:3], len(os.listdir('/proc/self/fd')))"
+
+    async def body(rig):
+        running = await rig.start("one", script(rig, code), script=True, families=FREE)
+        return await running.ended(), running.said()
+
+    assert conduct(body) == (0, "[0, 1, 2] 4\n")  # and the listing's own
+
+
+@pytest.mark.parametrize("broken", ["def", "\0"])
+def test_a_script_that_is_no_program_says_why(conduct, broken):
+    async def body(rig):
+        with pytest.raises(LabError, match="no process can be had"):
+            await rig.start("one", script(rig, broken), script=True)
+
+    conduct(body)

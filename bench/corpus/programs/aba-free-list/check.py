@@ -1,0 +1,9 @@
+"""No block is taken by two."""
+
+
+def check(folder, endings):
+    taken = {label: ending.output.strip() for label, ending in endings.items() if ending.done and ending.output}
+    if len(set(taken.values())) < len(taken):
+        return f"block {taken['c']} belongs to two at once: {taken}"
+    free = (folder / "head").read_text().split()[0]
+    return f"block {free} is taken, and yet free" if free in taken.values() else None

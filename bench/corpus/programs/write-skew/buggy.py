@@ -1,0 +1,20 @@
+"""Each of two tenants may use more as long as both together stay within the limit. Each writes its own file only."""
+
+import os
+import sys
+
+folder, me, other = sys.argv[1:]
+os.chdir(folder)
+LIMIT, WANTED = 100, 60
+
+
+def used(tenant):
+    with open(tenant) as file:
+        return int(file.read())
+
+
+if used(me) + WANTED + used(other) > LIMIT:
+    sys.exit(75)
+with open(f"{me}.new", "w") as file:
+    file.write(str(used(me) + WANTED))
+os.rename(f"{me}.new", me)

@@ -1,0 +1,175 @@
+"""What a schedule did, in one sentence and as a picture in plain text.
+
+Only what points say of themselves is used: calls and objects. A sentence about a read rests on a recorded read; where
+reads were not recorded it says between which points it must have been, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.schedules.decisions import Fault, FaultKind
+from harness.schedules.neighbour import Neighbour
+from harness.schedules.points import Point, contested
+from harness.schedules.trace import Trace
+
+# What a call did to its object, as a past participle; "changed" for all others.
+_DONE = {
+    **dict.fromkeys(["rename", "renameat", "renameat2"], "replaced"),
+    **dict.fromkeys(["unlink", "unlinkat", "rmdir"], "removed"),
+    **dict.fromkeys(["open", "openat", "openat2", "creat"], "opened"),
+    **dict.fromkeys(["write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "splice"], "written"),
+    **dict.fromkeys(["mkdir", "mkdirat", "mknod", "mknodat"], "made"),
+    **dict.fromkeys(["link", "linkat", "symlink", "symlinkat"], "linked"),
+}
+_PAST = {"written": "wrote"}
+_FEW = 3  # this many points of one actor that concern nobody else are drawn, more are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overwrite:
+    """One actor changed an object after another one had, and knew at best what had been there before."""
+
+    object: str
+    earlier: Point
+    later: Point
+    read: Point | None  # the later one's last read of the object, before the earlier change
+
+
+def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | None = None) -> str:
+    """One sentence: who overwrote whose change of what, else whose order decides; then the faults that came."""
+    found = _most_telling(trace.points, neighbour)
+    if found is not None:
+        said = _overwritten(found, trace.points)
+    elif neighbour is not None:
+        said = f"what decides is that {_at(neighbour.first)} comes before {_at(neighbour.second)}"
+    else:
+        said = "no actor undid what another one had changed"
+    return "; ".join([said, *_faults(trace.points, faults)])
+
+
+def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
+    """Every change that was made in ignorance of the one before it, in order."""
+    for place, later in enumerate(points):
+        for touch in later.touches:
+            if touch.writes and not touch.object.startswith("lock:"):
+                found = _overwrite(points, place, touch.object)
+                yield from [found] if found else []
+
+
+def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
+    """The order as lines, a column an actor: "*" goes, "o" had to wait although it could go on, "|" is under way."""
+    actors = sorted({point.actor for point in trace.points})
+    lines = ["     " + "| " * number + actor for number, actor in enumerate(actors)]
+    planned = {(fault.actor, fault.index): fault for fault in faults}
+    for first, count in _stretches(trace, planned):
+        step = trace.steps[first]
+        marks = " ".join(_mark(trace, first, count, actor) for actor in actors)
+        if count > 1:
+            lines.append(f"{'…':>4} {marks}  {step.chosen.actor}: {count} points that concern nobody else")
+        else:
+            fault = planned.get((step.chosen.actor, step.chosen.index))
+            lines.append(f"{first:>4} {marks}  {step.chosen}{f' !{fault.what}' if fault else ''}")
+    return lines
+
+
+def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
+    """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
+    later = points[place]
+    touching = [p for p in points[:place] if any(touch.object == name for touch in p.touches)]
+    own = [number for number, point in enumerate(touching) if point.actor == later.actor]
+    since = touching[own[-1] + 1 :] if own else touching
+    changes = [point for point in since if _writes(point, name) and point.actor != later.actor]
+    if not changes:
+        return None
+    read = touching[own[-1]] if own and not _writes(touching[own[-1]], name) else None
+    return Overwrite(object=name, earlier=changes[-1], later=later, read=read)
+
+
+def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
+    """With a read seen, then one that concerns the deciding points, then one that began before; the last of these."""
+    deciding = (
+        {touch.object for p in (neighbour.first, neighbour.second) for touch in p.touches} if neighbour else set()
+    )
+    first = {point.actor: place for place, point in reversed(list(enumerate(points)))}
+
+    def telling(found: Overwrite) -> tuple[bool, bool]:
+        return found.read is not None, found.object in deciding
+
+    likely = [o for o in overwrites(points) if o.read or first[o.later.actor] < points.index(o.earlier)]
+    return max(reversed(likely), key=telling, default=None)
+
+
+def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
+    later, earlier = found.later, found.earlier
+    done, before = _done(later), _done(earlier)
+    what = f"{later.actor} {_PAST.get(done, done)} {found.object} at its {later.call}"
+    after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
+    if found.read is not None:
+        return f"{what} {after}; {later.actor} had read it before"
+    return f"{what} {after}, between {later.actor}'s first touch and its {later.call}"
+
+
+def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:
+    at = {(point.actor, point.index): point for point in points}
+    for fault in faults:
+        if point := at.get((fault.actor, fault.index)):
+            yield f"{_at(point)} {_suffered(fault)}"
+
+
+def _suffered(fault: Fault) -> str:
+    match fault.kind:
+        case FaultKind.ERRNO:
+            return f"failed with {fault.what}"
+        case FaultKind.SHORT:
+            return "was cut short"
+        case FaultKind.TORN:
+            return f"was cut off in its middle, as {fault.actor} was killed there"
+        case FaultKind.KILL:
+            return f"never happened, as {fault.actor} was killed there"
+        case FaultKind.SIGNAL:
+            return f"came with {fault.what}"
+
+
+def _stretches(trace: Trace, planned: dict[tuple[str, int], Fault]) -> Iterator[tuple[int, int]]:
+    """The steps as (first, count): runs of one actor's points that concern nobody else are taken together."""
+    place = 0
+    shared = contested(trace.points)
+    idle = [p not in shared and (p.actor, p.index) not in planned for p in trace.points]
+    while place < len(trace.steps):
+        count = 1
+        while idle[place] and _goes_on(trace, place, count) and idle[place + count]:
+            count += 1
+        yield from [(place, count)] if count > _FEW else [(place + more, 1) for more in range(count)]
+        place += count
+
+
+def _goes_on(trace: Trace, place: int, count: int) -> bool:
+    steps = trace.steps
+    return place + count < len(steps) and steps[place + count].chosen.actor == steps[place].chosen.actor
+
+
+def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
+    step = trace.steps[place]
+    if step.chosen.actor == actor:
+        return "*"
+    last = trace.steps[place - 1].chosen.actor if place else ""
+    if last == actor and any(point.actor == actor for point in step.enabled):
+        return "o"
+    began = any(earlier.chosen.actor == actor for earlier in trace.steps[:place])
+    left = any(later.chosen.actor == actor for later in trace.steps[place + count :])
+    return "|" if began and left else " "
+
+
+def _writes(point: Point, name: str) -> bool:
+    return any(touch.object == name and touch.writes for touch in point.touches)
+
+
+def _done(point: Point) -> str:
+    return _DONE.get(point.call, "changed")
+
+
+def _at(point: Point) -> str:
+    objects = " and ".join(touch.object for touch in point.touches)
+    return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")

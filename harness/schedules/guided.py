@@ -1,0 +1,55 @@
+"""One run of an exploration: the choices that lead to a branch are forced, and then the run goes on by itself.
+
+It never lets a sleeping actor go: what would follow was run before, in another order that makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.schedules.points import Point, dependent
+from harness.schedules.replay import Diverged, Divergence
+from harness.schedules.strategy import Choice
+
+
+def drowsy(asleep: Iterable[str], last: Point | None, enabled: Iterable[Point]) -> frozenset[str]:
+    """Who is still asleep when `last` has gone: those that it does not concern. Who cannot go on is not asleep."""
+    names = set(asleep)
+    return frozenset(p.actor for p in enabled if p.actor in names and (last is None or not dependent(p, last)))
+
+
+class Guided:
+    """A `Strategy` for one run. It has to see every step, also those at which a single actor is enabled.
+
+    `redundant_from` is the first step at which all who could go were asleep: the run may be stopped there; if it is
+    not, it goes on somehow, and the explorer leaves out the rest.
+    """
+
+    def __init__(self, prefix: Sequence[Point] = (), asleep: frozenset[str] = frozenset()) -> None:
+        self.prefix = tuple(prefix)
+        self.redundant_from: int | None = None
+        self._asleep = asleep  # at the last step of the prefix, and from then on
+
+    def choose(self, choice: Choice) -> Point:
+        """Raises `Diverged` where the prefix cannot be followed."""
+        if choice.step < len(self.prefix):
+            return self._forced(choice)
+        self._asleep = drowsy(self._asleep, choice.last, choice.enabled)
+        awake = [point for point in choice.enabled if point.actor not in self._asleep]
+        if not awake and self.redundant_from is None:
+            self.redundant_from = choice.step
+        return _same_actor(awake or choice.enabled, choice.last)
+
+    def _forced(self, choice: Choice) -> Point:
+        expected = self.prefix[choice.step]
+        for point in choice.enabled:
+            if (point.actor, point.fingerprint) == (expected.actor, expected.fingerprint):
+                return point
+        could = "; ".join(map(str, choice.enabled))
+        why = f"{expected} was to go, as in an earlier run, but these could: {could}"
+        raise Diverged(Divergence(step=choice.step, expected=expected, found=None, why=why))
+
+
+def _same_actor(points: Sequence[Point], last: Point | None) -> Point:
+    """The last actor's point, so that few preemptions are needed, or else the first."""
+    return next((point for point in points if last is not None and point.actor == last.actor), points[0])

@@ -1,0 +1,130 @@
+"""The sentence and the picture of a schedule."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.schedules.decisions import Decisions, Fault
+from harness.schedules.explain import diagram, explain, overwrites
+from harness.schedules.neighbour import Neighbour
+from harness.schedules.points import Point, Touch
+from harness.schedules.trace import Step, Trace
+
+CONFIG = "openclaw.json"
+
+
+def trace(*points: Point, preempted: int = -1) -> Trace:
+    """A run in which nobody else was enabled, but for the actor of the step before `preempted`."""
+    steps = []
+    for place, point in enumerate(points):
+        waits = next((p for p in points[place:] if p.actor == points[place - 1].actor), None)
+        enabled = (waits, point) if place == preempted and waits else (point,)
+        steps.append(Step(enabled=enabled, chosen=point))
+    return Trace(tuple(steps))
+
+
+def at(actor: str, index: int, call: str, *touches: str) -> Point:
+    """ "-x" is a read of x, "x" a change."""
+    found = tuple(Touch(touch.removeprefix("-"), not touch.startswith("-")) for touch in touches)
+    return Point(actor=actor, index=index, call=call, touches=found)
+
+
+def add(actor: str, *, reads: bool = True) -> list[Point]:
+    first = at(actor, 0, "open", f"-{CONFIG}") if reads else at(actor, 0, "mkdir", f"agents/{actor}")
+    return [first, at(actor, 1, "open", f"{actor}.tmp"), at(actor, 2, "rename", f"{actor}.tmp", CONFIG)]
+
+
+def lost(*, reads: bool) -> Trace:
+    zero, two = add("add-lane0", reads=reads), add("add-lane2", reads=reads)
+    return trace(*two[:2], *zero, two[2], preempted=2)
+
+
+def test_a_lost_update_with_its_read() -> None:
+    assert explain(lost(reads=True)) == (
+        "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it; add-lane2 had read it before"
+    )
+
+
+def test_a_lost_update_whose_reads_were_not_recorded() -> None:
+    assert explain(lost(reads=False)) == (
+        "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it, "
+        "between add-lane2's first touch and its rename"
+    )
+
+
+def test_one_after_the_other_is_no_overwriting() -> None:
+    assert not list(overwrites(add("add-lane0") + add("add-lane2")))
+    assert explain(trace(*add("a"), *add("b"))) == "no actor undid what another one had changed"
+
+
+def test_a_read_after_the_change_makes_it_known() -> None:
+    zero, two = add("add-lane0"), add("add-lane2")
+    again = [*two[:2], *zero, at("add-lane2", 2, "open", f"-{CONFIG}"), at("add-lane2", 3, "rename", CONFIG)]
+    assert not list(overwrites(again))
+
+
+def test_locks_are_not_overwritten() -> None:
+    locks = [at("a", 0, "flock", "lock:x"), at("a", 1, "flock", "lock:x")]
+    assert not list(overwrites([at("b", 0, "stat", "-y"), *locks, at("b", 1, "flock", "lock:x")]))
+
+
+def test_the_object_of_the_deciding_points_is_told() -> None:
+    """Two objects were overwritten, and the race that decides is on the first."""
+    points = [at("a", 0, "open", "-x"), at("a", 1, "open", "-y"), at("b", 0, "write", "x"), at("b", 1, "write", "y")]
+    points += [at("a", 2, "unlink", "x"), at("a", 3, "write", "y")]
+    assert explain(trace(*points)).startswith("a wrote y at its write after b had written it")
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=points[2], second=points[4])
+    assert (
+        explain(trace(*points), neighbour=pair)
+        == "a removed x at its unlink after b had written it; a had read it before"
+    )
+
+
+def test_without_an_overwriting_the_order_is_told() -> None:
+    points = [at("a", 0, "unlink", "lane.lock"), at("b", 0, "open", "-lane.lock")]
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=points[0], second=points[1])
+    said = explain(trace(*points), neighbour=pair)
+    assert said == "what decides is that a's unlink of lane.lock comes before b's open of lane.lock"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("ENOSPC", "a's rename of a.tmp and openclaw.json failed with ENOSPC"),
+        ("short", "a's rename of a.tmp and openclaw.json was cut short"),
+        ("kill", "a's rename of a.tmp and openclaw.json never happened, as a was killed there"),
+        ("SIGTERM", "a's rename of a.tmp and openclaw.json came with SIGTERM"),
+    ],
+)
+def test_faults_are_told(what: str, said: str) -> None:
+    assert explain(trace(*add("a")), [Fault("a", 2, what), Fault("a", 9, "EIO")]).endswith(f"; {said}")
+
+
+def test_the_picture() -> None:
+    assert diagram(lost(reads=True), [Fault("add-lane0", 1, "EINTR")]) == [
+        "     add-lane0",
+        "     | add-lane2",
+        "   0   *  add-lane2.0: open openclaw.json",
+        "   1   *  add-lane2.1: open add-lane2.tmp",
+        "   2 * o  add-lane0.0: open openclaw.json",
+        "   3 * |  add-lane0.1: open add-lane0.tmp !EINTR",
+        "   4 * |  add-lane0.2: rename add-lane0.tmp openclaw.json",
+        "   5   *  add-lane2.2: rename add-lane2.tmp openclaw.json",
+    ]
+
+
+def test_points_that_concern_nobody_else_are_counted() -> None:
+    alone = [at("a", index, "write", f"a/{index}") for index in range(9)]
+    assert diagram(trace(*alone, at("b", 0, "write", "x"), at("a", 9, "write", "x"))) == [
+        "     a",
+        "     | b",
+        "   … *    a: 9 points that concern nobody else",
+        "   9 | *  b.0: write x",
+        "  10 *    a.9: write x",
+    ]
+    assert len(diagram(trace(*alone, at("b", 0, "write", "x")), [Fault("a", 4, "EIO")])) == 2 + 1 + 1 + 1 + 1
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert diagram(Trace(())) == []
+    assert explain(Trace(())) == "no actor undid what another one had changed"
