@@ -1,6 +1,6 @@
 """The config is written in place: readers and crashes find half a file [CC#28922, CC#29217, OC#70643].
 
-Breaks CFG-2 and CFG-3. Writers exclude each other, but nobody locks to read, and a kill between two writes
+Breaks CFG-2, CFG-3 and RES-1. Writers exclude each other, but nobody locks to read, and a kill between two writes
 leaves what was written until then.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("CFG-2", "CFG-3")
+BREAKS = ("CFG-2", "CFG-3", "RES-1")
 
 
 class InPlace(ConfigStore):
