@@ -79,7 +79,7 @@ async def test_cancel_on_a_full_disk(lab: Lab) -> None:
 )
 async def test_add_without_permission(lab: Lab) -> None:
     """An add that is denied any operation fails clearly, harms nothing, and works afterwards."""
-    await sweep(lab, Rounds(lab).add, what="an add that is denied an operation", faults=DENIED, most=10)
+    await sweep(lab, Rounds(lab).add, what="an add that is denied an operation", faults=DENIED, most=16)
 
 
 @scenario(

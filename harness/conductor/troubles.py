@@ -19,14 +19,14 @@ from harness.conductor.supervisor import StoppedCall
 
 KILL = "kill"
 SHORT = "short"
-DIVIDED = (SHORT, "torn")
+TORN = "torn"
 
 # What scenarios sweep over: one trouble, and every fault by which a program may learn of it.
 FULL_DISK = ("ENOSPC", "EDQUOT", "EIO", SHORT)
 DENIED = ("EACCES", "EROFS")
 EXHAUSTED = ("EMFILE", "ENFILE", "ENOLCK", "EINTR")  # EINTR beside ENOLCK: what waiting for a lock may end with
 # A write can be torn: the kernel looks for a SIGKILL between two pages of it (generic_perform_write in mm/filemap.c).
-CRASH = (KILL, "torn")
+CRASH = (KILL, TORN)
 
 
 class Operation(Enum):
@@ -87,7 +87,7 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     found = operation(call)
     if found is None:
         return ()
-    divided = DIVIDED if call.kind.name in DIVISIBLE and call.args[2] > 1 else ()
+    divided = (SHORT, TORN) if call.kind.name in DIVISIBLE and call.args[2] > 1 else ()
     killed = (KILL,) if found is not Operation.READ else ()  # a kill before a read is one after the operation before
     return (*POSSIBLE[found], *divided, *killed)
 
