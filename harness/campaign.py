@@ -68,6 +68,7 @@ async def campaign(
     name: str,
     seed: int,
     schedules: int,
+    points: int | None = None,
     shrink: int = 0,
     known: Sequence[Decisions] = (),
     replay: Plan | None = None,
@@ -86,7 +87,8 @@ async def campaign(
     fault: list[Trial] = []
     profile = Profile()
     runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
-    for plan in _plans(scenario, name, seed, runs, known if ground.conducted else ()):
+    first_ones = known if ground.conducted else ()
+    for plan in _plans(scenario, name, seed, runs, first_ones, points):
         trial = await run(scenario, target, plan, ground, profile)
         profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
@@ -119,10 +121,12 @@ async def exhaust(
     return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
 
 
-def _plans(scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions]) -> Iterator[Plan]:
+def _plans(
+    scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions], points: int | None
+) -> Iterator[Plan]:
     if scenario.fault:
-        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL)
+        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL, points=points)
     for decisions in known:
         yield Plan(scenario=scenario.name, target=target, seed=seed, schedule=decisions)
     for number in range(schedules):
-        yield Plan(scenario=scenario.name, target=target, seed=seed + number)
+        yield Plan(scenario=scenario.name, target=target, seed=seed + number, points=points)

@@ -58,7 +58,7 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         notes=tuple(clean(note) for note in trial.judgement.notes),
         certificate=str(campaign.certificate or ""),
         schedule=tuple(clean(line) for line in schedule_lines(trial, campaign.simplest)),
-        not_verified=_not_verified(campaign),
+        not_verified=(*_not_verified(campaign), *trial.untried),
         commands=tuple(clean(_command(line)) for line in trial.commands),
         history=tuple(history),
         files=tuple(

@@ -57,6 +57,7 @@ class Trial:
     conducted: bool
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
+    untried: tuple[str, ...] = ()  # what a sweep left out, in words
     divergence: Diverged | None = None  # it was to repeat another run, and did not
 
 
@@ -134,6 +135,7 @@ async def _run_in(
             chance=plan.chance(),
             strategy=strategy,
             decisions=plan.decisions,
+            most_points=plan.points,
         )
         lab.script()
         try:
@@ -153,6 +155,7 @@ async def _run_in(
     trial = _trial(
         plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
     )
+    trial = replace(trial, untried=tuple(lab.untried))
     if lab.trace is None or lab.diverged is not None:
         return replace(trial, divergence=lab.diverged)
     recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)

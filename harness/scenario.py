@@ -32,6 +32,9 @@ WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, F
 # Without reads, an actor would have read what it will read first before its first turn. Looks are left out: what a
 # program does after one stands at a call of its own, before which another can be let go.
 WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK}
+# What can fail: whatever changes a file or asks for a lock, and for want of permission or descriptors every opening.
+WATCH_CHANGES = WATCH_WRITES | {Family.LOCK, Family.FORK}
+WATCH_FAILURES = WATCH_CHANGES | {Family.READ}
 WATCH_NOTHING: frozenset[Family] = frozenset()
 
 

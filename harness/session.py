@@ -59,6 +59,7 @@ class Session:
             target_name=self.target_name,
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
+            points=config.getoption("points"),
             shrink=config.getoption("shrink"),
             exhaustive=config.getoption("exhaustive"),
             preemptions=config.getoption("preemptions"),

@@ -34,7 +34,7 @@ LAYERS = [
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["lab", "look", "actor", "powercut"],
+    ["lab", "look", "actor", "striking", "powercut"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],

@@ -66,6 +66,7 @@ class Scheduler:
         record: Record,
     ) -> None:
         self.expected: list[str] = []  # actors started under this scheduler, in order
+        self.struck: list[Point] = []  # where a fault of the decisions took place
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
         self._fault = fault
         self._parties = parties
@@ -201,6 +202,7 @@ class Scheduler:
         if fault is None:
             call.go()
         elif strike(call, fault):
+            self.struck.append(stop.point)
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
         call.supervisor.serve(_SOON)
 

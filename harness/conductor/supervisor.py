@@ -64,6 +64,13 @@ class StoppedCall:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
 
+    @property
+    def data(self) -> bytes:
+        """What a write(2) or pwrite(2) is about to write; nothing for any other call. Raises OSError."""
+        if self.kind.name not in ("write", "pwrite64"):
+            return b""
+        return calls.read_memory(self.thread, self.args[1], self.args[2])
+
     def waits(self) -> bool:
         """Whether the call is still stopped: nobody has released it, and its caller lives."""
         return not (self.done or self.supervisor.closed) and kernel.still_waits(self.supervisor.listener, self.id)

@@ -124,6 +124,8 @@ def _suffered(fault: Fault) -> str:
             return f"failed with {fault.what}"
         case FaultKind.SHORT:
             return "was cut short"
+        case FaultKind.TORN:
+            return f"was cut off in its middle, as {fault.actor} was killed there"
         case FaultKind.KILL:
             return f"never happened, as {fault.actor} was killed there"
         case FaultKind.SIGNAL:

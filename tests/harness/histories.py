@@ -19,6 +19,7 @@ from harness.events import (
     Hung,
     ReplySent,
     RequestReceived,
+    Scheduled,
     Signalled,
     Started,
     SurvivorSeen,
@@ -87,11 +88,17 @@ def gone(role: str = "config", **facts: Any) -> FileSeen:
 
 
 def asked(
-    exchange: int, actor: str, provider: Any = "anthropic", *, model: str = "m", step: int = 0
+    exchange: int,
+    actor: str,
+    provider: Any = "anthropic",
+    *,
+    model: str = "m",
+    step: int = 0,
+    markers: tuple[str, ...] = (),
 ) -> RequestReceived:
     return RequestReceived(
         exchange=exchange, provider=provider, model=model, method="POST", path="/", marker=actor, turn_step=step,
-        rule="r", stream=True, bytes=1, peer_port=1,
+        rule="r", stream=True, bytes=1, peer_port=1, markers=markers,
     )  # fmt: skip
 
 
@@ -104,6 +111,10 @@ def replied(exchange: int, provider: Any = "anthropic", status: int = 200, outco
 
 def answered(decision: str, *, family: str = "codex", status: int = 200, generation: int = 1) -> TokenAnswered:
     return TokenAnswered(exchange=1, status=status, decision=decision, family=family, generation=generation)
+
+
+def struck(actor: str, fault: str = "ENOSPC", call: str = "write", *writes: str) -> Scheduled:
+    return Scheduled(actor=actor, index=3, call=call, reads=(), writes=writes, others=(), fault=fault)
 
 
 def fired(fault: str = "it") -> FaultFired:

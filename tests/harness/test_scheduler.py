@@ -302,6 +302,74 @@ def test_a_short_write_writes_half(conduct):
     assert conduct(body) == "1234!!!!"
 
 
+def test_a_torn_write_writes_half_and_kills(conduct):
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.pwrite(f, b"12345678", 2); os.write(f, b"!")'
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.1!torn")
+        return (rig.folder / "out").read_bytes(), await rig.running["a"].ended(), [str(p) for p in scheduler.struck]
+
+    assert conduct(body) == (b"\0\0001234", -9, ["a.1: pwrite64 out"])
+
+
+def test_what_cannot_be_divided_is_not_struck(conduct):
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.writev(f, [b"23", b"45"])'
+
+    async def body(rig):
+        struck = []
+        for decisions in ("a.1!short", "a.2!torn"):
+            families = ORDERED | {Family.WRITE}
+            scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions=decisions)
+            struck += scheduler.struck
+            rig.running.clear()
+        return (rig.folder / "out").read_bytes(), struck
+
+    assert conduct(body) == (b"12345", [])
+
+
+def test_a_kill_under_signals_is_at_its_point(conduct):
+    """The killed call is the planned one, whatever signals came before."""
+    code = """
+import os, signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.siginterrupt(signal.SIGALRM, False)
+open("0", "w").close()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+for number in range(100):
+    os.rename(str(number), str(number + 1))
+"""
+
+    async def body(rig):
+        families = frozenset({Family.REPLACE})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.50!kill")
+        assert await rig.running["a"].ended() == -9
+        return [path.name for path in rig.folder.iterdir()]
+
+    assert conduct(body) == ["50"]
+
+
+def test_a_kill_takes_the_whole_process_of_a_thread_and_no_other(conduct):
+    code = """
+import os, sys, threading
+child = os.fork()
+if child == 0:
+    open("x", "w").close()
+    def rename(): os.rename("x", "y")
+    threading.Thread(target=rename).start()
+    threading.Event().wait()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+    async def body(rig):
+        families = frozenset({Family.REPLACE, Family.FORK})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.0!kill")
+        assert await rig.running["a"].ended() == 0
+        return rig.running["a"].said(), sorted(path.name for path in rig.folder.iterdir())
+
+    assert conduct(body) == ("-9\n", ["x"])
+
+
 def test_a_strategy_that_fails_lets_everything_go(conduct):
     class Broken:
         def choose(self, choice):
