@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
+# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
+CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
-_PAGE = 4096
+PAGE = 4096
 
 
 class Family(Enum):
@@ -25,6 +28,7 @@ class Family(Enum):
     REPLACE = "replace"  # rename, link, symlink
     REMOVE = "remove"
     OPEN = "open"  # for writing, creating or truncating
+    LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     READ = "read"  # opening for reading, and asking whether and what a file is: many more than all the others
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
@@ -56,13 +60,15 @@ class Kind:
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
-    may_read: bool = False  # whoever wants reads is shown it whatever its flags are
+    may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
 
 
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
+
+_FLAGS = {"open": 1, "openat": 2, "openat2": 2}  # where the flags stand, or a pointer to them
 
 KINDS = (
     Kind("rename", 82, Family.REPLACE, ((_P, 0), (_P, 1))),
@@ -136,11 +142,19 @@ def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, .
 
 
 def changes_nothing(kind: Kind, thread: int, args: tuple[int, ...]) -> bool:
-    """Whether a call that the filter had to stop only reads: openat2 keeps its flags in memory. Raises OSError."""
+    """Whether a call that the filter had to stop opens a file for reading alone. Raises OSError."""
+    return kind.name in _FLAGS and not open_flags(kind, thread, args) & _WRITES
+
+
+def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int:
+    """The O_… flags of an open, openat or openat2, which keeps them in memory. Raises OSError."""
+    argument = _FLAGS[kind.name]
     if kind.name != "openat2":
-        return False
-    how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
-    return len(how) == 8 and not struct.unpack("=Q", how)[0] & _WRITES
+        return args[argument] & 0xFFFFFFFF
+    how = read_memory(thread, args[argument], 8)  # struct open_how begins with a 64-bit `flags`
+    if len(how) < 8:
+        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+    return int(struct.unpack("=Q", how)[0])
 
 
 def read_text(thread: int, address: int) -> str:
@@ -154,7 +168,7 @@ def read_text(thread: int, address: int) -> str:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         start = address + len(data)
         more = read_memory(
-            thread, start, min(PATH_MAX - len(data), _PAGE - start % _PAGE)
+            thread, start, min(PATH_MAX - len(data), PAGE - start % PAGE)
         )  # the next page may not be there
         if not more:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))

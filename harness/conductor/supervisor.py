@@ -19,11 +19,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.conductor import calls, kernel, renames
-from harness.conductor.calls import Family, Kind, Operand
-
-# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
-# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
-CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
+from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Kind, Operand
+from harness.conductor.lookups import Lookups
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +59,10 @@ class StoppedCall:
         """The call fails with this errno, without having run."""
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
 
+    def give(self, error: int) -> bool:
+        """Answer a call that was carried out for its caller: it fails with this errno, or succeeds with 0 for 0."""
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
+
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
 
@@ -71,7 +72,7 @@ class StoppedCall:
             return False
         if self.performed is None:  # else it was, and a signal came before the answer
             self.performed = renames.carry_out(self.kind, self.thread, self.args, self.operands)
-        return self._conclude() if self.performed is not None else self.go()
+        return self.give(self.performed) if self.performed is not None else self.go()
 
     def kill(self) -> bool:
         """The calling process dies by SIGKILL without the call having run (a thread group dies as one).
@@ -79,7 +80,7 @@ class StoppedCall:
         False when the call waits no longer: a signal interrupted it, and it may be asked again.
         """
         try:
-            pidfd = os.pidfd_open(_thread_group(self.thread))
+            pidfd = os.pidfd_open(kernel.thread_group(self.thread))
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
@@ -90,10 +91,6 @@ class StoppedCall:
             os.close(pidfd)
         self.done = True
         return True
-
-    def _conclude(self) -> bool:
-        error = self.performed or 0
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
 
     def _finish(self, act: Callable[[], bool]) -> bool:
         if self.done or self.supervisor.closed:
@@ -124,6 +121,7 @@ class Supervisor:
         seal: Director,
         on_fault: Callable[[BaseException], None],
         reads: bool = False,
+        lookups: Lookups | None = None,
     ) -> None:
         self.actor = actor
         self.listener = listener
@@ -134,6 +132,7 @@ class Supervisor:
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
+        self._lookups = lookups
         self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
@@ -176,6 +175,8 @@ class Supervisor:
             kernel.proceed(self.listener, stopped.id)
 
     def _decide(self, stopped: kernel.Notification) -> None:
+        if self._lookups is not None and self._lookups.take(self.listener, stopped):
+            return
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
         if call.kind.family is Family.NETWORK:
@@ -217,12 +218,3 @@ class Supervisor:
 
 def _identity(call: StoppedCall) -> tuple[int, int, tuple[int, ...]]:
     return call.thread, call.kind.number, call.args
-
-
-def _thread_group(thread: int) -> int:
-    """The process that a thread belongs to. Raises OSError when it is gone."""
-    with open(f"/proc/{thread}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith("Tgid:"):
-                return int(line.split()[1])
-    raise ValueError(f"no Tgid of thread {thread}")
