@@ -112,7 +112,7 @@ class Rig:
         process = await self.launcher.spawn(
             Program(
                 argv=argv,
-                env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name},
+                env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name, **options.pop("env", {})},
                 filter=program(families) if families else None,
                 **{"cwd": str(self.folder), "stdout": f"{output}.stdout", "stderr": f"{output}.stderr", **options},
             )

@@ -384,7 +384,7 @@ print(libc.syscall(257, 99, b"hosts", 0), errno.errorcode[ctypes.get_errno()])
 try: os.write(os.open("/proc/self/fd/%d" % a.fileno(), os.O_RDWR), b"x"); print("written")
 except OSError as error: print(errno.errorcode[error.errno])
 print(open("/etc/resolv.conf").readline(), [l for l in open("/etc/nsswitch.conf") if l.startswith("hosts")])
-import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
 held = []
 try:
     while True: held.append(open("/etc/hosts"))
