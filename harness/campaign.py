@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.plan import Arm, Plan
 from harness.runner import Ground, Trial, run
 from harness.scenario import Scenario
+from harness.schedules.strategy import Profile
 from harness.targets.protocol import Target
 from harness.verdict import Verdict, merge
 
@@ -59,8 +60,10 @@ async def campaign(
         return Campaign(scenario=scenario, control=() if fault_first else arm, fault=arm if fault_first else ())
     control: list[Trial] = []
     fault: list[Trial] = []
+    profile = Profile()
     for plan in _plans(scenario, name, seed, schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)):
-        trial = await run(scenario, target, plan, ground)
+        trial = await run(scenario, target, plan, ground, profile)
+        profile = profile.learned(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))

@@ -4,6 +4,7 @@
     ├── UsageError             impossible options, unknown targets, unreadable records      exit 2
     ├── ProvisionError         a real CLI could not be installed                           exit 3
     ├── LabError               the lab could not be built or cleared                       exit 1
+    ├── Diverged               a replay left the recorded run (harness/schedules/replay.py)
     └── TargetFailed           a program did not do what the scenario's *setup* needs      verdict UNKNOWN
 
 What a target does wrong under test is never an exception: it is a finding in the verdict.

@@ -18,7 +18,7 @@ from harness.outcome import Outcome
 __all__ = [
     "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
     "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen", "ReplyHeld",
-    "ReplySent", "RequestReceived", "SecretSeen", "Signalled", "Started",
+    "ReplySent", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started",
     "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
@@ -98,6 +98,19 @@ class CallReleased:
     path: str
     index: int
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """An actor had its turn: one call of it ran while every other actor waited or slept."""
+
+    actor: str  # "add-lane2", or "add-lane2/1" for a process that it had started
+    index: int  # how many turns it had had before
+    call: str
+    reads: tuple[str, ...]  # paths below the run's folder, "lock:" and a path
+    writes: tuple[str, ...]
+    others: tuple[str, ...]  # whose turn it could have been instead
+    fault: str = ""  # what happened instead of the call: "ENOSPC", "kill", …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,9 +228,10 @@ class Noted:
 
 
 What = (
-    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | FaultPlanned | FaultFired
-    | FileSeen | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRefused
-    | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered | wire.ConnectionRefusedHost
+    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | Scheduled | FaultPlanned
+    | FaultFired | FileSeen | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen
+    | NetworkRefused | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
+    | wire.ConnectionRefusedHost
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

@@ -25,6 +25,7 @@ from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
+from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import LabError, TargetFailed
 from harness.events import (
@@ -44,6 +45,10 @@ from harness.outcome import Outcome, RunSeen
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
+from harness.schedules.decisions import Decisions
+from harness.schedules.replay import Diverged
+from harness.schedules.strategy import Strategy
+from harness.schedules.trace import Trace
 from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
 
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
@@ -65,6 +70,8 @@ class Lab:
         conducted: bool,
         faulty: bool,
         chance: random.Random,
+        strategy: Strategy,
+        decisions: Decisions,
     ) -> None:
         self.target = target
         self.site = site
@@ -81,7 +88,12 @@ class Lab:
         self.failures: list[BaseException] = []  # of the harness itself
         self.config_before: str | None = None  # as `prepare` left it
         self._journal = journal
+        self.trace: Trace | None = None  # of the part of the run that was scheduled
+        self.diverged: Diverged | None = None  # the run is a replay, and left its recording
+        self._strategy = strategy
+        self._decisions = decisions
         self._barrier: Barrier | None = None
+        self._scheduler: Scheduler | None = None
 
     # -- what happened ------------------------------------------------------------------------------------------
 
@@ -154,6 +166,8 @@ class Lab:
             self._barrier.expected.append(actor)
         started = await Actor.start(self, actor, intent, streams or Streams())
         self.actors[actor] = started
+        if self._scheduler is not None and started.supervisor is not None:
+            self._scheduler.start(actor, started.supervisor)
         return started
 
     async def run(self, intent: Intent, actor: str, *, streams: Streams | None = None) -> Outcome:
@@ -162,7 +176,8 @@ class Lab:
 
     async def run_all(self, commands: Iterable[tuple[str, Intent]]) -> list[Outcome]:
         """Start all of them, then wait for all of them."""
-        actors = [await self.start(intent, name) for name, intent in commands]
+        wanted = [(name, intent) for name, intent in commands if name not in self._decisions.absent]
+        actors = [await self.start(intent, name) for name, intent in wanted]
         return list(await asyncio.gather(*(actor.finished() for actor in actors)))
 
     async def add(self, *names: str) -> list[Outcome]:
@@ -258,6 +273,34 @@ class Lab:
             self.directors.remove(barrier)
 
     @asynccontextmanager
+    async def scheduled(self, fault: str, parties: int, where: Where | None = None) -> AsyncIterator[None]:
+        """Let the actors started inside go on one at a time, in the plan's order, at the calls that match.
+
+        Without `where` these are all calls on the target's home and the workspaces. Raises what the schedule raised: a
+        replay that left its recording proves nothing.
+        """
+        self.plan(fault)
+        if not self.faulty or not self.conducted:
+            yield
+            self.fired(fault, "all were started at once; system calls are not stopped in this run")
+            return
+        scheduler = Scheduler(
+            fault=fault, parties=parties - len(self._decisions.absent), where=where or self.is_state,
+            root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
+            record=self.record,
+        )  # fmt: skip
+        self.directors.append(scheduler)
+        self._scheduler = scheduler
+        try:
+            yield
+        finally:
+            self._scheduler = None
+            self.directors.remove(scheduler)
+            scheduler.open()
+            self.trace = scheduler.trace
+        scheduler.finish()
+
+    @asynccontextmanager
     async def killer(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:
         """Kill the actor at its i-th matching call, before the call has run; `fault` must have been planned."""
         directors = [KillAt(fault=fault, actor=actor, index=index, where=where, record=self.record)]
@@ -317,6 +360,11 @@ class Lab:
         if self.faulty and actor.signal(number, to=to):
             self.fired(fault)
 
+    def is_state(self, call: StoppedCall) -> bool:
+        """Whether a stopped call concerns what other commands can see: the target's home, or a workspace."""
+        folders = (self.site.home, self.site.workspaces)
+        return any(Path(path).is_relative_to(folder) for path in call.paths for folder in folders)
+
     def is_config(self, call: StoppedCall) -> bool:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
@@ -330,6 +378,12 @@ class Lab:
 
     def still_running(self, actors: Sequence[str]) -> Sequence[str]:
         return [name for name in actors if name not in self.actors or not self.actors[name].exited]
+
+    def processes(self, actor: str) -> frozenset[int]:
+        """All processes of an actor that are alive; one that never forked is only itself."""
+        started = self.actors[actor]
+        plural = started.supervisor is None or started.supervisor.plural
+        return tree.family({started.pid}) if plural else frozenset({started.pid})
 
     def progress(self, actors: Sequence[str]) -> Progress:
         roots = {self.actors[name].pid for name in actors if name in self.actors}

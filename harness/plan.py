@@ -1,7 +1,8 @@
 """A plan: everything about a run that the harness chooses, as data.
 
-At this depth all choices (the order in which held calls are let go, which call is the last one, names) are drawn from
-one seed, so that a scenario, a target and a seed determine them. A token names the three and replays the run.
+All choices (names, which call is the last one, the order in which held calls are let go, the strategy that orders a
+scheduled run) are drawn from one seed. What a strategy then chose is recorded, because it learns from earlier runs: so
+the token of a scheduled run names the scenario, the target, the seed and the recorded schedule, and replays it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.errors import UsageError
+from harness.schedules.decisions import Decisions, Follow
+from harness.schedules.replay import Recording, Replay
+from harness.schedules.strategies import portfolio
+from harness.schedules.strategy import Profile, Strategy
 
 # A target may be a path, which holds any character; digits are bounded, because Python refuses to read thousands.
-_TOKEN = r"(?P<scenario>\w+)@(?P<target>.+)#(?P<seed>[0-9]{1,4000})(?P<control>!control)?"
+_TOKEN = r"(?P<scenario>\w+)@(?P<target>.+)#(?P<seed>[0-9]{1,4000})(?P<control>!control)?(?::(?P<schedule>[^#]+))?"
 
 
 class Arm(Enum):
@@ -32,12 +37,31 @@ class Plan:
     target: str
     seed: int
     arm: Arm = Arm.FAULT
+    schedule: Decisions | Recording | None = None  # to be followed, or to be repeated exactly; None: the seed's own
 
     @property
     def token(self) -> str:
         """What `--replay` takes, e.g. "four_adds_at_once@variant:config-unlocked#7"."""
         suffix = "" if self.arm is Arm.FAULT else "!control"
-        return f"{self.scenario}@{self.target}#{self.seed}{suffix}"
+        schedule = f":{self.schedule.token}" if isinstance(self.schedule, Recording) else ""
+        return f"{self.scenario}@{self.target}#{self.seed}{suffix}{schedule}"
+
+    @property
+    def decisions(self) -> Decisions:
+        """What the plan does to single points: the faults, and who is left out."""
+        if self.schedule is None:
+            return Decisions()
+        return self.schedule if isinstance(self.schedule, Decisions) else self.schedule.decisions
+
+    def strategy(self, profile: Profile) -> tuple[str, Strategy]:
+        """Who chooses the next actor, by name; without a schedule one of the portfolio, which the profile helps."""
+        match self.schedule:
+            case Recording() as recording:
+                return "replay", Replay(recording)
+            case Decisions() as decisions:
+                return "follow", Follow(decisions)
+            case None:
+                return portfolio.pick(self.seed, self.seed, profile)
 
     def chance(self) -> random.Random:
         """The plan's source of choices: the same draws for the same plan, on any machine."""
@@ -53,4 +77,7 @@ class Plan:
                 hint='copy it whole from a report, quoted: --replay "four_adds_at_once@reference#1"',
             )
         arm = Arm.CONTROL if match["control"] else Arm.FAULT
-        return Plan(scenario=match["scenario"], target=match["target"], seed=int(match["seed"]), arm=arm)
+        schedule = Recording.parse(match["schedule"]) if match["schedule"] else None
+        return Plan(
+            scenario=match["scenario"], target=match["target"], seed=int(match["seed"]), arm=arm, schedule=schedule
+        )

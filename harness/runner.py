@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakes.script import Script
@@ -25,8 +25,13 @@ from harness.plan import Arm, Plan
 from harness.processes import folders, tree
 from harness.processes.client import LauncherClient
 from harness.scenario import Scenario
+from harness.schedules.replay import Diverged, Recording
+from harness.schedules.strategy import Profile
+from harness.schedules.trace import Trace
 from harness.targets.protocol import Site, Target
 from harness.verdict import Judgement, Verdict
+
+_STRANGER = Profile()  # nothing is known of the scenario yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Trial:
     root: str
     seconds: float
     conducted: bool
+    strategy: str = ""  # which one ordered the run; "" when none did
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +73,18 @@ def can_conduct(disabled: bool) -> bool:
     return not disabled and kernel.supported()
 
 
-async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground) -> Trial:
-    """Run one plan. Raises nothing for what a target does; LabError when the folder or a port cannot be had."""
+async def run(scenario: Scenario, target: Target, plan: Plan, ground: Ground, profile: Profile = _STRANGER) -> Trial:
+    """Run one plan. Raises nothing for what a target does; LabError when the folder or a port cannot be had.
+
+    The profile helps the strategy of a scheduled run; the trial's own plan then holds the schedule that it chose.
+    """
     began = time.monotonic()
     if reason := _unsupported(scenario, target, ground):
         judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(reason,))
         return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
     root = _make_root(ground)
     try:
-        return await _run_in(root, scenario, target, plan, ground, began)
+        return await _run_in(root, scenario, target, plan, ground, profile)
     finally:
         folders.remove(root)
 
@@ -89,7 +99,11 @@ def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
     return ""
 
 
-async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, began: float) -> Trial:
+async def _run_in(
+    root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, profile: Profile
+) -> Trial:
+    began = time.monotonic()
+    name, strategy = plan.strategy(profile)
     journal = Journal(time.monotonic)
     async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
         lab = Lab(
@@ -102,6 +116,8 @@ async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, gr
             conducted=ground.conducted,
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),
+            strategy=strategy,
+            decisions=plan.decisions,
         )
         lab.script()
         try:
@@ -112,13 +128,19 @@ async def _run_in(root: Path, scenario: Scenario, target: Target, plan: Plan, gr
     judgement = judge(
         scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
     )
+    if lab.diverged is not None:  # whatever was found then is not what was recorded
+        judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(str(lab.diverged),))
     commands = tuple(
         CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
         for a in lab.actors.values()
     )
-    return _trial(
+    trial = _trial(
         plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
     )
+    if lab.trace is None or lab.diverged is not None:
+        return trial
+    recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)
+    return replace(trial, plan=replace(plan, schedule=recording), strategy=name, trace=lab.trace)
 
 
 async def _act(scenario: Scenario, lab: Lab) -> list[str]:
@@ -127,6 +149,8 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
         await scenario.body(lab)
     except TargetFailed as failure:
         return [f"the scenario could not go on: {failure}"]
+    except Diverged as divergence:
+        lab.diverged = divergence
     except Exception:  # noqa: BLE001 - a bug in a scenario or in the harness must become UNKNOWN, with its traceback
         return [traceback.format_exc()]
     return []
@@ -150,7 +174,7 @@ async def _clear(lab: Lab) -> list[str]:
 
 def _make_root(ground: Ground) -> Path:
     try:
-        return Path(tempfile.mkdtemp(prefix="run-", dir=ground.folder))
+        return Path(tempfile.mkdtemp(prefix="run-", dir=ground.folder)).resolve()
     except OSError as error:
         raise LabError(
             f"no folder for the run in {ground.folder}: {error.strerror}", hint="set TMPDIR to a folder you can write"

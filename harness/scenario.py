@@ -29,6 +29,8 @@ Level = Literal["MUST", "SHOULD"]
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
+# What another process could see of it: without reads, an actor would have read all that it will before its first turn.
+WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK}
 WATCH_NOTHING: frozenset[Family] = frozenset()
 
 

@@ -77,6 +77,14 @@ def _released(entry: Entry) -> str:
     return f"{entry.text('actor')} goes on with {_call(entry)}, because: {entry.text('why')}"
 
 
+def _scheduled(entry: Entry) -> str:
+    objects = ", ".join(map(str, [*entry.list("reads"), *entry.list("writes")]))
+    instead = f"; instead of it: {entry.text('fault')}" if entry.text("fault") else ""
+    others = ", ".join(map(str, entry.list("others")))
+    waiting = f"; {others} could have gone too" if others else ""
+    return f"turn {entry.text('index')} of {entry.text('actor')}: {entry.text('call')}({objects}){instead}{waiting}"
+
+
 def _call(entry: Entry) -> str:
     return f"{entry.text('call')}({entry.text('path')}), watched call {entry.text('index')}"
 
@@ -203,6 +211,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Signalled": _signalled,
     "CallHeld": _held,
     "CallReleased": _released,
+    "Scheduled": _scheduled,
     "FaultPlanned": _planned,
     "FaultFired": _fired,
     "FileSeen": _file,

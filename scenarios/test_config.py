@@ -10,7 +10,7 @@ from harness.checkers.config import (
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.scenario import WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -28,6 +28,22 @@ async def test_four_adds_at_once(lab: Lab) -> None:
     """Four agents are added at the same time, and none is lost."""
     lab.prepare(Setup())
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        await lab.add(*LANES)
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-1",
+    fault="the file operations of four adds take place one at a time, in an order that a strategy chooses",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_ORDER,
+    exact=True,
+    judges=[acknowledged_adds_survive],
+)
+async def test_adds_in_any_order(lab: Lab) -> None:
+    """Four agents are added in an order of their file operations that is chosen one by one, and none is lost."""
+    lab.prepare(Setup())
+    async with lab.scheduled("file operations of the adds in a chosen order", parties=len(LANES)):
         await lab.add(*LANES)
     await lab.list_agents()
 

@@ -68,8 +68,6 @@ LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_S
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
 
-_FLAGS = {"open": 1, "openat": 2, "openat2": 2}  # where the flags stand, or a pointer to them
-
 KINDS = (
     Kind("rename", 82, Family.REPLACE, ((_P, 0), (_P, 1))),
     Kind("renameat", 264, Family.REPLACE, ((_A, 0), (_A, 2))),
@@ -141,20 +139,25 @@ def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, .
     return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
 
 
-def changes_nothing(kind: Kind, thread: int, args: tuple[int, ...]) -> bool:
-    """Whether a call that the filter had to stop opens a file for reading alone. Raises OSError."""
-    return kind.name in _FLAGS and not open_flags(kind, thread, args) & _WRITES
+def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
+    """The flags of a call that opens a file, None for any other. Raises OSError."""
+    match kind.name:
+        case "open":
+            return args[1]
+        case "openat":
+            return args[2]
+        case "creat":
+            return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+        case "openat2":
+            how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
+            return int(struct.unpack("=Q", how)[0]) if len(how) == 8 else os.O_RDWR  # the kernel will refuse it
+        case _:
+            return None
 
 
-def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int:
-    """The O_… flags of an open, openat or openat2, which keeps them in memory. Raises OSError."""
-    argument = _FLAGS[kind.name]
-    if kind.name != "openat2":
-        return args[argument] & 0xFFFFFFFF
-    how = read_memory(thread, args[argument], 8)  # struct open_how begins with a 64-bit `flags`
-    if len(how) < 8:
-        raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
-    return int(struct.unpack("=Q", how)[0])
+def changes_nothing(flags: int | None) -> bool:
+    """Whether a call that may open a file for writing only opens it for reading."""
+    return flags is not None and not flags & _WRITES
 
 
 def read_text(thread: int, address: int) -> str:

@@ -125,6 +125,13 @@ def receive(listener: int) -> Notification | None:
     return Notification(id_, thread, number, tuple(args))
 
 
+def wait(listener: int, seconds: float) -> bool:
+    """Wait until a call stops or the tree is gone, at most so long. False when neither happened."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 def hung_up(listener: int) -> bool:
     """Whether no process under this filter is left."""
     poll = select.poll()

@@ -49,7 +49,7 @@ class Lookups:
             return False
         try:
             source = self._files.get(calls.operands(kind, stopped.thread, stopped.args)[0].path)
-            flags = calls.open_flags(kind, stopped.thread, stopped.args)
+            flags = calls.open_flags(kind, stopped.thread, stopped.args) or 0
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise

@@ -117,7 +117,7 @@ class Redirect:
         self._give(attempt.key, attempt.call, error)
 
     def _give(self, key: tuple[int, int], call: StoppedCall, error: int) -> None:
-        if not call.give(error):
+        if not (call.fail(error) if error else call.answer(0)):
             self._owed[key] = error  # it will be asked again, or its caller is dead
 
     def _drop(self, attempt: _Attempt) -> None:

@@ -34,6 +34,7 @@ class StoppedCall:
     args: tuple[int, ...]
     operands: tuple[Operand, ...]
     index: int  # how many calls on watched paths this actor made before
+    open_flags: int = 0  # of a call that opens a file
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
@@ -41,6 +42,14 @@ class StoppedCall:
     @property
     def actor(self) -> str:
         return self.supervisor.actor
+
+    @property
+    def process(self) -> int:
+        """The caller's process id; the thread's own where that cannot be told any more."""
+        try:
+            return kernel.thread_group(self.thread) if self.supervisor.plural else self.thread
+        except (OSError, ValueError):
+            return self.thread
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -51,6 +60,10 @@ class StoppedCall:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
 
+    def waits(self) -> bool:
+        """Whether the call is still stopped: nobody has released it, and its caller lives."""
+        return not (self.done or self.supervisor.closed) and kernel.still_waits(self.supervisor.listener, self.id)
+
     def go(self) -> bool:
         """Let the call run; when it ends is not seen. False when the caller is gone or was interrupted."""
         return self._finish(lambda: kernel.proceed(self.supervisor.listener, self.id))
@@ -59,20 +72,20 @@ class StoppedCall:
         """The call fails with this errno, without having run."""
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
 
-    def give(self, error: int) -> bool:
-        """Answer a call that was carried out for its caller: it fails with this errno, or succeeds with 0 for 0."""
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
+    def answer(self, value: int) -> bool:
+        """The call gives this value, without having run: what it does was done for it."""
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, value))
 
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
 
         Any other call, and a rename whose caller has other rights or another view of the files, is let go.
         """
-        if self.done or self.supervisor.closed or not kernel.still_waits(self.supervisor.listener, self.id):
+        if not self.waits():
             return False
         if self.performed is None:  # else it was, and a signal came before the answer
             self.performed = renames.carry_out(self.kind, self.thread, self.args, self.operands)
-        return self.give(self.performed) if self.performed is not None else self.go()
+        return self._conclude() if self.performed is not None else self.go()
 
     def kill(self) -> bool:
         """The calling process dies by SIGKILL without the call having run (a thread group dies as one).
@@ -84,13 +97,17 @@ class StoppedCall:
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
-            if self.done or not kernel.still_waits(self.supervisor.listener, self.id):
+            if not self.waits():
                 return False
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)
         self.done = True
         return True
+
+    def _conclude(self) -> bool:
+        error = self.performed or 0
+        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
 
     def _finish(self, act: Callable[[], bool]) -> bool:
         if self.done or self.supervisor.closed:
@@ -147,6 +164,11 @@ class Supervisor:
             os.close(self.listener)
             self.ended.set()
 
+    def serve(self, seconds: float) -> None:
+        """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds)."""
+        if not self.closed and kernel.wait(self.listener, seconds):
+            self._on_ready()
+
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
@@ -195,13 +217,15 @@ class Supervisor:
     def _decode(self, stopped: kernel.Notification) -> StoppedCall:
         kind = calls.BY_NUMBER[stopped.number]
         operands: tuple[Operand, ...] = ()
+        flags: int | None = None
         try:
-            if self._reads or not calls.changes_nothing(kind, stopped.thread, stopped.args):
+            flags = calls.open_flags(kind, stopped.thread, stopped.args)
+            if self._reads or not calls.changes_nothing(flags):
                 operands = calls.operands(kind, stopped.thread, stopped.args)
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
-        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched)
+        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
         return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)

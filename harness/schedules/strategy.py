@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.schedules.points import Point
+from harness.schedules.trace import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,12 @@ class Profile:
 
     points: Mapping[str, int] = field(default_factory=dict)  # by actor: the most points that it had in one run
     contended: int = 0  # the most steps of one run with more than one actor enabled
+
+    def learned(self, trace: Trace) -> Profile:
+        """The profile with one more run in it."""
+        counts = Counter(point.actor for point in trace.points)
+        points = {actor: max(counts[actor], self.points.get(actor, 0)) for actor in (*self.points, *counts)}
+        return Profile(points=points, contended=max(self.contended, sum(step.contended for step in trace.steps)))
 
 
 class Strategy(Protocol):

@@ -1,0 +1,90 @@
+"""The processes of one scheduled actor, each with its stopped calls in the order of their arrival.
+
+A process is named when it first stops: the actor's own name, then "name/1", "name/2" … A pid never becomes a name.
+Threads of one process take turns in the order in which they came, so the order inside a process is not explored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.conductor import locks
+from harness.conductor.supervisor import StoppedCall
+from harness.conductor.touching import touches
+from harness.schedules.points import Point
+
+
+@dataclass(slots=True, eq=False)
+class Stop:
+    """A call that waits for its turn."""
+
+    call: StoppedCall
+    point: Point
+    in_vain: bool  # it repeats an attempt that somebody else's lock or file had made fail
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One process."""
+
+    name: str
+    stops: list[Stop] = field(default_factory=list)
+    taken: int = 0  # points so far
+    failed: str = ""  # the fingerprint of its last point, if that was an attempt in vain
+
+    def ready(self) -> Stop | None:
+        """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
+        for stop in self.stops:
+            if not stop.call.waits() or locks.would_wait(stop.call) or (stop.in_vain and locks.in_vain(stop.call)):
+                continue
+            return stop
+        return None
+
+    def retries(self) -> Stop | None:
+        """The first stop that waits only because its attempt would fail again."""
+        return next((stop for stop in self.stops if stop.in_vain and stop.call.waits()), None)
+
+
+class Lanes:
+    """All processes of one actor that have stopped at least once."""
+
+    def __init__(self, actor: str, root: str) -> None:
+        self._actor = actor
+        self._root = root
+        self._by_process: dict[int, Lane] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._by_process.values())
+
+    def stopped(self) -> bool:
+        """Whether any process of the actor waits for its turn."""
+        return any(lane.stops for lane in self)
+
+    def processes(self) -> frozenset[int]:
+        return frozenset(self._by_process)
+
+    def park(self, call: StoppedCall) -> None:
+        """Take a call in. One that a signal had interrupted comes again, and keeps its place."""
+        lane = self._lane(call.process)
+        if call.again:
+            for stop in lane.stops:
+                if stop.call.thread == call.thread:
+                    stop.call = call
+                    return
+        index = lane.taken + len(lane.stops)
+        point = Point(actor=lane.name, index=index, call=call.kind.name, touches=touches(call, self._root))
+        lane.stops.append(Stop(call, point, in_vain=lane.failed == point.fingerprint))
+
+    def take(self, stop: Stop) -> None:
+        """The stop has its turn: it leaves its lane."""
+        lane = next(lane for lane in self if stop in lane.stops)
+        lane.stops.remove(stop)
+        lane.taken += 1
+        lane.failed = stop.point.fingerprint if locks.in_vain(stop.call) else ""
+
+    def _lane(self, process: int) -> Lane:
+        if process not in self._by_process:
+            number = len(self._by_process)
+            self._by_process[process] = Lane(self._actor if number == 0 else f"{self._actor}/{number}")
+        return self._by_process[process]

@@ -1,0 +1,103 @@
+"""Whether a stopped call would wait for somebody, or fail because somebody was there first.
+
+Locks are asked, never taken: through a description of our own of the caller's file, so that nothing changes hands.
+Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+from harness.conductor import calls
+from harness.conductor.supervisor import StoppedCall
+
+_FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
+_WAITING = (fcntl.F_SETLKW, fcntl.F_OFD_SETLKW)
+_EXCLUSIVE_MAKERS = frozenset({"mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"})
+
+
+def would_wait(call: StoppedCall) -> bool:
+    """Whether the caller, let go now, would sleep until somebody lets go of a lock."""
+    if call.kind.name == "flock":
+        return not call.args[1] & fcntl.LOCK_NB and _taken(call)
+    if call.kind.name == "fcntl":
+        return call.args[1] in _WAITING and _taken(call)
+    return False
+
+
+def in_vain(call: StoppedCall) -> bool:
+    """Whether the caller would be told at once that somebody was there first: a lock is taken, a name exists."""
+    if call.kind.name in ("flock", "fcntl"):
+        return _taken(call)
+    exclusive = os.O_CREAT | os.O_EXCL
+    if call.kind.name in _EXCLUSIVE_MAKERS or call.open_flags & exclusive == exclusive:
+        return bool(call.path) and os.path.lexists(call.path)
+    return False
+
+
+def locks(call: StoppedCall) -> bool:
+    """Whether the call takes a lock, rather than letting go of one."""
+    if call.kind.name == "flock":
+        return not call.args[1] & fcntl.LOCK_UN
+    if call.kind.name == "fcntl":
+        wanted = _wanted(call)
+        return wanted is None or wanted[0] != fcntl.F_UNLCK
+    return False
+
+
+def _taken(call: StoppedCall) -> bool:
+    """Whether somebody else holds what the call asks for. False when it cannot be told: then the caller finds out."""
+    try:
+        descriptor = os.open(
+            f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+    except OSError:
+        return False
+    try:
+        return _flock_taken(descriptor, call) if call.kind.name == "flock" else _record_taken(descriptor, call)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _flock_taken(descriptor: int, call: StoppedCall) -> bool:
+    """A lock of the caller's own on this very description is no obstacle: asking again converts it."""
+    if call.args[1] & fcntl.LOCK_UN or _has_lock(call):
+        return False
+    wanted = fcntl.LOCK_SH if call.args[1] & fcntl.LOCK_SH else fcntl.LOCK_EX
+    try:
+        fcntl.flock(descriptor, wanted | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False  # closing our description lets go of it; everybody else is stopped meanwhile
+
+
+def _has_lock(call: StoppedCall) -> bool:
+    info = Path(f"/proc/{call.thread}/fdinfo/{call.args[0] & 0xFFFFFFFF}")
+    return any(line.startswith("lock:") and "FLOCK" in line for line in info.read_text().splitlines())
+
+
+def _record_taken(descriptor: int, call: StoppedCall) -> bool:
+    wanted = _wanted(call)
+    if wanted is None or wanted[0] == fcntl.F_UNLCK:
+        return False
+    kind, whence, start, length = wanted
+    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _FLOCK.pack(kind, whence, 0, start, length, 0, 0))
+    found, _, _, _, _, holder, _ = _FLOCK.unpack(answer)
+    return bool(found != fcntl.F_UNLCK and holder != call.process)
+
+
+def _wanted(call: StoppedCall) -> tuple[int, int, int, int] | None:
+    """The struct flock that the call points to: type, whence, start, length."""
+    try:
+        raw = calls.read_memory(call.thread, call.args[2], _FLOCK.size)
+    except OSError:
+        return None
+    if len(raw) < _FLOCK.size:
+        return None
+    kind, whence, _, start, length, _, _ = _FLOCK.unpack(raw)
+    return kind, whence, start, length

@@ -1,0 +1,225 @@
+"""Lets one actor go on at a time: every watched call waits for its turn, and a strategy says whose turn it is.
+
+A decision is made when all actors have settled: each has a call that waits, or has ended, or can get no further by
+itself (it sleeps: for a lock, for a reply, until a timer). Then one call runs, and the actor that made it runs on to
+its next. So the order of all watched calls is the strategy's, and the trace that is kept repeats it.
+
+What a call has done is known when its actor has settled again: the kernel does not report the end of a call that was
+let go. An actor that sleeps until a timer comes back when it likes; a replay waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from harness.conductor import calls
+from harness.conductor.faults import strike
+from harness.conductor.lanes import Lanes, Stop
+from harness.conductor.supervisor import StoppedCall, Supervisor
+from harness.events import FaultFired, Scheduled, What
+from harness.processes.quiet import Quiet
+from harness.schedules.decisions import Decisions
+from harness.schedules.points import Point
+from harness.schedules.strategy import Choice, Strategy
+from harness.schedules.trace import Step, Trace
+
+Where = Callable[[StoppedCall], bool]
+Record = Callable[[What], None]
+
+_SOON = 0.002  # seconds for which the loop waits for the actor that goes on, before it looks after anything else
+_LOOKS = 0.001  # seconds between two looks at an actor that has not come back; doubled each time, up to the next
+_SELDOM = 0.02
+_ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
+MOST_STEPS = 50_000  # a program that goes on for ever is let go then
+
+
+class Surroundings(Protocol):
+    """What the scheduler must know of the actors."""
+
+    def processes(self, actor: str) -> frozenset[int]:
+        """All processes of an actor that are alive."""
+        ...
+
+
+@runtime_checkable
+class Finishing(Protocol):
+    """A strategy that has something to say when the run is over."""
+
+    def finish(self) -> None: ...
+
+
+class Scheduler:
+    """A director over the actors that are started while it is in force."""
+
+    def __init__(
+        self,
+        *,
+        fault: str,
+        parties: int,
+        where: Where,
+        root: str,
+        strategy: Strategy,
+        decisions: Decisions,
+        surroundings: Surroundings,
+        record: Record,
+    ) -> None:
+        self.expected: list[str] = []  # actors started under this scheduler, in order
+        self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
+        self._fault = fault
+        self._parties = parties
+        self._where = where
+        self._root = root
+        self._strategy = strategy
+        self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
+        self._surroundings = surroundings
+        self._record = record
+        self._lanes: dict[str, Lanes] = {}
+        self._supervisors: dict[str, Supervisor] = {}
+        self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
+        self._steps: list[Step] = []
+        self._deciding = False
+        self._open = False
+        self._asleep_since: float | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def trace(self) -> Trace:
+        return Trace(tuple(self._steps))
+
+    def start(self, actor: str, supervisor: Supervisor) -> None:
+        """An actor was started; it runs until it first stops."""
+        self.expected.append(actor)
+        self._lanes[actor] = Lanes(actor, self._root)
+        self._supervisors[actor] = supervisor
+        self._on_its_way(actor)
+        if self._watcher is None:
+            self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
+
+    def take(self, call: StoppedCall) -> bool:
+        if self._open or call.actor not in self._lanes or not self._where(call):
+            return False
+        self._lanes[call.actor].park(call)
+        self._running.pop(call.actor, None)
+        if call.supervisor.plural:  # another of its threads may still run
+            self._on_its_way(call.actor)
+        self._go_on()
+        return True
+
+    def open(self) -> None:
+        """Let everything go, and stop nothing from now on."""
+        self._open = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+        for lanes in self._lanes.values():
+            for lane in lanes:
+                for stop in lane.stops:
+                    stop.call.go()
+        if any(step.contended for step in self._steps):
+            self._record(FaultFired(fault=self._fault, detail=f"{len(self._steps)} calls ordered"))
+
+    def finish(self) -> None:
+        """Raises what the strategy raised; a replay that ended too early counts as well."""
+        if self.failure is not None:
+            raise self.failure
+        if isinstance(self._strategy, Finishing):
+            self._strategy.finish()
+
+    # -- decisions --------------------------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Make decisions for as long as all actors have settled and somebody can go on."""
+        if self._deciding or self._open:
+            return
+        self._deciding = True
+        try:
+            while not self._open and self._settled() and (ready := self._ready()):
+                self._decide(ready)
+        except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped
+            self.failure = failure
+            self.open()
+        finally:
+            self._deciding = False
+
+    def _settled(self) -> bool:
+        """Whether all have been started, and none is on its way to its next stop."""
+        if len(self.expected) < self._parties:
+            return False
+        for actor in list(self._running):
+            if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
+                del self._running[actor]
+        return not self._running
+
+    def _looks_quiet(self, actor: str) -> bool:
+        """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
+        quiet, processes = self._running[actor], self._processes(actor)
+        return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
+
+    def _ready(self) -> dict[Point, Stop]:
+        """Whose turn it can be: at most one stop a lane. Attempts in vain only when there is nothing else."""
+        lanes = [lane for lanes in self._lanes.values() for lane in lanes]
+        stops = [stop for lane in lanes if (stop := lane.ready())]
+        if not stops and self._nobody_comes():
+            stops = [stop for lane in lanes if (stop := lane.retries())]
+        if stops:
+            self._asleep_since = None
+        return {stop.point: stop for stop in sorted(stops, key=lambda stop: stop.point.actor)}
+
+    def _nobody_comes(self) -> bool:
+        """Whether every living actor waits for its turn, or those that sleep have slept for long."""
+        alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
+        if all(self._lanes[actor].stopped() for actor in alive):
+            return True
+        now = asyncio.get_running_loop().time()
+        self._asleep_since = self._asleep_since or now
+        return now - self._asleep_since > _ASLEEP
+
+    def _decide(self, ready: Mapping[Point, Stop]) -> None:
+        last = self._steps[-1].chosen if self._steps else None
+        enabled = tuple(ready)
+        chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
+        self._steps.append(Step(enabled=enabled, chosen=chosen))
+        self._perform(ready[chosen], enabled)
+        if len(self._steps) >= MOST_STEPS:
+            self.open()
+
+    def _perform(self, stop: Stop, enabled: Sequence[Point]) -> None:
+        call, actor = stop.call, stop.call.actor
+        fault = self._decisions.fault_at(stop.point)
+        self._lanes[actor].take(stop)
+        self._record(
+            Scheduled(
+                actor=stop.point.actor, index=stop.point.index, call=stop.point.call,
+                reads=tuple(touch.object for touch in stop.point.touches if not touch.writes),
+                writes=tuple(touch.object for touch in stop.point.touches if touch.writes),
+                others=tuple(point.actor for point in enabled if point != stop.point),
+                fault=fault.what if fault else "",
+            )
+        )  # fmt: skip
+        self._on_its_way(actor)
+        if fault is None:
+            call.go()
+        elif strike(call, fault):
+            self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
+        call.supervisor.serve(_SOON)
+
+    # -- actors that do not come back at once --------------------------------------------------------------------
+
+    async def _keep_looking(self) -> None:
+        """Strike off actors that have ended or can get no further, and go on once that was all of them."""
+        pause, steps = _LOOKS, -1
+        while not self._open:
+            pause = _LOOKS if len(self._steps) != steps else min(2 * pause, _SELDOM)
+            steps = len(self._steps)
+            await asyncio.sleep(pause)
+            for actor, quiet in list(self._running.items()):
+                if self._supervisors[actor].ended.is_set() or quiet.look(self._processes(actor)):
+                    del self._running[actor]
+            self._go_on()
+
+    def _processes(self, actor: str) -> frozenset[int]:
+        return self._surroundings.processes(actor) | self._lanes[actor].processes()
+
+    def _on_its_way(self, actor: str) -> None:
+        self._running[actor] = Quiet(calls.read_memory)

@@ -1,0 +1,32 @@
+"""The portfolio: which strategy has which run. No strategy is best on every bug, so they take turns.
+
+Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
+good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs.
+"""
+
+from __future__ import annotations
+
+import random
+
+from harness.schedules.strategies.registry import STRATEGIES
+from harness.schedules.strategy import Profile, Strategy
+
+TURNS = ("pos", "pct", "pos", "urw", "pos", "random-walk", "pos", "pct", "pos", "urw")
+
+
+def pick(number: int, seed: int, profile: Profile) -> tuple[str, Strategy]:
+    """The name and the strategy of the campaign's run of that number, counted from 0."""
+    name = turn(number)
+    before = sum(turn(earlier) == name for earlier in range(number % len(TURNS)))
+    before += number // len(TURNS) * TURNS.count(name)
+    return name, make(name, before, seed, profile)
+
+
+def make(name: str, number: int, seed: int, profile: Profile) -> Strategy:
+    """The strategy of the number-th run of one name. Raises UsageError for an unknown one."""
+    return STRATEGIES.find(name)(random.Random(f"{name}#{seed}#{number}"), profile, number)
+
+
+def turn(number: int) -> str:
+    """Whose turn the run of that number is."""
+    return TURNS[number % len(TURNS)]

@@ -1,0 +1,285 @@
+"""The scheduler on real processes: one goes on at a time, in the order that a strategy says."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from harness.conductor.calls import Family
+from harness.conductor.scheduler import Scheduler
+from harness.events import FaultFired, Scheduled
+from harness.processes import tree
+from harness.schedules.decisions import Decisions
+
+CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
+ORDERED = CHANGES | {Family.READ}  # without reads an actor has read what it will before its first turn
+# Reads a number, and replaces the file by one that is greater by one: the update that a second one can lose.
+INCREMENT = """
+import os, sys
+old = int(open("count").read())
+with open(f"new.{os.getpid()}", "w") as file:
+    file.write(str(old + 1))
+os.rename(f"new.{os.getpid()}", "count")
+"""
+LOCKED = (
+    """
+import fcntl
+lock = open("lock", "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+"""
+    + INCREMENT
+)
+
+
+class InTurn:
+    """A strategy that follows a list of actors; after its end the first enabled goes."""
+
+    def __init__(self, *actors: str) -> None:
+        self._actors = list(actors)
+
+    def choose(self, choice):
+        wanted = self._actors.pop(0) if self._actors else choice.enabled[0].actor
+        return next(point for point in choice.enabled if point.actor == wanted)
+
+
+class First:
+    """Whoever is first by name goes on until it ends or waits."""
+
+    def choose(self, choice):
+        return choice.enabled[0]
+
+
+class Rotating:
+    """Never the same twice in a row, if there is another."""
+
+    def choose(self, choice):
+        others = [point for point in choice.enabled if choice.last is None or point.actor != choice.last.actor]
+        return (others or choice.enabled)[0]
+
+
+async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-"):
+    """Run the actors under a scheduler to their end; gives it."""
+    folder = str(rig.folder)
+
+    class Around:
+        def processes(self, actor):
+            running = rig.running[actor]
+            plural = running.supervisor.plural
+            return tree.family({running.process.pid}) if plural else frozenset({running.process.pid})
+
+    scheduler = Scheduler(
+        fault="ordered", parties=len(actors), where=lambda call: True, root=folder, strategy=strategy,
+        decisions=Decisions.parse(decisions), surroundings=Around(), record=rig.events.append,
+    )  # fmt: skip
+    rig.directors.append(scheduler)
+    for name, argv in actors.items():
+        running = await rig.start(name, *argv, families=families)
+        scheduler.start(name, running.supervisor)
+    await asyncio.gather(*(rig.running[name].ended() for name in actors))
+    scheduler.open()
+    if scheduler.failure is not None:
+        raise scheduler.failure
+    return scheduler
+
+
+def python(code):
+    return (sys.executable, "-S", "-E", "-c", code)
+
+
+def order(scheduler):
+    return [point.actor for point in scheduler.trace.points]
+
+
+def test_a_strategy_decides_who_loses(conduct):
+    """Both read before either writes: one update is lost; one after the other: none is."""
+
+    async def body(rig):
+        counts = []
+        for strategy in (Rotating(), First()):
+            (rig.folder / "count").write_text("0")
+            await schedule(rig, strategy, {"a": python(INCREMENT), "b": python(INCREMENT)})
+            rig.running.clear()
+            counts.append((rig.folder / "count").read_text())
+        return counts
+
+    assert conduct(body) == ["1", "2"]
+
+
+def test_the_same_choices_give_the_same_trace(conduct):
+    async def body(rig):
+        traces = []
+        for _ in range(5):
+            (rig.folder / "count").write_text("0")
+            scheduler = await schedule(rig, Rotating(), {"a": python(INCREMENT), "b": python(INCREMENT)})
+            traces.append([(p.actor, p.index, p.fingerprint) for p in scheduler.trace.points])
+        return traces
+
+    traces = conduct(body)
+    assert len(traces[0]) == 6
+    assert all(trace == traces[0] for trace in traces)
+
+
+@pytest.mark.parametrize("strategy", [Rotating, First])
+def test_who_waits_for_a_lock_is_not_asked(conduct, strategy):
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: python(LOCKED) for name in "abc"}
+        scheduler = await schedule(rig, strategy(), actors)
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    assert count == "3"
+    holder = None
+    for step in scheduler.trace.steps:
+        if step.chosen.call == "flock":
+            assert holder is None
+            holder = step.chosen.actor
+        if step.chosen.call == "rename":
+            assert holder == step.chosen.actor
+            holder = None
+
+
+def test_a_polling_actor_does_not_starve_the_holder(conduct):
+    """An attempt that must fail again is not repeated while another can go on."""
+    polling = LOCKED.replace(
+        "fcntl.flock(lock, fcntl.LOCK_EX)",
+        "import time\n"
+        "while True:\n"
+        "    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break\n"
+        "    except BlockingIOError: time.sleep(0.005)\n",
+    )
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        scheduler = await schedule(rig, Rotating(), {name: python(polling) for name in "abc"}, families=CHANGES)
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    assert count == "3"
+    attempts = sum(step.chosen.call == "flock" for step in scheduler.trace.steps)
+    assert attempts <= 3 + 2 + 1 + 3  # three that succeed, and at most two in vain for each who waits
+
+
+def test_lock_by_exclusive_creation(conduct):
+    code = (
+        """
+import os, time
+while True:
+    try: os.close(os.open("lock", os.O_CREAT | os.O_EXCL)); break
+    except FileExistsError: time.sleep(0.001)
+"""
+        + INCREMENT
+        + 'os.unlink("lock")'
+    )
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        scheduler = await schedule(rig, Rotating(), {name: python(code) for name in "ab"}, families=CHANGES)
+        return len(scheduler.trace.steps), (rig.folder / "count").read_text()
+
+    steps, count = conduct(body)
+    assert count == "2"
+    assert steps <= 10
+
+
+def test_record_locks(conduct):
+    code = LOCKED.replace("flock(lock", "lockf(lock")
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        await schedule(rig, Rotating(), {name: python(code) for name in "abc"})
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "3"
+
+
+def test_a_shell_and_its_children_are_one_actor(conduct):
+    script = "old=$(cat count); (sleep 0.01; echo $((old + 1)) > new.$1); mv new.$1 count"
+
+    async def body(rig):
+        counts = []
+        for strategy in (Rotating(), First()):
+            (rig.folder / "count").write_text("0")
+            actors = {name: ("/bin/sh", "-c", script, "sh", name) for name in "ab"}
+            scheduler = await schedule(rig, strategy, actors)
+            counts.append((rig.folder / "count").read_text().strip())
+        return counts, {point.actor.partition("/")[0] for point in scheduler.trace.points}
+
+    assert conduct(body) == (["1", "2"], {"a", "b"})
+
+
+def test_threads_take_turns(conduct):
+    code = """
+import os, threading
+def work(n):
+    open(f"made.{n}", "w").close(); os.rename(f"made.{n}", f"done.{n}")
+threads = [threading.Thread(target=work, args=(f"{os.environ['PILEUP_ACTOR']}{n}",)) for n in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, Rotating(), {name: python(code) for name in "ab"}, families=CHANGES)
+        return len(scheduler.trace.steps), len(list(rig.folder.glob("done.*")))
+
+    assert conduct(body) == (12, 6)
+
+
+def test_every_step_is_recorded(conduct):
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        await schedule(rig, First(), {"a": python(INCREMENT), "b": python(INCREMENT)}, families=CHANGES)
+        return rig.events
+
+    events = conduct(body)
+    steps = [event for event in events if isinstance(event, Scheduled)]
+    assert [(s.actor, s.index, s.call) for s in steps] == [
+        ("a", 0, "openat"), ("a", 1, "rename"), ("b", 0, "openat"), ("b", 1, "rename"),
+    ]  # fmt: skip
+    assert steps[1].writes[1] == "count"
+    assert [step.others for step in steps] == [("b",), ("b",), (), ()]
+    assert isinstance(events[-1], FaultFired)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "count"),
+    [("ENOSPC", 1, "0"), ("kill", -9, "0"), ("SIGTERM", -15, "0"), ("SIGINT", None, "0")],
+)
+def test_faults_strike_at_their_point(conduct, fault, status, count):
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        scheduler = await schedule(rig, First(), {"a": python(INCREMENT)}, families=CHANGES, decisions=f"a.0!{fault}")
+        return await rig.running["a"].ended(), (rig.folder / "count").read_text(), scheduler
+
+    code, content, _ = conduct(body)
+    assert content == count or fault == "SIGINT"
+    assert code == status if status is not None else code != 0
+
+
+def test_a_short_write_writes_half(conduct):
+    code = (
+        'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); n = os.write(f, b"12345678"); os.write(f, b"!" * n)'
+    )
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.1!short")
+        return (rig.folder / "out").read_text()
+
+    assert conduct(body) == "1234!!!!"
+
+
+def test_a_strategy_that_fails_lets_everything_go(conduct):
+    class Broken:
+        def choose(self, choice):
+            raise RuntimeError("broken on purpose")
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        with pytest.raises(RuntimeError, match="on purpose"):
+            await schedule(rig, Broken(), {"a": python(INCREMENT), "b": python(INCREMENT)})
+
+    conduct(body)
