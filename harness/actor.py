@@ -96,6 +96,9 @@ class Actor:
         lab.record(Started(actor=name, verb=intent.verb, params=params, argv=command.argv, pid=process.pid))
         if process.listener is not None:
             actor._supervise(process.listener)
+        elif process.refusal and lab.network is not None:
+            process.signal(9)  # it would look for the vendors themselves
+            raise LabError(f"no seal, so the target was not let run: {process.refusal}", hint="pileup doctor")
         elif process.refusal:
             lab.conducted = False
             lab.record(Noted(text=f"system calls cannot be stopped here: {process.refusal}"))
@@ -152,13 +155,15 @@ class Actor:
         def refused(actor: str, address: str) -> None:
             self._lab.record(NetworkRefused(actor=actor, address=address))
 
+        network = self._lab.network
         self.supervisor = Supervisor(
             actor=self.name,
             listener=listener,
             root=str(self._lab.site.root),
             directors=self._lab.directors,
-            seal=Seal(refused),
+            seal=Seal(refused, network.redirect if network is not None else None),
             on_fault=self._lab.failures.append,
+            lookups=network.lookups if network is not None else None,
         )
 
     async def _follow(self) -> Outcome:

@@ -25,6 +25,7 @@ from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
+from harness.conductor.network import Network
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import LabError, TargetFailed
@@ -72,6 +73,7 @@ class Lab:
         chance: random.Random,
         strategy: Strategy,
         decisions: Decisions,
+        network: Network | None = None,
     ) -> None:
         self.target = target
         self.site = site
@@ -82,6 +84,7 @@ class Lab:
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
+        self.network = network  # the names that lead to the fakes; None where the target asks for none
         self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []

@@ -10,6 +10,8 @@ import asyncio
 import tempfile
 import time
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +19,11 @@ from fakes.script import Script
 from fakes.server import Fakes
 from harness.checkers.judge import judge
 from harness.conductor import kernel
+from harness.conductor.network import FAMILIES as NETWORK_FAMILIES
+from harness.conductor.network import Network
+from harness.conductor.redirect import Door
 from harness.errors import LabError, TargetFailed
-from harness.events import History
+from harness.events import History, NetworkRedirected
 from harness.journal import Journal
 from harness.lab import Lab
 from harness.plan import Arm, Plan
@@ -105,19 +110,22 @@ async def _run_in(
     began = time.monotonic()
     name, strategy = plan.strategy(profile)
     journal = Journal(time.monotonic)
-    async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
+    named = bool(target.names) and ground.conducted
+    fakes = Fakes(Script(()), oauth=scenario.oauth, record=journal.record, tls=named, both_loopbacks=named)
+    async with fakes, _network(target, fakes, journal, named=named) as network:
         lab = Lab(
             target=target,
-            site=_make_site(root, target, fakes),
+            site=_make_site(root, target, fakes, named=named),
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
-            watch=scenario.watch,
+            watch=scenario.watch | (NETWORK_FAMILIES if named else frozenset()),
             conducted=ground.conducted,
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),
             strategy=strategy,
             decisions=plan.decisions,
+            network=network,
         )
         lab.script()
         try:
@@ -181,14 +189,41 @@ def _make_root(ground: Ground) -> Path:
         ) from error
 
 
-def _make_site(root: Path, target: Target, fakes: Fakes) -> Site:
+@asynccontextmanager
+async def _network(target: Target, fakes: Fakes, journal: Journal, *, named: bool) -> AsyncIterator[Network | None]:
+    """The target's names, with the fakes behind them: TLS at 443, plain at 80."""
+    if not named:
+        yield None
+        return
+    doors = {
+        443: Door(ipv4=fakes.tls_port, ipv6=fakes.tls_port6 or None),
+        80: Door(ipv4=fakes.port, ipv6=fakes.port6 or None),
+    }
+
+    def connected(actor: str, address: str) -> None:
+        journal.record(NetworkRedirected(actor=actor, address=address))
+
+    network = Network(target.names, doors, connected)
+    try:
+        yield network
+    finally:
+        network.close()
+
+
+def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site:
     for name in ("workspaces", "tmp", "output", "beats"):
         (root / name).mkdir()
     ca_file = root / "ca.pem"
-    if target.needs_tls:
+    if target.needs_tls or named:
         ca_file.write_bytes(fakes.ca_pem)
     return Site(
-        root=root, home=root / "home", workspaces=root / "workspaces", tmp=root / "tmp", url=fakes.url, ca_file=ca_file
+        root=root,
+        home=root / "home",
+        workspaces=root / "workspaces",
+        tmp=root / "tmp",
+        url=fakes.url,
+        ca_file=ca_file,
+        named=named,
     )
 
 

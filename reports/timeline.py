@@ -38,6 +38,7 @@ _MARKS = {
     "LockSeen": "file",
     "PortSeen": "file",
     "SecretSeen": "secret",
+    "NetworkRedirected": "request",
     "NetworkRefused": "refused",
     "ConnectionRefusedHost": "refused",
     "Noted": "note",

@@ -20,6 +20,7 @@ class Tiny:
     capabilities = frozenset({Capability.ADD_AGENTS})  # scenarios that need more are UNSUPPORTED
     patience = 20.0  # seconds
     needs_tls = False
+    names: frozenset[str] = frozenset()  # vendors' hosts that no setting of the program points elsewhere
 
     def __init__(self, *options: str) -> None:
         self.argv = (sys.executable, str(Path(__file__).with_name("tiny.py").resolve()), *options)

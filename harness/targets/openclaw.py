@@ -1,7 +1,7 @@
 """The adapter of OpenClaw, as npm delivers it: the real program, unmodified, in its embedded mode (`agent --local`).
 
-Its model calls go to the fakes by base URL. Its token endpoint has a fixed name, so HTTPS goes through the fakes'
-CONNECT, under a test CA; nothing else is proxied. Two documented settings differ from their defaults, to make runs
+Its model calls go to the fakes by base URL. Its token endpoint has a fixed name: where system calls can be stopped, that
+name leads to the fakes, under a test CA; elsewhere HTTPS goes through the fakes' CONNECT, and nothing else is proxied. Two documented settings differ from their defaults, to make runs
 shorter without touching what is tested: the embedded agent's own retries are off, and a model's try is bounded.
 
 It refuses versions that it has not been tried on: formats and wordings change from release to release.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
+from fakes.wire.tls import SERVED_HOSTS
 from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
@@ -62,6 +63,7 @@ class OpenClawTarget:
     name = "openclaw"
     patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
+    names = frozenset(SERVED_HOSTS)
     capabilities = frozenset(
         {
             Capability.ADD_AGENTS,
@@ -94,10 +96,8 @@ class OpenClawTarget:
             "TMPDIR": str(site.tmp),
             "TERM": "dumb",
             "NODE_COMPILE_CACHE": str(self._warm / "compiled"),
-            "HTTPS_PROXY": site.url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "NODE_USE_ENV_PROXY": "1",
             "NODE_EXTRA_CA_CERTS": str(site.ca_file),
+            **({} if site.named else _proxied(site)),
         }
         return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)
 
@@ -148,6 +148,10 @@ class OpenClawTarget:
         shared.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(shared)
+
+
+def _proxied(site: Site) -> Mapping[str, str]:
+    return {"HTTPS_PROXY": site.url, "NO_PROXY": "127.0.0.1,localhost", "NODE_USE_ENV_PROXY": "1"}
 
 
 def _state(site: Site) -> Path:

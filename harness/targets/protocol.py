@@ -97,6 +97,7 @@ class Site:
     tmp: Path
     url: str  # the fakes, all of them on one port
     ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
+    named: bool = False  # whether the target's `names` lead to the fakes in this run
 
     def workspace(self, agent: str) -> Path:
         return self.workspaces / agent
@@ -159,6 +160,14 @@ class Target(Protocol):
     @property
     def needs_tls(self) -> bool:
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
+        ...
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Vendors' host names that no setting points elsewhere: in a sealed run they lead to the fakes.
+
+        Every opening of a file stops for it, so a target whose settings suffice names none.
+        """
         ...
 
     def prepare(self, site: Site, setup: Setup) -> None:

@@ -46,6 +46,7 @@ class ReferenceTarget:
 
     patience = 60.0
     needs_tls = False
+    names: frozenset[str] = frozenset()
     capabilities = frozenset(Capability)
     version = VERSION
 

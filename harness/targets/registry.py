@@ -12,7 +12,7 @@ from harness.targets.protocol import Target
 from harness.targets.reference import ReferenceTarget
 from harness.targets.variant import variant_names, variant_target
 
-_PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "needs_tls", "prepare", "command", "read")
+_PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "needs_tls", "names", "prepare", "command", "read")
 
 
 def find(name: str) -> Target:

@@ -12,6 +12,7 @@ from harness.targets.protocol import Capability, Command
 class Toy:
     name, version, argv = "toy", "1", (sys.executable, "-S", "-E", "-c")
     patience, needs_tls, capabilities = 60.0, False, frozenset({Capability.ADD_AGENTS})
+    names = frozenset()
 
     def prepare(self, site, setup):
         self.config_file(site).write_text("{}")
