@@ -15,7 +15,8 @@ from fakes.events import ConnectionRefusedHost, ReplyHeld, ReplySent, RequestRec
 from harness.outcome import Outcome
 
 __all__ = [
-    "CallHeld", "CallReleased", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
+    "CallHeld", "CallReleased", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited", "FaultFired", "FaultPlanned",
+    "FileSeen", "Finished",
     "History", "Hung", "LockSeen", "NetworkRedirected", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen",
     "ReplyHeld", "ReplySent", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started",
     "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
@@ -237,8 +238,8 @@ class Noted:
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | Scheduled | FaultPlanned
     | FaultFired | FileSeen | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen
-    | NetworkRefused | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
-    | ConnectionRefusedHost
+    | NetworkRedirected | NetworkRefused | ConnectionRefusedHost | Noted | RequestReceived | ReplyHeld | ReplySent
+    | TokenRequested | TokenAnswered
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

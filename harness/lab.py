@@ -25,7 +25,6 @@ from fakes.server import Fakes
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
-from harness.conductor.network import Network
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import LabError, TargetFailed
@@ -43,6 +42,7 @@ from harness.events import (
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
+from harness.outside import Outside
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
@@ -73,7 +73,7 @@ class Lab:
         chance: random.Random,
         strategy: Strategy,
         decisions: Decisions,
-        network: Network | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.target = target
         self.site = site
@@ -84,7 +84,7 @@ class Lab:
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
-        self.network = network  # the names that lead to the fakes; None where the target asks for none
+        self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
@@ -109,6 +109,11 @@ class Lab:
 
     def history(self) -> History:
         return self._journal.history()
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The calls that stop in this run: what the scenario watches, and what the network is sealed with."""
+        return self.watch | (self.outside.families if self.outside is not None else {Family.NETWORK})
 
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""

@@ -10,8 +10,7 @@ import asyncio
 import tempfile
 import time
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,13 +18,11 @@ from fakes.script import Script
 from fakes.server import Fakes
 from harness.checkers.judge import judge
 from harness.conductor import kernel
-from harness.conductor.network import FAMILIES as NETWORK_FAMILIES
-from harness.conductor.network import Network
-from harness.conductor.redirect import Door
 from harness.errors import LabError, TargetFailed
-from harness.events import History, NetworkRedirected
+from harness.events import History
 from harness.journal import Journal
 from harness.lab import Lab
+from harness.outside import outside
 from harness.plan import Arm, Plan
 from harness.processes import folders, tree
 from harness.processes.client import LauncherClient
@@ -110,22 +107,22 @@ async def _run_in(
     began = time.monotonic()
     name, strategy = plan.strategy(profile)
     journal = Journal(time.monotonic)
-    named = bool(target.names) and ground.conducted
+    named = bool(target.names.hosts) and ground.conducted
     fakes = Fakes(Script(()), oauth=scenario.oauth, record=journal.record, tls=named, both_loopbacks=named)
-    async with fakes, _network(target, fakes, journal, named=named) as network:
+    async with fakes, outside(target.names, fakes, journal) if ground.conducted else nullcontext() as beyond:
         lab = Lab(
             target=target,
             site=_make_site(root, target, fakes, named=named),
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
-            watch=scenario.watch | (NETWORK_FAMILIES if named else frozenset()),
+            watch=scenario.watch,
             conducted=ground.conducted,
             faulty=plan.arm is Arm.FAULT,
             chance=plan.chance(),
             strategy=strategy,
             decisions=plan.decisions,
-            network=network,
+            outside=beyond,
         )
         lab.script()
         try:
@@ -187,27 +184,6 @@ def _make_root(ground: Ground) -> Path:
         raise LabError(
             f"no folder for the run in {ground.folder}: {error.strerror}", hint="set TMPDIR to a folder you can write"
         ) from error
-
-
-@asynccontextmanager
-async def _network(target: Target, fakes: Fakes, journal: Journal, *, named: bool) -> AsyncIterator[Network | None]:
-    """The target's names, with the fakes behind them: TLS at 443, plain at 80."""
-    if not named:
-        yield None
-        return
-    doors = {
-        443: Door(ipv4=fakes.tls_port, ipv6=fakes.tls_port6 or None),
-        80: Door(ipv4=fakes.port, ipv6=fakes.port6 or None),
-    }
-
-    def connected(actor: str, address: str) -> None:
-        journal.record(NetworkRedirected(actor=actor, address=address))
-
-    network = Network(target.names, doors, connected)
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site:

@@ -32,7 +32,7 @@ LAYERS = [
     ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page"],
     ["campaign"],
     ["runner"],
-    ["lab", "look", "actor"],
+    ["lab", "look", "actor", "outside"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],

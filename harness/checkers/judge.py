@@ -76,8 +76,8 @@ def beyond_loopback(what: NetworkRefused | ConnectionRefusedHost) -> str:
 
 def _left(history: History) -> list[str]:
     """For every result: who tried to leave this machine. It concerns NET-1 alone, and no other rule's verdict."""
-    refused = [*history.of(NetworkRefused), *history.of(ConnectionRefusedHost)]
-    times = Counter(beyond_loopback(what) for _, what in refused)
+    refused = [beyond_loopback(what) for _, what in history.of(NetworkRefused)]
+    times = Counter([*refused, *(beyond_loopback(what) for _, what in history.of(ConnectionRefusedHost))])
     return [f"{_BEYOND}{words}{f' ({count} times)' if count > 1 else ''}" for words, count in times.items()]
 
 

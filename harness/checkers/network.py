@@ -12,8 +12,9 @@ def no_network_beyond_loopback(history: History) -> list[Finding]:
     if not any(True for _ in history.of(Finished)):
         raise CannotDecide("no command came to an end")
     seen: dict[str, tuple[int, ...]] = {}
-    for seq, what in [*history.of(NetworkRefused), *history.of(ConnectionRefusedHost)]:
-        words = beyond_loopback(what)
+    refused = [(seq, beyond_loopback(what)) for seq, what in history.of(NetworkRefused)]
+    refused += [(seq, beyond_loopback(what)) for seq, what in history.of(ConnectionRefusedHost)]
+    for seq, words in refused:
         seen[words] = (*seen.get(words, ()), seq)
     reason = "although everything that it was told of is on this machine"
     return [Finding(rule="NET-1", message=f"{words}, {reason}", evidence=seqs[:3]) for words, seqs in seen.items()]

@@ -24,6 +24,7 @@ from harness.conductor import kernel
 from harness.conductor.names import Address, Names
 from harness.conductor.supervisor import StoppedCall
 
+NAME_SERVICE = 53  # RFC 1035, section 4.2
 _GONE = (errno.ESRCH, errno.ENOENT)
 _SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
@@ -49,10 +50,18 @@ class _Attempt:
 class Redirect:
     """Connects to the doors, by port; `connected(actor, "name:port")` is told. One for a run."""
 
-    def __init__(self, names: Names, doors: Mapping[int, Door], connected: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        names: Names,
+        doors: Mapping[int, Door],
+        connected: Callable[[str, str], None],
+        resolver: int | None = None,
+    ) -> None:
         self.names = names
         self._doors = doors
         self._connected = connected
+        self._resolver = resolver  # the port of a name server on 127.0.0.1
+        self._askers: dict[int, str] = {}  # who asks it, by the port that he asks from
         self._attempts: dict[tuple[int, int], _Attempt] = {}
         self._owed: dict[tuple[int, int], int] = {}  # results that a signal came before
 
@@ -67,12 +76,14 @@ class Redirect:
         Raises OSError when the socket cannot be borrowed although it is there: the seal then refuses.
         """
         name = self.names.name_of(address)
-        if name is None:
+        if name is None and (port != NAME_SERVICE or self._resolver is None):
             return False
         borrowed = _borrow(call)
         if borrowed is None:
             return True
         try:
+            if name is None:
+                return self._lead_to_resolver(call, borrowed)
             return self._lead(call, borrowed, name, address, port)
         finally:
             if not any(attempt.socket is borrowed for attempt in self._attempts.values()):
@@ -90,6 +101,24 @@ class Redirect:
             self._connected(call.actor, f"{name}:{port}")
             self._connect(call, borrowed, _door_for(borrowed, address, door))
         return True
+
+    def _lead_to_resolver(self, call: StoppedCall, borrowed: socket.socket) -> bool:
+        """Whichever name server is connected to, ours is asked. False for anything but datagrams over IP."""
+        if self._resolver is None or borrowed.type != socket.SOCK_DGRAM:
+            return False
+        ours = Door(ipv4=self._resolver)
+        error = borrowed.connect_ex(_door_for(borrowed, ipaddress.IPv4Address(0), ours))
+        if not error:
+            self._askers[borrowed.getsockname()[1]] = call.actor
+        if error:
+            call.fail(error)
+        else:
+            call.answer(0)
+        return True
+
+    def asker(self, port: int) -> str:
+        """Which actor asks the name server from this port; "" for a port that was not seen."""
+        return self._askers.get(port, "")
 
     def _connect(self, call: StoppedCall, borrowed: socket.socket, to: _SocketAddress) -> None:
         key = call.thread, os.fstat(borrowed.fileno()).st_ino

@@ -22,13 +22,12 @@ from dataclasses import dataclass
 from harness.conductor import calls
 from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.names import Address
-from harness.conductor.redirect import Redirect
+from harness.conductor.redirect import NAME_SERVICE, Redirect
 from harness.conductor.supervisor import StoppedCall
 
 _MMSGHDR_SIZE = 64  # struct mmsghdr on x86-64: a struct msghdr of 56 bytes, a length, padding
 _MAX_ADDRESS = 128  # sizeof(struct sockaddr_storage)
 _MAX_MESSAGES = 1024  # UIO_MAXIOV, the most that one sendmmsg takes
-_NAME_SERVICE = 53  # RFC 1035, section 4.2
 # nscd(8), systemd-resolved(8), Avahi; each is also known below /var/run.
 _NAME_DAEMONS = frozenset(
     {
@@ -145,6 +144,6 @@ def _outside(raw: bytes, *, connecting: bool) -> _Outside | None:
         return _Outside(f"address family {family}")
     port = struct.unpack_from("!H", raw, 2)[0]
     local = host.is_loopback or host.is_unspecified  # the unspecified address means this machine too
-    if local and port != _NAME_SERVICE:
+    if local and port != NAME_SERVICE:
         return None
     return _Outside(f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}", host, port)

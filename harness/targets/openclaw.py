@@ -1,8 +1,9 @@
 """The adapter of OpenClaw, as npm delivers it: the real program, unmodified, in its embedded mode (`agent --local`).
 
-Its model calls go to the fakes by base URL. Its token endpoint has a fixed name: where system calls can be stopped, that
-name leads to the fakes, under a test CA; elsewhere HTTPS goes through the fakes' CONNECT, and nothing else is proxied. Two documented settings differ from their defaults, to make runs
-shorter without touching what is tested: the embedded agent's own retries are off, and a model's try is bounded.
+Its model calls go to the fakes by base URL. Its token endpoint has a fixed name: where system calls can be stopped,
+that name leads to the fakes, under a test CA; elsewhere HTTPS goes through the fakes' CONNECT, and nothing else is
+proxied. Two documented settings differ from their defaults, to make runs shorter without touching what is tested: the
+embedded agent's own retries are off, and a model's try is bounded.
 
 It refuses versions that it has not been tried on: formats and wordings change from release to release.
 """
@@ -36,6 +37,7 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
+    VendorNames,
 )
 from harness.targets.provision import cache_folder, installed
 
@@ -63,7 +65,7 @@ class OpenClawTarget:
     name = "openclaw"
     patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
-    names = frozenset(SERVED_HOSTS)
+    names = VendorNames(hosts=frozenset(SERVED_HOSTS))
     capabilities = frozenset(
         {
             Capability.ADD_AGENTS,

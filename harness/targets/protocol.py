@@ -88,6 +88,19 @@ Intent = AddAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorNames:
+    """Vendors' host names that no setting of the program points elsewhere: where calls stop, they lead to the fakes.
+
+    Most programs let the C library look names up, and then nothing else is needed. `in_files` answers the program's
+    openings of /etc/hosts and its like as well, for one with a resolver of its own (static, musl, c-ares): every
+    opening of a file then stops, which can double the time of a program that opens thousands.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    in_files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a run takes place: everything that a target may touch."""
 
@@ -97,7 +110,7 @@ class Site:
     tmp: Path
     url: str  # the fakes, all of them on one port
     ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
-    named: bool = False  # whether the target's `names` lead to the fakes in this run
+    named: bool = False  # whether the target's names lead to the fakes in this run: they do where calls stop
 
     def workspace(self, agent: str) -> Path:
         return self.workspaces / agent
@@ -163,12 +176,7 @@ class Target(Protocol):
         ...
 
     @property
-    def names(self) -> frozenset[str]:
-        """Vendors' host names that no setting points elsewhere: in a sealed run they lead to the fakes.
-
-        Every opening of a file stops for it, so a target whose settings suffice names none.
-        """
-        ...
+    def names(self) -> VendorNames: ...
 
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""

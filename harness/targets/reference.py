@@ -28,6 +28,7 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
+    VendorNames,
 )
 from harness.version import VERSION
 
@@ -46,7 +47,7 @@ class ReferenceTarget:
 
     patience = 60.0
     needs_tls = False
-    names: frozenset[str] = frozenset()
+    names = VendorNames()
     capabilities = frozenset(Capability)
     version = VERSION
 

@@ -99,11 +99,11 @@ class Rig:
         self.connected: list[str] = []  # what was redirected
         self._outputs = outputs
 
-    def name(self, *hosts: str, **doors: Door) -> Names:
+    def name(self, *hosts: str, resolver: int | None = None, **doors: Door) -> Names:
         """From now on programs find these names, and connections to port N of them go through the door `pN`."""
         names = Names(hosts)
         ports = {int(port.removeprefix("p")): door for port, door in doors.items()}
-        self.redirect = Redirect(names, ports, lambda _actor, where: self.connected.append(where))
+        self.redirect = Redirect(names, ports, lambda _actor, where: self.connected.append(where), resolver)
         self.lookups = Lookups(names.files())
         return names
 

@@ -15,7 +15,7 @@ ADAPTER = '''
 """An adapter."""
 class Mine:
     name, version, argv, capabilities, patience, needs_tls = "mine", "1", ("x",), frozenset(), 1.0, False
-    names = frozenset()
+    names = None
     prepare = command = read = None
 instance = Mine()
 half = object()

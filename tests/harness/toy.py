@@ -6,13 +6,13 @@ import os
 import sys
 
 from harness.outcome import Outcome
-from harness.targets.protocol import Capability, Command
+from harness.targets.protocol import Capability, Command, VendorNames
 
 
 class Toy:
     name, version, argv = "toy", "1", (sys.executable, "-S", "-E", "-c")
     patience, needs_tls, capabilities = 60.0, False, frozenset({Capability.ADD_AGENTS})
-    names = frozenset()
+    names = VendorNames()
 
     def prepare(self, site, setup):
         self.config_file(site).write_text("{}")
