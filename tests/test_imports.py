@@ -29,7 +29,7 @@ FOLDERS = {
 LAYERS = [
     ["plugin", "cli"],
     ["session"],
-    ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page"],
+    ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page"],
     ["campaign"],
     ["runner"],
     ["lab", "look", "actor", "outside"],

@@ -58,7 +58,7 @@ def judge(
         verdict = Verdict.UNKNOWN
     else:
         verdict = Verdict.CONFORMS
-    notes = (*broken, *missed, *undecided, *_left(history))
+    notes = (*broken, *missed, *undecided, *_left(history, findings))
     return Judgement(verdict=verdict, findings=tuple(findings), notes=notes)
 
 
@@ -74,11 +74,18 @@ def beyond_loopback(what: NetworkRefused | ConnectionRefusedHost) -> str:
     return f"somebody asked the proxy for {what.host}:{what.port}"
 
 
-def _left(history: History) -> list[str]:
-    """For every result: who tried to leave this machine. It concerns NET-1 alone, and no other rule's verdict."""
+def _left(history: History, findings: Collection[Finding]) -> list[str]:
+    """For every result: who tried to leave this machine, unless a finding says so.
+
+    It concerns NET-1 alone, and no other rule's verdict.
+    """
     refused = [beyond_loopback(what) for _, what in history.of(NetworkRefused)]
     times = Counter([*refused, *(beyond_loopback(what) for _, what in history.of(ConnectionRefusedHost))])
-    return [f"{_BEYOND}{words}{f' ({count} times)' if count > 1 else ''}" for words, count in times.items()]
+    return [
+        f"{_BEYOND}{words}{f' ({count} times)' if count > 1 else ''}"
+        for words, count in times.items()
+        if not any(words in finding.message for finding in findings)
+    ]
 
 
 def _hung(history: History) -> list[str]:

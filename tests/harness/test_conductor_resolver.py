@@ -109,4 +109,5 @@ def test_a_run_puts_the_fakes_behind_the_names_of_its_target(in_files):
         ("one", "the name elsewhere.example")
     }
     assert trial.judgement.verdict is Verdict.VIOLATED
-    assert trial.judgement.notes[0].startswith("beyond loopback, and refused: one reached for the name elsewhere")
+    [found] = trial.judgement.findings
+    assert found.message.startswith("one reached for the name elsewhere.example")
