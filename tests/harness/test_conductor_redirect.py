@@ -405,3 +405,26 @@ def test_every_way_of_opening_the_file_is_answered(conduct):
         " ['hosts: files dns\\n']",
         "EMFILE True",
     ]
+
+
+def test_daemons_that_look_names_up_are_refused_without_a_word(conduct):
+    """The C library asks them of its own accord; they would ask outside on a target's behalf."""
+    code = """
+for path in ("/run/nscd/socket", "/var/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"):
+    print(errno.errorcode[socket.socket(socket.AF_UNIX).connect_ex(path)])
+server = socket.socket(socket.AF_UNIX); server.bind("here"); server.listen()
+print(socket.socket(socket.AF_UNIX).connect_ex("here"))
+"""
+    assert run(conduct, code) == "ECONNREFUSED\n" * 3 + "0\n"
+
+
+def test_another_thread_may_use_the_socket_meanwhile(conduct):
+    """One thread connects, another asks the same socket for its state: nothing hangs, and both learn the truth."""
+    code = """
+s = socket.socket(); codes = []
+def look():
+    while not codes: s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+watcher = threading.Thread(target=look); watcher.start()
+codes.append(s.connect_ex(there(socket.AF_INET))); watcher.join(); print(codes, talk(s))
+"""
+    assert run(conduct, code) == "[0] b'hello\\nme'\n"
