@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -50,9 +51,13 @@ class Names:
     def files(self) -> Mapping[str, bytes]:
         """What a program is to find in each file that names are looked up in, by the file's real path.
 
-        The machine's own hosts file is not part of it: what it maps is a matter of this machine.
+        Of the machine's own hosts file nothing is kept but that the machine's own name means itself.
         """
-        hosts = _LOCAL + "".join(f"{address} {name}\n" for address, name in self._names.items())
+        hosts = (
+            _LOCAL
+            + f"127.0.0.1 {socket.gethostname()}\n"
+            + "".join(f"{address} {name}\n" for address, name in self._names.items())
+        )
         texts = {"/etc/hosts": hosts, "/etc/resolv.conf": _RESOLVER, str(_SERVICES): _services()}
         return {os.path.realpath(path): text.encode() for path, text in texts.items()}
 

@@ -7,7 +7,8 @@ does not block gets its EINPROGRESS and later its own SO_ERROR. Putting a socket
 with SETFD) would lose all but the number, and would have to forge the rest. What shows is getpeername: the fake.
 
 While a caller that blocks waits for a full queue at the fake, its socket does not block, so that we do not: another
-thread that uses the same socket then could see it. It is set back before the caller hears of the end.
+thread that uses the same socket then could see it. It is set back before the caller hears of the end. How long a
+caller would have waited by SO_SNDTIMEO is not kept.
 """
 
 from __future__ import annotations
@@ -110,10 +111,7 @@ class Redirect:
         error = borrowed.connect_ex(_door_for(borrowed, ipaddress.IPv4Address(0), ours))
         if not error:
             self._askers[borrowed.getsockname()[1]] = call.actor
-        if error:
-            call.fail(error)
-        else:
-            call.answer(0)
+        _answer(call, error)
         return True
 
     def asker(self, port: int) -> str:
@@ -146,7 +144,7 @@ class Redirect:
         self._give(attempt.key, attempt.call, error)
 
     def _give(self, key: tuple[int, int], call: StoppedCall, error: int) -> None:
-        if not (call.fail(error) if error else call.answer(0)):
+        if not _answer(call, error):
             self._owed[key] = error  # it will be asked again, or its caller is dead
 
     def _drop(self, attempt: _Attempt) -> None:
@@ -154,6 +152,10 @@ class Redirect:
         loop = asyncio.get_running_loop()
         loop.remove_writer(attempt.socket)
         attempt.socket.close()
+
+
+def _answer(call: StoppedCall, error: int) -> bool:
+    return call.fail(error) if error else call.answer(0)
 
 
 def _borrow(call: StoppedCall) -> socket.socket | None:
