@@ -44,6 +44,7 @@ from harness.events import (
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
+from harness.outside import Outside
 from harness.powercut import Recording
 from harness.processes import tree
 from harness.processes.client import LauncherClient
@@ -76,6 +77,7 @@ class Lab:
         strategy: Strategy,
         decisions: Decisions,
         most_points: int | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.target = target
         self.site = site
@@ -88,6 +90,7 @@ class Lab:
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
+        self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
@@ -112,6 +115,11 @@ class Lab:
 
     def history(self) -> History:
         return self._journal.history()
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The calls that stop in this run: what the scenario watches, and what the network is sealed with."""
+        return self.watch | (self.outside.families if self.outside is not None else {Family.NETWORK})
 
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""

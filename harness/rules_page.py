@@ -21,6 +21,7 @@ FAMILIES: Mapping[str, str] = {
     "RES": "resources and input",
     "GIT": "worktrees",
     "OPS": "what the operator sees",
+    "NET": "what is reached for",
     "END": "the whole story",
 }
 PROJECTS: Mapping[str, str] = {

@@ -243,6 +243,10 @@ def _token_answer(entry: Entry) -> str:
     return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({facts})"
 
 
+def _redirected(entry: Entry) -> str:
+    return f"{entry.text('actor')} connects to {entry.text('address')} and is led to the fakes"
+
+
 _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Started": _started,
     "Exited": _exited,
@@ -265,6 +269,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "LockSeen": _lock,
     "PortSeen": _port,
     "SecretSeen": _secret,
+    "NetworkRedirected": _redirected,
     "NetworkRefused": _network,
     "ConnectionRefusedHost": _host,
     "Noted": _noted,
