@@ -75,8 +75,8 @@ async def campaign(
 ) -> Campaign:
     """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place.
 
-    Schedules that are `known` to have violated once are tried first. The first violation of a scheduled run is made
-    simpler, in at most `shrink` replays.
+    Schedules that are `known` to have violated once are tried first. A scenario that is scheduled gets more tries,
+    until one violates; the first that does is made simpler, in at most `shrink` replays.
     """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)

@@ -39,6 +39,7 @@ class Family(Enum):
     SYNC = "sync"
     LOCK = "lock"
     FORK = "fork"  # of processes and threads; these concern no file
+    START = "start"  # exec: an actor's first is the start of its program
     NETWORK = "network"
 
 
@@ -121,6 +122,8 @@ KINDS = (
     Kind("fork", 57, Family.FORK),
     Kind("vfork", 58, Family.FORK),
     Kind("clone3", 435, Family.FORK),
+    Kind("execve", 59, Family.START),
+    Kind("execveat", 322, Family.START),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),

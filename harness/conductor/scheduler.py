@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls
+from harness.conductor.calls import Family
 from harness.conductor.faults import strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.supervisor import StoppedCall, Supervisor
@@ -99,7 +100,9 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes or not self._where(call):
+        if self._open or call.actor not in self._lanes:
+            return False
+        if call.kind.family is not Family.START and not self._where(call):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)

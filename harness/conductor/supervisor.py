@@ -154,6 +154,7 @@ class Supervisor:
         self.ended = asyncio.Event()
         self.closed = False
         self.watched = 0
+        self.begun = False  # whether its program has started, where starts stop
         self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
@@ -211,6 +212,11 @@ class Supervisor:
             return
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
+        if call.kind.family is Family.START and not self.begun:
+            self.begun = True
+            if not any(director.take(call) for director in self._directors):
+                call.go()
+            return
         if call.kind.family is Family.NETWORK:
             if not self._seal.take(call):
                 call.go()

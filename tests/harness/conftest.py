@@ -23,7 +23,7 @@ from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
 
 T = TypeVar("T")
-CHANGES = frozenset(Family) - {Family.LOOKUP, Family.READ, Family.LOOK, Family.FORK}
+CHANGES = frozenset(Family) - {Family.LOOKUP, Family.READ, Family.LOOK, Family.FORK, Family.START}
 LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
 
 
