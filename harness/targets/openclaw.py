@@ -15,6 +15,7 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,7 +43,33 @@ from harness.targets.protocol import (
 )
 from harness.targets.provision import cache_folder, installed
 
-VERSIONS = ("2026.3.8",)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What was proven of a release: its verbs, and which of our providers its config takes as they are."""
+
+    capabilities: frozenset[Capability]
+    providers: tuple[str, ...]
+
+
+_EVERYTHING = frozenset(
+    {
+        Capability.ADD_AGENTS,
+        Capability.TURN,
+        Capability.TIMEOUT,
+        Capability.FAILOVER,
+        Capability.OAUTH,
+        Capability.TOOLS,
+        Capability.SESSION_HOLDER,
+    }
+)
+# Later releases have moved credentials, sessions and providers; of them the agents' config is known.
+_AGENTS_ONLY = Release(capabilities=frozenset({Capability.ADD_AGENTS}), providers=("anthropic",))
+RELEASES = {
+    "2026.3.8": Release(capabilities=_EVERYTHING, providers=tuple(files.PROVIDERS)),
+    "2026.4.2": _AGENTS_ONLY,
+    "2026.6.11": _AGENTS_ONLY,
+}
 
 
 def find(version: str) -> OpenClawTarget:
@@ -50,8 +77,8 @@ def find(version: str) -> OpenClawTarget:
 
     Raises UsageError for a release that has no adapter, ProvisionError for one that is not installed.
     """
-    if version not in VERSIONS:
-        known = ", ".join(f"openclaw@{each}" for each in VERSIONS)
+    if version not in RELEASES:
+        known = ", ".join(f"openclaw@{each}" for each in RELEASES)
         raise UsageError(f"there is no adapter for openclaw {version or 'without a version'}", hint=f"targets: {known}")
     name = f"openclaw@{version}"
     found = installed(find_recipe(name), cache_folder())
@@ -68,25 +95,17 @@ class OpenClawTarget:
     needs_tls = True
     too_many = frozenset({Family.READ})  # Node opens 13,600 files for one `agents list`
     names = VendorNames(hosts=frozenset(SERVED_HOSTS))
-    capabilities = frozenset(
-        {
-            Capability.ADD_AGENTS,
-            Capability.TURN,
-            Capability.TIMEOUT,
-            Capability.FAILOVER,
-            Capability.OAUTH,
-            Capability.TOOLS,
-            Capability.SESSION_HOLDER,
-        }
-    )
 
     def __init__(self, version: str, argv: tuple[str, ...], warm: Path) -> None:
         self.version = version
         self.argv = argv
+        self.capabilities = RELEASES[version].capabilities
         self._warm = warm
 
     def prepare(self, site: Site, setup: Setup) -> None:
-        files.write_json(self.config_file(site), files.config(site, setup), mode=0o600)
+        files.write_json(
+            self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600
+        )
         for agent in setup.agents:
             files.write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
         if setup.credential is not None:
