@@ -109,7 +109,7 @@ async def test_killed_at_every_write(lab: Lab) -> None:
         lab.look.config()
         await lab.run(ListAgents(), f"{name}-list")
 
-    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14)
+    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14, crucial=lab.is_config)
     await lab.run(lab.adding("last"), "last-add")
 
 
