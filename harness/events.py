@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fakes import events as wire
-from fakes.events import ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
+from fakes.events import ConnectionRefusedHost, ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
 from harness.outcome import Outcome
 
 __all__ = [
-    "CallHeld", "CallReleased", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen", "Finished",
-    "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "ProcessSeen", "ReplyHeld",
-    "ReplySent", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started",
-    "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "CallHeld", "CallReleased", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited", "FaultFired",
+    "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen", "NetworkRedirected",
+    "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived",
+    "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded",
+    "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -143,6 +143,45 @@ class FileSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRecorded:
+    """What some actors did to the files of one folder, call by call, and how many power cuts were tried on it.
+
+    `unknown` says what may have changed unseen, `left_out` how many states of the folder were not tried.
+    """
+
+    actors: tuple[str, ...]
+    operations: tuple[str, ...]  # "rename config.json": the call, and the path below the folder; contents never
+    states: int
+    left_out: int
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLost:
+    """A change that a power cut took back. `path` is the file's name in the folder that is left, if it has one."""
+
+    path: str
+    call: str
+    what: Literal["bytes", "length", "name"]
+    left: str  # how much of it is there: "nothing", "the beginning", "the end", "zeroes"
+    moved: bool  # the file had been moved to its name by a rename, or made under it, after this change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLost:
+    """The folder was put into a state that a power cut may leave; the commands that follow begin there.
+
+    `moment` of `operations` recorded ones had been made. `models` are the filesystems' promises that allow this state.
+    """
+
+    trial: str
+    moment: int
+    operations: int
+    lost: tuple[ChangeLost, ...]
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSeen:
     """One process of a tree."""
 
@@ -213,6 +252,14 @@ class SecretSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRedirected:
+    """The target connected to a vendor's name, and was led to the fakes."""
+
+    actor: str
+    address: str  # name:port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRefused:
     """The target tried to leave loopback and was not let."""
 
@@ -229,9 +276,9 @@ class Noted:
 
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | Scheduled | FaultPlanned
-    | FaultFired | FileSeen | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen | PortSeen | SecretSeen
-    | NetworkRefused | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
-    | wire.ConnectionRefusedHost
+    | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen
+    | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused | ConnectionRefusedHost | Noted | RequestReceived
+    | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

@@ -22,6 +22,7 @@ from fakes.oauth import SeededCredential
 from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
+from harness import powercut
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Onlooker, Where
@@ -43,6 +44,8 @@ from harness.events import (
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
+from harness.outside import Outside
+from harness.powercut import Recording
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
@@ -74,6 +77,7 @@ class Lab:
         strategy: Strategy,
         decisions: Decisions,
         most_points: int | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.target = target
         self.site = site
@@ -86,6 +90,7 @@ class Lab:
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
+        self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
@@ -110,6 +115,11 @@ class Lab:
 
     def history(self) -> History:
         return self._journal.history()
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The calls that stop in this run: what the scenario watches, and what the network is sealed with."""
+        return self.watch | (self.outside.families if self.outside is not None else {Family.NETWORK})
 
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""
@@ -339,6 +349,20 @@ class Lab:
         """Of a run with one fault only the turn that has it is worth an entry; whether it fired is said at the end."""
         if isinstance(what, Scheduled) and what.fault:
             self.record(what)
+
+    @asynccontextmanager
+    async def recorded(self) -> AsyncIterator[Recording]:
+        """Record what the commands started inside do to the home; `cuts()` of it then tries every power cut.
+
+        They must have ended with the block, and the scenario must watch WATCH_WRITES.
+        """
+        self.plan(powercut.FAULT)
+        recording = Recording(self, self.site.home)
+        recording.begin()
+        try:
+            yield recording
+        finally:
+            recording.end()
 
     @asynccontextmanager
     async def onlooker(self, fault: str, where: Where, look: Callable[[], object]) -> AsyncIterator[None]:

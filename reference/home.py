@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from reference import durable
 from reference.errors import Usage
 
 _NAME_LIMIT = 64
@@ -64,15 +65,21 @@ class Home:
         return self
 
 
-def make_private(path: str) -> None:
-    """Make a folder, and its parents, for the owner alone; one that exists is left as it is."""
-    if not os.path.isdir(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:
-            if not os.path.isdir(path):
-                raise NotADirectoryError(20, "Not a directory", path) from None
+def make_private(path: str, mode: int = 0o700) -> None:
+    """Make a folder for the owner alone, and its parents, durably; one that exists is left as it is.
+
+    What is synced inside a folder is lost with the folder's own name, so that is synced in its parent.
+    """
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path) or "."
+    make_private(parent, 0o777)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise NotADirectoryError(20, "Not a directory", path) from None
+    durable.sync_folder(parent)
 
 
 def checked_name(name: str, what: str) -> str:

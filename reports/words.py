@@ -61,8 +61,27 @@ def _tree_ended(entry: Entry) -> str:
 def _finished(entry: Entry) -> str:
     outcome = entry.mapping("outcome")
     said = "success" if outcome.get("ok") else f"failure ({outcome.get('kind', 'unclear')})"
-    detail = pairs({"code": outcome.get("code"), "message": outcome.get("message"), "text": outcome.get("text")})
+    detail = pairs(
+        {
+            "code": outcome.get("code"),
+            "message": outcome.get("message"),
+            "text": outcome.get("text"),
+            "agents": _names(outcome.get("agents")),
+            "runs": _names(outcome.get("runs")),
+        }
+    )
     return f"{entry.text('actor')} reports {said} for {entry.text('verb')}" + (f": {detail}" if detail else "")
+
+
+def _names(listed: Any) -> str:
+    """What a list command listed, "none" if it was empty; nothing for a command that lists nothing."""
+    if not isinstance(listed, list | tuple):
+        return ""
+    return " ".join(_named(item) for item in listed) or "none"
+
+
+def _named(item: Any) -> str:
+    return f"{item.get('id')} ({item.get('status')})" if isinstance(item, Mapping) else str(item)
 
 
 def _signalled(entry: Entry) -> str:
@@ -110,6 +129,28 @@ def _file(entry: Entry) -> str:
         f"digest {digest}" if digest else "",
     )
     return f"the {entry.text('role')} file {entry.text('path')} is seen: {', '.join(filter(None, known))}"
+
+
+def _recorded(entry: Entry) -> str:
+    actors = ", ".join(map(str, entry.list("actors"))) or "nobody"
+    count, tried = len(entry.list("operations")), entry.text("states")
+    doubts = "".join(f"; not known: {reason}" for reason in entry.list("unknown"))
+    return f"{actors} changed files by {count} calls, which give {tried} states after a power cut{doubts}"
+
+
+def _power(entry: Entry) -> str:
+    lost = "; ".join(map(_lost, entry.list("lost"))) or "nothing"
+    models = " and ".join(map(str, entry.list("models")))
+    moment = f"after {entry.text('moment')} of {entry.text('operations')} calls"
+    return f"{entry.text('trial')}: the power fails {moment}; lost: {lost} (allowed by {models})"
+
+
+def _lost(change: Any) -> str:
+    if not isinstance(change, Mapping):
+        return str(change)
+    left = change.get("left")
+    kept = "" if left == "nothing" else f", of which there is {left}"
+    return f"{change.get('what')} by {change.get('call')} of {change.get('path')}{kept}"
 
 
 def _parsed(parses: Any) -> str:
@@ -202,6 +243,10 @@ def _token_answer(entry: Entry) -> str:
     return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({facts})"
 
 
+def _redirected(entry: Entry) -> str:
+    return f"{entry.text('actor')} connects to {entry.text('address')} and is led to the fakes"
+
+
 _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Started": _started,
     "Exited": _exited,
@@ -215,6 +260,8 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "FaultPlanned": _planned,
     "FaultFired": _fired,
     "FileSeen": _file,
+    "FilesRecorded": _recorded,
+    "PowerLost": _power,
     "TreeSeen": _tree,
     "SurvivorSeen": _survivor,
     "ChildBeat": _beat,
@@ -222,6 +269,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "LockSeen": _lock,
     "PortSeen": _port,
     "SecretSeen": _secret,
+    "NetworkRedirected": _redirected,
     "NetworkRefused": _network,
     "ConnectionRefusedHost": _host,
     "Noted": _noted,

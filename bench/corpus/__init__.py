@@ -5,7 +5,7 @@ Nothing in here schedules anything, except `proof`, which runs each failing orde
 no bug is only believed to be there.
 """
 
-from bench.corpus.catalog import Actor, CorpusError, Language, Program, Twin, load
+from bench.corpus.catalog import Actor, CorpusError, Language, Need, Program, Twin, load
 from bench.corpus.judge import Ending, judge
 from bench.corpus.materials import ActorCommand, materialise, unavailable
 
@@ -15,6 +15,7 @@ __all__ = [
     "CorpusError",
     "Ending",
     "Language",
+    "Need",
     "Program",
     "Twin",
     "judge",

@@ -20,6 +20,7 @@ from bench.corpus.proof import Prover
 from harness.errors import PileupError
 
 _SAY_EVERY = 5.0  # seconds
+_FILE_WIDTH = 160  # columns, where there is no terminal to fit into
 Say = Callable[[str], object]
 
 
@@ -70,6 +71,8 @@ def _chosen(programs: tuple[Program, ...], names: Sequence[str]) -> tuple[Progra
 
 def _work(arguments: argparse.Namespace, programs: tuple[Program, ...], cache: Path, say: Say) -> int:
     console, twin = Console(), Twin(arguments.twin)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
     there = [program for program in programs if _runs_here(program, say)]
     fine = True
     if arguments.prove:

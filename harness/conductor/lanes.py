@@ -31,7 +31,7 @@ class Lane:
     name: str
     stops: list[Stop] = field(default_factory=list)
     taken: int = 0  # points so far
-    failed: str = ""  # the fingerprint of its last point, if that was an attempt in vain
+    failed: str = ""  # the fingerprint of its last attempt in vain, unless it has changed something since
 
     def ready(self) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
@@ -81,7 +81,10 @@ class Lanes:
         lane = next(lane for lane in self if stop in lane.stops)
         lane.stops.remove(stop)
         lane.taken += 1
-        lane.failed = stop.point.fingerprint if locks.in_vain(stop.call) else ""
+        if locks.in_vain(stop.call):
+            lane.failed = stop.point.fingerprint
+        elif stop.point.fingerprint == lane.failed or any(touch.writes for touch in stop.point.touches):
+            lane.failed = ""
 
     def _lane(self, process: int) -> Lane:
         if process not in self._by_process:

@@ -19,11 +19,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.conductor import calls, kernel, renames
-from harness.conductor.calls import Family, Kind, Operand
-
-# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
-# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
-CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
+from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Kind, Operand
+from harness.conductor.lookups import Lookups
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +38,7 @@ class StoppedCall:
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
+    failed: int | None = field(default=None)  # the errno that we answered with in the call's place
 
     @property
     def actor(self) -> str:
@@ -50,7 +48,7 @@ class StoppedCall:
     def process(self) -> int:
         """The caller's process id; the thread's own where that cannot be told any more."""
         try:
-            return _thread_group(self.thread) if self.supervisor.plural else self.thread
+            return kernel.thread_group(self.thread) if self.supervisor.plural else self.thread
         except (OSError, ValueError):
             return self.thread
 
@@ -80,6 +78,7 @@ class StoppedCall:
 
     def fail(self, error: int) -> bool:
         """The call fails with this errno, without having run."""
+        self.failed = error
         return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
 
     def answer(self, value: int) -> bool:
@@ -103,7 +102,7 @@ class StoppedCall:
         False when the call waits no longer: a signal interrupted it, and it may be asked again.
         """
         try:
-            pidfd = os.pidfd_open(_thread_group(self.thread))
+            pidfd = os.pidfd_open(kernel.thread_group(self.thread))
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
@@ -148,6 +147,7 @@ class Supervisor:
         seal: Director,
         on_fault: Callable[[BaseException], None],
         reads: bool = False,
+        lookups: Lookups | None = None,
     ) -> None:
         self.actor = actor
         self.listener = listener
@@ -158,6 +158,7 @@ class Supervisor:
         self._root = os.path.realpath(root)
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
+        self._lookups = lookups
         self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
@@ -206,6 +207,8 @@ class Supervisor:
             kernel.proceed(self.listener, stopped.id)
 
     def _decide(self, stopped: kernel.Notification) -> None:
+        if self._lookups is not None and self._lookups.take(self.listener, stopped):
+            return
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
         if call.kind.family is Family.NETWORK:
@@ -249,12 +252,3 @@ class Supervisor:
 
 def _identity(call: StoppedCall) -> tuple[int, int, tuple[int, ...]]:
     return call.thread, call.kind.number, call.args
-
-
-def _thread_group(thread: int) -> int:
-    """The process that a thread belongs to. Raises OSError when it is gone."""
-    with open(f"/proc/{thread}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith("Tgid:"):
-                return int(line.split()[1])
-    raise ValueError(f"no Tgid of thread {thread}")

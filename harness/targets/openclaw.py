@@ -1,8 +1,9 @@
 """The adapter of OpenClaw, as npm delivers it: the real program, unmodified, in its embedded mode (`agent --local`).
 
-Its model calls go to the fakes by base URL. Its token endpoint has a fixed name, so HTTPS goes through the fakes'
-CONNECT, under a test CA; nothing else is proxied. Two documented settings differ from their defaults, to make runs
-shorter without touching what is tested: the embedded agent's own retries are off, and a model's try is bounded.
+Its model calls go to the fakes by base URL. Its token endpoint has a fixed name: where system calls can be stopped,
+that name leads to the fakes, under a test CA; elsewhere HTTPS goes through the fakes' CONNECT, and nothing else is
+proxied. Two documented settings differ from their defaults, to make runs shorter without touching what is tested: the
+embedded agent's own retries are off, and a model's try is bounded.
 
 It refuses versions that it has not been tried on: formats and wordings change from release to release.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
+from fakes.wire.tls import SERVED_HOSTS
 from harness.conductor.calls import Family
 from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
@@ -36,6 +38,7 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
+    VendorNames,
 )
 from harness.targets.provision import cache_folder, installed
 
@@ -64,6 +67,7 @@ class OpenClawTarget:
     patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
     too_many = frozenset({Family.READ})  # Node opens 13,600 files for one `agents list`
+    names = VendorNames(hosts=frozenset(SERVED_HOSTS))
     capabilities = frozenset(
         {
             Capability.ADD_AGENTS,
@@ -96,10 +100,8 @@ class OpenClawTarget:
             "TMPDIR": str(site.tmp),
             "TERM": "dumb",
             "NODE_COMPILE_CACHE": str(self._warm / "compiled"),
-            "HTTPS_PROXY": site.url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "NODE_USE_ENV_PROXY": "1",
             "NODE_EXTRA_CA_CERTS": str(site.ca_file),
+            **({} if site.named else _proxied(site)),
         }
         return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)
 
@@ -150,6 +152,10 @@ class OpenClawTarget:
         shared.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(shared)
+
+
+def _proxied(site: Site) -> Mapping[str, str]:
+    return {"HTTPS_PROXY": site.url, "NO_PROXY": "127.0.0.1,localhost", "NODE_USE_ENV_PROXY": "1"}
 
 
 def _state(site: Site) -> Path:

@@ -126,7 +126,7 @@ def beat(child: str, advanced: bool = True, beats: int = 5) -> ChildBeat:
 
 
 def survivor(actor: str, pid: int = 7, **facts: Any) -> SurvivorSeen:
-    return SurvivorSeen(actor=actor, pid=pid, command=f"build {pid}", **facts)
+    return SurvivorSeen(**{"actor": actor, "pid": pid, "command": f"build {pid}", **facts})
 
 
 def legal(name: str, checker: Checker, *whats: What | Iterable[What]) -> Any:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.plan import Arm, Plan
+from harness.schedules.decisions import Decisions
+from harness.schedules.replay import Recording
 
 PLANS = st.builds(
     Plan,
@@ -32,6 +34,15 @@ def test_a_token_names_its_plan(plan: Plan) -> None:
         ("x@reference#1*0", Plan(scenario="x", target="reference", seed=1, points=0)),
         ("x@reference#1!control*40", Plan(scenario="x", target="reference", seed=1, arm=Arm.CONTROL, points=40)),
         ("x@openclaw@2026.3.8#7", Plan(scenario="x", target="openclaw@2026.3.8", seed=7)),
+        (
+            "x@reference#1:a.5>b;b.2!ENOSPC~Qk3_",
+            Plan(
+                scenario="x",
+                target="reference",
+                seed=1,
+                schedule=Recording(decisions=Decisions.parse("a.5>b;b.2!ENOSPC"), checks="Qk3_"),
+            ),
+        ),
         ("x@my dir/a#b.py:Target#7", Plan(scenario="x", target="my dir/a#b.py:Target", seed=7)),
     ],
 )

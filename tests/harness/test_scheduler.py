@@ -34,15 +34,17 @@ fcntl.flock(lock, fcntl.LOCK_EX)
 )
 
 
-class InTurn:
-    """A strategy that follows a list of actors; after its end the first enabled goes."""
+class Replayed:
+    """Actors by name first, then as another strategy says."""
 
-    def __init__(self, *actors: str) -> None:
-        self._actors = list(actors)
+    def __init__(self, *parts):
+        *self._actors, self._then = parts
 
     def choose(self, choice):
-        wanted = self._actors.pop(0) if self._actors else choice.enabled[0].actor
-        return next(point for point in choice.enabled if point.actor == wanted)
+        if self._actors:
+            wanted = self._actors.pop(0)
+            return next(point for point in choice.enabled if point.actor == wanted)
+        return self._then.choose(choice)
 
 
 class First:
@@ -161,6 +163,34 @@ def test_a_polling_actor_does_not_starve_the_holder(conduct):
     assert count == "3"
     attempts = sum(step.chosen.call == "flock" for step in scheduler.trace.steps)
     assert attempts <= 3 + 2 + 1 + 3  # three that succeed, and at most two in vain for each who waits
+
+
+def test_an_attempt_of_several_calls_is_one_attempt(conduct):
+    """A lock that is opened anew for each try is not tried again and again either, with a strategy that would."""
+    reopening = (
+        """
+import fcntl, os, time
+while True:
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT)
+    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+    except BlockingIOError: os.close(lock); time.sleep(0.001)
+"""
+        + INCREMENT
+    )
+
+    class Last:
+        def choose(self, choice):
+            return choice.enabled[-1]
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        (rig.folder / "lock").write_text("")
+        scheduler = await schedule(rig, Replayed("a", "a", Last()), {name: python(reopening) for name in "ab"})
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    assert count == "2"
+    assert sum(step.chosen.call == "flock" for step in scheduler.trace.steps) <= 4
 
 
 def test_lock_by_exclusive_creation(conduct):

@@ -25,6 +25,8 @@ OURS = (
     "bad-input-traceback",
     "config-drops-unknown-keys",
     "config-in-place-write",
+    "config-no-folder-fsync",
+    "config-no-fsync",
     "config-resets-when-damaged",
     "config-unlocked",
     "exit-zero-when-killed",
@@ -111,6 +113,22 @@ def states_while_writing(changed: ConfigStore, monkeypatch: pytest.MonkeyPatch) 
         changed.change(lambda config: config.update(b=2), Deadline.after(5))
     assert changed.read() == {"a": 1, "b": 2}
     return states
+
+
+@pytest.mark.parametrize(
+    ("name", "synced"),
+    [("", ["file", "folder"]), ("config-no-fsync", ["folder"]), ("config-no-folder-fsync", ["file"])],
+)
+def test_configs_forget_one_sync(name: str, synced: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, calls = store(name, tmp_path), []
+
+    def fsync(descriptor: int) -> None:
+        calls.append("folder" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    changed.change(lambda config: config.update(a=1), Deadline.after(5))
+    assert calls == synced
+    assert changed.read() == {"a": 1}
 
 
 def test_config_in_place_write_tears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,184 @@
+"""CFG-10: what a power cut may do to a config file that a command has acknowledged, or was about to change.
+
+Every trial is one folder that a filesystem may show after the cut, and two commands that are run in it: an add and a
+list. What the cut took is told by the event, so that a finding can name the sync that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.checkers.judge import CannotDecide
+from harness.events import FileSeen, FilesRecorded, Finished, History, PowerLost, Started
+from harness.verdict import Finding
+
+_RULE = "CFG-10"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    """The add that was recorded, and who was there before it."""
+
+    verb: str
+    name: str
+    acknowledged: bool
+    before: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """One power cut and what was seen after it."""
+
+    seq: int
+    cut: PowerLost
+    config: tuple[int, FileSeen]
+    commands: tuple[tuple[int, Finished], ...]
+    added: frozenset[str]  # by the trial's own add
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the recorded commands had done everything."""
+        return self.cut.moment == self.cut.operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    """What is wrong after one power cut, in words, and the events that show it beside the cut."""
+
+    trial: _Trial
+    effect: str
+    evidence: tuple[int, ...]
+
+
+def config_survives_power_loss(history: History) -> list[Finding]:
+    """CFG-10: at the end the acknowledged agent is there; at any moment the config is the old or the new one and works.
+
+    States that break it for the same reason are one finding, told by the smallest loss.
+    """
+    files = _recording(history)
+    recorded = _recorded(history, files)
+    trials = list(_trials(history))
+    found: dict[str, list[_Broken]] = {}
+    doubts = [f"{files.left_out} states after a power cut were not tried"] if files.left_out else []
+    for trial in trials:
+        try:
+            broken = _broken(trial, recorded)
+        except CannotDecide as reason:
+            doubts.append(str(reason))
+            continue
+        if broken is not None:
+            found.setdefault(_cause(trial, recorded), []).append(broken)
+    if not found and (doubts or not trials):
+        raise CannotDecide(doubts[0] if doubts else "no state after a power cut was tried")
+    return [_finding(cause, cases, len(trials)) for cause, cases in found.items()]
+
+
+def _finding(cause: str, cases: list[_Broken], tried: int) -> Finding:
+    trial = cases[0].trial
+    share = f"{len(cases)} of {tried} states; this one is allowed by {' and '.join(trial.cut.models)}"
+    message = f"{cause}: after a power cut {cases[0].effect} ({share})"
+    return Finding(rule=_RULE, message=message, evidence=(trial.seq, *cases[0].evidence))
+
+
+def _broken(trial: _Trial, recorded: _Recorded) -> _Broken | None:
+    """What is wrong with the trial, if anything is. Raises CannotDecide when nobody listed the agents."""
+    seq, config = trial.config
+    if not config.parses:
+        return _Broken(trial=trial, effect=_damage(trial, config), evidence=(seq,))
+    for command_seq, what in trial.commands:
+        if not what.outcome.ok or what.outcome.exit_status != 0:
+            said = what.outcome.message or what.outcome.code or f"exit status {what.outcome.exit_status}"
+            return _Broken(trial=trial, effect=f"{what.verb} does not work: {said}", evidence=(seq, command_seq))
+    list_seq, listed = _listed(trial)
+    effect = _wrong_names(trial, recorded, listed)
+    return _Broken(trial=trial, effect=effect, evidence=(seq, list_seq)) if effect else None
+
+
+def _wrong_names(trial: _Trial, recorded: _Recorded, listed: frozenset[str]) -> str:
+    """Who should be listed and is not, or the other way round; "" when the list is right."""
+    promised = {recorded.name} if trial.is_late and recorded.acknowledged else set()
+    wanted = recorded.before | trial.added | promised
+    if missing := sorted(wanted - listed):
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not listed"
+    if extra := sorted(listed - wanted - {recorded.name}):
+        return f"{', '.join(extra)} {'is' if len(extra) == 1 else 'are'} listed, but nobody added that"
+    return ""
+
+
+def _cause(trial: _Trial, recorded: _Recorded) -> str:
+    """Which sync or which step is missing, as far as the losses tell."""
+    promise = (
+        f"{recorded.verb} exited 0, but" if trial.is_late and recorded.acknowledged else f"during {recorded.verb},"
+    )
+    name = trial.config[1].path.rpartition("/")[2]
+    ours = [lost for lost in trial.cut.lost if trial.config[1].path.endswith(f"/{lost.path}")]
+    if any(lost.what != "name" and lost.moved for lost in ours):
+        return f"{promise} {name} was renamed before its data were synced"
+    if any(lost.what != "name" for lost in ours):
+        return f"{promise} {name} was written in place and not synced"
+    if named := [lost for lost in ours if lost.what == "name"]:
+        return f"{promise} the folder of {name} was not synced after the {named[-1].call}"
+    if not trial.cut.lost:
+        return f"{promise} {name} was not replaced in one step"
+    lost = trial.cut.lost[0]
+    return f"{promise} {lost.path} was not synced after the {lost.call}"
+
+
+def _damage(trial: _Trial, config: FileSeen) -> str:
+    """How the config is damaged."""
+    if not config.exists:
+        return "the file is gone"
+    if not config.size:
+        return "the file is empty"
+    left = next((lost.left for lost in trial.cut.lost if config.path.endswith(f"/{lost.path}")), "nothing")
+    holds = "does not parse" if left == "nothing" else f"holds only {left}"
+    return f"the file {holds} ({config.size} bytes)"
+
+
+def _recording(history: History) -> FilesRecorded:
+    recordings = [what for _, what in history.of(FilesRecorded)]
+    if not recordings:
+        raise CannotDecide("no file operations were recorded")
+    if unknown := [reason for what in recordings for reason in what.unknown]:
+        raise CannotDecide(f"what was written is not known: {'; '.join(unknown)}")
+    return recordings[-1]
+
+
+def _recorded(history: History, files: FilesRecorded) -> _Recorded:
+    """Raises CannotDecide when no add was recorded, or when nobody asked for the agents before it."""
+    names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb == "agents add"}
+    ends = [(seq, what) for seq, what in history.of(Finished) if what.actor in names and what.actor in files.actors]
+    if not ends:
+        raise CannotDecide("no recorded add came to an end")
+    seq, add = ends[0]
+    earlier = [what.outcome.agents for _, what in history.before(seq).of(Finished) if what.outcome.agents is not None]
+    if not earlier:
+        raise CannotDecide("the agents were not listed before the add")
+    acknowledged = add.outcome.ok and add.outcome.exit_status == 0
+    return _Recorded(verb=add.verb, name=names[add.actor], acknowledged=acknowledged, before=frozenset(earlier[-1]))
+
+
+def _trials(history: History) -> Iterator[_Trial]:
+    cuts = list(history.of(PowerLost))
+    for number, (seq, cut) in enumerate(cuts):
+        until = cuts[number + 1][0] if number + 1 < len(cuts) else history.events[-1].seq + 1
+        part = history.after(seq).before(until)
+        looks = [(at, seen) for at, seen in part.of(FileSeen) if seen.role == "config"]
+        if not looks:
+            raise CannotDecide(f"nobody looked at the config after {cut.trial}")
+        starts = [what for _, what in part.of(Started) if what.verb == "agents add"]
+        yield _Trial(
+            seq=seq,
+            cut=cut,
+            config=looks[0],
+            commands=tuple(part.of(Finished)),
+            added=frozenset(what.params["name"] for what in starts),
+        )
+
+
+def _listed(trial: _Trial) -> tuple[int, frozenset[str]]:
+    for seq, what in trial.commands:
+        if what.outcome.agents is not None:
+            return seq, frozenset(what.outcome.agents)
+    raise CannotDecide(f"the agents could not be listed after {trial.cut.trial}")

@@ -1,0 +1,229 @@
+"""What a stopped file call would do to a recorded folder, read from its registers and its caller's memory.
+
+It knows the calls and their arguments, and nothing of time: what becomes of a call is `attempts`' business. A call that
+will certainly be refused, or that changes nothing that can be read, gives no attempt. Sources: the calls' own manual
+pages in section 2, proc(5) for /proc/PID/fdinfo.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.conductor import calls
+from harness.conductor.attempts import (
+    Appears,
+    Attempt,
+    Copies,
+    Moves,
+    Name,
+    Resizes,
+    Syncs,
+    Vanishes,
+    Writes,
+    inode_of,
+)
+from harness.conductor.calls import Family
+from harness.conductor.supervisor import StoppedCall
+from harness.powerloss.disk import Disk
+from harness.powerloss.log import File, Folder
+
+MOST_BYTES = 64 << 20  # of the folder at the start, and of the data written
+_CREATES = frozenset({"open", "openat", "openat2", "creat"})
+_RENAMES = frozenset({"rename", "renameat", "renameat2"})
+_MAKES = frozenset({"mkdir", "mkdirat", "symlink", "symlinkat", "link", "linkat", "mknod", "mknodat"})
+_REMOVES = frozenset({"unlink", "unlinkat", "rmdir"})
+_WRITES = frozenset({"write", "pwrite64", "writev", "pwritev", "pwritev2"})
+_SIZES = frozenset({"truncate", "ftruncate", "fallocate"})
+_COPIES = {"copy_file_range": 2, "sendfile": 0}  # which argument is the descriptor that is written to
+_EXCHANGE = 2  # RENAME_EXCHANGE, rename(2)
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, fallocate(2): changes no byte that can be read
+_RWF_DSYNC, _RWF_SYNC, _RWF_APPEND = 2, 4, 16  # linux/fs.h
+
+
+class Unclear(Exception):
+    """A call may change the folder in a way that cannot be reproduced; the message says which."""
+
+
+class Foresight:
+    """Makes attempts of calls. Keeps files open, so that their inodes' numbers are not used again, until `close`."""
+
+    def __init__(self, folder: Path, disk: Disk) -> None:
+        self._folder = folder
+        self._disk = disk  # as it is now: the recorder's own
+        self._open: dict[int, int] = {}  # by inode: a descriptor of ours
+        self._left = MOST_BYTES
+
+    def close(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+    def concerns(self, call: StoppedCall) -> bool:
+        """Whether the call names anything in the folder."""
+        return any(self._is_inside(path) for path in call.paths)
+
+    def relative(self, path: str) -> str:
+        """A path as people are to read it."""
+        return os.path.relpath(path, self._folder) if self._is_inside(path) else path
+
+    def attempt(self, call: StoppedCall) -> Attempt | None:
+        """What the call would do, if that is anything. Raises Unclear; OSError as the kernel would, or worse."""
+        name = call.kind.name
+        if name in _CREATES:
+            return self._opening(call)
+        if name in _RENAMES:
+            return self._renaming(call)
+        if name in _MAKES:
+            return self._appearing(Path(call.path))
+        if name in _REMOVES:
+            return self._vanishing(Path(call.path))
+        if name in _WRITES:
+            return self._writing(call)
+        if name in _SIZES:
+            return self._resizing(call)
+        if name in _COPIES:
+            return self._copying(call, _COPIES[name])
+        return self._other(call)
+
+    def _opening(self, call: StoppedCall) -> Attempt | None:
+        flags = call.open_flags
+        path = Path(call.path)
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise Unclear(f"a nameless file in {self.relative(call.path)}")
+        inode = inode_of(path)
+        if inode is None:
+            return self._appearing(path) if flags & os.O_CREAT else None
+        return self._cut(inode, path, 0) if flags & os.O_TRUNC and self._is_known(inode) else None
+
+    def _appearing(self, path: Path) -> Attempt | None:
+        if inode_of(path) is not None:
+            return None  # it will be refused
+        return Appears(at=self._name(path), is_known=self._is_known)
+
+    def _vanishing(self, path: Path) -> Attempt | None:
+        inode = inode_of(path)
+        if inode is None:
+            return None
+        self._hold(inode, path)
+        return Vanishes(at=self._name(path), inode=inode)
+
+    def _renaming(self, call: StoppedCall) -> Attempt | None:
+        old, new = map(Path, call.paths)
+        inode, replaced = inode_of(old), inode_of(new)
+        if inode is None or inode == replaced:  # rename(2): two names of one file stay as they are
+            return None
+        if not self._is_inside(call.paths[0]):
+            raise Unclear(f"{self.relative(call.paths[1])} came by a rename from outside")
+        exchange = call.kind.name == "renameat2" and bool(call.args[4] & _EXCHANGE)
+        if not self._is_inside(call.paths[1]):
+            if exchange:
+                raise Unclear(f"{self.relative(call.paths[0])} changed places with a file outside")
+            return self._vanishing(old)
+        if replaced is not None:
+            self._hold(replaced, new)
+        return Moves(old=self._name(old), new=self._name(new), inode=inode, swapped=replaced if exchange else None)
+
+    def _writing(self, call: StoppedCall) -> Attempt | None:
+        inode = self._inode(call, 0)
+        if not self._is_known(inode):
+            return None  # a file that has no name any more
+        data = b"".join(_data(call))
+        self._left -= len(data)
+        if self._left < 0:
+            raise Unclear(f"more than {MOST_BYTES} bytes were written")
+        position, flags = _position(call, 0)
+        how = call.args[5] if call.kind.name == "pwritev2" else 0
+        handle = self._hold(inode, _descriptor(call, 0))
+        if flags & os.O_APPEND or how & _RWF_APPEND:  # also for pwrite: its manual page calls that a bug of Linux
+            position = os.fstat(handle).st_size
+        elif call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
+            position = call.args[3]
+        synced = bool(flags & os.O_DSYNC or how & (_RWF_DSYNC | _RWF_SYNC))  # O_SYNC has the bit of O_DSYNC
+        return Writes(inode=inode, handle=handle, offset=position, data=data, synced=synced) if data else None
+
+    def _resizing(self, call: StoppedCall) -> Attempt | None:
+        if call.kind.name == "truncate":
+            path = Path(call.path)
+            inode = inode_of(path)
+            return None if inode is None else self._cut(inode, path, call.args[1])
+        inode, path = self._inode(call, 0), _descriptor(call, 0)
+        if call.kind.name == "ftruncate":
+            return self._cut(inode, path, call.args[1])
+        if call.args[1] == _KEEP_SIZE:
+            return None
+        if call.args[1]:
+            raise Unclear(f"fallocate with mode {call.args[1]} of {self.relative(call.path)}")
+        return self._cut(inode, path, max(call.args[2] + call.args[3], len(self._disk.data(inode) or b"")))
+
+    def _copying(self, call: StoppedCall, argument: int) -> Attempt | None:
+        inode = self._inode(call, argument)
+        before = self._disk.data(inode)
+        if before is None:
+            return None
+        return Copies(inode=inode, handle=self._hold(inode, _descriptor(call, argument)), before=before)
+
+    def _cut(self, inode: int, path: Path, size: int) -> Attempt | None:
+        before = self._disk.data(inode)
+        if before is None or len(before) == size:
+            return None
+        return Resizes(inode=inode, handle=self._hold(inode, path), size=size)
+
+    def _other(self, call: StoppedCall) -> Attempt | None:
+        if call.kind.name == "syncfs":
+            return Syncs(inode=None, refused=lambda: call.failed is not None)
+        if call.kind.family is Family.SYNC:
+            return Syncs(inode=self._inode(call, 0), refused=lambda: call.failed is not None)
+        if call.kind.name == "splice" and self._is_known(self._inode(call, 2)):
+            raise Unclear(f"spliced data in {self.relative(call.path)}")
+        return None
+
+    # -- files and names ------------------------------------------------------------------------------------------
+
+    def _name(self, path: Path) -> Name:
+        folder = path.parent.stat().st_ino
+        if not isinstance(self._disk.nodes.get(folder), Folder):
+            raise Unclear(f"{self.relative(str(path))} is in a folder that was not seen to be made")
+        return Name(folder=folder, name=path.name, path=path)
+
+    def _inode(self, call: StoppedCall, argument: int) -> int:
+        return _descriptor(call, argument).stat().st_ino
+
+    def _is_known(self, inode: int) -> bool:
+        return inode in self._disk.nodes
+
+    def _hold(self, inode: int, path: Path) -> int:
+        """A descriptor of ours, for reading where it is a file, that keeps the inode's number from being used again."""
+        if inode not in self._open:
+            readable = isinstance(self._disk.nodes.get(inode), File) and stat.S_ISREG(path.stat().st_mode)
+            flags = os.O_RDONLY if readable else os.O_PATH | os.O_NOFOLLOW
+            self._open[inode] = os.open(path, flags | os.O_CLOEXEC)
+        return self._open[inode]
+
+    def _is_inside(self, path: str) -> bool:
+        return path == str(self._folder) or path.startswith(f"{self._folder}/")
+
+
+def _data(call: StoppedCall) -> Iterator[bytes]:
+    """What the caller would write, copied from its memory; less than that where its memory ends."""
+    if call.kind.name in ("write", "pwrite64"):
+        yield calls.read_memory(call.thread, call.args[1], min(call.args[2], MOST_BYTES + 1))
+        return
+    for number in range(min(call.args[2], 1024)):  # IOV_MAX
+        raw = calls.read_memory(call.thread, call.args[1] + 16 * number, 16)
+        base, length = struct.unpack("=QQ", raw) if len(raw) == 16 else (0, 0)
+        yield calls.read_memory(call.thread, base, min(length, MOST_BYTES + 1)) if length else b""
+
+
+def _position(call: StoppedCall, argument: int) -> tuple[int, int]:
+    """Where a descriptor stands and with which flags it was opened: `pos` and `flags` of its fdinfo (proc(5))."""
+    text = Path(f"/proc/{call.thread}/fdinfo/{call.args[argument] & 0xFFFFFFFF}").read_text(encoding="ascii")
+    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(facts["pos"]), int(facts["flags"], 8)
+
+
+def _descriptor(call: StoppedCall, argument: int) -> Path:
+    return Path(f"/proc/{call.thread}/fd/{call.args[argument] & 0xFFFFFFFF}")

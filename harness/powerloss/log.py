@@ -1,0 +1,112 @@
+"""What the file operations of a run did, in order, and what stood in the folder before them.
+
+Pure data: a recorder writes it, `states` reads it, and tests write it by hand. Files and folders are known by a number
+(their inode), because a name can pass from one to another and a write follows the file, not the name. Everything that
+an operation can do to a folder is one of four changes: bytes, a length, entries, a sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A regular file. `mode` has the permission bits."""
+
+    data: bytes = b""
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A directory: names to inodes."""
+
+    entries: Mapping[str, int] = field(default_factory=dict)
+    mode: int = 0o700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolicLink:
+    """A symbolic link, which is made whole and never written."""
+
+    target: str
+
+
+Node = File | Folder | SymbolicLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A folder at the start. All of it counts as synced: the machine had been quiet for long enough."""
+
+    root: int
+    nodes: Mapping[int, Node]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bytes:
+    """Data was written into a file. A write beyond its end lengthens it."""
+
+    inode: int
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """A file was cut or lengthened with zeroes, by truncation."""
+
+    inode: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One name in one folder now leads to this inode, or to nothing."""
+
+    folder: int
+    name: str
+    inode: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """Names changed, all at once: one edit for a new file, a link or an unlink, two for a rename.
+
+    `made` is what the operation created under that inode, if it created something: always empty, but for a link.
+    """
+
+    edits: tuple[Edit, ...]
+    made: Node | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """fsync or fdatasync of a file or a folder returned without an error; or syncfs, of everything: no inode."""
+
+    inode: int | None
+
+
+Change = Bytes | Length | Entries | Sync
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOperation:
+    """One system call that did something. `path` says where, below the recorded folder, for people."""
+
+    actor: str
+    call: str
+    path: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """A recording. `unknown` says, in words, what may have changed without our knowing how; nothing follows from
+    such a log, neither green nor red."""
+
+    start: Snapshot
+    operations: tuple[FileOperation, ...]
+    unknown: tuple[str, ...] = ()

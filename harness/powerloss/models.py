@@ -1,0 +1,222 @@
+"""What a filesystem promises across a power cut: two models, from a promise that all keep to what one common one does.
+
+A model answers three questions about a log: what a sync has made safe, which change cannot be on the disk without which
+other one, and into which parts a write can be torn. What it does not promise, `states` may take away.
+
+`posix` promises what fsync(2) and rename(2) say and nothing else, as Pillai et al. found that filesystems differ in all
+the rest ("All File Systems Are Not Created Equal", OSDI 2014, section 2 and table 1):
+
+- fsync of a file makes its bytes and its length safe, not its name; fsync of a folder makes its names safe, not what
+  lies behind them.
+- A rename is on the disk whole or not at all. A sync of either of its folders makes it safe.
+- Changes to one name, and changes of the names of one file, reach the disk in order. All else comes in any order: a
+  rename before the bytes of the renamed file, the second write before the first, a length before the bytes.
+- A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes.
+
+`ordered` is ext4 as it is usually mounted (data=ordered, auto_da_alloc; ext4(5) and the kernel's ext4 admin guide):
+
+- One journal for all names and truncations: they reach the disk in order, and any fsync makes all earlier ones safe.
+- A file grows in order, and never shows bytes that were not written to it.
+- A rename that replaces a file takes the bytes of the new one along. One onto a free name does not.
+- Bytes of a file that is not synced may still be missing, and a write torn at a page boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from harness.powerloss.disk import Disk
+from harness.powerloss.log import Bytes, Entries, File, FileOperation, Length, Log, Sync
+
+PAGE = 4096
+
+
+class Part(Enum):
+    """What of a change is on the disk, when not all of it is."""
+
+    NOTHING = "nothing"
+    BEGINNING = "the beginning"
+    END = "the end"
+    ZEROES = "zeroes"  # the length without the bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Torn:
+    """A change of which only a part is on the disk; `size` says where a write was torn."""
+
+    part: Part
+    size: int = 0
+
+
+LOST = Torn(part=Part.NOTHING)
+
+
+class Model(Protocol):
+    """One filesystem's promises. Operations are named by their place in the log."""
+
+    @property
+    def name(self) -> str: ...
+
+    def made_safe(self, sync: int) -> Iterator[int]:
+        """The earlier changes that this sync makes safe."""
+        ...
+
+    def needs(self, operation: int) -> Iterator[int]:
+        """The earlier changes without which this one cannot be on the disk."""
+        ...
+
+    def tears(self, write: int) -> Iterator[Torn]:
+        """The parts of a write that may be all there is of it, the smallest loss first."""
+        ...
+
+
+class Posix:
+    """What every filesystem promises."""
+
+    name = "posix"
+
+    def __init__(self, log: Log) -> None:
+        self._facts = _Facts(log)
+
+    def made_safe(self, sync: int) -> Iterator[int]:
+        inode = self._facts.synced(sync)
+        for index in range(sync):
+            if inode is None or inode in self._facts.files(index) or inode in self._facts.folders(index):
+                yield index
+
+    def needs(self, operation: int) -> Iterator[int]:
+        """Earlier changes of the same name, or of the names of the same file."""
+        if self._facts.is_entries(operation):
+            mine = self._facts.slots(operation)
+            yield from (index for index in range(operation) if mine & self._facts.slots(index))
+
+    def tears(self, write: int) -> Iterator[Torn]:
+        change, boundaries = self._facts.write(write), self._facts.boundaries(write)
+        lengthens = self._facts.lengthens(write)
+        middle = [len(change.data) // 2] if lengthens and not boundaries and len(change.data) > 1 else []
+        yield from (Torn(part=Part.BEGINNING, size=size) for size in reversed(boundaries or middle))
+        yield from (Torn(part=Part.END, size=size) for size in boundaries[:1])
+        if lengthens:
+            yield Torn(part=Part.ZEROES)
+
+
+class Ordered:
+    """What ext4 promises with data=ordered and auto_da_alloc."""
+
+    name = "ordered"
+
+    def __init__(self, log: Log) -> None:
+        self._facts = _Facts(log)
+
+    def made_safe(self, sync: int) -> Iterator[int]:
+        inode = self._facts.synced(sync)
+        for index in range(sync):
+            if inode is None or self._facts.in_journal(index) or inode in self._facts.files(index):
+                yield index
+
+    def needs(self, operation: int) -> Iterator[int]:
+        if self._facts.in_journal(operation):
+            yield from (index for index in range(operation) if self._facts.in_journal(index))
+            if (inode := self._facts.replaces_with(operation)) is not None:
+                yield from (index for index in range(operation) if inode in self._facts.files(index))
+        elif self._facts.is_write(operation):
+            inode = self._facts.write(operation).inode
+            for index in range(operation):
+                cut = isinstance(self._facts.change(index), Length)
+                if inode in self._facts.files(index) and (cut or self._facts.grows_by_both(index, operation)):
+                    yield index
+
+    def tears(self, write: int) -> Iterator[Torn]:
+        yield from (Torn(part=Part.BEGINNING, size=size) for size in reversed(self._facts.boundaries(write)))
+        if not self._facts.lengthens(write):
+            yield from (Torn(part=Part.END, size=size) for size in self._facts.boundaries(write)[:1])
+
+
+class _Facts:
+    """What both models ask of a log, worked out once by replaying it."""
+
+    def __init__(self, log: Log) -> None:
+        self._operations: Sequence[FileOperation] = log.operations
+        self._lengthens: list[bool] = []
+        self._replaces: list[int | None] = []
+        disk = Disk(log.start)
+        for operation in log.operations:
+            self._lengthens.append(_lengthens(disk, operation))
+            self._replaces.append(_replaces_with(disk, operation))
+            disk.apply(operation.change)
+
+    def change(self, index: int) -> Bytes | Length | Entries | Sync:
+        return self._operations[index].change
+
+    def synced(self, index: int) -> int | None:
+        change = self.change(index)
+        assert isinstance(change, Sync)
+        return change.inode
+
+    def write(self, index: int) -> Bytes:
+        change = self.change(index)
+        assert isinstance(change, Bytes)
+        return change
+
+    def is_write(self, index: int) -> bool:
+        return isinstance(self.change(index), Bytes)
+
+    def is_entries(self, index: int) -> bool:
+        return isinstance(self.change(index), Entries)
+
+    def in_journal(self, index: int) -> bool:
+        """Names and truncations: what ext4 calls metadata."""
+        return isinstance(self.change(index), Entries | Length)
+
+    def files(self, index: int) -> frozenset[int]:
+        """Whose bytes or length it changes."""
+        change = self.change(index)
+        return frozenset({change.inode}) if isinstance(change, Bytes | Length) else frozenset()
+
+    def folders(self, index: int) -> frozenset[int]:
+        """In which folders it changes names."""
+        change = self.change(index)
+        return frozenset(edit.folder for edit in change.edits) if isinstance(change, Entries) else frozenset()
+
+    def slots(self, index: int) -> frozenset[tuple[object, ...]]:
+        """The names that it changes, and the files whose names they are."""
+        change = self.change(index)
+        if not isinstance(change, Entries):
+            return frozenset()
+        names = {(edit.folder, edit.name) for edit in change.edits}
+        return frozenset(names | {(edit.inode,) for edit in change.edits if edit.inode is not None})
+
+    def lengthens(self, index: int) -> bool:
+        return self._lengthens[index]
+
+    def grows_by_both(self, first: int, second: int) -> bool:
+        return self._lengthens[first] and self._lengthens[second]
+
+    def replaces_with(self, index: int) -> int | None:
+        """The file that a rename put in the place of another one."""
+        return self._replaces[index]
+
+    def boundaries(self, index: int) -> list[int]:
+        """Where a write crosses into another page, in bytes from its beginning: the first such place and the last."""
+        write = self.write(index)
+        crossings = range(PAGE - write.offset % PAGE, len(write.data), PAGE)
+        return sorted({crossings[0], crossings[-1]}) if crossings else []
+
+
+def _lengthens(disk: Disk, operation: FileOperation) -> bool:
+    change = operation.change
+    return isinstance(change, Bytes) and change.offset + len(change.data) > len(disk.data(change.inode) or b"")
+
+
+def _replaces_with(disk: Disk, operation: FileOperation) -> int | None:
+    """Only what moves a file onto the name of another; a link cannot, and a folder has no bytes."""
+    change = operation.change
+    if isinstance(change, Entries) and len(change.edits) == 2:
+        target = change.edits[0]
+        replaced = disk.find(target.folder, target.name)
+        if replaced is not None and isinstance(disk.nodes.get(replaced), File):
+            return target.inode
+    return None

@@ -1,0 +1,131 @@
+"""CFG-10: the smallest legal and illegal histories of a power cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.powerloss import config_survives_power_loss
+from harness.events import ChangeLost, FilesRecorded, PowerLost
+from tests.harness.histories import add, check, file, gone, illegal, legal, listing, undecided
+
+JUDGE = config_survives_power_loss
+BEFORE = listing("lane0", actor="before")
+ADDED = add("lane1")
+
+
+def recorded(**facts: Any) -> FilesRecorded:
+    usual = {"actors": ("add-lane1",), "operations": ("rename config.json",), "states": 1, "left_out": 0, "unknown": ()}
+    return FilesRecorded(**{**usual, **facts})
+
+
+def cut(*lost: ChangeLost, moment: int = 9, models: tuple[str, ...] = ("posix",)) -> PowerLost:
+    return PowerLost(trial="cut0", moment=moment, operations=9, lost=lost, models=models)
+
+
+def lost(what: Any = "bytes", *, call: str = "write", path: str = "home/config.json", **facts: Any) -> ChangeLost:
+    return ChangeLost(**{"path": path, "call": call, "what": what, "left": "nothing", "moved": False, **facts})
+
+
+def after(*listed: str, **ending: Any) -> tuple[Any, ...]:
+    """The trial's own add and list."""
+    return (*add("lane2", "cut0-add", **ending), *listing(*listed, actor="cut0-list"))
+
+
+UNSYNCED = lost(moved=True)
+UNNAMED = lost("name", call="rename")
+WHOLE = (BEFORE, ADDED, recorded())
+
+CFG_10 = [
+    legal("nothing-lost", JUDGE, *WHOLE, cut(), file(), after("lane0", "lane1", "lane2")),
+    legal("old-during", JUDGE, *WHOLE, cut(UNNAMED, moment=8), file(), after("lane0", "lane2")),
+    legal("new-during", JUDGE, *WHOLE, cut(moment=8), file(), after("lane0", "lane1", "lane2")),
+    legal(
+        "refused-and-not-there", JUDGE,
+        BEFORE, add("lane1", ok=False), recorded(), cut(), file(), after("lane0", "lane2"),
+    ),
+    illegal(
+        "empty", JUDGE, "CFG-10",
+        "agents add exited 0, but config.json was renamed before its data were synced: after a power cut the file is "
+        "empty (1 of 1 states; this one is allowed by posix)", [5, 6],
+        *WHOLE, cut(UNSYNCED), file(parses=False, size=0), after("lane2"),
+    ),
+    illegal(
+        "zeroes", JUDGE, "CFG-10", "the file holds only zeroes (9 bytes)", [5, 6],
+        *WHOLE, cut(lost(moved=True, left="zeroes")), file(parses=False), after("lane2"),
+    ),
+    illegal(
+        "old-although-acknowledged", JUDGE, "CFG-10",
+        "the folder of config.json was not synced after the rename: after a power cut lane1 is not listed", [5, 6, 10],
+        *WHOLE, cut(UNNAMED), file(), after("lane0", "lane2"),
+    ),
+    illegal(
+        "gone", JUDGE, "CFG-10", "the folder of config.json|the file is gone", [5, 6],
+        *WHOLE, cut(UNNAMED), gone(), after("lane2"),
+    ),
+    illegal(
+        "torn-in-place", JUDGE, "CFG-10", "during agents add, config.json was written in place|(9 bytes)",
+        [5, 6], *WHOLE, cut(lost(left="the end"), moment=5), file(parses=False), after("lane2"),
+    ),
+    illegal(
+        "in-two-steps", JUDGE, "CFG-10", "during agents add, config.json was not replaced in one step|empty",
+        [5, 6], *WHOLE, cut(moment=5), file(parses=False, size=0), after("lane2"),
+    ),
+    illegal(
+        "next-add-fails", JUDGE, "CFG-10", "locks/x was not synced after the open|does not work: stale",
+        [5, 6, 8], *WHOLE, cut(lost("name", call="open", path="locks/x"), moment=5), file(),
+        after("lane0", ok=False, message="stale"),
+    ),
+    illegal(
+        "next-list-fails", JUDGE, "CFG-10", "agents list does not work: E", [5, 6, 10],
+        *WHOLE, cut(), file(), add("lane2", "cut0-add"), listing(actor="cut0-list", ok=False, agents=None),
+    ),
+    illegal(
+        "an-older-agent-is-lost", JUDGE, "CFG-10", "lane0 is not listed", [5, 6, 10],
+        *WHOLE, cut(moment=5), file(), after("lane1", "lane2"),
+    ),
+    illegal(
+        "the-next-add-is-lost", JUDGE, "CFG-10", "lane2 is not listed", [5, 6, 10],
+        *WHOLE, cut(moment=5), file(), after("lane0"),
+    ),
+    illegal(
+        "an-agent-of-nobody", JUDGE, "CFG-10", "ghost is listed, but nobody added", [5, 6, 10],
+        *WHOLE, cut(moment=5), file(), after("lane0", "lane2", "ghost"),
+    ),
+    illegal(
+        "one-reason-is-one-finding", JUDGE, "CFG-10", "the file is empty (2 of 3 states", [5, 6],
+        *WHOLE, cut(UNSYNCED), file(parses=False, size=0), after("lane2"),
+        cut(UNSYNCED), file(parses=False), after("lane2"), cut(), file(), after("lane0", "lane1", "lane2"),
+    ),
+    illegal(
+        "a-finding-outranks-a-doubt", JUDGE, "CFG-10", "the file is empty (1 of 2 states", [8, 9],
+        BEFORE, ADDED, recorded(left_out=1), cut(), file(), add("lane2", "cut0-add")[1], cut(UNSYNCED),
+        file(parses=False, size=0),
+    ),
+    undecided("nothing-recorded", JUDGE, "no file operations", BEFORE, ADDED, cut(), file(), after("lane0")),
+    undecided(
+        "not-known-is-not-green", JUDGE, "not known: spliced data in x",
+        BEFORE, ADDED, recorded(unknown=("spliced data in x",)), cut(), file(), after("lane0", "lane1", "lane2"),
+    ),
+    undecided(
+        "not-known-is-not-red", JUDGE, "not known", BEFORE, ADDED, recorded(unknown=("x",)), cut(UNSYNCED),
+        file(parses=False), after("lane2"),
+    ),
+    undecided(
+        "left-out", JUDGE, "7 states after a power cut were not tried",
+        BEFORE, ADDED, recorded(left_out=7), cut(), file(), after("lane0", "lane1", "lane2"),
+    ),
+    undecided("no-cut", JUDGE, "no state", *WHOLE),
+    undecided("no-add", JUDGE, "no recorded add", BEFORE, recorded(), cut(), file(), after("lane0")),
+    undecided("no-list-before", JUDGE, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
+    undecided("nobody-looked", JUDGE, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
+    undecided(
+        "no-list-after", JUDGE, "could not be listed after cut0", *WHOLE, cut(), file(), add("x", "cut0-add")
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), CFG_10)
+def test_power_cuts(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

@@ -1,0 +1,101 @@
+"""The power switch: each state stands where the folder stood, is told in the history, and is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.events import Event, FaultFired, FilesRecorded, PowerLost
+from harness.powercut import FAULT, Recording
+from harness.scenario import WATCH_WRITES
+
+PROGRAM = "import os; open('tmp', 'w').write('top secret'); os.rename('tmp', 'config')"
+
+
+class Bench:
+    """What a recording asks of its lab."""
+
+    def __init__(self, rig, *, faulty):
+        self.directors, self.faulty, self.actors, self.history = rig.directors, faulty, {}, []
+
+    def record(self, what):
+        self.history.append(what)
+
+    def fired(self, fault, detail=""):
+        self.record(FaultFired(fault=fault, detail=detail))
+
+    def of(self, kind):
+        return [what for what in self.history if isinstance(what, kind)]
+
+
+def recording(conduct, body, *, faulty=True):
+    """Record the program in a folder that holds a config, then let `body(lab, recording)` go through the cuts."""
+
+    async def whole(rig):
+        home = rig.folder / "home"
+        home.mkdir()
+        (home / "config").write_bytes(b"old")
+        lab = Bench(rig, faulty=faulty)
+        recorded = Recording(lab, home)
+        recorded.begin()
+        running = await rig.python("add", PROGRAM, families=WATCH_WRITES, cwd=str(home))
+        assert (await running.ended(), running.said("stderr")) == (0, "")
+        recorded.end()
+        body(lab, recorded)
+        assert sorted(path.name for path in rig.folder.iterdir()) == ["home"]
+        assert {path.name: path.read_bytes() for path in home.iterdir()} == {"config": b"top secret"}
+        return lab
+
+    return conduct(whole)
+
+
+def test_each_state_stands_where_the_folder_stood(conduct):
+    found = []
+
+    def body(lab, recorded):
+        for trial in recorded.cuts():
+            found.append((trial, {path.name: path.read_bytes() for path in recorded.folder.iterdir()}))
+            (recorded.folder / "left-behind").touch()
+
+    lab = recording(conduct, body)
+    assert found[0] == ("cut0", {"config": b"top secret"})
+    contents = [files for _, files in found]
+    for expected in ({"config": b""}, {"config": b"old"}, {"config": b"old", "tmp": b"top secret"}):
+        assert expected in contents
+    assert len(lab.of(PowerLost)) == len(found)
+    assert [what.operations for what in lab.of(FilesRecorded)] == [("openat tmp", "write tmp", "rename config")]
+    assert lab.of(FaultFired) == [FaultFired(fault=FAULT, detail=f"{len(found)} states after 3 calls")]
+
+
+def test_the_control_arm_loses_nothing(conduct):
+    lab = recording(conduct, lambda lab, recorded: list(recorded.cuts()), faulty=False)
+    assert [(what.trial, what.moment, what.lost) for what in lab.of(PowerLost)] == [("cut0", 3, ())]
+
+
+def test_what_was_lost_is_told_and_what_was_written_is_not(conduct):
+    lab = recording(conduct, lambda lab, recorded: list(recorded.cuts()))
+    documents = json.dumps([Event(seq=0, at=0.0, what=what).as_json() for what in lab.history])
+    assert "secret" not in documents
+    empty = next(what for what in lab.of(PowerLost) if what.lost and what.moment == 3)
+    assert [(lost.path, lost.call, lost.what, lost.left, lost.moved) for lost in empty.lost] == [
+        ("config", "write", "bytes", "nothing", True)
+    ]
+
+
+def test_a_scenario_that_stops_halfway_leaves_the_folder_as_it_was(conduct):
+    def body(lab, recorded):
+        cuts = recorded.cuts()
+        next(cuts)
+        cuts.close()
+
+    lab = recording(conduct, body)
+    assert lab.of(FaultFired) == []
+
+
+def test_nothing_can_be_cut_before_the_recording_has_ended(conduct):
+    async def body(rig):
+        with pytest.raises(AssertionError, match="has not ended"):
+            next(Recording(Bench(rig, faulty=True), rig.folder).cuts())
+
+    conduct(body)

@@ -1,0 +1,192 @@
+"""Real programs under the recorder: what they did to their folder is in the log, and what cannot be told is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.conductor.calls import Family
+from harness.conductor.recorder import Recorder
+from harness.powerloss.disk import Disk
+from harness.powerloss.log import File, Sync
+from harness.scenario import WATCH_WRITES
+
+
+def record(conduct, code, *, setup=lambda folder: None, families=WATCH_WRITES, others=(), killed=False):
+    """The log of a Python program; the folder that it has left, by path."""
+
+    async def body(rig):
+        setup(rig.folder)
+        recorder = Recorder(rig.folder, was_killed=lambda actor: killed)
+        rig.directors += [recorder, *others]
+        running = await rig.python("one", f"import os\n{code}", families=families)
+        status = await running.ended()
+        assert status == 0 or killed, running.said("stderr")
+        await running.supervisor.ended.wait()
+        return recorder.finish(), {
+            str(path.relative_to(rig.folder)): path.read_bytes()
+            for path in rig.folder.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
+
+    return conduct(body)
+
+
+def replayed(log):
+    """What the log makes of its start."""
+    disk = Disk(log.start)
+    for operation in log.operations:
+        disk.apply(operation.change)
+    return {path: placed.node.data for path, placed in disk.tree().items() if isinstance(placed.node, File)}
+
+
+def open_descriptors():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def kinds(log):
+    return [f"{operation.call} {operation.path}".strip() for operation in log.operations]
+
+
+OPEN = "f = os.open('f', os.O_RDWR | os.O_CREAT, 0o600)\n"
+PROGRAMS = {
+    "replace": (
+        "f = os.open('tmp', os.O_WRONLY | os.O_CREAT | os.O_EXCL)\n"
+        "os.write(f, b'new'); os.fsync(f); os.close(f); os.rename('tmp', 'old')\n"
+        "os.fsync(os.open('.', os.O_RDONLY))",
+        ["openat tmp", "write tmp", "fsync tmp", "rename old", "fsync ."],
+    ),
+    "truncate-on-open": ("open('old', 'w').write('n')", ["openat old", "write old"]),
+    "append": (
+        "f = os.open('old', os.O_WRONLY | os.O_APPEND); os.write(f, b'1'); os.write(f, b'2')", ["write old"] * 2
+    ),
+    "pwrite": (OPEN + "os.write(f, b'abc'); os.pwrite(f, b'X', 1)", ["openat f", "write f", "pwrite64 f"]),
+    "pwrite-of-an-appending-file": (
+        "os.pwrite(os.open('old', os.O_WRONLY | os.O_APPEND), b'1', 0)", ["pwrite64 old"]
+    ),
+    "writev": (OPEN + "os.writev(f, [b'ab', b'', b'cd'])", ["openat f", "writev f"]),
+    "pwritev": (OPEN + "os.pwritev(f, [b'ab', b'cd'], 3)", ["openat f", "pwritev2 f"]),
+    "seek": (OPEN + "os.write(f, b'abc'); os.lseek(f, 1, 0); os.write(f, b'X')", ["openat f", "write f", "write f"]),
+    "ftruncate": (OPEN + "os.write(f, b'abc'); os.ftruncate(f, 1)", ["openat f", "write f", "ftruncate f"]),
+    "truncate": ("os.truncate('old', 1); os.truncate('old', 5)", ["truncate old"] * 2),
+    "fallocate": (OPEN + "os.posix_fallocate(f, 0, 10)", ["openat f", "fallocate f"]),
+    "copy": (
+        OPEN + "os.copy_file_range(os.open('old', os.O_RDONLY), f, 100)", ["openat f", "copy_file_range f"]
+    ),
+    "links": ("os.link('old', 'b'); os.unlink('old')", ["link b", "unlink old"]),
+    "symbolic-link": ("os.symlink('old', 's'); open('s', 'a').write('1')", ["symlink s", "write old"]),
+    "folders": (
+        "os.mkdir('d'); open('d/f', 'w').write('1'); os.rename('d', 'e'); os.unlink('e/f'); os.rmdir('e')",
+        ["mkdir d", "openat d/f", "write d/f", "rename e", "unlink e/f", "rmdir e"],
+    ),
+    "nothing-happens": (
+        "for call in (lambda: os.rename('none', 'x'), lambda: os.unlink('none'), lambda: os.mkdir('old'),\n"
+        "             lambda: os.open('none/x', os.O_CREAT | os.O_WRONLY), lambda: os.rmdir('old'),\n"
+        "             lambda: os.write(os.open('old', os.O_WRONLY), b''), lambda: os.link('none', 'x')):\n"
+        "    try: call()\n"
+        "    except OSError: pass\n"
+        "os.truncate('old', 3); os.rename('old', 'old')",
+        [],
+    ),
+    "an-inode-number-comes-again": (
+        "for name in 'abcd':\n"
+        "    open(name, 'w').write(name); os.unlink(name)\n"
+        "open('e', 'w').write('e')",
+        [f"{call} {name}" for name in "abcd" for call in ("openat", "write", "unlink")] + ["openat e", "write e"],
+    ),
+    "a-file-without-a-name": (
+        "f = open('old', 'r+'); os.unlink('old'); f.write('1')", ["unlink old", "write old (deleted)"]
+    ),
+    "synced-by-its-flags": (
+        "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "write old"]
+    ),
+    "a-child": (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', \"open('c', 'w').write('1')\"])\n"
+        "os.rename('c', 'd')",
+        ["openat c", "write c", "rename d"],
+    ),
+    "threads-one-after-the-other": (
+        "import threading\n"
+        "def run(call):\n"
+        "    t = threading.Thread(target=call); t.start(); t.join()\n"
+        "run(lambda: open('t', 'w').write('1')); run(lambda: os.rename('t', 'u'))\n"
+        "run(lambda: open('u', 'a').write('2'))",
+        ["openat t", "write t", "rename u", "write u"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_is_recorded(conduct, name):
+    """The operations in their order; and replayed they give the folder that was left."""
+    code, expected = PROGRAMS[name]
+    log, left = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"))
+    assert log.unknown == ()
+    assert kinds(log) == expected
+    assert replayed(log) == left
+
+
+def test_what_stood_in_the_folder_is_the_start(conduct):
+    def setup(folder):
+        (folder / "d").mkdir()
+        (folder / "d" / "a").write_bytes(b"1")
+        (folder / "b").hardlink_to(folder / "d" / "a")
+        (folder / "s").symlink_to("d")
+
+    log, left = record(conduct, "open('b', 'a').write('2')", setup=setup)
+    assert replayed(log) == left == {"b": b"12", "d/a": b"12"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import mmap; f = os.open('old', os.O_RDWR); m = mmap.mmap(f, 3); m[0:1] = b'X'", "old changed in a way"),
+        ("r, w = os.pipe(); os.write(w, b'xy'); os.splice(r, os.open('old', os.O_RDWR), 2)", "spliced data in old"),
+        ("os.open('.', os.O_RDWR | os.O_TMPFILE)", "a nameless file"),
+        ("open('../x', 'w').write('1'); os.rename('../x', 'x')", "x came by a rename from outside"),
+    ],
+)
+def test_what_cannot_be_reproduced_is_said(conduct, code, words):
+    log, _ = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"))
+    assert [reason for reason in log.unknown if words in reason], log.unknown
+
+
+def test_what_was_not_stopped_is_noticed(conduct):
+    log, _ = record(conduct, "open('f', 'w').write('1')", families=frozenset({Family.REPLACE}))
+    assert log.unknown == ("f changed in a way that was not seen",)
+
+
+def test_a_failed_sync_makes_nothing_safe(conduct):
+    class Fail:
+        def take(self, call):
+            return call.kind.name == "fsync" and call.fail(5)
+
+    code = "f = os.open('f', os.O_WRONLY | os.O_CREAT); os.write(f, b'1')\ntry: os.fsync(f)\nexcept OSError: pass"
+    log, _ = record(conduct, code, others=[Fail()])
+    assert kinds(log) == ["openat f", "write f"]
+
+
+@pytest.mark.parametrize(("killed", "syncs"), [(False, 1), (True, 0)])
+def test_the_last_sync_counts_unless_a_signal_came(conduct, killed, syncs):
+    """Whether it had returned before the process died, nobody can tell."""
+    end = "os.kill(os.getpid(), 9)" if killed else "pass"
+    log, _ = record(conduct, f"{OPEN}os.fsync(f); {end}", killed=killed)
+    assert sum(isinstance(operation.change, Sync) for operation in log.operations) == syncs
+
+
+def test_a_short_write_is_told_as_short(conduct):
+    """A limit on the file's size lets only a part through (setrlimit(2))."""
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4))\n" + OPEN + "assert os.write(f, b'abcdef') == 4"
+    )
+    log, left = record(conduct, code)
+    assert replayed(log) == left == {"f": b"abcd"}
+    assert log.unknown == ()
+
+
+def test_it_gives_its_descriptors_back(conduct):
+    before = open_descriptors()
+    record(conduct, "for n in range(20):\n    open(f'{n}', 'w').write('1'); os.unlink(f'{n}')")
+    assert open_descriptors() <= before + 1  # the launcher may have started meanwhile
