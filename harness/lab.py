@@ -422,10 +422,10 @@ class Lab:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
 
-    def is_beside_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call changes the config file or another in its folder: temporaries, backups, locks."""
-        folder = self.target.config_file(self.site).resolve().parent
-        return any(Path(path).parent == folder for path in call.paths)
+    def is_store(self, call: StoppedCall) -> bool:
+        """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""
+        names = [path.name for path in self.target.credentials_files(self.site)]
+        return any(name in Path(path).name for path in call.paths for name in names)
 
     # -- for the barrier ----------------------------------------------------------------------------------------
 

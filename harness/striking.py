@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from harness.conductor.supervisor import StoppedCall
-from harness.conductor.troubles import possible
+from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Spot:
     actor: str  # "unstruck", or "unstruck/1" for a process that it started
     index: int
     faults: tuple[str, ...]
+    crucial: bool = False  # the scenario says that it must not be left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,9 @@ class Pair:
 class Spotter:
     """A director that keeps nothing: it numbers the operations of the unstruck round as the scheduler will."""
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, where: Where, crucial: Where) -> None:
         self._where = where
+        self._crucial = crucial
         self._by_process: dict[int, list[Spot]] = {}
 
     def take(self, call: StoppedCall) -> bool:
@@ -60,7 +62,8 @@ class Spotter:
             number = len(self._by_process)
             spots = self._by_process.setdefault(call.process, [])
             name = spots[0].actor if spots else f"{UNSTRUCK}/{number}" if number else UNSTRUCK
-            spots.append(Spot(actor=name, index=len(spots), faults=possible(call)))
+            crucial = self._crucial(call)
+            spots.append(Spot(actor=name, index=len(spots), faults=possible(call), crucial=crucial))
         return False
 
     @property
@@ -70,20 +73,27 @@ class Spotter:
 
 
 async def sweep(
-    lab: Lab, work: Round, *, what: str, faults: Collection[str], most: int, where: Where | None = None
+    lab: Lab,
+    work: Round,
+    *,
+    what: str,
+    faults: Collection[str],
+    most: int,
+    where: Where | None = None,
+    crucial: Where = lambda _: False,
 ) -> None:
     """Do the work unstruck, then struck by each of these faults wherever it may happen, at most `most` times.
 
     `work(name, strike)` is one round: it starts the command that is to be struck as actor `name`, inside
     `async with strike():`, and everything else under names that begin with `name` and a hyphen. `--points` overrides
-    `most`. The control arm is the unstruck round alone.
+    `most`. Points that are `crucial` are drawn before others. The control arm is the unstruck round alone.
     """
     lab.plan(what)
 
     def matches(call: StoppedCall) -> bool:
         return bool(possible(call)) and (where or lab.is_state)(call)
 
-    spotter = Spotter(matches)
+    spotter = Spotter(matches, crucial)
     await work(UNSTRUCK, lambda: _seen(lab, spotter))
     pairs = [Pair(spot=spot, fault=fault) for spot in spotter.spots for fault in spot.faults if fault in faults]
     if not lab.faulty or not pairs:
@@ -102,7 +112,8 @@ async def sweep(
 def draw(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
     """All pairs if `most` is 0 or enough; else as many, the first point's and the last's among them.
 
-    No point is drawn a second time before each was drawn once.
+    The crucial points come next, then the others; no point is drawn a second time before each was drawn once. A short
+    write comes after a point's other faults, as most programs just go on.
     """
     if not most or most >= len(pairs):
         return list(pairs)
@@ -110,9 +121,11 @@ def draw(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
     for number, pair in enumerate(pairs):
         by_point.setdefault((pair.spot.actor, pair.spot.index), []).append(number)
     first, *others = by_point.values()
-    queues = [first, *others[-1:], *chance.sample(others[:-1], len(others[:-1]))]
+    inner = chance.sample(others[:-1], len(others[:-1]))
+    queues = [first, *others[-1:], *sorted(inner, key=lambda queue: not pairs[queue[0]].spot.crucial)]
     for queue in queues:
         chance.shuffle(queue)
+        queue.sort(key=lambda number: pairs[number].fault == SHORT)
     turns = [number for layer in zip_longest(*queues) for number in layer if number is not None]
     return [pairs[number] for number in sorted(turns[:most])]
 

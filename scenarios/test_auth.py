@@ -93,7 +93,7 @@ async def test_killed_refresh(lab: Lab) -> None:
         return before(call) and lab.granted(call.actor)
 
     what = "refreshes killed between answer and use"
-    await sweep(lab, refresh, what=what, faults=CRASH, most=5, where=answered)
+    await sweep(lab, refresh, what=what, faults=CRASH, most=6, where=answered, crucial=lab.is_store)
 
 
 @scenario(

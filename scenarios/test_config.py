@@ -117,7 +117,7 @@ async def test_killed_at_every_write(lab: Lab) -> None:
             config.write_bytes(whole[-1])
             lab.note("the config is repaired by hand")
 
-    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14)
+    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14, crucial=lab.is_config)
     await lab.run(lab.adding("last"), "last-add")
 
 

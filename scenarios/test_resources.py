@@ -26,7 +26,7 @@ CANCELS = (Capability.TURN, Capability.RUNS, Capability.CANCEL)
 )
 async def test_add_on_a_full_disk(lab: Lab) -> None:
     """An add that meets a full disk at any operation fails clearly, harms nothing, and works afterwards."""
-    await sweep(lab, Rounds(lab).add, what="an add on a full disk", faults=FULL_DISK, most=10)
+    await sweep(lab, Rounds(lab).add, what="an add on a full disk", faults=FULL_DISK, most=10, crucial=lab.is_config)
 
 
 @scenario(
@@ -53,7 +53,15 @@ async def test_turn_on_a_full_disk(lab: Lab) -> None:
 async def test_refresh_on_a_full_disk(lab: Lab) -> None:
     """A refresh that meets a full disk at any operation fails clearly, and harms no other profile."""
     where = before_asking(lab)
-    await sweep(lab, Rounds(lab).refresh, what="a refresh on a full disk", faults=FULL_DISK, most=6, where=where)
+    await sweep(
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh on a full disk",
+        faults=FULL_DISK,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
+    )
 
 
 @scenario(
@@ -79,7 +87,9 @@ async def test_cancel_on_a_full_disk(lab: Lab) -> None:
 )
 async def test_add_without_permission(lab: Lab) -> None:
     """An add that is denied any operation fails clearly, harms nothing, and works afterwards."""
-    await sweep(lab, Rounds(lab).add, what="an add that is denied an operation", faults=DENIED, most=16)
+    await sweep(
+        lab, Rounds(lab).add, what="an add that is denied an operation", faults=DENIED, most=16, crucial=lab.is_config
+    )
 
 
 @scenario(
@@ -107,7 +117,13 @@ async def test_refresh_without_permission(lab: Lab) -> None:
     """A refresh that is denied any operation fails clearly, and harms no other profile."""
     where = before_asking(lab)
     await sweep(
-        lab, Rounds(lab).refresh, what="a refresh that is denied an operation", faults=DENIED, most=6, where=where
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh that is denied an operation",
+        faults=DENIED,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
     )
 
 
@@ -134,7 +150,9 @@ async def test_cancel_without_permission(lab: Lab) -> None:
 )
 async def test_add_out_of_descriptors(lab: Lab) -> None:
     """An add that runs out of descriptors anywhere fails clearly, harms nothing, and works afterwards."""
-    await sweep(lab, Rounds(lab).add, what="an add out of descriptors", faults=EXHAUSTED, most=10)
+    await sweep(
+        lab, Rounds(lab).add, what="an add out of descriptors", faults=EXHAUSTED, most=10, crucial=lab.is_config
+    )
 
 
 @scenario(
@@ -161,7 +179,15 @@ async def test_turn_out_of_descriptors(lab: Lab) -> None:
 async def test_refresh_out_of_descriptors(lab: Lab) -> None:
     """A refresh that runs out of descriptors anywhere fails clearly, and harms no other profile."""
     where = before_asking(lab)
-    await sweep(lab, Rounds(lab).refresh, what="a refresh out of descriptors", faults=EXHAUSTED, most=6, where=where)
+    await sweep(
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh out of descriptors",
+        faults=EXHAUSTED,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
+    )
 
 
 @scenario(

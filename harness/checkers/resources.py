@@ -103,9 +103,10 @@ def _works_again(rule: str, strike: Strike, part: History) -> list[Finding]:
     A turn whose new token could not be stored may ask for a new sign-in: the server has spent the old one.
     """
     seq, what = ask.finished(part, f"{strike.actor}-again")
-    refused = not _unclear(what)
-    token_lost = what.outcome.kind == "auth" and any(t.decision == "minted" for _, t in part.of(TokenAnswered))
-    if what.outcome.ok or (refused and (token_lost or _done(strike, part))):
+    outcome = what.outcome
+    refused = outcome.kind not in ("internal", "unclear") and outcome.exit_status and not outcome.traceback
+    token_lost = outcome.kind == "auth" and any(t.decision == "minted" for _, t in part.of(TokenAnswered))
+    if outcome.ok or (refused and (token_lost or _done(strike, part))):
         return []
     message = f"{what.verb} does not work again after {strike}: {ask.said(what)}"
     return [Finding(rule=rule, message=message, evidence=(strike.seq, seq))]

@@ -34,6 +34,8 @@ checker = full_disk_is_weathered
 CASES = [
     legal("typed", checker, STRUCK, add("v", "v", **TYPED), AFTER),
     legal("done-all-the-same", checker, STRUCK, add("v", "v"), file(), DONE, CONFLICT),
+    legal("done-and-refused-without-a-code", checker, STRUCK, add("v", "v"), file(), DONE,
+        add("v", "v-again", ok=False, kind="usage", code="")),
     legal("failed-and-yet-done", checker, STRUCK, add("v", "v", **TYPED), file(), DONE, CONFLICT),
     legal("an-error-without-a-place-for-paths", checker, STRUCK, add("v", "v", **{**TYPED, "subject": None}), AFTER),
     legal("turn", checker, STRUCK, turn("v", **TYPED), file(), turn("v-again")),

@@ -35,6 +35,14 @@ os.rename("new", sys.argv[1])
 """
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_crucial_points_come_first_and_short_writes_last(seed: int) -> None:
+    spots = [Spot(actor="unstruck", index=n, faults=(), crucial=n in (4, 7)) for n in range(10)]
+    pairs = [Pair(spot=spot, fault=fault) for spot in spots for fault in ("short", "EIO")]
+    drawn = draw(pairs, random.Random(seed), 4)
+    assert [(pair.spot.index, pair.fault) for pair in drawn] == [(n, "EIO") for n in (0, 4, 7, 9)]
+
+
 @given(st.integers(0, 25), st.integers(0, 10**6))
 def test_a_draw_is_bounded_and_has_both_ends(most: int, seed: int) -> None:
     drawn = draw(PAIRS, random.Random(seed), most)
