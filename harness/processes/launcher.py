@@ -128,7 +128,7 @@ class Launcher:
         """Collect every child that ended, adopted orphans included, and report those that were asked for."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -138,7 +138,8 @@ class Launcher:
                 failure = os.read(child.failure, 4096).decode(errors="replace")
                 os.close(child.failure)
                 code = os.waitstatus_to_exitcode(status)
-                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure})
+                cpu = used.ru_utime + used.ru_stime
+                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure, "cpu": cpu})
 
     def sweep(self, seconds: float) -> int:
         """Kill everything below this process and reap it, in passes, for at most so long; gives how many there were."""
