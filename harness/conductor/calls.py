@@ -23,6 +23,7 @@ CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAME
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
 PAGE = 4096
+_USUAL = 256  # bytes: what is read first of a path
 
 
 class Family(Enum):
@@ -186,8 +187,8 @@ def read_text(thread: int, address: int) -> str:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         start = address + len(data)
         more = read_memory(
-            thread, start, min(PATH_MAX - len(data), PAGE - start % PAGE)
-        )  # the next page may not be there
+            thread, start, min(_USUAL << len(data).bit_length(), PATH_MAX - len(data), PAGE - start % PAGE)
+        )  # the next page may not be there, and hardly any path is long
         if not more:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
         data += more

@@ -14,6 +14,7 @@ import platform
 import select
 import struct
 from dataclasses import dataclass
+from enum import Enum
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,6 +35,7 @@ _NOTIF = struct.Struct("=QIIiIQ6Q")  # seccomp_notif: id, pid, flags, then secco
 _RESPONSE = struct.Struct("=QqiI")  # seccomp_notif_resp: id, val, error, flags
 _ADDFD = struct.Struct("=QIIII")  # seccomp_notif_addfd: id, flags, srcfd, newfd, newfd_flags
 _ID = struct.Struct("=Q")
+_VECTOR = struct.Struct("=QQ")  # iovec: base, length
 _IOC_RECV = 0xC0502100
 _IOC_SEND = 0xC0182101
 _IOC_ID_VALID = 0x40082102
@@ -44,10 +46,6 @@ _FLAG_CONTINUE = 1
 _ONE, _NO_FLAGS = ctypes.c_ulong(1), ctypes.c_ulong(0)
 _ADDFD_FLAG_SEND = 2  # the call is answered with the new descriptor in the same step (Linux 5.14)
 _PIDFD_THREAD = os.O_EXCL  # Linux 6.9
-
-
-class _Vector(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
 class _Program(ctypes.Structure):
@@ -130,10 +128,10 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     A kernel or a sandbox without that call is read through /proc/TID/mem, which takes three calls.
     """
     buffer = ctypes.create_string_buffer(size)
-    ours, theirs = _Vector(ctypes.addressof(buffer), size), _Vector(address, size)
-    read = _libc.syscall(_SYS_PROCESS_VM_READV, thread, ctypes.byref(ours), _ONE, ctypes.byref(theirs), _ONE, _NO_FLAGS)
+    ours, theirs = _VECTOR.pack(ctypes.addressof(buffer), size), _VECTOR.pack(address, size)
+    read = _libc.syscall(_SYS_PROCESS_VM_READV, thread, ours, _ONE, theirs, _ONE, _NO_FLAGS)
     if read >= 0:
-        return buffer.raw[:read]
+        return ctypes.string_at(buffer, read)
     if ctypes.get_errno() not in (errno.ENOSYS, errno.EPERM):
         _check(read, "process_vm_readv")
     descriptor = os.open(f"/proc/{thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
@@ -143,16 +141,34 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
         os.close(descriptor)
 
 
-def receive(listener: int) -> Notification | None:
-    """The next stopped call, or None when there is none any more.
+class Sign(Enum):
+    """What a listener has to say."""
 
-    RECV can block when the stopped thread died in between, so the listener is polled first; a notification that was
-    withdrawn after the poll gives ENOENT (kernel/seccomp.c keeps the count of requests).
+    CALL = "a call has stopped"
+    END = "no process under this filter is left"
+
+
+class Ear:
+    """Asks one listener for signs. One poll object for its whole life, as it is asked at every stop."""
+
+    def __init__(self, listener: int) -> None:
+        self._poll = select.poll()
+        self._poll.register(listener, select.POLLIN)
+
+    def listen(self, seconds: float = 0) -> Sign | None:
+        """The next sign, waited for at most so long; None for none."""
+        events = self._poll.poll(seconds * 1000)
+        if not events:
+            return None
+        return Sign.CALL if events[0][1] & select.POLLIN else Sign.END
+
+
+def receive(listener: int) -> Notification | None:
+    """The next stopped call, or None when there is none any more. Only after a sign of it.
+
+    RECV can block when the stopped thread died before, so it is not called without one; a notification that was
+    withdrawn since gives ENOENT (kernel/seccomp.c keeps the count of requests).
     """
-    poll = select.poll()
-    poll.register(listener, select.POLLIN)
-    if not any(event & select.POLLIN for _, event in poll.poll(0)):
-        return None
     buffer = bytearray(_NOTIF.size)  # the kernel insists on zeroes
     try:
         fcntl.ioctl(listener, _IOC_RECV, buffer)
@@ -162,20 +178,6 @@ def receive(listener: int) -> Notification | None:
         raise
     id_, thread, _flags, number, _arch, _ip, *args = _NOTIF.unpack(buffer)
     return Notification(id_, thread, number, tuple(args))
-
-
-def wait(listener: int, seconds: float) -> bool:
-    """Wait until a call stops or the tree is gone, at most so long. False when neither happened."""
-    poll = select.poll()
-    poll.register(listener, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def hung_up(listener: int) -> bool:
-    """Whether no process under this filter is left."""
-    poll = select.poll()
-    poll.register(listener, 0)
-    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def still_waits(listener: int, id_: int) -> bool:

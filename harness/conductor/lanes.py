@@ -32,6 +32,7 @@ class Lane:
     name: str
     stops: list[Stop] = field(default_factory=list)
     taken: int = 0  # points so far
+    sleeps: bool = False  # it was let go although it has to wait for somebody's lock
     failed: str = ""  # the fingerprint of its last attempt in vain, unless it has changed something since
 
     def ready(self) -> Stop | None:
@@ -45,6 +46,10 @@ class Lane:
     def retries(self) -> Stop | None:
         """The first stop that waits only because its attempt would fail again."""
         return next((stop for stop in self.stops if stop.in_vain and stop.call.waits()), None)
+
+    def sleeper(self) -> Stop | None:
+        """The first stop that would sleep for a lock. In a ring of such the kernel has one fail: EDEADLK of fcntl(2)."""
+        return next((stop for stop in self.stops if stop.call.waits() and locks.would_wait(stop.call)), None)
 
 
 class Lanes:
@@ -62,6 +67,10 @@ class Lanes:
         """Whether any process of the actor waits for its turn."""
         return any(lane.stops for lane in self)
 
+    def helpless(self) -> bool:
+        """Whether none goes on unless it gets its turn, or somebody lets go of a lock."""
+        return any(lane.stops or lane.sleeps for lane in self)
+
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 
@@ -76,7 +85,8 @@ class Lanes:
         index = lane.taken + len(lane.stops)
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=index, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, in_vain=lane.failed == point.fingerprint))
+        lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.fingerprint))
+        lane.sleeps = False
 
     def take(self, stop: Stop) -> None:
         """The stop has its turn: it leaves its lane."""
@@ -85,7 +95,8 @@ class Lanes:
         lane.taken += 1
         if locks.in_vain(stop.call):
             lane.failed = stop.point.fingerprint
-        elif stop.point.fingerprint == lane.failed or any(touch.writes for touch in stop.point.touches):
+            lane.sleeps = locks.would_wait(stop.call)
+        elif lane.failed and (stop.point.fingerprint == lane.failed or any(t.writes for t in stop.point.touches)):
             lane.failed = ""
 
     def _lane(self, process: int) -> Lane:

@@ -95,6 +95,7 @@ class Scheduler:
         self.expected.append(actor)
         self._lanes[actor] = Lanes(actor, self._root)
         self._supervisors[actor] = supervisor
+        supervisor.when_ended(self._go_on)
         self._on_its_way(actor)
         if self._watcher is None:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
@@ -161,11 +162,12 @@ class Scheduler:
         return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
 
     def _ready(self) -> dict[Point, Stop]:
-        """Whose turn it can be: at most one stop a lane. Attempts in vain only when there is nothing else."""
+        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if there is nothing else."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         stops = [stop for lane in lanes if (stop := lane.ready())]
         if not stops and self._nobody_comes():
             stops = [stop for lane in lanes if (stop := lane.retries())]
+            stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
         return {stop.point: stop for stop in sorted(stops, key=lambda stop: stop.point.actor)}
@@ -173,7 +175,7 @@ class Scheduler:
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
         alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
-        if all(self._lanes[actor].stopped() for actor in alive):
+        if all(self._lanes[actor].helpless() for actor in alive):
             return True
         now = asyncio.get_running_loop().time()
         self._asleep_since = self._asleep_since or now

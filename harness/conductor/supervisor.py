@@ -163,9 +163,11 @@ class Supervisor:
         self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
+        self._when_ended: list[Callable[[], object]] = []
+        self._ear = kernel.Ear(listener)
         kernel.hand_over(listener)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(listener, self._on_ready)
+        self._loop.add_reader(listener, self.serve)
 
     def close(self) -> None:
         """Stop supervising. Whatever still waits gets ENOSYS from the kernel, so end the tree first."""
@@ -174,27 +176,31 @@ class Supervisor:
             self._loop.remove_reader(self.listener)
             os.close(self.listener)
             self.ended.set()
+            for tell in self._when_ended:
+                tell()
 
-    def serve(self, seconds: float) -> None:
+    def when_ended(self, tell: Callable[[], object]) -> None:
+        """Have something called as soon as no process of the tree is left."""
+        self._when_ended.append(tell)
+
+    def serve(self, seconds: float = 0) -> None:
         """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds)."""
-        if not self.closed and kernel.wait(self.listener, seconds):
-            self._on_ready()
+        stopped = None
+        try:
+            match None if self.closed else self._ear.listen(seconds):
+                case kernel.Sign.CALL:
+                    stopped = kernel.receive(self.listener)
+                    if stopped is not None:
+                        self._decide(stopped)
+                case kernel.Sign.END:
+                    self.close()
+        except Exception as failure:  # noqa: BLE001 - a stopped call must never stay stopped because of our own bug
+            self.report(failure)
+            self._abandon(stopped)
 
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
-
-    def _on_ready(self) -> None:
-        stopped = None
-        try:
-            stopped = kernel.receive(self.listener)
-            if stopped is not None:
-                self._decide(stopped)
-            elif kernel.hung_up(self.listener):
-                self.close()
-        except Exception as failure:  # noqa: BLE001 - a stopped call must never stay stopped because of our own bug
-            self.report(failure)
-            self._abandon(stopped)
 
     def _abandon(self, stopped: kernel.Notification | None) -> None:
         """Get rid of a call that could not be decided: the run is UNKNOWN already, but it must end."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -51,10 +52,18 @@ class Pipes:
             os.close(descriptor)
 
 
-def become(request: dict[str, Any], pipes: Pipes) -> NoReturn:
-    """Become the requested program, or run it in this process if it is a script that the launcher has compiled."""
+def changed_signals() -> tuple[int, ...]:
+    """The signals that this process ignores or handles. Asked once, before any fork: sixty calls, and their pages."""
+    return tuple(number for number in signal.valid_signals() if signal.getsignal(number) != signal.SIG_DFL)
+
+
+def become(request: dict[str, Any], pipes: Pipes, signals: Sequence[int]) -> NoReturn:
+    """Become the requested program, or run it in this process if it is a script that the launcher has compiled.
+
+    `signals` are those that are not at their default.
+    """
     try:
-        _prepare(request, pipes)
+        _prepare(request, pipes, signals)
         if request["script"]:
             os.close(pipes.failure[1])
             scripts.run(scripts.prepare(request["argv"][0]), request["argv"], request["env"])
@@ -65,9 +74,9 @@ def become(request: dict[str, Any], pipes: Pipes) -> NoReturn:
         os._exit(EXIT_NOT_STARTED)
 
 
-def _prepare(request: dict[str, Any], pipes: Pipes) -> None:
+def _prepare(request: dict[str, Any], pipes: Pipes, signals: Sequence[int]) -> None:
     os.setsid()
-    _reset_signals()
+    _reset_signals(signals)
     _close_all_but(pipes.listener[1], pipes.go[0], pipes.failure[1])
     closed = [number for number in range(3) if not _open_stream(number, request["streams"][number])]
     os.chdir(request["cwd"])
@@ -81,10 +90,10 @@ def _prepare(request: dict[str, Any], pipes: Pipes) -> None:
         os.close(number)
 
 
-def _reset_signals() -> None:
+def _reset_signals(changed: Sequence[int]) -> None:
     """Every signal unblocked and at its default: Python ignores some, and a caller may have (nohup)."""
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in changed:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

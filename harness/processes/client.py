@@ -60,6 +60,7 @@ class Process:
         self.pidfd = pidfd
         self.listener = listener
         self.refusal = refusal  # why the kernel would not give a listener; "" if it did or was not asked
+        self.cpu = 0.0  # once it has exited: seconds of processor time, of it and of all descendants that were waited for
         self.not_started = ""  # once it has exited: why the program could not be started; "" if it was
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -249,7 +250,7 @@ class LauncherClient:
     def _on_exited(self, message: Mapping[str, Any]) -> None:
         process = self._running.pop(message["id"], None)
         if process is not None and not process.exited.done():
-            process.not_started = message["not_started"]
+            process.not_started, process.cpu = message["not_started"], message["cpu"]
             process.exited.set_result(message["code"])
 
     def _launcher_died(self) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from harness.conductor import kernel
 from harness.processes import scripts, stat
-from harness.processes.child import Pipes, become
+from harness.processes.child import Pipes, become, changed_signals
 from harness.processes.folders import remove
 
 MAX_MESSAGE = 1 << 20  # bytes; the kernel may grant less (net.core.wmem_max)
@@ -48,10 +48,12 @@ class Launcher:
         self.control = control
         self.children: dict[int, _Child] = {}  # by pid
         self.guarded: list[str] = []
+        self.signals: tuple[int, ...] = ()  # of those that are not at their default here
 
     def serve(self) -> None:
         """Serve until the harness is gone, then clear everything away."""
         wake = _wake_on_death()
+        self.signals = changed_signals()
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         poll.register(self.control, select.POLLIN)
@@ -104,7 +106,7 @@ class Launcher:
             self.tell({"op": "failed", "id": request["id"], "message": str(error)})
             return
         if pid == 0:
-            become(request, pipes)
+            become(request, pipes, self.signals)
         pipes.close_childs_ends()
         descriptors: list[int] = []
         try:
@@ -128,7 +130,7 @@ class Launcher:
         """Collect every child that ended, adopted orphans included, and report those that were asked for."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -138,7 +140,8 @@ class Launcher:
                 failure = os.read(child.failure, 4096).decode(errors="replace")
                 os.close(child.failure)
                 code = os.waitstatus_to_exitcode(status)
-                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure})
+                cpu = used.ru_utime + used.ru_stime
+                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure, "cpu": cpu})
 
     def sweep(self, seconds: float) -> int:
         """Kill everything below this process and reap it, in passes, for at most so long; gives how many there were."""

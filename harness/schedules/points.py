@@ -11,6 +11,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
 _CHANGING = re.compile(r"(?<![A-Za-z0-9])(?:\d{3,}|tmp[a-z0-9_]{8}|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])")
@@ -42,6 +43,7 @@ class Point:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in self.touches)])}"
 
 
+@lru_cache(maxsize=4096)  # asked for every point, several times
 def lasting(name: str) -> str:
     """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
     return _CHANGING.sub("*", name)
