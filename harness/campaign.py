@@ -86,17 +86,23 @@ async def campaign(
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
-    runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
+    runs = max(schedules, scenario.tries if ground.conducted else UNCONDUCTED_RUNS)
     first_ones = known if ground.conducted else ()
     for plan in _plans(scenario, name, seed, runs, first_ones, points):
+        if ground.conducted and len(fault) >= schedules and _violated(fault):
+            break
         trial = await run(scenario, target, plan, ground, profile)
         profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))
-    first = next((t for t in fault if t.trace and t.judgement.verdict is Verdict.VIOLATED), None)
+    first = next((t for t in _violated(fault) if t.trace), None)
     found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
     return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
+
+
+def _violated(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.judgement.verdict is Verdict.VIOLATED]
 
 
 async def exhaust(

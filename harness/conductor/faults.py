@@ -21,17 +21,17 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
         case FaultKind.KILL:
             return call.kill()
         case FaultKind.SIGNAL:
-            return _signal(call, fault.number) and call.go()
+            return send(call.process, fault.number) and call.go()
         case FaultKind.SHORT:
             return _shorten(call) or (call.go() and False)
         case FaultKind.TORN:
             return (_write_half(call) is not None and call.kill()) or (call.go() and False)
 
 
-def _signal(call: StoppedCall, number: int) -> bool:
-    """Send a signal to the calling process, which finds it when the call has ended."""
+def send(process: int, number: int) -> bool:
+    """Send a signal to a process of the run; one at a call finds it when that has ended. False: it is gone."""
     with suppress(ProcessLookupError):
-        pidfd = os.pidfd_open(call.process)
+        pidfd = os.pidfd_open(process)
         try:
             signal.pidfd_send_signal(pidfd, number)
         finally:

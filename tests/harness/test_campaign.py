@@ -180,6 +180,18 @@ def test_nothing_is_shrunk_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(plans) == 21
 
 
+def test_a_scheduled_scenario_gets_more_tries_until_one_violates(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = race(monkeypatch, "a")
+    scheduled = replace(made(), scheduled=True, tries=8)
+    asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    assert len(plans) == 9
+    race(monkeypatch, "abc")
+    found = asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    assert 1 <= len(found.fault) <= 8
+    assert [t.judgement.verdict for t in found.fault[:-1]] == [C] * (len(found.fault) - 1)
+    assert found.fault[-1].judgement.verdict is V
+
+
 def test_what_violated_once_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = race(monkeypatch, "ab")
     known = [Decisions.parse("a.2>b")]
