@@ -45,7 +45,7 @@ class Exchange:
             then()
             return
         self.record(ReplyHeld(exchange=self.number, gate=gate))
-        self.ticket = self.gates.hold(gate, lambda: self._resume(then))
+        self.ticket = self.gates.hold(gate, lambda: self._resume(then), self.number)
 
     def _resume(self, then: Callable[[], None]) -> None:
         self.ticket = None

@@ -15,6 +15,7 @@ class Ticket:
 
     gate: str
     resume: Callable[[], None]
+    exchange: int = 0  # whose reply it is; 0 for none
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +24,7 @@ class Gates:
 
     _waiting: dict[str, list[Ticket]] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
+    _listeners: list[Callable[[Ticket], None]] = field(default_factory=list)
     _watchers: list[tuple[str, int, asyncio.Future[None]]] = field(default_factory=list)
 
     @property
@@ -34,15 +36,34 @@ class Gates:
         """Whether a callback would pass without waiting."""
         return gate in self._open
 
-    def hold(self, gate: str, resume: Callable[[], None]) -> Ticket:
+    def hold(self, gate: str, resume: Callable[[], None], exchange: int = 0) -> Ticket:
         """Wait at a shut gate; `resume` runs inside the `release` that lets it go."""
-        ticket = Ticket(gate, resume)
+        ticket = Ticket(gate, resume, exchange)
         tickets = self._waiting.setdefault(gate, [])
         tickets.append(ticket)
         for watcher in list(self._watchers):
             if watcher[0] == gate and len(tickets) >= watcher[1] and not watcher[2].done():
                 watcher[2].set_result(None)
+        for listener in list(self._listeners):
+            listener(ticket)
         return ticket
+
+    def listen(self, listener: Callable[[Ticket], None]) -> Callable[[], None]:
+        """Be told of every ticket as it begins to wait. Gives what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def waits(self, ticket: Ticket) -> bool:
+        """Whether the ticket still waits at its gate."""
+        return ticket in self._waiting.get(ticket.gate, [])
+
+    def let_go(self, ticket: Ticket) -> bool:
+        """Let this one go on before those that came earlier; its gate stays shut. False when it does not wait."""
+        if not self.waits(ticket):
+            return False
+        self.leave(ticket)
+        ticket.resume()
+        return True
 
     def leave(self, ticket: Ticket) -> None:
         """Stop waiting without being released."""

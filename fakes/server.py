@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from fakes.desk import Control, Desk
-from fakes.gates import Gates
+from fakes.gates import Gates, Ticket
 from fakes.oauth.settings import OAuthSettings
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
@@ -148,6 +148,18 @@ class Fakes:
         ones.
         """
         return self._gates.release(gate, count)
+
+    def on_held(self, listener: Callable[[Ticket], None]) -> Callable[[], None]:
+        """Be told of every exchange as it begins to wait at a gate. Gives what ends that."""
+        return self._gates.listen(listener)
+
+    def waits(self, ticket: Ticket) -> bool:
+        """Whether an exchange still waits at its gate: nobody has let it go, and its client has not left."""
+        return self._gates.waits(ticket)
+
+    def let_go(self, ticket: Ticket) -> bool:
+        """Let one held exchange go on, whatever its place; the gate stays shut. False when it does not wait."""
+        return self._gates.let_go(ticket)
 
     def shut(self, gate: str) -> None:
         """Make later exchanges wait again at a gate that was opened by `release`."""

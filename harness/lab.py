@@ -12,12 +12,13 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import fakes.builds
+from fakes.gates import Ticket
 from fakes.oauth import SeededCredential
 from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
@@ -35,6 +36,7 @@ from harness.events import (
     History,
     Hung,
     Noted,
+    ReplyHeld,
     ReplySent,
     RequestReceived,
     Scheduled,
@@ -50,6 +52,7 @@ from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
+from harness.schedules.points import Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
@@ -57,6 +60,20 @@ from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Set
 
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldReply:
+    """What the scheduler sees of an exchange that the fakes hold."""
+
+    fakes: Fakes
+    ticket: Ticket
+
+    def waits(self) -> bool:
+        return self.fakes.waits(self.ticket)
+
+    def go(self) -> None:
+        self.fakes.let_go(self.ticket)
 
 
 class Lab:
@@ -220,7 +237,11 @@ class Lab:
     ) -> Actor:
         """Start a turn. The message carries the actor's name, so that the fakes can tell who asks."""
         name = actor or agent
-        return await self.start(Turn(agent=agent, message=f"[[{name}]] {text}", timeout=timeout), name)
+        return await self.start(self.turning(agent, text, actor=name, timeout=timeout), name)
+
+    def turning(self, agent: str, text: str = "hi", *, actor: str | None = None, timeout: float | None = None) -> Turn:
+        """A turn that carries the name of the actor that is to do it, else the agent's."""
+        return Turn(agent=agent, message=f"[[{actor or agent}]] {text}", timeout=timeout)
 
     async def undisturbed(self, agent: str) -> float:
         """Run a turn that nothing disturbs; gives a --timeout, in seconds, that it stays well below here and now."""
@@ -291,14 +312,19 @@ class Lab:
             self.directors.remove(barrier)
 
     @asynccontextmanager
-    async def scheduled(self, fault: str, parties: int, where: Where | None = None) -> AsyncIterator[None]:
+    async def scheduled(
+        self, fault: str, parties: int, where: Where | None = None, *, gates: Collection[str] = ()
+    ) -> AsyncIterator[None]:
         """Let the actors started inside go on one at a time, in the plan's order, at the calls that match.
 
-        Without `where` these are all calls on the target's home and the workspaces. Raises what the schedule raised: a
-        replay that left its recording proves nothing.
+        Without `where` these are all calls on the target's home and the workspaces. What the fakes hold at one of the
+        `gates` is let go in the plan's order as well, one exchange at a time. Raises what the schedule raised: a replay
+        that left its recording proves nothing.
         """
         self.plan(fault)
         if not self.faulty or not self.conducted:
+            for gate in gates:
+                self.fakes.release(gate)
             yield
             self.fired(fault, "all were started at once; system calls are not stopped in this run")
             return
@@ -307,11 +333,15 @@ class Lab:
             root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
             record=self.record,
         )  # fmt: skip
+        forget = self.fakes.on_held(lambda ticket: self._hold(scheduler, ticket, gates))
         try:
             async with self._in_force(scheduler):
                 yield
         finally:
+            forget()
             self.trace = scheduler.trace
+            for gate in gates:
+                self.fakes.release(gate)
         scheduler.finish()
 
     @asynccontextmanager
@@ -412,6 +442,18 @@ class Lab:
         self.plan(fault)
         if self.faulty and actor.signal(number, to=to):
             self.fired(fault)
+
+    def _hold(self, scheduler: Scheduler, ticket: Ticket, gates: Collection[str]) -> None:
+        """Make a point of a reply that the fakes hold; the first to be held at a gate is "gate/1", and so on."""
+        if ticket.gate in gates:
+            number = sum(what.gate == ticket.gate for _, what in self.history().of(ReplyHeld))
+            reply = _HeldReply(self.fakes, ticket)
+            scheduler.hold(f"{ticket.gate}/{number}", (Touch(f"gate:{ticket.gate}", True),), reply)
+
+    def is_credentials(self, call: StoppedCall) -> bool:
+        """Whether a stopped call concerns a file of credentials, or another beside it that has its name in its own."""
+        files = [str(path.resolve().with_suffix("")) for path in self.target.credentials_files(self.site)]
+        return any(path.startswith(file) for path in call.paths for file in files)
 
     def is_state(self, call: StoppedCall) -> bool:
         """Whether a stopped call concerns what other commands can see: the target's home, or a workspace."""

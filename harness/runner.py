@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fakes.script import Script
 from fakes.server import Fakes
-from harness.checkers.judge import judge
+from harness.checkers.judge import VOID, judge
 from harness.conductor import kernel
 from harness.errors import LabError, TargetFailed
 from harness.events import History
@@ -152,8 +152,6 @@ async def _run_in(
     judgement = judge(
         scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
     )
-    if lab.diverged is not None:  # whatever was found then is not what was recorded
-        judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(str(lab.diverged),))
     commands = tuple(
         CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
         for a in lab.actors.values()
@@ -176,8 +174,9 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
         return [f"the scenario could not go on: {failure}"]
     except Diverged as divergence:
         lab.diverged = divergence
+        return [f"{VOID}{divergence}"]
     except Exception:  # noqa: BLE001 - a bug in a scenario or in the harness must become UNKNOWN, with its traceback
-        return [traceback.format_exc()]
+        return [f"{VOID}{traceback.format_exc()}"]
     return []
 
 
@@ -191,7 +190,7 @@ async def _clear(lab: Lab) -> list[str]:
     remaining = tree.below(lab.launcher.pid)
     for actor in lab.actors.values():
         actor.close()
-    failures = ["".join(traceback.format_exception(failure)) for failure in lab.failures]
+    failures = [f"{VOID}{''.join(traceback.format_exception(failure))}" for failure in lab.failures]
     if remaining:
         failures.append(f"could not be killed: {', '.join(str(seen.pid) for seen in remaining)}")
     return failures

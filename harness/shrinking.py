@@ -42,6 +42,8 @@ async def simplest(trial: Trial, scenario: Scenario, target: Target, ground: Gro
         again = await run(scenario, target, replace(trial.plan, schedule=decisions), ground)
         if again.judgement.verdict is not Verdict.VIOLATED or again.trace is None:
             return None
+        if decisions.absent.intersection(point.actor for point in again.trace.points):
+            return None  # the scenario starts it in any case
         violations[str(again.plan.decisions)] = again
         return again.trace
 

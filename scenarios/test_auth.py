@@ -14,7 +14,7 @@ from harness.checkers.auth import (
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.scenario import WATCH_CHANGES, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
@@ -40,6 +40,25 @@ async def test_one_expired_credential(lab: Lab) -> None:
     lab.release("grant")
     for run in runs:
         await run.finished()
+
+
+@scenario(
+    "AUT-1",
+    fault="three runs' operations on the credentials, and the grants they ask for, take place in a chosen order",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=HELD_GRANT,
+    watch=WATCH_ORDER,
+    scheduled=True,
+    judges=[single_flight, everybody_succeeds],
+)
+async def test_refreshes_in_any_order(lab: Lab) -> None:
+    """Three runs find one credential expired: in whatever order they go on, it is refreshed once, and all succeed."""
+    lanes = LANES[:3] if lab.faulty else LANES[:1]
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential))
+    fault = "operations on credentials and grants in a chosen order"
+    async with lab.scheduled(fault, parties=len(lanes), where=lab.is_credentials, gates=["grant"]):
+        await lab.run_all((lane, lab.turning(lane)) for lane in lanes)
 
 
 @scenario(

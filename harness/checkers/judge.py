@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from harness.events import ConnectionRefusedHost, FaultFired, FaultPlanned, History, Hung, NetworkRefused
 from harness.verdict import Finding, Judgement, Verdict
 
+VOID = "this run shows nothing: "  # begins a failure after which nothing that was found counts
+_NEVERTHELESS = "found in it nevertheless: "
 _NONE_PLANNED = "no fault was planned, although the scenario says: "
 _NEVER_FIRED = "the fault never fired: "
 _BEYOND = "beyond loopback, and refused: "
@@ -28,10 +30,11 @@ def judge(
 ) -> Judgement:
     """Ask every checker.
 
-    A finding outranks everything; then a failure of the run's own, a crashed checker, a command that hung; then a fault
-    that never fired, because it explains why a checker cannot decide; then a checker that cannot.
-    `failures` are the run's own, in words; `fault` is what the scenario says it does. In the control arm no fault is
-    due, and a checker that finds nothing to decide about is content: the fault is what it looks for.
+    A failure of ours that makes the run worthless (`VOID`) outranks everything, since whatever was found may come from
+    it. Then come findings; other failures of the run, a crashed checker, a command that hung; a fault that never fired,
+    because it explains why a checker cannot decide; and a checker that cannot. `failures` are the run's own, in words;
+    `fault` is what the scenario says it does. In the control arm no fault is due, and a checker that finds nothing to
+    decide about is content: the fault is what it looks for.
     """
     findings: list[Finding] = []
     broken = list(failures)
@@ -48,6 +51,9 @@ def judge(
             broken.append(f"{name_of(checker)} crashed:\n{traceback.format_exc()}")
     broken += _hung(history)
     missed = () if control else _missed(history, fault)
+    if any(failure.startswith(VOID) for failure in failures):
+        found = [f"{_NEVERTHELESS}{finding.message}" for finding in findings]
+        return Judgement(verdict=Verdict.UNKNOWN, notes=(*broken, *found))
     if findings:
         verdict = Verdict.VIOLATED
     elif broken:
@@ -97,7 +103,7 @@ def failures_in(
 ) -> list[str]:
     """Of a judgement's notes, those that `judge` cannot write again because they were the run's own failures."""
     ours = tuple(f"{name_of(checker)}{mark}" for checker in checkers for mark in (": ", " crashed:\n"))
-    known = (*ours, *_hung(history), _NONE_PLANNED, _NEVER_FIRED, _BEYOND)
+    known = (*ours, *_hung(history), _NONE_PLANNED, _NEVER_FIRED, _BEYOND, _NEVERTHELESS)
     return [note for note in notes if not note.startswith(known)]
 
 

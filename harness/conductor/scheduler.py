@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from harness.conductor import calls
+from harness.conductor import calls, locks
 from harness.conductor.calls import Family
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
-from harness.schedules.decisions import Decisions
-from harness.schedules.points import Point
+from harness.schedules.decisions import Decisions, Fault
+from harness.schedules.points import Point, Touch
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
@@ -34,6 +35,9 @@ _SOON = 0.002  # seconds for which the loop waits for the actor that goes on, be
 _LOOKS = 0.001  # seconds between two looks at an actor that has not come back; doubled each time, up to the next
 _SELDOM = 0.02
 _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
+# Seconds after which an actor that neither stops nor sleeps is not waited for: it may be trying again and again to have
+# what another one holds, by calls that are not watched. When it stops after all, it waits for its turn as ever.
+_BUSY = 10.0
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
@@ -44,6 +48,14 @@ class Surroundings(Protocol):
     def processes(self, actor: str) -> frozenset[int]:
         """All processes of an actor that are alive."""
         ...
+
+
+class Reply(Protocol):
+    """A reply that a fake holds."""
+
+    def waits(self) -> bool: ...
+
+    def go(self) -> None: ...
 
 
 @runtime_checkable
@@ -85,6 +97,8 @@ class Scheduler:
         self._steps: list[Step] = []
         self._deciding = False
         self._open = False
+        self._replies: dict[Point, Reply] = {}  # held by the fakes
+        self._replied: Counter[str] = Counter()  # by name: how many there were
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
         self._asleep_since: float | None = None
@@ -107,7 +121,7 @@ class Scheduler:
     def take(self, call: StoppedCall) -> bool:
         if self._open or call.actor not in self._lanes:
             return False
-        if call.kind.family is not Family.START and not self._where(call):
+        if not self._concerns(call):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)
@@ -116,9 +130,22 @@ class Scheduler:
         self._go_on()
         return True
 
+    def _concerns(self, call: StoppedCall) -> bool:
+        """Whether a call is a point; what is none waits as well if it would fail or sleep for what somebody has."""
+        return call.kind.family is Family.START or self._where(call) or locks.in_vain(call)
+
+    def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
+        """A reply of a fake waits: it is a point of its own, named after whose it is or which."""
+        point = Point(actor=name, index=self._replied[name], call="reply", touches=touches)
+        self._replied[name] += 1
+        self._replies[point] = reply
+        self._go_on()
+
     def open(self) -> None:
         """Let everything go, and stop nothing from now on."""
         self._open = True
+        for reply in self._replies.values():
+            reply.go()
         if self._watcher is not None:
             self._watcher.cancel()
         for lanes in self._lanes.values():
@@ -146,7 +173,8 @@ class Scheduler:
         self._deciding = True
         try:
             while not self._open and self._settled():
-                if ready := self._ready():
+                ready: dict[Point, Stop | Reply] = {**self._ready(), **self._waiting_replies()}
+                if ready:
                     self._decide(ready)
                 elif not self._resume():
                     break
@@ -171,7 +199,7 @@ class Scheduler:
         return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
 
     def _ready(self) -> dict[Point, Stop]:
-        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if there is nothing else."""
+        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if nothing else is."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         stops = [stop for lane in lanes if (stop := lane.ready())]
         if not stops and self._patience and self._nobody_comes():
@@ -182,6 +210,14 @@ class Scheduler:
             self._asleep_since = None
         return {stop.point: stop for stop in sorted(stops, key=lambda stop: stop.point.actor)}
 
+    def _waiting_replies(self) -> dict[Point, Reply]:
+        """The first reply of each name; one whose client has left is no choice any more."""
+        self._replies = {point: reply for point, reply in self._replies.items() if reply.waits()}
+        first: dict[str, Point] = {}
+        for point in self._replies:
+            first.setdefault(point.actor, point)
+        return {point: self._replies[point] for _, point in sorted(first.items())}
+
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
         alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
@@ -191,28 +227,38 @@ class Scheduler:
         self._asleep_since = self._asleep_since or now
         return now - self._asleep_since > _ASLEEP
 
-    def _decide(self, ready: Mapping[Point, Stop]) -> None:
+    def _decide(self, ready: Mapping[Point, Stop | Reply]) -> None:
         last = self._steps[-1].chosen if self._steps else None
-        enabled = tuple(ready)
+        enabled = tuple(sorted(ready, key=lambda point: point.actor))
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
-        self._perform(ready[chosen], enabled)
+        fault = self._decisions.fault_at(chosen)
+        self._record(
+            Scheduled(
+                actor=chosen.actor, index=chosen.index, call=chosen.call,
+                reads=tuple(touch.object for touch in chosen.touches if not touch.writes),
+                writes=tuple(touch.object for touch in chosen.touches if touch.writes),
+                others=tuple(point.actor for point in enabled if point != chosen), fault=fault.what if fault else "",
+            )
+        )  # fmt: skip
+        stop = ready[chosen]
+        if isinstance(stop, Stop):
+            self._perform(stop, fault)
+        else:
+            self._reply(chosen)
         if len(self._steps) >= MOST_STEPS:
             self.open()
 
-    def _perform(self, stop: Stop, enabled: Sequence[Point]) -> None:
+    def _reply(self, point: Point) -> None:
+        """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
+        self._replies.pop(point).go()
+        for actor, lanes in self._lanes.items():
+            if not lanes.stopped() and not self._supervisors[actor].ended.is_set():
+                self._on_its_way(actor)
+
+    def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
-        fault = self._decisions.fault_at(stop.point)
         self._lanes[actor].take(stop)
-        self._record(
-            Scheduled(
-                actor=stop.point.actor, index=stop.point.index, call=stop.point.call,
-                reads=tuple(touch.object for touch in stop.point.touches if not touch.writes),
-                writes=tuple(touch.object for touch in stop.point.touches if touch.writes),
-                others=tuple(point.actor for point in enabled if point != stop.point),
-                fault=fault.what if fault else "",
-            )
-        )  # fmt: skip
         self._on_its_way(actor)
         if fault is None:
             call.go()
@@ -243,9 +289,14 @@ class Scheduler:
             steps = len(self._steps)
             await asyncio.sleep(pause)
             for actor, quiet in list(self._running.items()):
-                if self._supervisors[actor].ended.is_set() or quiet.look(self._processes(actor)):
+                if self._supervisors[actor].ended.is_set() or quiet.look(self._processes(actor)) or self._stuck(quiet):
                     del self._running[actor]
             self._go_on()
+
+    def _stuck(self, quiet: Quiet) -> bool:
+        """Whether an actor has been busy for so long that it may need what one of those has who wait for their turn."""
+        waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
+        return waiting and quiet.lasts(_BUSY)
 
     def _processes(self, actor: str) -> frozenset[int]:
         return self._surroundings.processes(actor) | self._lanes[actor].processes()

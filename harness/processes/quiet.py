@@ -26,7 +26,8 @@ class Quiet:
     def __init__(self, read: Read) -> None:
         self._read_memory = read
         self._last: Reading | None = None
-        self._waits_until = time.monotonic() + _SOON
+        self._began = time.monotonic()
+        self._waits_until = self._began + _SOON
 
     def look(self, pids: Iterable[int], *, awaken: bool = True) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
@@ -37,6 +38,10 @@ class Quiet:
         same = reading is not None and reading == self._last
         self._last = reading
         return same and not (awaken and self._dozing(reading or frozenset()))
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether it is longer ago than that that the first look could be taken."""
+        return time.monotonic() - self._began > seconds
 
     def _dozing(self, reading: Reading) -> bool:
         left = self._waits_until - time.monotonic()
