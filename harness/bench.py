@@ -8,7 +8,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -34,13 +34,13 @@ class Settings:
     target_name: str  # as `--target` takes it
     seed: int
     schedules: int
-    points: int | None  # the most that a sweep tries; None for its own bound
-    shrink: int
-    known: Mapping[str, tuple[Decisions, ...]]  # by scenario: schedules that violated once
-    exhaustive: int  # the most runs of an exploration of every schedule; 0 for none
-    preemptions: int | None  # the bound on an exploration, None for none
     replay: Plan | None
     conductor: bool
+    points: int | None = None  # the most that a sweep tries; None for its own bound
+    shrink: int = 0  # the most replays in which a violating schedule is made simpler
+    known: Mapping[str, tuple[Decisions, ...]] = field(default_factory=dict)  # by scenario: what violated once
+    exhaustive: int = 0  # the most runs of an exploration of every schedule; 0 for none
+    preemptions: int | None = None  # the bound on an exploration, None for none
 
 
 class Bench:

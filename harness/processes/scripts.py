@@ -34,7 +34,7 @@ def run(code: CodeType, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn
     A schedule may order the starts of programs, which it knows by their first exec; so one is tried that must fail.
     """
     with suppress(OSError):
-        os.execve("", [""], {})
+        os.execve("", ["start"], {})
     sys.argv = list(argv)
     os.environ.clear()
     os.environ.update(env)

@@ -47,8 +47,7 @@ def test_lines_are_the_records(tmp_path, named):
     for line, record in zip(found, RECORDS, strict=True):
         assert line.pop("event") == type(record).__name__
         assert line.pop("at") > 0
-        assert line == asdict(record)
-        assert [type(value) for value in line.values()] == [type(value) for value in asdict(record).values()]
+        assert line == json.loads(json.dumps(asdict(record)))
 
 
 def test_a_lone_surrogate_does_not_stop_the_journal():
