@@ -219,7 +219,13 @@ class Arena:
             await process.exited
 
     def _start(
-        self, run: _Run, command: ActorCommand, filter_: bytes | None, *, forked: bool = True, before: tuple[str, ...] = ()
+        self,
+        run: _Run,
+        command: ActorCommand,
+        filter_: bytes | None,
+        *,
+        forked: bool = True,
+        before: tuple[str, ...] = (),
     ) -> Start:
         script = forked and run.program.language is Language.PYTHON
         argv = (str(command.source), *command.args) if script else (*before, *command.argv)

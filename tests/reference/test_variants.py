@@ -29,6 +29,8 @@ OURS = (
     "config-no-fsync",
     "config-resets-when-damaged",
     "config-unlocked",
+    "denied-is-untyped",
+    "disk-full-swallowed",
     "exit-zero-when-killed",
     "hangs-on-closed-stdin",
     "runs-list-trusts-the-table",
@@ -39,6 +41,8 @@ OURS = (
     "session-lock-untyped",
     "stdout-noise",
     "timeout-ignores-hangs",
+    "transcript-torn-tail",
+    "unreadable-reads-as-empty",
 )
 
 
