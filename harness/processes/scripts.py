@@ -30,7 +30,8 @@ def prepare(path: str) -> CodeType:
 def run(code: CodeType, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """Be the program, as `python PATH ARGUMENTS` would be, and end with its exit status."""
     sys.argv = list(argv)
-    os.environ.clear()
+    for name in os.environ.keys() - env.keys():  # `clear` ends by an exception each time: pages that are copied for it
+        del os.environ[name]
     os.environ.update(env)
     status = 1
     try:
