@@ -21,7 +21,7 @@ from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions
-from harness.schedules.points import Point
+from harness.schedules.points import Point, named
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
@@ -193,8 +193,8 @@ class Scheduler:
         self._record(
             Scheduled(
                 actor=stop.point.actor, index=stop.point.index, call=stop.point.call,
-                reads=tuple(touch.object for touch in stop.point.touches if not touch.writes),
-                writes=tuple(touch.object for touch in stop.point.touches if touch.writes),
+                reads=tuple(touch.object for touch in named(stop.point.touches) if not touch.writes),
+                writes=tuple(touch.object for touch in named(stop.point.touches) if touch.writes),
                 others=tuple(point.actor for point in enabled if point != stop.point),
                 fault=fault.what if fault else "",
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import Point, contested
+from harness.schedules.points import NAMES_IN, Point, contested, named
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -53,7 +53,7 @@ def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
     """Every change that was made in ignorance of the one before it, in order."""
     for place, later in enumerate(points):
         for touch in later.touches:
-            if touch.writes and not touch.object.startswith("lock:"):
+            if touch.writes and not touch.object.startswith(("lock:", NAMES_IN)):
                 found = _overwrite(points, place, touch.object)
                 yield from [found] if found else []
 
@@ -169,5 +169,5 @@ def _done(point: Point) -> str:
 
 
 def _at(point: Point) -> str:
-    objects = " and ".join(touch.object for touch in point.touches)
+    objects = " and ".join(touch.object for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")
