@@ -204,15 +204,18 @@ def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, fo
 
 
 def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
-    if not name.startswith("/"):
-        name = f"{_link(thread, directory)}/{name}"
+    start = "" if name.startswith("/") else _link(thread, directory)
     for own in ("/proc/self", "/proc/thread-self"):  # these mean the caller, not us
         if name == own or name.startswith(own + "/"):
             name = f"/proc/{thread}{name.removeprefix(own)}"
-    parent, _, last = name.rpartition("/")
+    folder, slash, last = name.rpartition("/")
     if last in ("", ".", ".."):
-        return os.path.realpath(name)
-    path = f"{_real_folder(parent or '/').rstrip('/')}/{last}"
+        return os.path.realpath(f"{start}/{name}" if start else name)
+    if start and not slash:
+        parent = start  # as the kernel calls it: there is no link in that
+    else:
+        parent = _real_folder(f"{start}/{folder}" if start else folder or "/")
+    path = f"{parent.rstrip('/')}/{last}"
     return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
 
 

@@ -11,7 +11,7 @@ let go. An actor that sleeps until a timer comes back when it likes; a replay wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls
@@ -157,7 +157,7 @@ class Scheduler:
         quiet, processes = self._running[actor], self._processes(actor)
         return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
 
-    def _ready(self) -> dict[Point, Stop]:
+    def _ready(self) -> list[Stop]:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if there is nothing else."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         stops = [stop for lane in lanes if (stop := lane.ready())]
@@ -166,7 +166,7 @@ class Scheduler:
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
-        return {stop.point: stop for stop in sorted(stops, key=lambda stop: stop.point.actor)}
+        return sorted(stops, key=lambda stop: stop.point.actor)
 
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
@@ -177,12 +177,12 @@ class Scheduler:
         self._asleep_since = self._asleep_since or now
         return now - self._asleep_since > _ASLEEP
 
-    def _decide(self, ready: Mapping[Point, Stop]) -> None:
+    def _decide(self, ready: Sequence[Stop]) -> None:
         last = self._steps[-1].chosen if self._steps else None
-        enabled = tuple(ready)
+        enabled = tuple(stop.point for stop in ready)
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
-        self._perform(ready[chosen], enabled)
+        self._perform(ready[enabled.index(chosen)], enabled)
         if len(self._steps) >= MOST_STEPS:
             self.open()
 
@@ -190,11 +190,12 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         fault = self._decisions.fault_at(stop.point)
         self._lanes[actor].take(stop)
+        touches = named(stop.point.touches)
         self._record(
             Scheduled(
                 actor=stop.point.actor, index=stop.point.index, call=stop.point.call,
-                reads=tuple(touch.object for touch in named(stop.point.touches) if not touch.writes),
-                writes=tuple(touch.object for touch in named(stop.point.touches) if touch.writes),
+                reads=tuple(touch.object for touch in touches if not touch.writes),
+                writes=tuple(touch.object for touch in touches if touch.writes),
                 others=tuple(point.actor for point in enabled if point != stop.point),
                 fault=fault.what if fault else "",
             )

@@ -42,6 +42,10 @@ class StoppedCall:
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
     failed: int | None = field(default=None)  # the errno that we answered with in the call's place
+    paths: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.paths = tuple([operand.path for operand in self.operands])
 
     @property
     def actor(self) -> str:
@@ -54,10 +58,6 @@ class StoppedCall:
             return _thread_group(self.thread) if self.supervisor.plural else self.thread
         except (OSError, ValueError):
             return self.thread
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(operand.path for operand in self.operands)
 
     @property
     def path(self) -> str:
@@ -151,6 +151,7 @@ class Supervisor:
         self.watched = 0
         self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
+        self._below = f"{self._root}/"
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
         self._reads = reads  # whether calls that only read are shown to the directors
@@ -236,7 +237,7 @@ class Supervisor:
         return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
-        return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)
+        return any([path == self._root or path.startswith(self._below) for path in call.paths])
 
     def _count(self, call: StoppedCall) -> None:
         """Give the call its index. One that a signal had interrupted keeps the index that it had."""

@@ -48,7 +48,7 @@ class Point:
 
 def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
     """Those that a person is told of: that a name in a folder changes follows from the name."""
-    return tuple(touch for touch in touches if not touch.object.startswith(NAMES_IN))
+    return tuple([touch for touch in touches if not touch.object.startswith(NAMES_IN)])
 
 
 @lru_cache(maxsize=4096)  # asked for every point, several times
