@@ -121,7 +121,7 @@ def _all(
 
 
 def search(arena: Arena, program: Program, name: str, arm: Arm, seed: int, cap: float) -> Search:
-    """Run until the first failure, or until the cap is spent. A run that does not end counts as one that found nothing."""
+    """Run until the first failure, or until the cap is spent, in processor time or in waiting."""
     cpu, runs, violation = 0.0, 0, None
     give_up = time.monotonic() + _WALL * cap
     with closing(arm(arena, program, seed)) as attempts:  # type: ignore[type-var] # a generator, as all arms are
@@ -163,9 +163,7 @@ def _results(programs: Sequence[Program], chosen: Sequence[str], cells: Cells, n
 
 def _means(members: Sequence[Program], arm: str, cells: Cells) -> tuple[float, ...]:
     """Seed by seed, what the arm spent on a program in the mean."""
-    return tuple(
-        map(statistics.fmean, zip(*(cells[program.name, arm].seconds for program in members), strict=True))
-    )
+    return tuple(map(statistics.fmean, zip(*(cells[program.name, arm].seconds for program in members), strict=True)))
 
 
 def _comparisons(halves: Mapping[str, Sequence[Program]], sums: Sequence[Sample], free: Sequence[str]) -> list[str]:
@@ -201,7 +199,10 @@ def _table(programs: Sequence[Program], chosen: Sequence[str], cells: Cells, sum
     for program in sorted(programs, key=lambda program: program.hard):
         medians = {arm: cells[program.name, arm].median for arm in chosen}
         best = min(medians.values())
-        texts = [f"[bold]{cells[program.name, arm]}[/]" if medians[arm] == best < cap else str(cells[program.name, arm]) for arm in chosen]
+        texts = [
+            f"[bold]{cells[program.name, arm]}[/]" if medians[arm] == best < cap else str(cells[program.name, arm])
+            for arm in chosen
+        ]
         table.add_row(f"{program.name}{' (hard)' if program.hard else ''}", str(program.depth), *texts)
     for half in dict.fromkeys(sample.measure for sample in sums):
         spans = [f"{s.median:.2f} ({min(s.seconds):.2f}..{max(s.seconds):.2f})" for s in sums if s.measure == half]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import shutil
 import time
 from collections.abc import Coroutine, Sequence
@@ -37,7 +36,7 @@ from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
 
 CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.NETWORK}
-_FAST = "/dev/shm"  # files in memory, where the machine has such a folder: no arm waits for a disk
+_FAST = Path("/dev/shm")  # files in memory, where the machine has such a folder: no arm waits for a disk
 T = TypeVar("T")
 
 
@@ -47,7 +46,7 @@ class Ran:
 
     violation: str | None
     cpu: float  # seconds of processor time of the whole tree
-    trace: Trace = Trace(())  # empty without a schedule
+    trace: Trace  # empty without a schedule
 
 
 class Disturbance(Protocol):
@@ -105,8 +104,9 @@ class Arena:
         self._runner = asyncio.Runner()
         self._launcher = LauncherClient.start()
         self._launcher.attach(self._runner.get_loop())
-        self._root = TemporaryDirectory(prefix="pileup-arena-", dir=_FAST if os.path.isdir(_FAST) else None)
+        self._root = TemporaryDirectory(prefix="pileup-arena-", dir=_FAST if _FAST.is_dir() else None)
         self._numbers = itertools.count()
+        self._launcher.guard([Path(self._root.name)])  # it goes even if we are killed
 
     def __enter__(self) -> Arena:
         return self
@@ -221,7 +221,13 @@ class Arena:
             await process.exited
 
     def _start(
-        self, run: _Run, command: ActorCommand, filter_: bytes | None, *, forked: bool = True, before: tuple[str, ...] = ()
+        self,
+        run: _Run,
+        command: ActorCommand,
+        filter_: bytes | None,
+        *,
+        forked: bool = True,
+        before: tuple[str, ...] = (),
     ) -> Start:
         script = forked and run.program.language is Language.PYTHON
         argv = (str(command.source), *command.args) if script else (*before, *command.argv)

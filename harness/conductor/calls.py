@@ -211,10 +211,8 @@ def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
     folder, slash, last = name.rpartition("/")
     if last in ("", ".", ".."):
         return os.path.realpath(f"{start}/{name}" if start else name)
-    if start and not slash:
-        parent = start  # as the kernel calls it: there is no link in that
-    else:
-        parent = _real_folder(f"{start}/{folder}" if start else folder or "/")
+    whole = f"{start}/{folder}" if start else folder or "/"
+    parent = start if start and not slash else _real_folder(whole)  # the kernel's own name of a folder has no links
     path = f"{parent.rstrip('/')}/{last}"
     return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
 

@@ -158,7 +158,7 @@ class Scheduler:
         return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
 
     def _ready(self) -> list[Stop]:
-        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if there is nothing else."""
+        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         stops = [stop for lane in lanes if (stop := lane.ready())]
         if not stops and self._nobody_comes():

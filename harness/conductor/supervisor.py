@@ -237,7 +237,7 @@ class Supervisor:
         return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
-        return any([path == self._root or path.startswith(self._below) for path in call.paths])
+        return any(path == self._root or path.startswith(self._below) for path in call.paths)
 
     def _count(self, call: StoppedCall) -> None:
         """Give the call its index. One that a signal had interrupted keeps the index that it had."""

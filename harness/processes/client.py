@@ -60,7 +60,9 @@ class Process:
         self.pidfd = pidfd
         self.listener = listener
         self.refusal = refusal  # why the kernel would not give a listener; "" if it did or was not asked
-        self.cpu = 0.0  # once it has exited: seconds of processor time, of it and of all descendants that were waited for
+        self.cpu = (
+            0.0  # once it has exited: seconds of processor time, of it and of all descendants that were waited for
+        )
         self.not_started = ""  # once it has exited: why the program could not be started; "" if it was
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
