@@ -61,8 +61,14 @@ def site(root: Path) -> Site:
         (root / name).mkdir()
     ca_file = root / "ca.pem"
     ca_file.touch()
-    folders = {name: root / name for name in ("home", "workspaces", "tmp")}
-    return Site(root=root, **folders, url=UNREACHABLE, ca_file=ca_file)
+    return Site(
+        root=root,
+        home=root / "home",
+        workspaces=root / "workspaces",
+        tmp=root / "tmp",
+        url=UNREACHABLE,
+        ca_file=ca_file,
+    )
 
 
 def next_add(target: Target, where: Site) -> Command:

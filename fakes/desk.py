@@ -16,7 +16,7 @@ from fakes.oauth.server import answer_introspect, answer_revoke, answer_token
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.providers.anthropic import AnthropicFormat
-from fakes.providers.base import BadRequest, ParsedRequest, WireFormat
+from fakes.providers.base import BadRequest, ParsedRequest, WireFormat, markers_in
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
 from fakes.providers.models import model_list
@@ -278,6 +278,7 @@ class Desk:
                 stream=parsed.stream,
                 bytes=len(request.body),
                 peer_port=connection.peer_port,
+                markers=markers_in(request),
             )
         )
 

@@ -23,7 +23,8 @@ class RequestReceived:
     """A request is whole. `exchange` counts from 1 and joins the records of one exchange.
 
     `rule` names the script rule that answers, "" when none matched; `bytes` is the body's length on the wire;
-    `peer_port` is the client's TCP port. A request that is not HTTP has an empty method and path.
+    `peer_port` is the client's TCP port. `marker` is the newest of the user's texts, `markers` are all that the
+    conversation has, the model's own texts included. A request that is not HTTP has an empty method and path.
     """
 
     exchange: int
@@ -37,6 +38,7 @@ class RequestReceived:
     stream: bool
     bytes: int
     peer_port: int
+    markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,8 @@ class Fakes:
         script: what the providers answer. oauth: settings of the authorization server, the defaults when
         None. record: called with a record of `fakes.events` for each step, in order, on the loop; it must not
         raise. clock: the authorization server's time, in seconds since the epoch. tls: make the certificates
-        at once and also listen for direct TLS, at `tls_port`. require_live_token: Responses requests need a
+        at once and also listen for direct TLS, at `tls_port`. both_loopbacks: listen on ::1 too, where this machine
+        has one, at `port6` and `tls_port6`. require_live_token: Responses requests need a
         bearer token that the authorization server would accept. control: answers `/__fakes__/…`; such paths
         are unknown without it.
 
@@ -45,6 +46,7 @@ class Fakes:
         record: Callable[[object], None],
         clock: Callable[[], float] = time.time,
         tls: bool = False,
+        both_loopbacks: bool = False,
         require_live_token: bool = False,
         control: Control | None = None,
     ) -> None:
@@ -52,7 +54,10 @@ class Fakes:
         self.host = ""
         self.port = 0
         self.tls_port = 0
+        self.port6 = 0
+        self.tls_port6 = 0
         self._tls = tls
+        self._both_loopbacks = both_loopbacks
         self._gates = Gates()
         self._authority = Authority()
         self._servers: list[asyncio.Server] = []
@@ -96,6 +101,8 @@ class Fakes:
             self.port = await self._listen(host, port, secure=False)
             if self._tls:
                 self.tls_port = await self._listen(host, 0, secure=True)
+            if self._both_loopbacks:
+                await self._listen_on_ipv6()
         except BaseException:
             await self.close()
             raise
@@ -108,6 +115,14 @@ class Fakes:
         self._servers.append(server)
         chosen: int = server.sockets[0].getsockname()[1]
         return chosen
+
+    async def _listen_on_ipv6(self) -> None:
+        try:
+            self.port6 = await self._listen("::1", 0, secure=False)
+        except OSError:  # no IPv6 on this machine
+            return
+        if self._tls:
+            self.tls_port6 = await self._listen("::1", 0, secure=True)
 
     async def close(self) -> None:
         """Drop every connection at once and stop listening. Held replies end as "held-then-dropped"."""

@@ -88,7 +88,7 @@ class Actor:
                 stdin=streams.stdin,
                 stdout=cls._stream(lab, name, "stdout", streams.stdout),
                 stderr=cls._stream(lab, name, "stderr", streams.stderr),
-                filter=program(lab.watch | {Family.NETWORK}) if lab.conducted else None,
+                filter=program(lab.families) if lab.conducted else None,
             )
         )
         actor = cls(lab, name, intent, command, process)
@@ -96,6 +96,9 @@ class Actor:
         lab.record(Started(actor=name, verb=intent.verb, params=params, argv=command.argv, pid=process.pid))
         if process.listener is not None:
             actor._supervise(process.listener)
+        elif process.refusal and lab.site.named:
+            process.signal(9)  # it would look for the vendors themselves
+            raise LabError(f"no seal, so the target was not let run: {process.refusal}", hint="pileup doctor")
         elif process.refusal:
             lab.conducted = False
             lab.record(Noted(text=f"system calls cannot be stopped here: {process.refusal}"))
@@ -152,14 +155,16 @@ class Actor:
         def refused(actor: str, address: str) -> None:
             self._lab.record(NetworkRefused(actor=actor, address=address))
 
+        outside = self._lab.outside
         self.supervisor = Supervisor(
             actor=self.name,
             listener=listener,
             root=str(self._lab.site.root),
             directors=self._lab.directors,
-            seal=Seal(refused),
+            seal=Seal(refused, outside.redirect if outside is not None else None),
             on_fault=self._lab.failures.append,
             reads=Family.READ in self._lab.watch,
+            lookups=outside.lookups if outside is not None else None,
         )
 
     async def _follow(self) -> Outcome:

@@ -34,6 +34,7 @@ class Settings:
     target_name: str  # as `--target` takes it
     seed: int
     schedules: int
+    points: int | None  # the most that a sweep tries; None for its own bound
     shrink: int
     known: Mapping[str, tuple[Decisions, ...]]  # by scenario: schedules that violated once
     exhaustive: int  # the most runs of an exploration of every schedule; 0 for none
@@ -93,6 +94,7 @@ class Bench:
             name=self.settings.target_name,
             seed=self.settings.seed + round_ * runs,
             schedules=self.settings.schedules,
+            points=self.settings.points,
             shrink=self.settings.shrink,
             known=self.settings.known.get(scenario.name, ()),
             replay=self.settings.replay,

@@ -68,14 +68,15 @@ async def campaign(
     name: str,
     seed: int,
     schedules: int,
+    points: int | None = None,
     shrink: int = 0,
     known: Sequence[Decisions] = (),
     replay: Plan | None = None,
 ) -> Campaign:
     """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place.
 
-    Schedules that are `known` to have violated once are tried first. The first violation of a scheduled run is made
-    simpler, in at most `shrink` replays.
+    Schedules that are `known` to have violated once are tried first. A scenario that is scheduled gets more tries,
+    until one violates; the first that does is made simpler, in at most `shrink` replays.
     """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
@@ -85,16 +86,23 @@ async def campaign(
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
-    runs = schedules if ground.conducted else max(schedules, UNCONDUCTED_RUNS)
-    for plan in _plans(scenario, name, seed, runs, known if ground.conducted else ()):
+    runs = max(schedules, scenario.tries if ground.conducted else UNCONDUCTED_RUNS)
+    first_ones = known if ground.conducted else ()
+    for plan in _plans(scenario, name, seed, runs, first_ones, points):
+        if ground.conducted and len(fault) >= schedules and _violated(fault):
+            break
         trial = await run(scenario, target, plan, ground, profile)
         profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
             return Campaign(scenario=scenario, control=(), fault=(trial,))
-    first = next((t for t in fault if t.trace and t.judgement.verdict is Verdict.VIOLATED), None)
+    first = next((t for t in _violated(fault) if t.trace), None)
     found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
     return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
+
+
+def _violated(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.judgement.verdict is Verdict.VIOLATED]
 
 
 async def exhaust(
@@ -119,10 +127,12 @@ async def exhaust(
     return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
 
 
-def _plans(scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions]) -> Iterator[Plan]:
+def _plans(
+    scenario: Scenario, target: str, seed: int, schedules: int, known: Sequence[Decisions], points: int | None
+) -> Iterator[Plan]:
     if scenario.fault:
-        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL)
+        yield Plan(scenario=scenario.name, target=target, seed=seed, arm=Arm.CONTROL, points=points)
     for decisions in known:
         yield Plan(scenario=scenario.name, target=target, seed=seed, schedule=decisions)
     for number in range(schedules):
-        yield Plan(scenario=scenario.name, target=target, seed=seed + number)
+        yield Plan(scenario=scenario.name, target=target, seed=seed + number, points=points)

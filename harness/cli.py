@@ -29,7 +29,7 @@ from reports.diff import render as render_diff
 from reports.errors import ReportError
 from reports.matrix import Matrix, matrix
 from reports.merge import merge
-from reports.record import RecordError, load
+from reports.record import load
 from reports.writer import write
 
 EXIT_INTERRUPTED = 130
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where its failure can be told
         return status
-    except (PileupError, ReportError, RecordError) as error:
+    except (PileupError, ReportError) as error:
         _complain(str(error))
         return getattr(error, "exit_status", 2)
     except KeyboardInterrupt:

@@ -17,10 +17,12 @@ from typing import Literal
 from harness.conductor import kernel
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
+from harness.doctor_names import leads_to_fakes
 from harness.errors import PileupError
 from harness.processes.client import LauncherClient, Program
 
 _ENOUGH_BYTES = 1 << 30
+_NO_NAMES = "real CLIs with fixed addresses are sent through a proxy instead, where they honour one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Check:
 
 def examine() -> list[Check]:
     """Try everything that Pileup depends on."""
-    checks: list[Callable[[], Check]] = [_python, _conductor, _temporary_folder, _loopback, _git, _npm]
+    checks: list[Callable[[], Check]] = [_python, _conductor, _names, _temporary_folder, _loopback, _git, _npm]
     return [check() for check in checks]
 
 
@@ -57,6 +59,22 @@ def _conductor() -> Check:
             name="conductor", state="limited", finding=f"the kernel refused a listener: {refusal}", advice=advice
         )
     return Check(name="conductor", state="good", finding="system calls can be stopped, and the network sealed")
+
+
+def _names() -> Check:
+    """The two ways in which a target's look-ups are answered, each by a program that asks for a vendor."""
+    ways = {"by name server": False, "by /etc/hosts": True}
+    try:
+        works = kernel.supported() and not asyncio.run(_try_listener())
+        failing = [
+            way for way, in_files in ways.items() if not works or not asyncio.run(leads_to_fakes(in_files=in_files))
+        ]
+    except (PileupError, OSError) as error:
+        return Check(name="names", state="limited", finding=str(error), advice=_NO_NAMES)
+    if failing:
+        finding = f"vendors' names do not lead to the fakes {' nor '.join(failing)}"
+        return Check(name="names", state="limited", finding=finding, advice=_NO_NAMES)
+    return Check(name="names", state="good", finding=f"vendors' names lead to the fakes, {' and '.join(ways)}")
 
 
 async def _try_listener() -> str:

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from fakes import events as wire
-from fakes.events import ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
+from fakes.events import ConnectionRefusedHost, ReplyHeld, ReplySent, RequestReceived, TokenAnswered, TokenRequested
 from harness.outcome import Outcome
 
 __all__ = [
-    "CallHeld", "CallReleased", "ChangeLost", "ChildBeat", "Event", "Exited", "FaultFired", "FaultPlanned", "FileSeen",
-    "FilesRecorded", "Finished", "History", "Hung", "LockSeen", "NetworkRefused", "Noted", "PortSeen", "PowerLost",
-    "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started",
-    "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "CallHeld", "CallReleased", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited", "FaultFired",
+    "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen", "NetworkRedirected",
+    "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived",
+    "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded",
+    "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -252,6 +252,14 @@ class SecretSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRedirected:
+    """The target connected to a vendor's name, and was led to the fakes."""
+
+    actor: str
+    address: str  # name:port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRefused:
     """The target tried to leave loopback and was not let."""
 
@@ -269,9 +277,8 @@ class Noted:
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | Scheduled | FaultPlanned
     | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen
-    | PortSeen | SecretSeen | NetworkRefused | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested
-    | TokenAnswered
-    | wire.ConnectionRefusedHost
+    | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused | ConnectionRefusedHost | Noted | RequestReceived
+    | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

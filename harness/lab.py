@@ -25,7 +25,7 @@ from fakes.server import Fakes
 from harness import powercut
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, KillAt, Onlooker, Where
+from harness.conductor.directors import Barrier, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.errors import LabError, TargetFailed
@@ -37,17 +37,19 @@ from harness.events import (
     Noted,
     ReplySent,
     RequestReceived,
+    Scheduled,
     TokenAnswered,
     What,
 )
 from harness.journal import Journal
 from harness.look import Look
 from harness.outcome import Outcome, RunSeen
+from harness.outside import Outside
 from harness.powercut import Recording
 from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.processes.tree import Progress, Stillness
-from harness.schedules.decisions import Decisions
+from harness.schedules.decisions import Decisions, Fault, Follow
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
@@ -74,16 +76,21 @@ class Lab:
         chance: random.Random,
         strategy: Strategy,
         decisions: Decisions,
+        most_points: int | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self.target = target
         self.site = site
         self.fakes = fakes
         self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.chance = chance  # the plan's only source of choices
+        self.most_points = most_points  # of a sweep: 0 for all of them, None for as many as the scenario says
+        self.untried: list[str] = []  # what a sweep left out, in words
         self.patience = target.patience  # seconds that a command may take before it counts as hanging
         self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
+        self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
         self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
@@ -108,6 +115,11 @@ class Lab:
 
     def history(self) -> History:
         return self._journal.history()
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The calls that stop in this run: what the scenario watches, and what the network is sealed with."""
+        return self.watch | (self.outside.families if self.outside is not None else {Family.NETWORK})
 
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""
@@ -238,6 +250,10 @@ class Lab:
         """How many providers have answered with an error."""
         return len({what.provider for _, what in self.history().of(ReplySent) if what.status >= 400})
 
+    def granted(self, family: str) -> bool:
+        """Whether a token request of this credential was answered with new tokens."""
+        return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
+
     def refused_grants(self) -> int:
         """How many token requests were refused."""
         return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))
@@ -291,6 +307,35 @@ class Lab:
             root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
             record=self.record,
         )  # fmt: skip
+        try:
+            async with self._in_force(scheduler):
+                yield
+        finally:
+            self.trace = scheduler.trace
+        scheduler.finish()
+
+    @asynccontextmanager
+    async def struck(self, fault: Fault, where: Where) -> AsyncIterator[None]:
+        """Let this fault strike the one actor started inside, at its point among the calls that match.
+
+        A scheduler of one party: the processes and threads of the actor take turns, so that its points are the same in
+        every run. Without the point, the fault has not fired.
+        """
+        self.plan(str(fault))
+        decisions = Decisions((fault,))
+        scheduler = Scheduler(
+            fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(decisions),
+            decisions=decisions, surroundings=self, record=self._record_strike,
+        )  # fmt: skip
+        async with self._in_force(scheduler):
+            yield
+        for point in scheduler.struck:
+            self.fired(str(fault), f"{fault.what} at {point}")
+        if scheduler.failure is not None:
+            raise scheduler.failure
+
+    @asynccontextmanager
+    async def _in_force(self, scheduler: Scheduler) -> AsyncIterator[None]:
         self.directors.append(scheduler)
         self._scheduler = scheduler
         try:
@@ -299,19 +344,11 @@ class Lab:
             self._scheduler = None
             self.directors.remove(scheduler)
             scheduler.open()
-            self.trace = scheduler.trace
-        scheduler.finish()
 
-    @asynccontextmanager
-    async def killer(self, fault: str, actor: str, index: int, where: Where) -> AsyncIterator[None]:
-        """Kill the actor at its i-th matching call, before the call has run; `fault` must have been planned."""
-        directors = [KillAt(fault=fault, actor=actor, index=index, where=where, record=self.record)]
-        self.directors += directors if self.faulty else []
-        try:
-            yield
-        finally:
-            if self.faulty:
-                self.directors.remove(directors[0])
+    def _record_strike(self, what: What) -> None:
+        """Of a run with one fault only the turn that has it is worth an entry; whether it fired is said at the end."""
+        if isinstance(what, Scheduled) and what.fault:
+            self.record(what)
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[Recording]:
@@ -385,10 +422,10 @@ class Lab:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
 
-    def is_beside_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call changes the config file or another in its folder: temporaries, backups, locks."""
-        folder = self.target.config_file(self.site).resolve().parent
-        return any(Path(path).parent == folder for path in call.paths)
+    def is_store(self, call: StoppedCall) -> bool:
+        """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""
+        names = [path.name for path in self.target.credentials_files(self.site)]
+        return any(name in Path(path).name for path in call.paths for name in names)
 
     # -- for the barrier ----------------------------------------------------------------------------------------
 

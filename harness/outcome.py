@@ -54,6 +54,7 @@ class Outcome:
     exit_status: int | None  # None: ended by a signal
     code: str = ""
     message: str = ""
+    subject: str | None = None  # the path or the limit that an error names, "" if it names none; None: no place for one
     text: str = ""
     documents: int | None = None  # how many JSON documents stood on stdout; None when none was asked for
     stray_output: bool = False  # something besides the documents stood on stdout

@@ -19,7 +19,10 @@ from harness.schedules.strategies import portfolio
 from harness.schedules.strategy import Profile, Strategy
 
 # A target may be a path, which holds any character; digits are bounded, because Python refuses to read thousands.
-_TOKEN = r"(?P<scenario>\w+)@(?P<target>.+)#(?P<seed>[0-9]{1,4000})(?P<control>!control)?(?::(?P<schedule>[^#]+))?"
+_TOKEN = (
+    r"(?P<scenario>\w+)@(?P<target>.+)#(?P<seed>[0-9]{1,4000})(?P<control>!control)?"
+    r"(?:\*(?P<points>[0-9]{1,9}))?(?::(?P<schedule>[^#]+))?"
+)
 
 
 class Arm(Enum):
@@ -37,6 +40,9 @@ class Plan:
     target: str
     seed: int
     arm: Arm = Arm.FAULT
+    points: int | None = (
+        None  # the most pairs of a point and a fault that a sweep tries, 0 for all; None: its own bound
+    )
     schedule: Decisions | Recording | None = None  # to be followed, or to be repeated exactly; None: the seed's own
 
     @property
@@ -44,7 +50,8 @@ class Plan:
         """What `--replay` takes, e.g. "four_adds_at_once@variant:config-unlocked#7"."""
         suffix = "" if self.arm is Arm.FAULT else "!control"
         schedule = f":{self.schedule.token}" if isinstance(self.schedule, Recording) else ""
-        return f"{self.scenario}@{self.target}#{self.seed}{suffix}{schedule}"
+        points = "" if self.points is None else f"*{self.points}"
+        return f"{self.scenario}@{self.target}#{self.seed}{suffix}{points}{schedule}"
 
     @property
     def decisions(self) -> Decisions:
@@ -78,6 +85,8 @@ class Plan:
             )
         arm = Arm.CONTROL if match["control"] else Arm.FAULT
         schedule = Recording.parse(match["schedule"]) if match["schedule"] else None
+        points = int(match["points"]) if match["points"] else None
         return Plan(
-            scenario=match["scenario"], target=match["target"], seed=int(match["seed"]), arm=arm, schedule=schedule
-        )
+            scenario=match["scenario"], target=match["target"], seed=int(match["seed"]), arm=arm, points=points,
+            schedule=schedule,
+        )  # fmt: skip

@@ -34,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
     option("--schedules", metavar="N", type=_count, default=1, help="runs of each fault arm, each another plan (1)")
     option(
+        "--points", metavar="N", type=_whole, help="the most pairs of a point and a fault that a sweep tries; 0: all"
+    )
+    option(
         "--shrink", metavar="N", type=_whole, default=60,
         help="replays in which a violating schedule is made simpler, 0 for none (60)",
     )  # fmt: skip

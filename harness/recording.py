@@ -12,6 +12,7 @@ import psutil
 
 from harness.campaign import Campaign
 from harness.plan import Arm
+from harness.rules_page import thread
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule
 from harness.shrinking import schedule_lines
@@ -26,6 +27,8 @@ _SECRET_ENDINGS = ("KEY", "TOKEN", "SECRET", "PASSWORD")  # of variables, whatev
 _REFRESH_TOKEN = re.compile(r"rt_[0-9a-f]{48}")  # as fakes.oauth mints them: opaque, so that only we know them by sight
 CONDUCTED = "system calls stopped by seccomp user notification, network sealed"
 UNCONDUCTED = "start barrier and repetition only: system calls are not stopped, and the network is not sealed"
+OTHER_PLANS = "other orders and choices than those of the runs counted here: --schedules N tries more"
+UNSEALED = "that the target keeps to loopback, and that the fault met the moment it aims at"
 
 
 def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> Result:
@@ -55,7 +58,7 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         notes=tuple(clean(note) for note in trial.judgement.notes),
         certificate=str(campaign.certificate or ""),
         schedule=tuple(clean(line) for line in schedule_lines(trial, campaign.simplest)),
-        not_verified=scenario.not_verified,
+        not_verified=(*_not_verified(campaign), *trial.untried),
         commands=tuple(clean(_command(line)) for line in trial.commands),
         history=tuple(history),
         files=tuple(
@@ -78,8 +81,9 @@ def to_record(
 ) -> Record:
     """The whole session."""
     used = {result.rule for result in results}
+    order = {rule: position for position, rule in enumerate(rules)}
     facts = tuple(
-        RuleFacts(id=r.id, name=r.name, level=r.level, statement=r.statement, sources=r.sources)
+        RuleFacts(id=r.id, name=r.name, level=r.level, statement=r.statement, sources=tuple(map(thread, r.sources)))
         for r in rules.values()
         if r.id in used
     )
@@ -91,7 +95,7 @@ def to_record(
         machine=machine(conducted),
         target=target,
         rules=facts,
-        results=results,
+        results=tuple(sorted(results, key=lambda r: (order[r.rule], r.scenario))),  # workers end in any order
         interrupted=interrupted,
         notes=notes,
     )
@@ -109,6 +113,18 @@ def machine(conducted: bool) -> dict[str, str]:
 
 def target_facts(target: Target) -> TargetFacts:
     return TargetFacts(name=target.name, version=target.version, argv=tuple(redact(word) for word in target.argv))
+
+
+def _not_verified(campaign: Campaign) -> tuple[str, ...]:
+    """What this scenario's author left out, and what no campaign of this kind can show."""
+    limits = list(campaign.scenario.not_verified)
+    if campaign.verdict is Verdict.UNSUPPORTED:
+        return tuple(limits)
+    if campaign.scenario.fault:
+        limits.append(OTHER_PLANS)
+    if not campaign.telling.conducted:
+        limits.append(UNSEALED)
+    return tuple(limits)
 
 
 def _finding(finding: Finding, trial: Trial, clean: Callable[[str], str]) -> FindingFacts:

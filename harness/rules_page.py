@@ -21,6 +21,7 @@ FAMILIES: Mapping[str, str] = {
     "RES": "resources and input",
     "GIT": "worktrees",
     "OPS": "what the operator sees",
+    "NET": "what is reached for",
     "END": "the whole story",
 }
 PROJECTS: Mapping[str, str] = {
@@ -60,7 +61,7 @@ def _sections(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _row(rule: Rule) -> str:
-    sources = ", ".join(map(_thread, rule.sources))
+    sources = ", ".join(map(thread, rule.sources))
     return f"| {rule.id} | `{rule.name}` | {rule.level} | {_cell(rule.statement)} | {sources} |"
 
 
@@ -68,7 +69,7 @@ def _family(rule: Rule) -> str:
     return rule.id.partition("-")[0]
 
 
-def _thread(source: str) -> str:
+def thread(source: str) -> str:
     """OC#43367 as a reader knows it: openclaw #43367."""
     project, mark, number = source.partition("#")
     return f"{_known(PROJECTS, project, 'project')} {mark}{number}"

@@ -10,6 +10,7 @@ import asyncio
 import tempfile
 import time
 import traceback
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from harness.errors import LabError, TargetFailed
 from harness.events import History
 from harness.journal import Journal
 from harness.lab import Lab
+from harness.outside import outside
 from harness.plan import Arm, Plan
 from harness.processes import folders, tree
 from harness.processes.client import LauncherClient
@@ -28,7 +30,7 @@ from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
 from harness.schedules.strategy import Profile, Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target, unstopped
+from harness.targets.protocol import Site, Target, unstopped, vendor_names
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
@@ -57,6 +59,7 @@ class Trial:
     conducted: bool
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
+    untried: tuple[str, ...] = ()  # what a sweep left out, in words
     divergence: Diverged | None = None  # it was to repeat another run, and did not
 
 
@@ -121,10 +124,13 @@ async def _run_in(
     began = time.monotonic()
     name, strategy = chooses
     journal = Journal(time.monotonic)
-    async with Fakes(Script(()), oauth=scenario.oauth, record=journal.record) as fakes:
+    names = vendor_names(target)
+    named = bool(names.hosts) and ground.conducted
+    fakes = Fakes(Script(()), oauth=scenario.oauth, record=journal.record, tls=named, both_loopbacks=named)
+    async with fakes, outside(names, fakes, journal) if ground.conducted else nullcontext() as beyond:
         lab = Lab(
             target=target,
-            site=_make_site(root, target, fakes),
+            site=_make_site(root, target, fakes, named=named),
             launcher=ground.launcher,
             fakes=fakes,
             journal=journal,
@@ -134,6 +140,8 @@ async def _run_in(
             chance=plan.chance(),
             strategy=strategy,
             decisions=plan.decisions,
+            most_points=plan.points,
+            outside=beyond,
         )
         lab.script()
         try:
@@ -153,6 +161,7 @@ async def _run_in(
     trial = _trial(
         plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
     )
+    trial = replace(trial, untried=tuple(lab.untried))
     if lab.trace is None or lab.diverged is not None:
         return replace(trial, divergence=lab.diverged)
     recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)
@@ -197,14 +206,20 @@ def _make_root(ground: Ground) -> Path:
         ) from error
 
 
-def _make_site(root: Path, target: Target, fakes: Fakes) -> Site:
+def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site:
     for name in ("workspaces", "tmp", "output", "beats"):
         (root / name).mkdir()
     ca_file = root / "ca.pem"
-    if target.needs_tls:
+    if target.needs_tls or named:
         ca_file.write_bytes(fakes.ca_pem)
     return Site(
-        root=root, home=root / "home", workspaces=root / "workspaces", tmp=root / "tmp", url=fakes.url, ca_file=ca_file
+        root=root,
+        home=root / "home",
+        workspaces=root / "workspaces",
+        tmp=root / "tmp",
+        url=fakes.url,
+        ca_file=ca_file,
+        named=named,
     )
 
 

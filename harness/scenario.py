@@ -31,7 +31,11 @@ WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
 # Without reads, an actor would have read what it will read first before its first turn. Looks are left out: what a
 # program does after one stands at a call of its own, before which another can be let go.
-WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK}
+WATCH_ORDER = WATCH_REPLACEMENTS | {Family.READ, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK, Family.START}
+# What can fail: whatever changes a file or asks for a lock, and for want of permission or descriptors every opening.
+WATCH_CHANGES = WATCH_WRITES | {Family.LOCK, Family.FORK}
+WATCH_FAILURES = WATCH_CHANGES | {Family.READ}
+SCHEDULES = 8  # that a strategy gets to show a bug by default; the portfolio has had all its turns but one by then
 WATCH_NOTHING: frozenset[Family] = frozenset()
 
 
@@ -60,6 +64,7 @@ class Scenario:
     oauth: OAuthSettings
     exact: bool  # the fault stands at one certain system call: without stopped calls there is no such scenario
     scheduled: bool  # the order of calls is the plan's: such a scenario can be explored exhaustively
+    tries: int  # schedules until the first violation, where more were not asked for; 1 unless it is scheduled
     body: Body
     not_verified: tuple[str, ...] = ()
 
@@ -94,6 +99,7 @@ def scenario(
             oauth=oauth or OAuthSettings(),
             exact=exact or scheduled,
             scheduled=scheduled,
+            tries=SCHEDULES if scheduled else 1,
             body=body,
             not_verified=tuple(not_verified),
         )

@@ -46,12 +46,11 @@ def explain(result: Result) -> str:
 
 
 def table(record: Record) -> Iterator[Line]:
-    """The verdicts, one line a scenario, in the order of the rules; then the count of each verdict."""
+    """The verdicts, one line a scenario, in the order of the record; then the count of each verdict."""
     names = {rule.id: rule.name for rule in record.rules}
-    order = {rule.id: position for position, rule in enumerate(record.rules)}
     width = max((len(names[r.rule]) for r in record.results), default=0)
     scenario_width = max((len(r.scenario) for r in record.results), default=0)
-    for result in sorted(record.results, key=lambda r: (order[r.rule], r.scenario)):
+    for result in record.results:
         arms = "; ".join(result.notes) if result.verdict == "UNSUPPORTED" else _arms(result)
         text = (
             f"{result.rule:6} {names[result.rule]:{width}}  {result.scenario:{scenario_width}}  "
@@ -59,7 +58,7 @@ def table(record: Record) -> Iterator[Line]:
         )
         yield Line(safe(text), _COLOURS.get(result.verdict, ""))
     counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *_COLOURS, "UNSUPPORTED")}
-    yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
+    yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no verdict")
 
 
 def command_line(argv: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,6 +59,7 @@ class Session:
             target_name=self.target_name,
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
+            points=config.getoption("points"),
             shrink=config.getoption("shrink"),
             exhaustive=config.getoption("exhaustive"),
             preemptions=config.getoption("preemptions"),
@@ -65,11 +67,17 @@ class Session:
             replay=self.replay,
             conductor=not config.getoption("no_conductor"),
         )
-        baseline = config.getoption("baseline")
-        self.baseline = Baseline.load(Path(baseline)) if baseline else None
+        self.baseline = self._expectations(config.getoption("baseline"))
         self.report = Path(config.getoption("report") or config.rootpath / DEFAULT_REPORT)
         if config.getoption("report"):
             check_writable(self.report)
+
+    def _expectations(self, baseline: str | None) -> Baseline | None:
+        if not baseline:
+            return None
+        loaded = Baseline.load(Path(baseline))
+        loaded.check_target(self.target.name, self.target.version)
+        return loaded
 
 
 def _scenario(item: pytest.Item) -> Scenario | None:
@@ -127,8 +135,11 @@ def check_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--report {folder}: cannot be made: {error.strerror}", hint=hint) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"--report {folder}: cannot be written", hint=hint)
+    try:  # not access(2), which calls everything writable to root
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"--report {folder}: cannot be written: {error.strerror}", hint=hint) from error
 
 
 class Interruptible:
@@ -167,6 +178,7 @@ class Worker:
         self._config = config
         self._session = session
         self._interruptible = Interruptible()
+        _die_with(config.workerinput.get("pileup_controller"))  # type: ignore[attr-defined]  # made by pytest-xdist
 
     @property
     def _output(self) -> dict[str, Any]:
@@ -185,8 +197,8 @@ class Worker:
             items[:] = []
         if self._output.get("pileup_scenarios"):
             self._interruptible.arm()
-            if kernel.supported():  # else, its controller killed, it would go on for 15 s; our launcher clears away
-                kernel.die_with_parent(signal.SIGKILL)
+        elif kernel.supported():
+            kernel.die_with_parent(0)  # somebody else's tests may have something to clear away
 
 
 class Controller:
@@ -212,6 +224,11 @@ class Controller:
             raise pytest.UsageError(screen.safe(str(error))) from error
         if self._scenarios:
             self._interruptible.arm()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if _started_here(node):
+            node.workerinput["pileup_controller"] = os.getpid()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
@@ -280,8 +297,20 @@ class Controller:
             terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
 
 
+def _started_here(node: Any) -> Any:
+    """The process that a worker is, None for one that somebody else started. execnet says it only here."""
+    return getattr(getattr(node.gateway, "_io", None), "popen", None)
+
+
 def _terminate(node: Any) -> None:
-    """Interrupt a worker at once. execnet says only here what it started; else a worker ends some seconds later."""
-    popen = getattr(getattr(node.gateway, "_io", None), "popen", None)
-    if popen is not None:
+    """Interrupt a worker at once; one that was not started here ends some seconds later."""
+    if (popen := _started_here(node)) is not None:
         popen.send_signal(signal.SIGTERM)
+
+
+def _die_with(controller: int | None) -> None:
+    """End this worker when its controller is killed: else it would go on for 15 s. Our launcher clears away."""
+    if controller is not None and kernel.supported():
+        kernel.die_with_parent(signal.SIGKILL)
+        if os.getppid() != controller:  # it is gone already
+            signal.raise_signal(signal.SIGKILL)

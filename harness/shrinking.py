@@ -70,7 +70,7 @@ def schedule_lines(trial: Trial, found: Simplest | None) -> tuple[str, ...]:
     faults, neighbour = trial.plan.decisions.faults, told.neighbour if told else None
     violated = trial.judgement.verdict is Verdict.VIOLATED
     head = [f"why: {explain(trial.trace, faults, neighbour)}"] if violated else []
-    head.append(_how_simple(told) if told else f"{trial.trace.preemptions()} preemptions, by {trial.strategy}")
+    head.append(_how_simple(told) if told else f"{_many(trial.trace.preemptions(), 'preemption')}, by {trial.strategy}")
     if neighbour is not None:
         head.append(
             f"what decides: {neighbour.first} goes before {neighbour.second}; it passes with {neighbour.passes}"
@@ -80,7 +80,14 @@ def schedule_lines(trial: Trial, found: Simplest | None) -> tuple[str, ...]:
 
 def _how_simple(found: Simplest) -> str:
     assert found.trial.trace is not None
-    preemptions, entries = found.trial.trace.preemptions(), len(found.trial.plan.decisions.entries)
     if not found.steady:
-        return f"not made simpler: of {found.replays} replays the last did not violate"
-    return f"{entries} of {found.before} decisions are left, {preemptions} preemptions, after {found.replays} replays"
+        return f"not made simpler: of {_many(found.replays, 'replay')} the last did not violate"
+    left = len(found.trial.plan.decisions.entries)
+    preemptions = _many(found.trial.trace.preemptions(), "preemption")
+    return (
+        f"made simpler in {_many(found.replays, 'replay')}: {preemptions}, {left} of {found.before} decisions are left"
+    )
+
+
+def _many(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"

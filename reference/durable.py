@@ -14,28 +14,44 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 _MARK = ".tmp"
+
+
+class naming:
+    """Errors of calls on a descriptor name no file by themselves; raised inside `with`, they name this one."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self._path
 
 
 def replace(path: str, data: bytes, mode: int = 0o600, *, before_rename: Callable[[], None] | None = None) -> None:
     """Make `path` hold `data`, durably, or leave it as it was.
 
     `before_rename` is called once nothing but the rename can fail. Raises OSError of the call that failed, always
-    with a filename: write(2) on a full disk names none by itself.
+    with a filename. When only the folder's sync fails, `path` holds `data` already, but not durably.
     """
     folder, name = os.path.split(path)
     temporary = temporary_name(folder, name)
     try:
-        _write_new(temporary, data, mode)
-        if before_rename is not None:
-            before_rename()
-        os.rename(temporary, path)
-    except OSError as error:
-        _discard(temporary)
-        error.filename = error.filename or path
-        raise
-    except BaseException:  # a signal: nothing of ours stays behind
+        with naming(path):
+            _write_new(temporary, data, mode)
+            if before_rename is not None:
+                before_rename()
+            os.rename(temporary, path)
+    except BaseException:  # a signal too: nothing of ours stays behind
         _discard(temporary)
         raise
     sync_folder(folder or ".")
@@ -62,7 +78,8 @@ def sync_folder(folder: str) -> None:
     """Make renames and new entries in this folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        with naming(folder):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -17,6 +17,7 @@ import os
 import time
 
 from reference import identity
+from reference.durable import naming
 from reference.errors import Busy
 
 TYPE_CHECKING = False
@@ -64,7 +65,8 @@ class Lock:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with naming(self.path):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             ours = _is_at(descriptor, self.path)  # somebody may have removed the file that we opened
         except BlockingIOError:
             ours = False
@@ -87,6 +89,8 @@ class Lock:
         _held.discard(descriptor)
         try:
             os.ftruncate(descriptor, 0)  # a record that stays behind tells of a crash
+        except OSError:
+            pass  # of the record nothing depends: what was done under the lock is done
         finally:
             os.close(descriptor)
 
@@ -145,7 +149,8 @@ def is_free(path: str) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with naming(path):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     finally:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reference.errors import Local, OrchestratorError
     from reference.home import Home
     from reference.runs import Registry
+    from reference.transcript import Transcript
 
     Complete = Callable[..., Any]
 
@@ -40,6 +41,7 @@ class Parts:
     config_store  how the config file is read and changed
     session_lock  who may write a session now: (home, agent, session, run id)
     run_registry  the table of runs
+    transcript    a session's records: (path, run id)
     complete      `reference.failover.complete`
     cooldowns     which provider rests after a failure: (home)
     auth          `reference.auth.Credentials`: (home)
@@ -64,6 +66,7 @@ class Parts:
         "run_registry",
         "session_lock",
         "tools",
+        "transcript",
         "write_output",
     )
 
@@ -75,6 +78,7 @@ class Parts:
     cooldowns: Callable[[Home], Any]
     auth: Callable[[Home], Any]
     tools: Callable[[], Any]
+    transcript: Callable[[str, str], Transcript]
     agent_entry: Callable[[dict[str, Any], str], dict[str, Any]]
     arm_deadline: Callable[[float | None], Deadline]
     prepare: Callable[[], None]
@@ -106,6 +110,7 @@ class Parts:
             cooldowns=_cooldowns,
             auth=_auth,
             tools=_tools,
+            transcript=_transcript,
             agent_entry=_agent_entry,
             arm_deadline=_arm_deadline,
             prepare=_prepare,
@@ -154,6 +159,12 @@ def _tools() -> Any:
     from reference import tools
 
     return tools
+
+
+def _transcript(path: str, run_id: str) -> Transcript:
+    from reference.transcript import Transcript
+
+    return Transcript(path, run_id)
 
 
 def _agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:

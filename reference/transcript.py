@@ -20,7 +20,8 @@ from reference.messages import Message, ToolCall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from types import TracebackType
+    from typing import Any, ClassVar
 
     from reference.deadline import Deadline
 
@@ -33,6 +34,7 @@ class Transcript:
     """Appends one run's records to one session. Raises Local(`session-superseded`), Busy or OSError."""
 
     __slots__ = ("_end", "_fence", "_seq", "path", "run_id")
+    writer: ClassVar[type[Writer]]
 
     def __init__(self, path: str, run_id: str) -> None:
         self.path = path
@@ -44,7 +46,7 @@ class Transcript:
     def begin(self, message: Message, deadline: Deadline) -> list[Message]:
         """Start a turn with the user's message; the whole conversation, that message included."""
         make_private(os.path.dirname(self.path))
-        with _Writer(self.path, deadline) as file:
+        with self.writer(self.path, deadline) as file:
             records = parse(file.mend())
             self._fence = highest(records, "fence") + 1
             self._seq = highest(records, "seq")
@@ -53,7 +55,7 @@ class Transcript:
 
     def append(self, message: Message, deadline: Deadline) -> None:
         """Add one message, durably, if no later turn has begun."""
-        with _Writer(self.path, deadline) as file:
+        with self.writer(self.path, deadline) as file:
             if file.end() != self._end and highest(parse(file.mend()), "fence") > self._fence:
                 raise Local(
                     "session-superseded",
@@ -63,14 +65,14 @@ class Transcript:
                 )
             self._write(file, message)
 
-    def _write(self, file: _Writer, message: Message) -> None:
+    def _write(self, file: Writer, message: Message) -> None:
         self._seq += 1
         record = {"seq": self._seq, "fence": self._fence, "run": self.run_id, "at": round(time.time(), 3)}
         file.append(json.dumps(record | as_fields(message)).encode() + b"\n")
         self._end = file.end()
 
 
-class _Writer:
+class Writer:
     """The open file under a short flock of its own, which makes "check the fence, then append" one step."""
 
     __slots__ = ("_deadline", "_descriptor", "_path")
@@ -80,11 +82,12 @@ class _Writer:
         self._deadline = deadline.sooner(2.0)
         self._descriptor = -1
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Writer:
         existed = os.path.exists(self._path)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            self._lock()
+            with durable.naming(self._path):
+                self._lock()
             if not existed:
                 durable.sync_folder(os.path.dirname(self._path))
         except BaseException:
@@ -92,8 +95,12 @@ class _Writer:
             raise
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self._descriptor)
+        if isinstance(error, OSError):
+            error.filename = error.filename or self._path
 
     def end(self) -> tuple[int, int]:
         """Which file this is and how long: unchanged as long as nobody else has written."""
@@ -106,14 +113,13 @@ class _Writer:
         try:
             durable.write_all(self._descriptor, data)
             os.fsync(self._descriptor)
-        except OSError as error:
+        except OSError:
             os.ftruncate(self._descriptor, size)  # a full disk takes part of a line
-            error.filename = self._path
             raise
 
     def mend(self) -> bytes:
         """The file's content, after moving an unfinished last line aside."""
-        data = self._read()
+        data = self.read()
         whole = data.rfind(b"\n") + 1
         torn = data[whole:]
         if not torn:
@@ -133,7 +139,8 @@ class _Writer:
         finally:
             os.close(aside)
 
-    def _read(self) -> bytes:
+    def read(self) -> bytes:
+        """The whole file."""
         parts = []
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         while part := os.read(self._descriptor, 1 << 20):
@@ -154,6 +161,9 @@ class _Writer:
                         detail={"path": self._path},
                     ) from None
                 time.sleep(0.002)
+
+
+Transcript.writer = Writer
 
 
 def parse(data: bytes) -> list[Record]:

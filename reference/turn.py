@@ -16,7 +16,6 @@ from reference.config import limit
 from reference.deadline import Deadline
 from reference.errors import Local, OrchestratorError, Stopped, from_oserror
 from reference.messages import Message
-from reference.transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +129,9 @@ class Turn:
             lock.release()
 
     def _converse(self, registry: Registry, config: dict[str, Any], workspace: str) -> str:
-        transcript = Transcript(self.home.transcript(self.request.agent, self.request.session), self.request.run_id)
+        transcript = self.parts.transcript(
+            self.home.transcript(self.request.agent, self.request.session), self.request.run_id
+        )
         messages = transcript.begin(Message(role="user", text=self.request.message), self.deadline)
         for _ in range(int(limit(config, "maxSteps", MAX_STEPS))):
             reply = self._ask(config, messages)

@@ -87,14 +87,18 @@ class Baseline:
 
         Raises ReportError for another target's record.
         """
-        if self.target not in (_name(record), record.target.name):
-            raise ReportError(
-                f"this baseline is for {self.target}, the record is of {_name(record)}",
-                "use that target's baseline, or write a new one from this record",
-            )
+        self.check_target(record.target.name, record.target.version)
         actual = Baseline.from_record(record).expected
         found = [_mismatch(name, self.expected.get(name), actual.get(name)) for name in {**actual, **self.expected}]
         return tuple(mismatch for mismatch in found if mismatch)
+
+    def check_target(self, name: str, version: str) -> None:
+        """Raises ReportError when this baseline is for another target."""
+        if self.target not in (f"{name}@{version}", name):
+            raise ReportError(
+                f"this baseline is for {self.target}, the target is {name}@{version}",
+                "use that target's baseline, or write a new one from its record",
+            )
 
     def mismatch(self, result: Result) -> Mismatch | None:
         """How one result differs from what is expected of its scenario, if it does."""

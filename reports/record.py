@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from reports import typed
+from reports.errors import ReportError
 
 SCHEMA = 1
+_HINT = "give a record.json that a session has written: pytest scenarios/ --report DIR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,11 @@ class Record:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=False) + "\n"
 
 
-class RecordError(ValueError):
+class RecordError(ReportError):
     """The file is not a record that this version can read."""
+
+    def __init__(self, message: str, hint: str = _HINT) -> None:
+        super().__init__(message, hint)
 
 
 def _items(value: Any) -> tuple[Any, ...]:
@@ -142,7 +147,7 @@ def load(path: Path) -> Record:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
-            raise RecordError(f"{path}: schema {document['schema']} is not {SCHEMA}; use the Pileup that wrote it")
+            raise RecordError(f"{path}: schema {document['schema']} is not {SCHEMA}", "use the Pileup that wrote it")
         record = Record(
             **{
                 **document,
@@ -156,7 +161,7 @@ def load(path: Path) -> Record:
         return record
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, RecordError):
-            raise
-        raise RecordError(f"{path}: not a Pileup record: {error!r}") from error
+    except KeyError as error:
+        raise RecordError(f"{path}: not a Pileup record: it lacks {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RecordError(f"{path}: not a Pileup record: {error}") from error

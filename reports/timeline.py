@@ -40,6 +40,7 @@ _MARKS = {
     "LockSeen": "file",
     "PortSeen": "file",
     "SecretSeen": "secret",
+    "NetworkRedirected": "request",
     "NetworkRefused": "refused",
     "ConnectionRefusedHost": "refused",
     "Noted": "note",

@@ -61,8 +61,27 @@ def _tree_ended(entry: Entry) -> str:
 def _finished(entry: Entry) -> str:
     outcome = entry.mapping("outcome")
     said = "success" if outcome.get("ok") else f"failure ({outcome.get('kind', 'unclear')})"
-    detail = pairs({"code": outcome.get("code"), "message": outcome.get("message"), "text": outcome.get("text")})
+    detail = pairs(
+        {
+            "code": outcome.get("code"),
+            "message": outcome.get("message"),
+            "text": outcome.get("text"),
+            "agents": _names(outcome.get("agents")),
+            "runs": _names(outcome.get("runs")),
+        }
+    )
     return f"{entry.text('actor')} reports {said} for {entry.text('verb')}" + (f": {detail}" if detail else "")
+
+
+def _names(listed: Any) -> str:
+    """What a list command listed, "none" if it was empty; nothing for a command that lists nothing."""
+    if not isinstance(listed, list | tuple):
+        return ""
+    return " ".join(_named(item) for item in listed) or "none"
+
+
+def _named(item: Any) -> str:
+    return f"{item.get('id')} ({item.get('status')})" if isinstance(item, Mapping) else str(item)
 
 
 def _signalled(entry: Entry) -> str:
@@ -224,6 +243,10 @@ def _token_answer(entry: Entry) -> str:
     return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({facts})"
 
 
+def _redirected(entry: Entry) -> str:
+    return f"{entry.text('actor')} connects to {entry.text('address')} and is led to the fakes"
+
+
 _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Started": _started,
     "Exited": _exited,
@@ -246,6 +269,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "LockSeen": _lock,
     "PortSeen": _port,
     "SecretSeen": _secret,
+    "NetworkRedirected": _redirected,
     "NetworkRefused": _network,
     "ConnectionRefusedHost": _host,
     "Noted": _noted,

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from fakes.oauth import Fault, OAuthSettings
 from harness.checkers.auth import (
+    crash_asks_once,
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
     secrets_stay_in,
     single_flight,
 )
+from harness.conductor.supervisor import StoppedCall
+from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.scenario import WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_WRITES, scenario
+from harness.striking import Strike, sweep
 from harness.targets.protocol import Capability, Setup
+from scenarios.work import before_asking
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
 HELD_GRANT = OAuthSettings(gate_before_commit="grant")
@@ -57,6 +62,38 @@ async def test_lost_refresh_race(lab: Lab) -> None:
     lab.release("grant")
     await run.finished()
     lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-4",
+    fault="a refresh is killed at each of its operations between the server's answer and the use of the new token",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[crash_asks_once],
+)
+async def test_killed_refresh(lab: Lab) -> None:
+    """A refresh that dies with the new token in hand costs at most one sign-in, asked for clearly."""
+    before = before_asking(lab)
+
+    async def refresh(name: str, strike: Strike) -> None:
+        main, other = lab.credential(name, expired=True), lab.credential(f"other-{name}")
+        setup = Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other)
+        lab.prepare(setup, home=f"home-{name}")
+        lab.look.credentials(f"{name} before")
+        async with strike():
+            await (await lab.turn("lane0", actor=name)).finished()
+        turns = [await (await lab.turn("lane0", actor=f"{name}-{after}")).finished() for after in ("next", "again")]
+        lab.look.credentials(f"{name} after")
+        if not turns[-1].ok:
+            lab.target.store_credential(lab.site, lab.credential(f"new-{name}"))
+            await (await lab.turn("lane0", actor=f"{name}-signed-in")).finished()
+
+    def answered(call: StoppedCall) -> bool:
+        return before(call) and lab.granted(call.actor)
+
+    what = "refreshes killed between answer and use"
+    await sweep(lab, refresh, what=what, faults=CRASH, most=6, where=answered, crucial=lab.is_store)
 
 
 @scenario(

@@ -14,12 +14,14 @@ from harness.checkers.config import (
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
 from harness.checkers.powerloss import config_survives_power_loss
+from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.scenario import WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.striking import Strike, sweep
 from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
+from scenarios.work import Rounds
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
-MOST_OPERATIONS = 200  # a bound for a target that never stops writing
 
 
 @scenario(
@@ -90,9 +92,9 @@ async def test_reader_between_writes(lab: Lab) -> None:
 
 @scenario(
     "CFG-3",
-    fault="an add is killed before each of its file operations in the config's folder in turn",
+    fault="an add is killed before, or in the middle of, each of its operations on its files in turn",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_WRITES,
+    watch=WATCH_CHANGES,
     exact=True,
     judges=[crash_leaves_old_or_new],
     not_verified=["power loss, which is CFG-10"],
@@ -100,17 +102,36 @@ async def test_reader_between_writes(lab: Lab) -> None:
 async def test_killed_at_every_write(lab: Lab) -> None:
     """An add that is killed anywhere leaves the old config or the new one, and the next command works."""
     lab.prepare(Setup(agents=("lane0",)))
-    fault = "adds killed before each of their file operations"
-    lab.plan(fault)
-    for index in range(MOST_OPERATIONS if lab.faulty else 1):
-        name = f"victim{index}"
-        async with lab.killer(fault, actor=name, index=index, where=lab.is_beside_config):
-            victim = await lab.run(lab.adding(name), name)
-        lab.look.config()
-        await lab.run(ListAgents(), f"list{index}")
-        if victim.ok:  # it has fewer operations than that: all of them have had their turn
-            break
-    await lab.run(lab.adding("last"), "last")
+    await lab.run(lab.adding("first"), "first")  # from now on every add does the same operations
+
+    config, whole = lab.target.config_file(lab.site), [b""]
+
+    async def add(name: str, strike: Strike) -> None:
+        async with strike():
+            await lab.run(lab.adding(name), name)
+        parses = lab.look.config().parses
+        await lab.run(ListAgents(), f"{name}-list")
+        if parses:
+            whole.append(config.read_bytes())
+        else:  # else every later add would fail at reading, and its other operations would have no turn
+            config.write_bytes(whole[-1])
+            lab.note("the config is repaired by hand")
+
+    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14, crucial=lab.is_config)
+    await lab.run(lab.adding("last"), "last-add")
+
+
+@scenario(
+    "CFG-3",
+    fault="a cancel is killed before, or in the middle of, each of its operations on its files in turn",
+    needs=[Capability.TURN, Capability.RUNS, Capability.CANCEL],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[crash_leaves_old_or_new],
+)
+async def test_killed_cancel(lab: Lab) -> None:
+    """After a cancel that was killed anywhere, the runs can be listed and the cancel repeated."""
+    await sweep(lab, Rounds(lab).cancel, what="cancels killed at an operation", faults=CRASH, most=4)
 
 
 @scenario(

@@ -27,13 +27,14 @@ FOLDERS = {
 
 # The harness from top to bottom: a module imports from lines below its own, or from its own line.
 LAYERS = [
+    ["__main__"],
     ["plugin", "cli"],
     ["session"],
-    ["bench", "screen", "sweep", "rejudge", "doctor", "recording", "rules_page", "examples"],
+    ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page", "examples"],
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["lab", "look", "actor", "powercut"],
+    ["lab", "look", "actor", "striking", "powercut", "outside"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],

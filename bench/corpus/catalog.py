@@ -41,7 +41,7 @@ class Twin(Enum):
 
 
 class Need(Enum):
-    """A family of calls that must be stopped before any failing order can be enforced."""
+    """A family of calls that a search must stop to reach the bug, when all actors are started at once."""
 
     READ = "read"  # open for reading, stat, access, readdir
     LOCK = "lock"  # POSIX locks

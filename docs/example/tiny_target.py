@@ -9,7 +9,18 @@ from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Outcome
 from harness.targets.output import documents, shows_traceback
-from harness.targets.protocol import AddAgent, Capability, Command, Ended, Intent, ListAgents, Raw, Setup, Site
+from harness.targets.protocol import (
+    AddAgent,
+    Capability,
+    Command,
+    Ended,
+    Intent,
+    ListAgents,
+    Raw,
+    Setup,
+    Site,
+    VendorNames,
+)
 
 
 class Tiny:
@@ -20,6 +31,7 @@ class Tiny:
     capabilities = frozenset({Capability.ADD_AGENTS})  # scenarios that need more are UNSUPPORTED
     patience = 20.0  # seconds
     needs_tls = False
+    names = VendorNames()  # hosts that no setting of the program points elsewhere
 
     def __init__(self, *options: str) -> None:
         self.argv = (sys.executable, str(Path(__file__).with_name("tiny.py").resolve()), *options)

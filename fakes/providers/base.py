@@ -110,6 +110,11 @@ def turn_of(elements: Iterable[Element]) -> Turn:
     return Turn(text="\n".join(texts), marker=marker, step=step)
 
 
+def markers_in(request: HttpRequest) -> tuple[str, ...]:
+    """Every `[[name]]` of a request that was read, in order: of the whole conversation, whoever said it."""
+    return tuple(_MARKER.findall(decoded_body(request).decode(errors="replace")))
+
+
 def json_object(request: HttpRequest) -> dict[str, Any]:
     """The request's body as a JSON object.
 

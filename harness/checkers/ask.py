@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, Finished, History, ReplySent, RequestReceived, Signalled, Started
+from harness.events import Exited, Finished, History, ReplySent, RequestReceived, Scheduled, Signalled, Started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """A fault that took place of one call of an actor, as sweeps make them."""
+
+    seq: int
+    actor: str
+    fault: str
+    call: str  # with its objects
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.call}"
+
+
+def strikes(history: History) -> list[Strike]:
+    """Every fault of a sweep, in order; what belongs to it are the actors whose names begin with its actor's."""
+    return [
+        Strike(
+            seq=seq,
+            actor=what.actor.partition("/")[0],
+            fault=what.fault,
+            call=" ".join([what.call, *(what.reads + what.writes)]),
+        )
+        for seq, what in history.of(Scheduled)
+        if what.fault
+    ]
 
 
 def finished(history: History, actor: str) -> tuple[int, Finished]:

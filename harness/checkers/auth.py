@@ -108,6 +108,62 @@ def other_profile_untouched(history: History) -> list[Finding]:
     return [Finding(rule="AUT-7", message=message, evidence=(before[0], after[0]))]
 
 
+def crash_asks_once(history: History) -> list[Finding]:
+    """AUT-4: after a crash between a token's answer and its end in the store, the next turns work or ask to sign in.
+
+    They ask clearly, spend the old token at most once more between them, and work again after a sign-in. The other
+    profile never changes.
+    """
+    strikes = ask.strikes(history)
+    if not strikes:
+        raise CannotDecide("no refresh was struck")
+    findings = []
+    for strike, after in zip(strikes, [*strikes[1:], None], strict=True):
+        part = history.after(strike.seq)
+        part = part.before(after.seq) if after else part
+        findings += [*_asks_clearly(strike, part), *_spends_once(strike, part)]
+        findings += _keeps_the_other(strike, history)
+    return findings
+
+
+def _asks_clearly(strike: ask.Strike, part: History) -> list[Finding]:
+    findings = []
+    for seq, what, _ in ask.turns(part):
+        outcome, role = what.outcome, what.actor.removeprefix(f"{strike.actor}-")
+        if what.actor == strike.actor or outcome.ok:
+            continue
+        clear = outcome.kind == "auth" and outcome.code and outcome.exit_status and not outcome.traceback
+        if role == "signed-in" or not clear:
+            when = "after a new sign-in" if role == "signed-in" else "and does not ask clearly to sign in"
+            message = f"a turn after {strike} fails {when}: {ask.said(what)}"
+            findings.append(Finding(rule="AUT-4", message=message, evidence=(strike.seq, seq)))
+    return findings
+
+
+def _spends_once(strike: ask.Strike, part: History) -> list[Finding]:
+    again = [seq for seq, what in part.of(TokenAnswered) if what.decision in _REDEEMED - {"minted"}]
+    if len(again) < 2:
+        return []
+    message = f"after {strike} a spent token was sent {len(again)} times: every turn tries it again"
+    return [Finding(rule="AUT-4", message=message, evidence=(strike.seq, *again))]
+
+
+def _keeps_the_other(strike: ask.Strike, history: History) -> list[Finding]:
+    """Every look of the strike's round at the other profile found the same."""
+    looks = [
+        (seq, seen)
+        for seq, seen in history.of(FileSeen)
+        if seen.role == "profile other" and str(seen.facts.get("when", "")).partition(" ")[0] == strike.actor
+    ]
+    if not looks or not looks[0][1].exists:
+        raise CannotDecide("the other profile was not seen in the store")
+    changed = [seq for seq, seen in looks if seen.digest != looks[0][1].digest]
+    if not changed:
+        return []
+    message = f"{strike} harmed another profile, which had nothing to do with it"
+    return [Finding(rule="AUT-4", message=message, evidence=(strike.seq, changed[0]))]
+
+
 def secrets_stay_in(history: History) -> list[Finding]:
     """AUT-9: credential files are 0600 and always whole; no secret stands anywhere else."""
     everything = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials"]

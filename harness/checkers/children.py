@@ -21,6 +21,7 @@ from harness.verdict import Finding
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 TIMEOUT_STATUS = 124
+_SHORT = 90  # characters of a command line
 
 
 def no_unaccounted_survivor(history: History) -> list[Finding]:
@@ -131,15 +132,22 @@ def _survivors(history: History, rule: str, when: str) -> list[Finding]:
     return [
         Finding(
             rule=rule,
-            message=f"{len(found)} processes of {actor} {_lived_on(history, actor, found[0][0], when)}: "
-            + "; ".join(f"{what.command[:90]}" for _, what in found[:4]),
+            message=f"{len(found)} process{'es' if len(found) > 1 else ''} of {actor} "
+            + f"{_lived_on(history, actor, found[0][0], when)}: "
+            + "; ".join(_short(what.command) for _, what in found[:4]),
             evidence=tuple(seq for seq, _ in found),
         )
         for actor, found in by_actor.items()
     ]
 
 
+def _short(command: str) -> str:
+    """A command line that tells processes apart at a glance: no folders, and not to its end."""
+    words = " ".join(word.rpartition("/")[2] or word for word in command.split())
+    return words if len(words) <= _SHORT else f"{words[: _SHORT - 1]}…"
+
+
 def _lived_on(history: History, actor: str, seq: int, when: str) -> str:
     """In words, and true also of a command that swallowed its signal: then nothing has ended at all."""
     end = ask.exited(history, actor)
-    return f"lived on {when}" if end and end[0] < seq else "were still there, the command itself among them"
+    return f"lived on {when}" if end and end[0] < seq else "had not ended, the command itself among them"

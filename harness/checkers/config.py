@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import CallReleased, FaultFired, FileSeen, Finished, History, Started
+from harness.events import CallReleased, FileSeen, Finished, History, Started
 from harness.verdict import Finding
 
 
@@ -90,21 +91,37 @@ def readers_see_whole_config(history: History) -> list[Finding]:
 
 def crash_leaves_old_or_new(history: History) -> list[Finding]:
     """CFG-3: after each kill the config parses and holds nothing half-done, and the next commands succeed."""
-    findings = []
+    strikes = {strike.actor: strike for strike in ask.strikes(history)}
+    if not strikes:
+        raise CannotDecide("nothing was killed")
+    findings, last = [], ""
+    for seq, what in _in_order(history):
+        if isinstance(what, FileSeen):
+            if not what.parses:
+                message = f"the config does not parse after {last or 'an add'}"
+                findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
+        elif what.actor in strikes:
+            last = f"{what.verb} met {strikes[what.actor]}"
+        elif not (what.outcome.ok or _done_before(what, history.before(seq))):
+            message = (
+                f"{what.actor} ({what.verb}) does not work after {last or 'nothing had happened'}: {ask.said(what)}"
+            )
+            findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
+    return findings + _lost_by_a_kill(history)
+
+
+def _in_order(history: History) -> list[tuple[int, FileSeen | Finished]]:
+    """The looks at the config and the ends of commands; turns are struck by what is done to them."""
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
-    for seq, seen in looks:
-        if not seen.parses:
-            victim = [what.detail for _, what in history.before(seq).of(FaultFired)][-1:]
-            message = f"the config does not parse after an add was {victim[0] if victim else 'killed'}"
-            findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
-    for seq, what in history.of(Finished):
-        if what.actor.startswith(("list", "last")) and not what.outcome.ok:
-            message = f"{what.actor} does not work after a kill: {what.outcome.message or what.outcome.code}"
-            findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
-    findings += _lost_by_a_kill(history)
-    if not looks and not findings:
-        raise CannotDecide("nobody looked at the config after a kill")
-    return findings
+    ends = [(seq, what) for seq, what in history.of(Finished) if what.verb != "agent"]
+    return sorted([*looks, *ends], key=lambda entry: entry[0])
+
+
+def _done_before(what: Finished, history: History) -> bool:
+    """Whether a cancel was refused with a code because the run had ended: the last list of runs does not have it."""
+    lists = [end.outcome.runs for _, end in history.of(Finished) if end.outcome.runs is not None]
+    typed = bool(what.outcome.code) and what.outcome.kind not in ("internal", "unclear")
+    return what.verb == "runs cancel" and typed and bool(lists) and all(run.status != "running" for run in lists[-1])
 
 
 def _lost_by_a_kill(history: History) -> list[Finding]:

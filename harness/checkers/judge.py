@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from harness.events import FaultFired, FaultPlanned, History, Hung
+from harness.events import ConnectionRefusedHost, FaultFired, FaultPlanned, History, Hung, NetworkRefused
 from harness.verdict import Finding, Judgement, Verdict
 
 _NONE_PLANNED = "no fault was planned, although the scenario says: "
 _NEVER_FIRED = "the fault never fired: "
+_BEYOND = "beyond loopback, and refused: "
 
 
 class CannotDecide(Exception):
@@ -56,12 +58,34 @@ def judge(
         verdict = Verdict.UNKNOWN
     else:
         verdict = Verdict.CONFORMS
-    return Judgement(verdict=verdict, findings=tuple(findings), notes=(*broken, *missed, *undecided))
+    notes = (*broken, *missed, *undecided, *_left(history, findings))
+    return Judgement(verdict=verdict, findings=tuple(findings), notes=notes)
 
 
 def name_of(checker: Callable[[History], Collection[Finding]]) -> str:
     """How notes call a checker: by its function's name, if it has one."""
     return str(getattr(checker, "__name__", type(checker).__name__))
+
+
+def beyond_loopback(what: NetworkRefused | ConnectionRefusedHost) -> str:
+    """An attempt to leave this machine, in words. A proxy does not know whose connection it was."""
+    if isinstance(what, NetworkRefused):
+        return f"{what.actor} reached for {what.address}"
+    return f"somebody asked the proxy for {what.host}:{what.port}"
+
+
+def _left(history: History, findings: Collection[Finding]) -> list[str]:
+    """For every result: who tried to leave this machine, unless a finding says so.
+
+    It concerns NET-1 alone, and no other rule's verdict.
+    """
+    refused = [beyond_loopback(what) for _, what in history.of(NetworkRefused)]
+    times = Counter([*refused, *(beyond_loopback(what) for _, what in history.of(ConnectionRefusedHost))])
+    return [
+        f"{_BEYOND}{words}{f' ({count} times)' if count > 1 else ''}"
+        for words, count in times.items()
+        if not any(words in finding.message for finding in findings)
+    ]
 
 
 def _hung(history: History) -> list[str]:
@@ -73,7 +97,7 @@ def failures_in(
 ) -> list[str]:
     """Of a judgement's notes, those that `judge` cannot write again because they were the run's own failures."""
     ours = tuple(f"{name_of(checker)}{mark}" for checker in checkers for mark in (": ", " crashed:\n"))
-    known = (*ours, *_hung(history), _NONE_PLANNED, _NEVER_FIRED)
+    known = (*ours, *_hung(history), _NONE_PLANNED, _NEVER_FIRED, _BEYOND)
     return [note for note in notes if not note.startswith(known)]
 
 

@@ -17,9 +17,12 @@ from enum import Enum
 
 from harness.conductor import kernel
 
+# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
+# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
+CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
-_PAGE = 4096
+PAGE = 4096
 _USUAL = 256  # bytes: what is read first of a path
 
 
@@ -31,11 +34,13 @@ class Family(Enum):
     OPEN = "open"  # for writing, creating or truncating
     READ = "read"  # opening for reading: many more than all of the above
     LOOK = "look"  # whether and what a file is, and what a folder holds: more again
+    LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
     LOCK = "lock"
     FORK = "fork"  # of processes and threads; these concern no file
+    START = "start"  # exec: an actor's first is the start of its program
     NETWORK = "network"
 
 
@@ -61,7 +66,7 @@ class Kind:
     min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
-    may_read: bool = False  # whoever wants reads is shown it whatever its flags are
+    may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
 
 
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
@@ -118,6 +123,8 @@ KINDS = (
     Kind("fork", 57, Family.FORK),
     Kind("vfork", 58, Family.FORK),
     Kind("clone3", 435, Family.FORK),
+    Kind("execve", 59, Family.START),
+    Kind("execveat", 322, Family.START),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),
@@ -180,7 +187,7 @@ def read_text(thread: int, address: int) -> str:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
         start = address + len(data)
         more = read_memory(
-            thread, start, min(_USUAL << len(data).bit_length(), PATH_MAX - len(data), _PAGE - start % _PAGE)
+            thread, start, min(_USUAL << len(data).bit_length(), PATH_MAX - len(data), PAGE - start % PAGE)
         )  # the next page may not be there, and hardly any path is long
         if not more:
             raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))

@@ -1,4 +1,4 @@
-"""What may be done with a stopped call: watched, gathered at a barrier, or made the caller's last.
+"""What may be done with a stopped call: watched, or gathered at a barrier.
 
 Each director is one policy. None of them sleeps: they are told of calls by the supervisor, and of the rest of the
 world by `Surroundings`.
@@ -118,30 +118,6 @@ class Barrier:
                     return "the others can get no further"
             await asyncio.sleep(Stillness.INTERVAL)
         return "time-out"
-
-
-class KillAt:
-    """Kills an actor's process at its i-th watched call, before that call has run."""
-
-    def __init__(self, *, fault: str, actor: str, index: int, where: Where, record: Record) -> None:
-        self._fault = fault
-        self._actor = actor
-        self._index = index
-        self._where = where
-        self._record = record
-        self._seen = 0
-        self._killed = False
-
-    def take(self, call: StoppedCall) -> bool:
-        if call.actor != self._actor or not self._where(call):
-            return False
-        self._seen += not call.again
-        if self._killed or self._seen != self._index + 1 or not call.kill():
-            return False
-        self._killed = True
-        name = f"{call.kind.name} {call.path}"
-        self._record(FaultFired(fault=self._fault, detail=f"killed before call {self._index}: {name}"))
-        return True
 
 
 class Onlooker:

@@ -10,6 +10,8 @@ from harness.conductor import calls, kernel
 from harness.conductor.supervisor import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
+DIVISIBLE = frozenset({"write", "pwrite64"})  # calls of which a part can be carried out
+
 
 def strike(call: StoppedCall, fault: Fault) -> bool:
     """Release the call in this way. False when the fault could not take place; then the call has run, or is gone."""
@@ -19,15 +21,17 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
         case FaultKind.KILL:
             return call.kill()
         case FaultKind.SIGNAL:
-            return _signal(call, fault.number) and call.go()
+            return send(call.process, fault.number) and call.go()
         case FaultKind.SHORT:
-            return _write_half(call) or (call.go() and False)
+            return _shorten(call) or (call.go() and False)
+        case FaultKind.TORN:
+            return (_write_half(call) is not None and call.kill()) or (call.go() and False)
 
 
-def _signal(call: StoppedCall, number: int) -> bool:
-    """Send a signal to the calling process, which finds it when the call has ended."""
+def send(process: int, number: int) -> bool:
+    """Send a signal to a process of the run; one at a call finds it when that has ended. False: it is gone."""
     with suppress(ProcessLookupError):
-        pidfd = os.pidfd_open(call.process)
+        pidfd = os.pidfd_open(process)
         try:
             signal.pidfd_send_signal(pidfd, number)
         finally:
@@ -36,14 +40,20 @@ def _signal(call: StoppedCall, number: int) -> bool:
     return False
 
 
-def _write_half(call: StoppedCall) -> bool:
+def _shorten(call: StoppedCall) -> bool:
+    written = _write_half(call)
+    return written is not None and call.answer(written)
+
+
+def _write_half(call: StoppedCall) -> int | None:
     """Write the first half of the data in the caller's place, as a nearly full disk makes it happen (write(2)).
 
-    It goes through the caller's own open file description, so that its position moves. Raises OSError.
+    It goes through the caller's own open file description, so that its position moves. How many bytes that were; None
+    for a call that cannot be divided or is gone. Raises OSError.
     """
     size = call.args[2]
-    if call.kind.name != "write" or size < 2 or not call.waits():
-        return False
+    if call.kind.name not in DIVISIBLE or size < 2 or not call.waits():
+        return None
     data = calls.read_memory(call.thread, call.args[1], size // 2)
     pidfd = os.pidfd_open(call.process)
     try:
@@ -51,6 +61,7 @@ def _write_half(call: StoppedCall) -> bool:
     finally:
         os.close(pidfd)
     try:
-        return call.answer(os.write(descriptor, data))
+        at = call.args[3] if call.kind.name == "pwrite64" else None
+        return os.write(descriptor, data) if at is None else os.pwrite(descriptor, data, at)
     finally:
         os.close(descriptor)

@@ -20,6 +20,7 @@ _X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 
 Step = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
+_READERS = frozenset({Family.READ, Family.LOOKUP})
 _STOP: list[Step] = [(_RET, 0, 0, _NOTIFY)]
 
 
@@ -36,7 +37,7 @@ def program(families: Collection[Family]) -> bytes:
         (_RET, 0, 0, _ERRNO | errno.EPERM),
     ]
     for kind in KINDS:
-        reads = Family.READ in families and kind.may_read
+        reads = kind.may_read and not _READERS.isdisjoint(families)
         if kind.family in families or reads:
             body = _STOP if reads else _body(kind)
             steps += [(_JEQ, 0, len(body), kind.number), *body]

@@ -47,7 +47,8 @@ _FLAG_CONTINUE = 1
 _SIG_SETMASK = 2
 _NO_SIGNALS = bytes(128)  # sigset_t
 _ONE, _NO_FLAGS = ctypes.c_ulong(1), ctypes.c_ulong(0)
-ADDFD_SETFD = 1
+_ADDFD_FLAG_SEND = 2  # the call is answered with the new descriptor in the same step (Linux 5.14)
+_PIDFD_THREAD = os.O_EXCL  # Linux 6.9
 
 
 class _Program(ctypes.Structure):
@@ -213,16 +214,55 @@ def answer(listener: int, id_: int, value: int = 0, error: int = 0) -> bool:
     return _respond(listener, id_, value, -error, 0)
 
 
-def add_descriptor(listener: int, id_: int, source: int, target: int) -> bool:
-    """Replace descriptor `target` of the stopped process by a copy of our `source`. False when the call is gone."""
-    request = _ADDFD.pack(id_, ADDFD_SETFD, source, target, 0)
+def answer_with_file(listener: int, id_: int, source: int, *, close_on_exec: bool) -> bool:
+    """Answer the call with a descriptor of the caller's own for our `source`: SECCOMP_IOCTL_NOTIF_ADDFD with SEND.
+
+    The descriptor shares our open file, its offset included, so `source` must have been opened for this one answer.
+    False when the caller is gone or was interrupted. Raises OSError: EMFILE when the caller may have no more
+    descriptors, EINVAL on a kernel that cannot.
+    """
+    flags = os.O_CLOEXEC if close_on_exec else 0
     try:
-        fcntl.ioctl(listener, _IOC_ADDFD, request)
+        fcntl.ioctl(listener, _IOC_ADDFD, _ADDFD.pack(id_, _ADDFD_FLAG_SEND, source, 0, flags))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EINPROGRESS):
             return False
         raise
     return True
+
+
+def borrow_from_thread(thread: int, number: int) -> int:
+    """A copy of a descriptor of a thread: the same open file, offset and status flags included.
+
+    Raises OSError: EBADF for a descriptor that it does not have, ESRCH when it is gone, EPERM where attaching to it
+    is forbidden (ptrace(2), "Ptrace access mode checking").
+    """
+    pidfd = _open_thread(thread)
+    try:
+        return borrow_descriptor(pidfd, number)
+    finally:
+        os.close(pidfd)
+
+
+def _open_thread(thread: int) -> int:
+    """A pidfd of the thread itself, or of its process on kernels that know no other: its table is then the same,
+    unless a thread has unshared it (CLONE_FILES).
+    """
+    try:
+        return os.pidfd_open(thread, _PIDFD_THREAD)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    return os.pidfd_open(thread_group(thread))
+
+
+def thread_group(thread: int) -> int:
+    """The process that a thread belongs to. Raises OSError when it is gone."""
+    with open(f"/proc/{thread}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("Tgid:"):
+                return int(line.split()[1])
+    raise ValueError(f"no Tgid of thread {thread}")
 
 
 def _respond(listener: int, id_: int, value: int, error: int, flags: int) -> bool:

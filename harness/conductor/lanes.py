@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.conductor import locks
+from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.touching import touches
 from harness.schedules.points import Point
@@ -82,7 +83,8 @@ class Lanes:
                     stop.call = call
                     return
         index = lane.taken + len(lane.stops)
-        point = Point(actor=lane.name, index=index, call=call.kind.name, touches=touches(call, self._root))
+        name = "start" if call.kind.family is Family.START else call.kind.name
+        point = Point(actor=lane.name, index=index, call=name, touches=touches(call, self._root))
         lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.fingerprint))
         lane.sleeps = False
 

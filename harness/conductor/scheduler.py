@@ -11,11 +11,13 @@ let go. An actor that sleeps until a timer comes back when it likes; a replay wa
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls
-from harness.conductor.faults import strike
+from harness.conductor.calls import Family
+from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
@@ -32,6 +34,7 @@ _SOON = 0.002  # seconds for which the loop waits for the actor that goes on, be
 _LOOKS = 0.001  # seconds between two looks at an actor that has not come back; doubled each time, up to the next
 _SELDOM = 0.02
 _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
+_IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
 
@@ -66,6 +69,7 @@ class Scheduler:
         record: Record,
     ) -> None:
         self.expected: list[str] = []  # actors started under this scheduler, in order
+        self.struck: list[Point] = []  # where a fault of the decisions took place
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
         self._fault = fault
         self._parties = parties
@@ -81,6 +85,8 @@ class Scheduler:
         self._steps: list[Step] = []
         self._deciding = False
         self._open = False
+        self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
+        self._patience = _IN_VAIN
         self._asleep_since: float | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -99,7 +105,9 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes or not self._where(call):
+        if self._open or call.actor not in self._lanes:
+            return False
+        if call.kind.family is not Family.START and not self._where(call):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)
@@ -117,6 +125,8 @@ class Scheduler:
             for lane in lanes:
                 for stop in lane.stops:
                     stop.call.go()
+        while self._resume():
+            pass
         if any(step.contended for step in self._steps):
             self._record(FaultFired(fault=self._fault, detail=f"{len(self._steps)} calls ordered"))
 
@@ -135,8 +145,11 @@ class Scheduler:
             return
         self._deciding = True
         try:
-            while not self._open and self._settled() and (ready := self._ready()):
-                self._decide(ready)
+            while not self._open and self._settled():
+                if ready := self._ready():
+                    self._decide(ready)
+                elif not self._resume():
+                    break
         except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped
             self.failure = failure
             self.open()
@@ -161,7 +174,8 @@ class Scheduler:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         stops = [stop for lane in lanes if (stop := lane.ready())]
-        if not stops and self._nobody_comes():
+        if not stops and self._patience and self._nobody_comes():
+            self._patience -= bool(self._paused)
             stops = [stop for lane in lanes if (stop := lane.retries())]
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
@@ -171,7 +185,7 @@ class Scheduler:
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
         alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
-        if all(self._lanes[actor].helpless() for actor in alive):
+        if all(self._lanes[actor].helpless() or actor in self._paused.values() for actor in alive):
             return True
         now = asyncio.get_running_loop().time()
         self._asleep_since = self._asleep_since or now
@@ -204,8 +218,21 @@ class Scheduler:
         if fault is None:
             call.go()
         elif strike(call, fault):
+            self.struck.append(stop.point)
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
+            if fault.what == "SIGSTOP":
+                self._paused[call.process] = actor
         call.supervisor.serve(_SOON)
+
+    def _resume(self) -> bool:
+        """Let a stopped process go on, as nobody else can, or has tried in vain for long. False: there is none."""
+        if not self._paused:
+            return False
+        process, actor = self._paused.popitem()
+        self._patience = _IN_VAIN
+        if send(process, signal.SIGCONT):
+            self._on_its_way(actor)
+        return True
 
     # -- actors that do not come back at once --------------------------------------------------------------------
 

@@ -19,11 +19,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.conductor import calls, kernel, renames
-from harness.conductor.calls import Family, Kind, Operand
-
-# What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
-# gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
-CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
+from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Kind, Operand
+from harness.conductor.lookups import Lookups
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +52,7 @@ class StoppedCall:
     def process(self) -> int:
         """The caller's process id; the thread's own where that cannot be told any more."""
         try:
-            return _thread_group(self.thread) if self.supervisor.plural else self.thread
+            return kernel.thread_group(self.thread) if self.supervisor.plural else self.thread
         except (OSError, ValueError):
             return self.thread
 
@@ -63,6 +60,13 @@ class StoppedCall:
     def path(self) -> str:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
+
+    @property
+    def data(self) -> bytes:
+        """What a write(2) or pwrite(2) is about to write; nothing for any other call. Raises OSError."""
+        if self.kind.name not in ("write", "pwrite64"):
+            return b""
+        return calls.read_memory(self.thread, self.args[1], self.args[2])
 
     def waits(self) -> bool:
         """Whether the call is still stopped: nobody has released it, and its caller lives."""
@@ -98,7 +102,7 @@ class StoppedCall:
         False when the call waits no longer: a signal interrupted it, and it may be asked again.
         """
         try:
-            pidfd = os.pidfd_open(_thread_group(self.thread))
+            pidfd = os.pidfd_open(kernel.thread_group(self.thread))
         except (FileNotFoundError, ProcessLookupError):
             return False
         try:
@@ -143,17 +147,20 @@ class Supervisor:
         seal: Director,
         on_fault: Callable[[BaseException], None],
         reads: bool = False,
+        lookups: Lookups | None = None,
     ) -> None:
         self.actor = actor
         self.listener = listener
         self.ended = asyncio.Event()
         self.closed = False
         self.watched = 0
+        self.begun = False  # whether its program has started, where starts stop
         self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
         self._below = f"{self._root}/"
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
+        self._lookups = lookups
         self._reads = reads  # whether calls that only read are shown to the directors
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
@@ -208,8 +215,15 @@ class Supervisor:
             kernel.proceed(self.listener, stopped.id)
 
     def _decide(self, stopped: kernel.Notification) -> None:
+        if self._lookups is not None and self._lookups.take(self.listener, stopped):
+            return
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
+        if call.kind.family is Family.START and not self.begun:
+            self.begun = True
+            if not any(director.take(call) for director in self._directors):
+                call.go()
+            return
         if call.kind.family is Family.NETWORK:
             if not self._seal.take(call):
                 call.go()
@@ -251,12 +265,3 @@ class Supervisor:
 
 def _identity(call: StoppedCall) -> tuple[int, int, tuple[int, ...]]:
     return call.thread, call.kind.number, call.args
-
-
-def _thread_group(thread: int) -> int:
-    """The process that a thread belongs to. Raises OSError when it is gone."""
-    with open(f"/proc/{thread}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith("Tgid:"):
-                return int(line.split()[1])
-    raise ValueError(f"no Tgid of thread {thread}")

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import CodeType
 from typing import NoReturn
 
@@ -28,7 +29,12 @@ def prepare(path: str) -> CodeType:
 
 
 def run(code: CodeType, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
-    """Be the program, as `python PATH ARGUMENTS` would be, and end with its exit status."""
+    """Be the program, as `python PATH ARGUMENTS` would be, and end with its exit status.
+
+    A schedule may order the starts of programs, which it knows by their first exec; so one is tried that must fail.
+    """
+    with suppress(OSError):
+        os.execve("", ["-"], {})
     sys.argv = list(argv)
     for name in os.environ.keys() - env.keys():  # `clear` ends by an exception each time: pages that are copied for it
         del os.environ[name]

@@ -27,6 +27,7 @@ _INDEX = r"0|[1-9][0-9]{0,8}"
 _SWITCH = re.compile(rf"(?P<actor>{_NAME})\.(?P<index>{_INDEX})>(?P<other>{_NAME})")
 _FAULT = re.compile(rf"(?P<actor>{_NAME})\.(?P<index>{_INDEX})!(?P<what>[A-Za-z0-9]+)")
 _ABSENT = re.compile(rf"(?P<actor>{_NAME})!absent")
+_WORDS = ("short", "torn", "kill")  # the faults that are neither an errno nor a signal
 _HINT = 'copy the whole list from a report, quoted: "add-lane0.5>add-lane2;add-lane2.7!ENOSPC"'
 
 
@@ -35,6 +36,7 @@ class FaultKind(Enum):
 
     ERRNO = "the call fails and nothing happened"
     SHORT = "the call moves fewer bytes than it was asked to"
+    TORN = "the call moves half of its bytes, and the actor is killed"
     KILL = "the actor is killed, and the call does not happen"
     SIGNAL = "the actor gets a signal, then the call goes on"
 
@@ -57,7 +59,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens at the actor's point of that index: "ENOSPC", "short", "kill" or "SIGTERM"."""
+    """What happens at the actor's point of that index: "ENOSPC", "short", "torn", "kill" or "SIGTERM"."""
 
     actor: str
     index: int
@@ -65,27 +67,27 @@ class Fault:
 
     def __post_init__(self) -> None:
         _check_place(self.actor, self.index)
-        if self.what not in ("short", "kill", *errno.errorcode.values(), *signal.Signals.__members__):
+        if self.what not in (*_WORDS, *errno.errorcode.values(), *signal.Signals.__members__):
             raise UsageError(
                 f"there is no fault {self.what!r}",
-                hint="a fault is an errno such as ENOSPC, short, kill, or a signal such as SIGTERM",
+                hint="a fault is an errno such as ENOSPC, short, torn, kill, or a signal such as SIGTERM",
             )
 
     @property
     def kind(self) -> FaultKind:
-        if self.what in ("short", "kill"):
+        if self.what in _WORDS:
             return FaultKind[self.what.upper()]
         return FaultKind.SIGNAL if self.what in signal.Signals.__members__ else FaultKind.ERRNO
 
     @property
     def number(self) -> int:
-        """The errno or the signal; 0 for a short write, SIGKILL for a kill."""
+        """The errno or the signal; 0 for a short write, SIGKILL for what kills."""
         match self.kind:
             case FaultKind.ERRNO:
                 return int(getattr(errno, self.what))
             case FaultKind.SIGNAL:
                 return int(signal.Signals[self.what])
-            case FaultKind.KILL:
+            case FaultKind.KILL | FaultKind.TORN:
                 return int(signal.SIGKILL)
             case FaultKind.SHORT:
                 return 0

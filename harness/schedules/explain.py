@@ -108,7 +108,9 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
         return f"{what} {after}; {later.actor} had read it before"
-    return f"{what} {after}, between {later.actor}'s first touch and its {later.call}"
+    begun = next(point for point in points if point.actor == later.actor)
+    since = "start" if begun.call == "start" else "first touch"
+    return f"{what} {after}, between {later.actor}'s {since} and its {later.call}"
 
 
 def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:
@@ -124,6 +126,8 @@ def _suffered(fault: Fault) -> str:
             return f"failed with {fault.what}"
         case FaultKind.SHORT:
             return "was cut short"
+        case FaultKind.TORN:
+            return f"was cut off in its middle, as {fault.actor} was killed there"
         case FaultKind.KILL:
             return f"never happened, as {fault.actor} was killed there"
         case FaultKind.SIGNAL:

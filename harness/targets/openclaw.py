@@ -1,8 +1,9 @@
 """The adapter of OpenClaw, as npm delivers it: the real program, unmodified, in its embedded mode (`agent --local`).
 
-Its model calls go to the fakes by base URL. Its token endpoint has a fixed name, so HTTPS goes through the fakes'
-CONNECT, under a test CA; nothing else is proxied. Two documented settings differ from their defaults, to make runs
-shorter without touching what is tested: the embedded agent's own retries are off, and a model's try is bounded.
+Its model calls go to the fakes by base URL. Its token endpoint has a fixed name: where system calls can be stopped,
+that name leads to the fakes, under a test CA; elsewhere HTTPS goes through the fakes' CONNECT, and nothing else is
+proxied. Two documented settings differ from their defaults, to make runs shorter without touching what is tested: the
+embedded agent's own retries are off, and a model's try is bounded.
 
 It refuses versions that it has not been tried on: formats and wordings change from release to release.
 """
@@ -14,11 +15,13 @@ import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
+from fakes.wire.tls import SERVED_HOSTS
 from harness.conductor.calls import Family
 from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
@@ -36,10 +39,37 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
+    VendorNames,
 )
 from harness.targets.provision import cache_folder, installed
 
-VERSIONS = ("2026.3.8",)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What was proven of a release: its verbs, and which of our providers its config takes as they are."""
+
+    capabilities: frozenset[Capability]
+    providers: tuple[str, ...]
+
+
+_EVERYTHING = frozenset(
+    {
+        Capability.ADD_AGENTS,
+        Capability.TURN,
+        Capability.TIMEOUT,
+        Capability.FAILOVER,
+        Capability.OAUTH,
+        Capability.TOOLS,
+        Capability.SESSION_HOLDER,
+    }
+)
+# Later releases have moved credentials, sessions and providers; of them the agents' config is known.
+_AGENTS_ONLY = Release(capabilities=frozenset({Capability.ADD_AGENTS}), providers=("anthropic",))
+RELEASES = {
+    "2026.3.8": Release(capabilities=_EVERYTHING, providers=tuple(files.PROVIDERS)),
+    "2026.4.2": _AGENTS_ONLY,
+    "2026.6.11": _AGENTS_ONLY,
+}
 
 
 def find(version: str) -> OpenClawTarget:
@@ -47,8 +77,8 @@ def find(version: str) -> OpenClawTarget:
 
     Raises UsageError for a release that has no adapter, ProvisionError for one that is not installed.
     """
-    if version not in VERSIONS:
-        known = ", ".join(f"openclaw@{each}" for each in VERSIONS)
+    if version not in RELEASES:
+        known = ", ".join(f"openclaw@{each}" for each in RELEASES)
         raise UsageError(f"there is no adapter for openclaw {version or 'without a version'}", hint=f"targets: {known}")
     name = f"openclaw@{version}"
     found = installed(find_recipe(name), cache_folder())
@@ -64,25 +94,18 @@ class OpenClawTarget:
     patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
     too_many = frozenset({Family.READ})  # Node opens 13,600 files for one `agents list`
-    capabilities = frozenset(
-        {
-            Capability.ADD_AGENTS,
-            Capability.TURN,
-            Capability.TIMEOUT,
-            Capability.FAILOVER,
-            Capability.OAUTH,
-            Capability.TOOLS,
-            Capability.SESSION_HOLDER,
-        }
-    )
+    names = VendorNames(hosts=frozenset(SERVED_HOSTS))
 
     def __init__(self, version: str, argv: tuple[str, ...], warm: Path) -> None:
         self.version = version
         self.argv = argv
+        self.capabilities = RELEASES[version].capabilities
         self._warm = warm
 
     def prepare(self, site: Site, setup: Setup) -> None:
-        files.write_json(self.config_file(site), files.config(site, setup), mode=0o600)
+        files.write_json(
+            self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600
+        )
         for agent in setup.agents:
             files.write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
         if setup.credential is not None:
@@ -96,10 +119,8 @@ class OpenClawTarget:
             "TMPDIR": str(site.tmp),
             "TERM": "dumb",
             "NODE_COMPILE_CACHE": str(self._warm / "compiled"),
-            "HTTPS_PROXY": site.url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "NODE_USE_ENV_PROXY": "1",
             "NODE_EXTRA_CA_CERTS": str(site.ca_file),
+            **({} if site.named else _proxied(site)),
         }
         return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)
 
@@ -150,6 +171,10 @@ class OpenClawTarget:
         shared.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(shared)
+
+
+def _proxied(site: Site) -> Mapping[str, str]:
+    return {"HTTPS_PROXY": site.url, "NO_PROXY": "127.0.0.1,localhost", "NODE_USE_ENV_PROXY": "1"}
 
 
 def _state(site: Site) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fakes.oauth import SeededCredential
@@ -27,9 +27,12 @@ TURN_SECONDS = 60
 LEAST_TURN_SECONDS = 15
 
 
-def config(site: Site, setup: Setup) -> dict[str, object]:
-    """The content of openclaw.json. Keys of `setup.extra` stand at the top level, where this release refuses them."""
-    primary, *fallbacks = [f"{PROVIDERS[name]}/{_MODELS[name]}" for name in setup.models]
+def config(site: Site, setup: Setup, providers: Sequence[str]) -> dict[str, object]:
+    """The content of openclaw.json, for a release that knows these of our providers.
+
+    Keys of `setup.extra` stand at the top level, where 2026.3.8 refuses them.
+    """
+    primary, *fallbacks = [f"{PROVIDERS[name]}/{_MODELS[name]}" for name in setup.models if name in providers]
     return {
         "agents": {
             "defaults": {
@@ -39,7 +42,7 @@ def config(site: Site, setup: Setup) -> dict[str, object]:
             },
             "list": [{"id": name, "workspace": str(site.workspace(name))} for name in setup.agents],
         },
-        "models": {"providers": {PROVIDERS[name]: _provider(name, site, setup) for name in PROVIDERS}},
+        "models": {"providers": {PROVIDERS[name]: _provider(name, site, setup) for name in providers}},
         # The default is a file in /tmp whatever HOME and TMPDIR are; in the home it is also searched for secrets.
         "logging": {"file": str(site.home / ".openclaw" / "logs" / "openclaw.log")},
         **setup.extra,

@@ -89,6 +89,19 @@ Intent = AddAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorNames:
+    """Vendors' host names that no setting of the program points elsewhere: where calls stop, they lead to the fakes.
+
+    Most programs let the C library look names up, and then nothing else is needed. `in_files` answers the program's
+    openings of /etc/hosts and its like as well, for one with a resolver of its own (static, musl, c-ares): every
+    opening of a file then stops, which can double the time of a program that opens thousands.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    in_files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a run takes place: everything that a target may touch."""
 
@@ -98,6 +111,7 @@ class Site:
     tmp: Path
     url: str  # the fakes, all of them on one port
     ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
+    named: bool = False  # whether the target's names lead to the fakes in this run: they do where calls stop
 
     def workspace(self, agent: str) -> Path:
         return self.workspaces / agent
@@ -162,8 +176,7 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also say `too_many`, a set of families of calls: see `unstopped`.
-
+    # An adapter may also have `names`, see `vendor_names`, and `too_many`, see `unstopped`; most need neither.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -201,3 +214,8 @@ def unstopped(target: Target) -> frozenset[Family]:
     A scheduled run leaves them out: the target's reads then belong to the turn before them.
     """
     return getattr(target, "too_many", frozenset())
+
+
+def vendor_names(target: Target) -> VendorNames:
+    """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
+    return getattr(target, "names", VendorNames())

@@ -68,6 +68,7 @@ class ReferenceTarget:
             "TMPDIR": str(site.tmp),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(_ROOT),
+            "PYTHONSAFEPATH": "1",  # the interpreter looks into the working directory before the program has begun
             "REFERENCE_HOME": str(_state(site)),
         }
         return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=site.home)
@@ -83,6 +84,7 @@ class ReferenceTarget:
             exit_status=ended.code if ended.code >= 0 else None,
             code=str(error.get("code", "")),
             message=str(error.get("message", "")),
+            subject=_subject(error),
             text=str(document.get("text", "")),
             documents=len(found.found),
             stray_output=found.stray,
@@ -201,6 +203,12 @@ def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -
     if error.get("kind") == "local" and ended.code == EXIT_BUSY:
         return "busy"
     return next((kind for kind in get_args(Kind) if kind == error.get("kind")), "unclear")
+
+
+def _subject(error: Mapping[str, Any]) -> str | None:
+    """The path in question; None for errors that concern no file."""
+    path = error.get("detail", {}).get("path")
+    return None if path is None else str(path)
 
 
 def _run(row: Mapping[str, Any]) -> RunSeen:

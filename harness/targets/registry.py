@@ -65,14 +65,15 @@ def _from_file(path: str, attribute: str) -> Target:
     if not file.is_file():
         raise UsageError(f"--target {path}:{attribute}: there is no file {path}", hint="give a path to a Python file")
     try:
-        found = getattr(_load(file), attribute)
-    except AttributeError as error:
-        raise UsageError(f"--target {path}:{attribute}: {path} has no {attribute!r}") from error
+        module = _load(file)
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
         raise UsageError(
             f"--target {path}:{attribute}: cannot be imported: {why}", hint="its file must import without error"
         ) from error
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise UsageError(f"--target {path}:{attribute}: {path} has no {attribute!r}", hint=_defined(module))
     target = found() if callable(found) else found
     missing = [name for name in _PROTOCOL if not hasattr(target, name)]
     if missing:
@@ -81,6 +82,16 @@ def _from_file(path: str, attribute: str) -> Target:
             hint="harness/targets/protocol.py says what an adapter offers",
         )
     return target  # type: ignore[no-any-return]
+
+
+def _defined(module: ModuleType) -> str:
+    """What else could have been meant."""
+    here = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+    return f"it has: {', '.join(here)}" if here else "it defines nothing"
 
 
 def _load(file: Path) -> ModuleType:

@@ -52,10 +52,10 @@ class Pending:
         self._write()
 
     def clear(self) -> None:
-        """The successor is in the store: the note has served."""
+        """The successor is in the store: the note has served. One that stays behind speaks of another token."""
         try:
             os.unlink(self._path)
-        except FileNotFoundError:
+        except OSError:
             return
 
     def _write(self) -> None:

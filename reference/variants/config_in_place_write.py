@@ -1,7 +1,8 @@
 """The config is written in place: readers and crashes find half a file [CC#28922, CC#29217, OC#70643].
 
-Breaks CFG-2, CFG-3 and CFG-10. Writers exclude each other, but nobody locks to read, and a kill between two writes
-leaves what was written until then. So does a power cut, which may also keep the end without the beginning [OC#88029].
+Breaks CFG-2, CFG-3, CFG-10 and RES-1. Writers exclude each other, but nobody locks to read, and a kill between two
+writes leaves what was written until then. So does a power cut, which may also keep the end without the beginning
+[OC#88029].
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("CFG-2", "CFG-3", "CFG-10")
+BREAKS = ("CFG-2", "CFG-3", "CFG-10", "RES-1")
 
 
 class InPlace(ConfigStore):

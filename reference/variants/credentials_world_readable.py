@@ -1,6 +1,7 @@
 """Tokens are written in place, into a file that everybody on the machine may read.
 
-That is what `open(path, "w")` leaves; Codex and pi rewrite their credential file in place.
+That is what `open(path, "w")` leaves; Codex and pi rewrite their credential file in place. Who dies while writing it,
+or meets a full disk, takes every profile down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from reference.auth.store import EMPTY, Store
 from reference.home import Home
 from reference.parts import Parts
 
-BREAKS = ("AUT-9",)
+BREAKS = ("AUT-4", "AUT-9", "RES-1")
 
 
 class _Store(Store):

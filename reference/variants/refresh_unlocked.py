@@ -16,7 +16,7 @@ from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.parts import Parts
 
-BREAKS = ("AUT-1",)
+BREAKS = ("AUT-1", "AUT-2")
 
 
 class _Refresh(Refresh):

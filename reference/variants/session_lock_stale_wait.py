@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from reference.parts import Parts
 
-BREAKS = ("LCK-2",)
+BREAKS = (
+    "MSG-1",
+    "LCK-2",
+)
 
 STALE_SECONDS = 1800.0
 

@@ -13,6 +13,9 @@ import pytest
 
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
+from harness.conductor.lookups import Lookups
+from harness.conductor.names import Names
+from harness.conductor.redirect import Door, Redirect
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Director, StoppedCall, Supervisor
 from harness.processes import tree
@@ -20,7 +23,7 @@ from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
 
 T = TypeVar("T")
-CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.FORK}
+CHANGES = frozenset(Family) - {Family.LOOKUP, Family.READ, Family.LOOK, Family.FORK, Family.START}
 LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
 
 
@@ -91,14 +94,25 @@ class Rig:
         self.refused: list[str] = []
         self.events: list[Any] = []
         self.running: dict[str, Running] = {}
+        self.redirect: Redirect | None = None
+        self.lookups: Lookups | None = None
+        self.connected: list[str] = []  # what was redirected
         self._outputs = outputs
+
+    def name(self, *hosts: str, resolver: int | None = None, **doors: Door) -> Names:
+        """From now on programs find these names, and connections to port N of them go through the door `pN`."""
+        names = Names(hosts)
+        ports = {int(port.removeprefix("p")): door for port, door in doors.items()}
+        self.redirect = Redirect(names, ports, lambda _actor, where: self.connected.append(where), resolver)
+        self.lookups = Lookups(names.files())
+        return names
 
     async def start(self, name: str, *argv: str, families: frozenset[Family] = CHANGES, **options: Any) -> Running:
         output = self._outputs / name
         process = await self.launcher.spawn(
             Program(
                 argv=argv,
-                env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name},
+                env={"PATH": os.environ.get("PATH", os.defpath), tree.ACTOR_VARIABLE: name, **options.pop("env", {})},
                 filter=program(families) if families else None,
                 **{"cwd": str(self.folder), "stdout": f"{output}.stdout", "stderr": f"{output}.stderr", **options},
             )
@@ -107,8 +121,8 @@ class Rig:
         if process.listener is not None:
             supervisor = Supervisor(
                 actor=name, listener=process.listener, root=str(self.folder), directors=self.directors,
-                seal=Seal(lambda _actor, address: self.refused.append(address)), on_fault=self.faults.append,
-                reads=Family.READ in families,
+                seal=Seal(lambda _actor, address: self.refused.append(address), self.redirect),
+                on_fault=self.faults.append, reads=Family.READ in families, lookups=self.lookups,
             )  # fmt: skip
         self.running[name] = Running(process, supervisor, output)
         return self.running[name]
@@ -130,6 +144,9 @@ class Rig:
             if running.supervisor is not None:
                 running.supervisor.close()
             running.process.close()
+        if self.redirect is not None and self.lookups is not None:
+            self.redirect.close()
+            self.lookups.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from harness.events import (
     Hung,
     ReplySent,
     RequestReceived,
+    Scheduled,
     Signalled,
     Started,
     SurvivorSeen,
@@ -87,11 +88,17 @@ def gone(role: str = "config", **facts: Any) -> FileSeen:
 
 
 def asked(
-    exchange: int, actor: str, provider: Any = "anthropic", *, model: str = "m", step: int = 0
+    exchange: int,
+    actor: str,
+    provider: Any = "anthropic",
+    *,
+    model: str = "m",
+    step: int = 0,
+    markers: tuple[str, ...] = (),
 ) -> RequestReceived:
     return RequestReceived(
         exchange=exchange, provider=provider, model=model, method="POST", path="/", marker=actor, turn_step=step,
-        rule="r", stream=True, bytes=1, peer_port=1,
+        rule="r", stream=True, bytes=1, peer_port=1, markers=markers,
     )  # fmt: skip
 
 
@@ -106,6 +113,10 @@ def answered(decision: str, *, family: str = "codex", status: int = 200, generat
     return TokenAnswered(exchange=1, status=status, decision=decision, family=family, generation=generation)
 
 
+def struck(actor: str, fault: str = "ENOSPC", call: str = "write", *writes: str) -> Scheduled:
+    return Scheduled(actor=actor, index=3, call=call, reads=(), writes=writes, others=(), fault=fault)
+
+
 def fired(fault: str = "it") -> FaultFired:
     return FaultFired(fault=fault)
 
@@ -115,7 +126,7 @@ def beat(child: str, advanced: bool = True, beats: int = 5) -> ChildBeat:
 
 
 def survivor(actor: str, pid: int = 7, **facts: Any) -> SurvivorSeen:
-    return SurvivorSeen(actor=actor, pid=pid, command=f"build {pid}", **facts)
+    return SurvivorSeen(**{"actor": actor, "pid": pid, "command": f"build {pid}", **facts})
 
 
 def legal(name: str, checker: Checker, *whats: What | Iterable[What]) -> Any:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import campaign as campaigns
-from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign
+from harness import shrinking
+from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign, exhaust
 from harness.events import History
 from harness.plan import Arm, Plan
 from harness.runner import Ground, Trial
 from harness.scenario import Scenario, scenario
+from harness.schedules.certificate import Coverage
+from harness.schedules.decisions import Decisions
+from harness.schedules.replay import Recording
+from harness.schedules.strategy import Profile, Strategy
 from harness.targets.reference import ReferenceTarget
 from harness.verdict import Judgement, Verdict
+from tests.harness.schedules.simulated import Op, simulate
 
 V, U, INC, C, S = Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.INCONCLUSIVE, Verdict.CONFORMS, Verdict.UNSUPPORTED
 
@@ -71,7 +79,7 @@ def ran(
     """The plans of a campaign whose runs all come to one verdict."""
     plans: list[Plan] = []
 
-    async def run(_scenario: Scenario, _target: Any, plan: Plan, _ground: Ground) -> Trial:
+    async def run(_scenario: Scenario, _target: Any, plan: Plan, _ground: Ground, *_profile: Profile) -> Trial:
         plans.append(plan)
         return trial(verdict, plan)
 
@@ -115,3 +123,105 @@ def test_a_replay_is_that_run_alone(monkeypatch: pytest.MonkeyPatch, arm: Arm, c
     assert plans == [plan]
     assert (len(whole.control), len(whole.fault)) == counts
     assert whole.verdict is C
+
+
+# Two actors that each read a number and write what follows from it; the update of one is lost when both read first.
+RACE = {name: [Op("read", "own"), Op("read", "x"), Op("set", "x")] for name in ("a", "b", "c")}
+NOWHERE = Ground(launcher=None, conducted=True, folder=Path("/nowhere"))  # type: ignore[arg-type]
+
+
+def race(monkeypatch: pytest.MonkeyPatch, actors: Sequence[str]) -> list[Plan]:
+    """Runs are simulated: a run violates when an update is lost. Gives the list to which each run's plan is added."""
+    plans: list[Plan] = []
+
+    async def run(
+        _scenario: Scenario, _target: Any, plan: Plan, _ground: Ground, profile: Profile | None = None,
+        *, strategy: Strategy | None = None,
+    ) -> Trial:  # fmt: skip
+        plans.append(plan)
+        programs = {name: RACE[name] for name in actors if name not in plan.decisions.absent}
+        chosen = strategy or plan.strategy(profile or Profile())[1]
+        if plan.arm is Arm.CONTROL:
+            return trial(C, plan)
+        ran = simulate(programs, chosen)
+        lost = ran.values["x"] != len(programs)
+        recording = Recording.of(ran.trace, (), plan.decisions.absent)
+        return replace(trial(V if lost else C, replace(plan, schedule=recording)), trace=ran.trace)
+
+    monkeypatch.setattr(campaigns, "run", run)
+    monkeypatch.setattr(shrinking, "run", run)
+    return plans
+
+
+def test_the_first_violation_is_made_simple(monkeypatch: pytest.MonkeyPatch) -> None:
+    race(monkeypatch, "abc")
+    found = asyncio.run(
+        campaign(made(), ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=20, shrink=200)
+    )
+    assert found.verdict is V
+    assert found.simplest is not None
+    assert found.telling is found.simplest.trial
+    assert found.simplest.steady
+    assert found.telling.trace is not None
+    assert found.telling.trace.preemptions() == 1
+    assert len(found.telling.plan.decisions.absent) == 1
+    assert found.simplest.neighbour is not None
+    assert {found.simplest.neighbour.first.call, found.simplest.neighbour.second.call} == {"read", "set"}
+    lines = shrinking.schedule_lines(found.telling, found.simplest)
+    assert lines[0].startswith("why: ")
+    assert "had read it before" in lines[0]
+
+
+def test_nothing_is_shrunk_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = race(monkeypatch, "abc")
+    found = asyncio.run(campaign(made(), ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=20))
+    assert found.verdict is V
+    assert found.simplest is None
+    assert len(plans) == 21
+
+
+def test_a_scheduled_scenario_gets_more_tries_until_one_violates(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = race(monkeypatch, "a")
+    scheduled = replace(made(), scheduled=True, tries=8)
+    asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    assert len(plans) == 9
+    race(monkeypatch, "abc")
+    found = asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    assert 1 <= len(found.fault) <= 8
+    assert [t.judgement.verdict for t in found.fault[:-1]] == [C] * (len(found.fault) - 1)
+    assert found.fault[-1].judgement.verdict is V
+
+
+def test_what_violated_once_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = race(monkeypatch, "ab")
+    known = [Decisions.parse("a.2>b")]
+    found = asyncio.run(
+        campaign(made(), ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1, known=known)
+    )
+    assert plans[1].schedule == known[0]
+    assert found.fault[0].judgement.verdict is V
+
+
+def exhausted(limit: int) -> Campaign:
+    return asyncio.run(
+        exhaust(made(), ReferenceTarget(), NOWHERE, name="reference", seed=1, limit=limit, preemptions=None)
+    )
+
+
+def test_every_class_is_run_and_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    race(monkeypatch, "ab")
+    found = exhausted(100)
+    assert found.certificate is not None
+    assert found.certificate.coverage is Coverage.EXHAUSTIVE
+    assert found.certificate.classes == 4
+    assert found.verdict is V
+
+
+def test_a_class_that_was_not_run_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    race(monkeypatch, "a")
+    assert exhausted(100).verdict is C
+    race(monkeypatch, "ab")
+    found = exhausted(1)
+    assert found.certificate is not None
+    assert found.certificate.coverage is Coverage.PARTIAL
+    assert found.verdict is U

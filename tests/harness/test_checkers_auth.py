@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.auth import (
+    crash_asks_once,
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
@@ -15,7 +16,7 @@ from harness.checkers.auth import (
     single_flight_of_each_generation,
 )
 from harness.events import FileSeen, SecretSeen, TokenAnswered
-from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, turn, undecided
+from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, struck, turn, undecided
 
 
 def profile(which: str, when: str, digest: str = "d", exists: bool = True) -> FileSeen:
@@ -166,7 +167,36 @@ AUT_9 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_7, *AUT_9])
+KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
+ASKS = {"ok": False, "kind": "auth", "code": "reauthentication-needed"}
+BEFORE, AFTER = profile("other", "v before"), profile("other", "v after")
+DEAD = (BEFORE, answered("minted"), struck("v", "kill"), *turn("v", **KILLED))
+AUT_4 = [
+    legal("it-was-stored", crash_asks_once, DEAD, turn("v-next"), turn("v-again"), AFTER),
+    legal("asks-once", crash_asks_once, DEAD, answered("reused"), turn("v-next", **ASKS), turn("v-again", **ASKS),
+        AFTER, turn("v-signed-in")),
+    illegal("loop", crash_asks_once, "AUT-4", "a spent token was sent 2 times", [2, 5, 8], DEAD, answered("reused"),
+        turn("v-next", **ASKS), answered("revoked"), turn("v-again", **ASKS), AFTER),
+    *[
+        illegal(name, crash_asks_once, "AUT-4", "does not ask clearly to sign in", [2, 6], DEAD,
+            turn("v-next", **{**ASKS, **how}), AFTER)
+        for name, how in (
+            ("other-kind", {"kind": "retryable"}), ("no-code", {"code": ""}), ("exit-0", {"exit_status": 0}),
+            ("died", {"exit_status": None}), ("stack-trace", {"traceback": True}),
+        )
+    ],
+    illegal("sign-in-does-not-help", crash_asks_once, "AUT-4", "fails after a new sign-in", [2, 8], DEAD,
+        turn("v-next", **ASKS), turn("v-signed-in", **ASKS), AFTER),
+    illegal("other-changed", crash_asks_once, "AUT-4", "harmed another profile", [2, 5], DEAD,
+        profile("other", "v after", "e")),
+    illegal("other-gone", crash_asks_once, "AUT-4", "harmed another profile", [2, 5], DEAD,
+        profile("other", "v after", "", exists=False)),
+    undecided("nothing-struck", crash_asks_once, "no refresh was struck", turn("v")),
+    undecided("not-looked", crash_asks_once, "the other profile was not seen", struck("v"), turn("v", **KILLED)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_4, *AUT_7, *AUT_9])
 def test_auth(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

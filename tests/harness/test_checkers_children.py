@@ -60,9 +60,11 @@ SURVIVORS = [
             "two-live-on", checker, rule, f"2 processes of lane0 lived on {words}|build 7; build 8", [1, 2],
             exited("lane0"), survivor("lane0"), survivor("lane0", 8),
         ),
-        illegal("one-is-not-listed", checker, rule, "1 processes|build 8", [2],
+        illegal("one-is-not-listed", checker, rule, "1 process of lane0|build 8", [2],
                 exited("lane0"), survivor("lane0", listed="r1"), survivor("lane0", 8)),
-        illegal("command-never-ended", checker, rule, "were still there, the command itself among them", [0],
+        illegal("long-commands-are-told-apart", checker, rule, ": python -S __main__.py --heartbeat plain", [1],
+                exited("lane0"), survivor("lane0", command="/opt/bin/python -S /opt/__main__.py --heartbeat /x/plain")),
+        illegal("command-never-ended", checker, rule, "had not ended, the command itself among them", [0],
                 survivor("lane0"), exited("lane0", None, 9)),
         illegal("never-exited", checker, rule, "the command itself among them", [0], survivor("lane0")),
         undecided("nobody-looked", checker, "nobody looked for survivors", exited("lane0")),
@@ -175,4 +177,4 @@ def test_survivors_are_one_finding_for_each_actor() -> None:
     checker, events, _ = illegal(
         "", no_unaccounted_survivor, "", "", [], survivor("a"), survivor("b"), survivor("a")
     ).values
-    check(checker, events, (("CHD-1", ("2 processes of a",), (0, 2)), ("CHD-1", ("1 processes of b",), (1,))))
+    check(checker, events, (("CHD-1", ("2 processes of a",), (0, 2)), ("CHD-1", ("1 process of b",), (1,))))

@@ -13,7 +13,8 @@ from harness.checkers.config import (
     readers_see_whole_config,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
-from harness.events import CallReleased, FaultFired
+from harness.events import CallReleased
+from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     check,
@@ -25,6 +26,7 @@ from tests.harness.histories import (
     legal,
     listing,
     start,
+    struck,
     undecided,
 )
 
@@ -96,28 +98,41 @@ CFG_2 = [
     undecided("nobody-looked", readers_see_whole_config, "nobody looked", file("credentials")),
 ]  # fmt: skip
 
+KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
+RUNNING = RunSeen(id="r-1", agent="a", status="running", pid=7)
 CFG_3 = [
-    legal("whole", crash_leaves_old_or_new, file(), listing("lane0", actor="list0"), add("last", "last")),
-    legal("victim-failed", crash_leaves_old_or_new, add("v", "victim0", ok=False, exit_status=None), file()),
-    legal("more-each-time", crash_leaves_old_or_new, file(), listing("a"), listing("a", "b", actor="list1")),
-    illegal(
-        "torn", crash_leaves_old_or_new, "CFG-3", "does not parse|killed at rename", [1],
-        FaultFired(fault="f", detail="killed at rename"), file(parses=False),
-    ),
-    illegal("gone", crash_leaves_old_or_new, "CFG-3", "does not parse after an add was killed", [0], gone()),
-    illegal(
-        "list-fails", crash_leaves_old_or_new, "CFG-3", "list3 does not work after a kill: locked", [2],
-        file(), listing(actor="list3", ok=False, message="locked", agents=None),
+    legal("whole", crash_leaves_old_or_new, struck("v", "kill"), add("v", "v", **KILLED), file(),
+        listing("lane0", actor="v-list"), add("last", "last-add")),
+    legal("more-each-time", crash_leaves_old_or_new, listing("a"), struck("v", "kill"), add("v", "v", **KILLED),
+        listing("a", "v", actor="v-list")),
+    legal(
+        "cancel-was-done", crash_leaves_old_or_new, struck("v", "kill"), end("v", "runs cancel", **KILLED),
+        end("v-list", "runs list", runs=()), end("v-again", "runs cancel", ok=False, code="already-finished"),
     ),
     illegal(
-        "next-add-fails", crash_leaves_old_or_new, "CFG-3", "last does not work|E", [2], file(),
-        add("last", "last", ok=False),
+        "torn", crash_leaves_old_or_new, "CFG-3", "does not parse after agents add met kill at rename config.json", [3],
+        struck("v", "kill", "rename", "config.json"), add("v", "v", **KILLED), file(parses=False),
+    ),
+    illegal("gone", crash_leaves_old_or_new, "CFG-3", "does not parse after", [1], struck("v", "kill"), gone()),
+    illegal(
+        "list-fails", crash_leaves_old_or_new, "CFG-3", "v-list (agents list) does not work after|kill at write|locked",
+        [4], struck("v", "kill"), add("v", "v", **KILLED),
+        listing(actor="v-list", ok=False, message="locked", agents=None),
+    ),
+    illegal(
+        "next-add-fails", crash_leaves_old_or_new, "CFG-3", "last-add (agents add) does not work", [4],
+        struck("v", "kill"), add("v", "v", **KILLED), add("last", "last-add", ok=False),
+    ),
+    illegal(
+        "cancel-does-not-work-again", crash_leaves_old_or_new, "CFG-3", "v-again (runs cancel) does not work", [3],
+        struck("v", "kill"), end("v", "runs cancel", **KILLED), end("v-list", "runs list", runs=(RUNNING,)),
+        end("v-again", "runs cancel", ok=False, code="already-finished"),
     ),
     illegal(
         "lost", crash_leaves_old_or_new, "CFG-3", "lost agents|: a", [2, 4],
-        file(), listing("a", "b"), listing("b", actor="list1"),
+        struck("v", "kill"), listing("a", "b"), listing("b", actor="list1"),
     ),
-    undecided("nobody-looked", crash_leaves_old_or_new, "nobody looked", add("last", "last")),
+    undecided("nothing-was-killed", crash_leaves_old_or_new, "nothing was killed", add("last", "last")),
 ]  # fmt: skip
 
 CFG_8 = [

@@ -181,7 +181,7 @@ END_1 = [
             *story(ended=(*ENDED[:3], start("lane3")))),
     illegal("hung", whole_story, "END-1", "CHD-7: lane3 was to end and did not", [13],
             *story(ended=(*ENDED, hung("lane3")))),
-    illegal("survivor", whole_story, "END-1", "CHD-1: 1 processes of lane2", [15], *story(quiet=[survivor("lane2")])),
+    illegal("survivor", whole_story, "END-1", "CHD-1: 1 process of lane2", [15], *story(quiet=[survivor("lane2")])),
     illegal("lock-held", whole_story, "END-1", "LCK-8: LAB/x.lock is still locked by process 5", [16],
             *story(free=(LockSeen(path="LAB/x.lock", holder=5), FREE[1]))),
     illegal("lock-of-an-unseen-holder", whole_story, "END-1", "LCK-8: LAB/x.lock", [16],

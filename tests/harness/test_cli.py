@@ -20,7 +20,7 @@ from harness.version import VERSION
 from reports.record import Record, load
 from reports.writer import write
 
-PILEUP = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit(main())"]
+PILEUP = [sys.executable, "-c", "import sys; from harness.__main__ import main; sys.exit(main())"]
 COMMANDS = sorted(next(a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction)).choices)
 HOSTILE = "[/bold] [link=x]y \x1b]0;title\x07\x1b[2J \udc80 \u202e"
 
@@ -105,7 +105,7 @@ BAD_FILES = {
     "missing": (None, "No such file"), "empty": (b"", "not a Pileup record"), "cut": (b'{"schema": 1, "cre',
     "not a Pil"),
     "list": (b"[]", "not a Pileup record"), "other": (b'{"schema": 1}', "not a Pileup record"),
-    "newer": (b'{"schema": 99}', "schema 99 is not 1; use the Pileup that wrote it"),
+    "newer": (b'{"schema": 99}', "schema 99 is not 1\n  use the Pileup that wrote it"),
     "binary": (b"\xff\xfe\x00", "not a Pileup record"), "deep": (b"[" * 100000, "not a Pileup record"),
 }  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_what_is_no_record_is_refused(pileup: Any, tmp_path: Path, command: str,
     assert (status, out) == (2, "")
     assert err.startswith(f"pileup: {path}: ")
     assert said in err
-    assert err.count("\n") == 1
+    assert err.count("\n") == 2  # what is wrong, and what to do about it
     assert not (tmp_path / "out").exists()
 
 
@@ -234,6 +234,21 @@ def test_ctrl_c_is_130(pileup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(doctor, "examine", interrupt)
     assert pileup("doctor") == (130, "", "pileup: interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["harness.cli", "harness.sweep", "rich.console"])
+def test_ctrl_c_while_it_is_still_importing_is_130(module: str) -> None:
+    """A finder stands in for the key: it interrupts when this module is looked for."""
+    interrupting = f"""
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+"""
+    done = subprocess.run([sys.executable, "-c", interrupting + PILEUP[2], "rules"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"pileup: interrupted\n")
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(0, 0), (1, 1), (2, 130), (3, 1), (4, 2), (5, 2), (-9, 1)])

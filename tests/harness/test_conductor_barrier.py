@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, KillAt, Onlooker
+from harness.conductor.directors import Barrier, Onlooker
 from harness.events import CallHeld, CallReleased, FaultFired
 from harness.processes.tree import Stillness
 
@@ -265,39 +265,3 @@ def test_the_onlooker_sees_the_world_before_every_call(conduct):
     worlds, looks = conduct(body)
     assert worlds == [[str(number)] for number in range(50)]
     assert looks == 50
-
-
-@pytest.mark.parametrize("index", [0, 1, 4])
-def test_kill_at_kills_before_the_call(conduct, index):
-    async def body(rig):
-        rig.directors.append(
-            KillAt(fault="kill", actor="one", index=index, where=lambda _: True, record=rig.events.append)
-        )
-        code = 'import os; open("0", "w").close()\nfor n in range(5): os.rename(str(n), str(n + 1))'
-        running = await rig.python("one", code, families=REPLACE)
-        other = await rig.python("two", 'import os; open("x", "w").close(); os.rename("x", "y")', families=REPLACE)
-        assert (await running.ended(), await other.ended()) == (-signal.SIGKILL, 0)
-        return sorted(path.name for path in rig.folder.iterdir()), [event.fault for event in rig.events]
-
-    assert conduct(body) == ([str(index), "y"], ["kill"])
-
-
-def test_kill_at_kills_the_whole_process_of_a_thread_and_no_other(conduct):
-    code = """
-import os, sys, threading
-child = os.fork()
-if child == 0:
-    open("x", "w").close()
-    def rename(): os.rename("x", "y")
-    threading.Thread(target=rename).start()
-    threading.Event().wait()
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-    async def body(rig):
-        rig.directors.append(KillAt(fault="kill", actor="one", index=0, where=lambda _: True, record=rig.events.append))
-        running = await rig.python("one", code, families=REPLACE)
-        assert await running.ended() == 0
-        return running.said(), sorted(path.name for path in rig.folder.iterdir())
-
-    assert conduct(body) == ("-9\n", ["x"])

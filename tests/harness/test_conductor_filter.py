@@ -83,7 +83,7 @@ call(89, b"a", buffer, 9); call(267, FD, b"a", buffer, 9); os.listdir(os.open(".
         ["newfstatat", "access", "stat", "lstat", "statx", "newfstatat", "access", "faccessat", "faccessat2",
          "readlink", "readlinkat", "getdents64", "getdents64"],
     ),
-    Family.SYNC: ("os.fsync(out); os.fdatasync(out)", ["fsync", "fdatasync"]),
+    Family.SYNC: ("os.fsync(out); os.fdatasync(out); call(306, out)", ["fsync", "fdatasync", "syncfs"]),
     Family.LOCK: ("""
 import fcntl; fcntl.flock(out, fcntl.LOCK_EX); fcntl.flock(out, fcntl.LOCK_UN); fcntl.fcntl(out, fcntl.F_GETFD)
 fcntl.lockf(out, fcntl.LOCK_EX | fcntl.LOCK_NB); fcntl.lockf(out, fcntl.LOCK_UN)
@@ -131,7 +131,7 @@ def test_a_family_stops_nothing_else(conduct, watcher, family):
 
 def test_every_kind_has_a_test():
     tested = {name for _, expected in ACTIONS.values() for name in expected}
-    elsewhere = {kind.name for kind in KINDS if kind.family in (Family.NETWORK, Family.FORK)}
+    elsewhere = {kind.name for kind in KINDS if kind.family in (Family.NETWORK, Family.FORK, Family.START)}
     assert {kind.name for kind in KINDS} - elsewhere == tested
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.conductor import kernel
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, KillAt
+from harness.conductor.directors import Barrier
 
 REPLACE = frozenset({Family.REPLACE})
 RENAMER = """
@@ -168,26 +168,3 @@ def test_a_stopped_process_goes_on_after_sigcont(conduct, holder):
         return running.said()
 
     assert conduct(body) == "ready renamed"
-
-
-def test_kill_at_an_index_under_signals(conduct):
-    """The killed call is the planned one, whatever signals came before."""
-    code = """
-import os, signal
-signal.signal(signal.SIGALRM, lambda *_: None)
-signal.siginterrupt(signal.SIGALRM, False)
-open("0", "w").close()
-signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-for number in range(100):
-    os.rename(str(number), str(number + 1))
-"""
-
-    async def body(rig):
-        rig.directors.append(
-            KillAt(fault="kill", actor="one", index=50, where=lambda _: True, record=rig.events.append)
-        )
-        running = await rig.python("one", code, families=REPLACE)
-        assert await running.ended() == -signal.SIGKILL
-        return [path.name for path in rig.folder.iterdir()], len(rig.events)
-
-    assert conduct(body) == (["50"], 1)

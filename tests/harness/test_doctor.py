@@ -21,7 +21,7 @@ def finding(name: str) -> doctor.Check:
 
 def test_everything_is_tried_here() -> None:
     checks = {check.name: check for check in doctor.examine()}
-    assert list(checks) == ["python", "conductor", "temporary folder", "loopback", "git", "npm"]
+    assert list(checks) == ["python", "conductor", "names", "temporary folder", "loopback", "git", "npm"]
     assert [check for check in checks.values() if check.state == "bad"] == []
     assert [check for check in checks.values() if check.state == "limited" and not check.advice] == []
 
@@ -43,6 +43,24 @@ def test_a_refused_listener_falls_back(monkeypatch: pytest.MonkeyPatch, refusal:
     check = finding("conductor")
     assert check.state == ("limited" if refusal else "good")
     assert refusal in check.finding
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"), [([], "and by /etc/hosts"), ([False], "by name server"), ([True], "/etc/hosts")]
+)
+def test_names_are_tried_both_ways(monkeypatch: pytest.MonkeyPatch, ways: list[bool], said: str) -> None:
+    async def listen() -> str:
+        return ""
+
+    async def lead(*, in_files: bool) -> bool:
+        return in_files not in ways
+
+    monkeypatch.setattr(kernel, "supported", lambda: True)
+    monkeypatch.setattr(doctor, "_try_listener", listen)
+    monkeypatch.setattr(doctor, "leads_to_fakes", lead)
+    check = finding("names")
+    assert check.state == ("limited" if ways else "good")
+    assert said in check.finding
 
 
 def test_a_launcher_that_does_not_start_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:

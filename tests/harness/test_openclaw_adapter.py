@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,13 @@ def test_https_goes_through_the_fakes_and_nothing_of_ours_is_inherited(
     assert env["NODE_EXTRA_CA_CERTS"] == str(site.ca_file)
     assert "127.0.0.1" in env["NO_PROXY"]
     assert "ANTHROPIC_API_KEY" not in env
+
+
+def test_where_names_lead_to_the_fakes_there_is_no_proxy(target: OpenClawTarget, site: Site) -> None:
+    assert "auth.openai.com" in target.names.hosts
+    env = target.command(replace(site, named=True), ListAgents()).env
+    assert not {name for name in env if "PROXY" in name}
+    assert env["NODE_EXTRA_CA_CERTS"] == str(site.ca_file)
 
 
 @pytest.mark.parametrize("intent", [ListRuns(), Turn(agent="a", message="hi", gateway=True)])

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.plan import Arm, Plan
+from harness.schedules.decisions import Decisions
+from harness.schedules.replay import Recording
 
 PLANS = st.builds(
     Plan,
@@ -15,6 +17,7 @@ PLANS = st.builds(
     target=st.text(min_size=1),
     seed=st.integers(0, 10**30),
     arm=st.sampled_from(Arm),
+    points=st.none() | st.integers(0, 10**8),
 )
 
 
@@ -28,7 +31,18 @@ def test_a_token_names_its_plan(plan: Plan) -> None:
     [
         ("x@reference#1", Plan(scenario="x", target="reference", seed=1)),
         ("x@reference#1!control", Plan(scenario="x", target="reference", seed=1, arm=Arm.CONTROL)),
+        ("x@reference#1*0", Plan(scenario="x", target="reference", seed=1, points=0)),
+        ("x@reference#1!control*40", Plan(scenario="x", target="reference", seed=1, arm=Arm.CONTROL, points=40)),
         ("x@openclaw@2026.3.8#7", Plan(scenario="x", target="openclaw@2026.3.8", seed=7)),
+        (
+            "x@reference#1:a.5>b;b.2!ENOSPC~Qk3_",
+            Plan(
+                scenario="x",
+                target="reference",
+                seed=1,
+                schedule=Recording(decisions=Decisions.parse("a.5>b;b.2!ENOSPC"), checks="Qk3_"),
+            ),
+        ),
         ("x@my dir/a#b.py:Target#7", Plan(scenario="x", target="my dir/a#b.py:Target", seed=7)),
     ],
 )
@@ -39,7 +53,8 @@ def test_tokens(token: str, plan: Plan) -> None:
 
 HOSTILE = [
     "", " ", "x", "x@", "@y#1", "x@y", "x@#1", "x@y#", "x@y#-1", "x@y#1.5", "x@y#1!", "x@y#1!fault", "x@y#1 ", " x@y#1",
-    "x y@z#1", "../x@y#1", "x@y#1\n", "x@y#\u0661", "x@y#" + "9" * 5000, "--replay", "x@y#1!control!control",
+    "x y@z#1", "x@y#1*", "x@y#1*-1", "../x@y#1", "x@y#1\n", "x@y#\u0661", "x@y#" + "9" * 5000, "--replay",
+    "x@y#1!control!control",
 ]  # fmt: skip
 
 

@@ -86,7 +86,9 @@ BAD = {
     ("--replay", "nothing@toy.py:toy#1"): "there is no scenario 'nothing' here",
     ("--baseline", "missing.json", *TARGET): "missing.json",
     ("--baseline", "toy.py", *TARGET): "not JSON",
+    ("--baseline", "others.json", *TARGET): "this baseline is for openclaw, the target is toy@1",
     ("--report", "toy.py/below", *TARGET): "cannot be made",
+    ("--report", "/sys", *TARGET): "cannot be written",  # for root as well
     ("--schedules", "0"): "at least 1",
     ("--schedules", "²"): "at least 1",
     ("--stress", "-1"): "at least 1",
@@ -109,6 +111,7 @@ def refusals(tmp_path_factory):
     """What each of the impossible options leads to; one process asks pytest for all of them, to save its start."""
     place = Place(tmp_path_factory.mktemp("bad"))
     (place.folder / "broken.py").write_text("raise RuntimeError('on import')\n")
+    (place.folder / "others.json").write_text('{"target": "openclaw", "expected": {}}')
     done = subprocess.run(
         [sys.executable, "-c", DRIVER], cwd=place.folder, input=json.dumps(list(BAD)), capture_output=True, text=True,
         timeout=LIMIT, check=True,

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.events import Event, FaultPlanned, History, Noted, ProcessSeen, SurvivorSeen, TreeSeen
 from harness.places import RULES_FILE
 from harness.plan import Arm, Plan
-from harness.recording import target_facts, to_record, to_result
+from harness.recording import OTHER_PLANS, UNSEALED, target_facts, to_record, to_result
 from harness.rejudge import rejudge
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule, load_rules
@@ -107,6 +107,12 @@ def test_what_is_unsupported_counts_as_no_run() -> None:
     assert (whole.verdict, whole.fault_arm.runs, whole.control_arm.runs, whole.notes) == ("UNSUPPORTED", 0, 0, ("why",))
 
 
+def test_what_no_run_of_this_kind_can_show_is_said() -> None:
+    assert result(trial()).not_verified == (OTHER_PLANS,)
+    assert result(trial(conducted=False)).not_verified == (OTHER_PLANS, UNSEALED)
+    assert result(trial(Verdict.UNSUPPORTED)).not_verified == ()
+
+
 def test_findings_of_the_control_arm_say_so() -> None:
     finding = Finding(rule="CFG-6", message="broke", evidence=(3,))
     broken = trial(Verdict.VIOLATED, judgement=Judgement(verdict=Verdict.VIOLATED, findings=(finding,)))
@@ -153,6 +159,18 @@ def test_a_record_survives_its_file_and_can_be_shown(tmp_path: Path) -> None:
     said = explain(loaded.results[0])
     assert said.startswith("CFG-6 VIOLATED: ")
     assert "replay: pytest scenarios/test_config.py --replay" in said
+
+
+def test_the_order_in_which_workers_end_does_not_show() -> None:
+    whole = result(trial())
+    some = [replace(whole, rule=rule, scenario=name) for rule, name in (("CFG-8", "a"), ("CFG-1", "z"), ("CFG-1", "b"))]
+    record = recorded(*some)
+    assert [(told.rule, told.scenario) for told in record.results] == [("CFG-1", "b"), ("CFG-1", "z"), ("CFG-8", "a")]
+    assert record.rules[0].sources == ("openclaw #43367", "openclaw #79230")
+
+
+def test_a_session_without_a_verdict_says_so() -> None:
+    assert [line.text for line in table(recorded())] == ["no verdict"]
 
 
 # -- judged again ------------------------------------------------------------------------------------------------------

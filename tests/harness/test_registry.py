@@ -70,8 +70,17 @@ def test_a_version_that_is_not_installed(version: str) -> None:
 
 @pytest.mark.parametrize(("attribute", "said"), [("nobody", "has no 'nobody'"), ("half", "it lacks name")])
 def test_an_attribute_that_is_no_adapter(adapter: Path, attribute: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=said) as raised:
         registry.find(f"{adapter}:{attribute}")
+    assert raised.value.hint
+
+
+def test_an_attribute_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "adapter.py"
+    path.write_text("from pathlib import Path\nclass Mine: pass\nmine = Mine()\n_private = Mine()\n")
+    with pytest.raises(UsageError) as raised:
+        registry.find(f"{path}:main")
+    assert raised.value.hint == "it has: Mine, mine"
 
 
 @pytest.mark.parametrize("text", ["def", "import no_such_module_here", "1/0", "x = undefined"])

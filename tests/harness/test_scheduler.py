@@ -303,6 +303,112 @@ def test_a_short_write_writes_half(conduct):
     assert conduct(body) == "1234!!!!"
 
 
+def test_a_torn_write_writes_half_and_kills(conduct):
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.pwrite(f, b"12345678", 2); os.write(f, b"!")'
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.1!torn")
+        return (rig.folder / "out").read_bytes(), await rig.running["a"].ended(), [str(p) for p in scheduler.struck]
+
+    assert conduct(body) == (b"\0\0001234", -9, ["a.1: pwrite64 out"])
+
+
+def test_what_cannot_be_divided_is_not_struck(conduct):
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.writev(f, [b"23", b"45"])'
+
+    async def body(rig):
+        struck = []
+        for decisions in ("a.1!short", "a.2!torn"):
+            families = ORDERED | {Family.WRITE}
+            scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions=decisions)
+            struck += scheduler.struck
+            rig.running.clear()
+        return (rig.folder / "out").read_bytes(), struck
+
+    assert conduct(body) == (b"12345", [])
+
+
+def test_a_kill_under_signals_is_at_its_point(conduct):
+    """The killed call is the planned one, whatever signals came before."""
+    code = """
+import os, signal
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.siginterrupt(signal.SIGALRM, False)
+open("0", "w").close()
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+for number in range(100):
+    os.rename(str(number), str(number + 1))
+"""
+
+    async def body(rig):
+        families = frozenset({Family.REPLACE})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.50!kill")
+        assert await rig.running["a"].ended() == -9
+        return [path.name for path in rig.folder.iterdir()]
+
+    assert conduct(body) == ["50"]
+
+
+def test_a_kill_takes_the_whole_process_of_a_thread_and_no_other(conduct):
+    code = """
+import os, sys, threading
+child = os.fork()
+if child == 0:
+    open("x", "w").close()
+    def rename(): os.rename("x", "y")
+    threading.Thread(target=rename).start()
+    threading.Event().wait()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+    async def body(rig):
+        families = frozenset({Family.REPLACE, Family.FORK})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.0!kill")
+        assert await rig.running["a"].ended() == 0
+        return rig.running["a"].said(), sorted(path.name for path in rig.folder.iterdir())
+
+    assert conduct(body) == ("-9\n", ["x"])
+
+
+STEALING = (
+    """
+import os, time
+for attempt in range(20):
+    try: os.close(os.open("lock", os.O_CREAT | os.O_EXCL)); break
+    except FileExistsError: time.sleep(0.001)
+else:
+    os.unlink("lock"); os.close(os.open("lock", os.O_CREAT | os.O_EXCL))
+"""
+    + INCREMENT
+)
+
+
+def test_a_stopped_holder_goes_on_when_the_others_have_ended(conduct):
+    """SIGSTOP at a point: the others go on to their end, steal the lock on the way, and then the holder wakes up."""
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: python(STEALING) for name in "ab"}
+        scheduler = await schedule(rig, First(), actors, families=ORDERED, decisions="a.2!SIGSTOP")
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    order = [(point.actor, point.call) for point in scheduler.trace.points]
+    assert order.index(("b", "rename")) < order.index(("a", "rename"))
+    assert count == "1"  # what b had added is overwritten: the lock was stolen from a live holder
+
+
+def test_a_stopped_holder_wakes_up_when_the_others_wait_for_it(conduct):
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: python(LOCKED) for name in "ab"}
+        await schedule(rig, First(), actors, families=ORDERED, decisions="a.2!SIGSTOP")
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "2"
+
+
 def test_a_strategy_that_fails_lets_everything_go(conduct):
     class Broken:
         def choose(self, choice):

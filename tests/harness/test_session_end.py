@@ -161,6 +161,35 @@ def test_killed(session, moment, workers):
     running.assert_nothing_left()
 
 
+DEATH_SIGNAL = """
+import ctypes, os
+number = ctypes.c_int(-1)
+assert ctypes.CDLL(None).prctl(2, ctypes.byref(number), 0, 0, 0) == 0  # PR_GET_PDEATHSIG
+open(os.environ["SEEN"], "a").write(f"{number.value} ")
+"""
+SCENARIO = """
+from harness.scenario import scenario
+@scenario("CFG-1", fault="", judges=[lambda history: []])
+async def test_it(lab):
+    \"\"\"It does nothing.\"\"\"
+"""
+
+
+@pytest.mark.parametrize(("tests", "later"), [(SCENARIO, signal.SIGKILL), ("def test_it(): pass", 0)])
+def test_a_worker_dies_with_its_controller(tmp_path, tests, later):
+    """From before its collection; but a worker without scenarios is left to end as pytest-xdist has it."""
+    shutil.copy(Path(__file__).with_name("toy.py"), tmp_path / "toy.py")
+    (tmp_path / "test_own.py").write_text(DEATH_SIGNAL + tests)
+    (tmp_path / "conftest.py").write_text("def pytest_runtest_setup():" + DEATH_SIGNAL.replace("\n", "\n    "))
+    seen = tmp_path / "seen"
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--target", "toy.py:toy", "-n", "1"]
+    done = subprocess.run(
+        argv, cwd=tmp_path, env={**os.environ, "SEEN": str(seen)}, capture_output=True, timeout=LIMIT, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert seen.read_text().split() == [str(int(signal.SIGKILL)), str(int(later))]
+
+
 def test_terminated(session):
     running = session("busy", 0)
     running.process.terminate()

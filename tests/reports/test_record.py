@@ -160,7 +160,15 @@ def test_another_schema_names_both(tmp_path: Path, violated: Record) -> None:
 def test_what_is_no_record_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "record.json"
     path.write_bytes(content)
-    with pytest.raises(RecordError, match="not a Pileup record"):
+    with pytest.raises(RecordError, match="not a Pileup record") as caught:
+        schema.load(path)
+    assert "give a record.json" in str(caught.value)
+
+
+def test_a_record_that_lacks_something_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text("{}")
+    with pytest.raises(RecordError, match="it lacks 'schema'"):
         schema.load(path)
 
 

@@ -79,7 +79,7 @@ def test_a_scenario_that_ran_twice_is_its_worst(new_record: New, new_result: Run
 def test_a_baseline_may_be_for_every_version_but_not_for_another_target(new_record: New) -> None:
     assert Baseline(target="reference", expected={}).compare(new_record()) == ()
     for target in ("reference@0.2.0", "openclaw", ""):
-        with pytest.raises(ReportError, match=r"the record is of reference@0\.1\.0"):
+        with pytest.raises(ReportError, match=r"the target is reference@0\.1\.0"):
             Baseline(target=target, expected={}).compare(new_record())
 
 

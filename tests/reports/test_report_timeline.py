@@ -219,6 +219,28 @@ def test_every_kind_of_the_vocabulary_has_a_sentence_and_a_mark() -> None:
             {"kind": "ReplySent", "exchange": 1, "provider": "codex", "status": 200, "reply": "text", "frames": 2},
             "exchange 1: codex answers text with status 200 and 2 frames: ",
         ),
+        (
+            {"kind": "Finished", "actor": "a", "verb": "agents list", "outcome": {"ok": True, "agents": ["x", "y"]}},
+            "a reports success for agents list: agents=x y",
+        ),
+        (
+            {
+                "kind": "Finished",
+                "actor": "a",
+                "verb": "runs list",
+                "outcome": {"ok": True, "agents": None, "runs": []},
+            },
+            "a reports success for runs list: runs=none",
+        ),
+        (
+            {
+                "kind": "Finished",
+                "actor": "a",
+                "verb": "v",
+                "outcome": {"ok": True, "runs": [{"id": "r", "status": "s"}]},
+            },
+            "a reports success for v: runs=r (s)",
+        ),
         ({"kind": "LockSeen", "path": "p", "holder": 0}, "the lock on p is free"),
         ({"kind": "LockSeen", "path": "p", "holder": 7}, "the lock on p is held by pid 7"),
         ({"kind": "PortSeen", "port": 0, "process": ""}, "no process of the run listens on a port"),

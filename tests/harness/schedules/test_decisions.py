@@ -73,9 +73,9 @@ def test_any_other_text_is_refused_with_the_fix(text: str) -> None:
 
 
 def test_kinds_of_faults() -> None:
-    found = {what: Fault("a", 0, what) for what in ("EIO", "short", "kill", "SIGTERM")}
+    found = {what: Fault("a", 0, what) for what in ("EIO", "short", "torn", "kill", "SIGTERM")}
     assert [fault.kind for fault in found.values()] == list(FaultKind)
-    assert [fault.number for fault in found.values()] == [errno.EIO, 0, signal.SIGKILL, signal.SIGTERM]
+    assert [fault.number for fault in found.values()] == [errno.EIO, 0, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]
 
 
 def test_a_fault_is_found_at_its_point_only() -> None:

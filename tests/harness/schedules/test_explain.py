@@ -92,6 +92,7 @@ def test_without_an_overwriting_the_order_is_told() -> None:
     [
         ("ENOSPC", "a's rename of a.tmp and openclaw.json failed with ENOSPC"),
         ("short", "a's rename of a.tmp and openclaw.json was cut short"),
+        ("torn", "a's rename of a.tmp and openclaw.json was cut off in its middle, as a was killed there"),
         ("kill", "a's rename of a.tmp and openclaw.json never happened, as a was killed there"),
         ("SIGTERM", "a's rename of a.tmp and openclaw.json came with SIGTERM"),
     ],

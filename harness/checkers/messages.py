@@ -1,0 +1,43 @@
+"""MSG: what a session remembers of its turns."""
+
+from __future__ import annotations
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import History
+from harness.verdict import Finding
+
+ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
+
+
+def crash_costs_one_record(history: History) -> list[Finding]:
+    """MSG-1: whatever struck a turn, the next one works, and is told of every turn that was acknowledged before."""
+    if not any(True for _ in ask.turns(history)):
+        raise CannotDecide("no turn came to an end")
+    struck = {strike.actor: strike for strike in ask.strikes(history)}
+    findings, acknowledged, last = list[Finding](), list[tuple[int, str]](), ""
+    for seq, what, _ in ask.turns(history):
+        requests = ask.requests(history, what.actor)
+        for asked, request in requests[:1]:
+            missing = [(s, actor) for s, actor in acknowledged if not _holds(request.markers, actor)]
+            if missing:
+                cause = f" after {struck[last]}" if last else ""
+                message = (
+                    f"{what.actor} was not told of {len(missing)} of {len(acknowledged)} acknowledged turns{cause}: "
+                    f"{', '.join(actor for _, actor in missing)}"
+                )
+                return [*findings, Finding(rule="MSG-1", message=message, evidence=(missing[0][0], asked))]
+        if what.actor in struck:
+            last = what.actor
+        elif not what.outcome.ok:
+            cause = f" after {struck[last]}" if last else ""
+            message = f"{what.actor} does not work{cause}: {ask.said(what)}"
+            findings.append(Finding(rule="MSG-1", message=message, evidence=(seq,)))
+        if what.outcome.ok:
+            acknowledged.append((seq, what.actor))
+    return findings
+
+
+def _holds(markers: tuple[str, ...], actor: str) -> bool:
+    """Whether a conversation has both the question and its answer."""
+    return actor in markers and f"{ANSWER}{actor}" in markers

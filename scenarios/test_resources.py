@@ -1,0 +1,203 @@
+"""RES: the disk is full, files are denied, descriptors run out: at one operation after the other."""
+
+from __future__ import annotations
+
+from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
+from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK
+from harness.lab import Lab
+from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
+from harness.striking import sweep
+from harness.targets.protocol import Capability
+from scenarios.work import Rounds, before_asking
+
+ADDS = (Capability.ADD_AGENTS,)
+TURNS = (Capability.TURN,)
+REFRESHES = (Capability.TURN, Capability.OAUTH, Capability.PROFILES)
+CANCELS = (Capability.TURN, Capability.RUNS, Capability.CANCEL)
+
+
+@scenario(
+    "RES-1",
+    fault="one operation of an add on its files fails, or writes less than it should, as on a full disk",
+    needs=ADDS,
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[full_disk_is_weathered],
+)
+async def test_add_on_a_full_disk(lab: Lab) -> None:
+    """An add that meets a full disk at any operation fails clearly, harms nothing, and works afterwards."""
+    await sweep(lab, Rounds(lab).add, what="an add on a full disk", faults=FULL_DISK, most=10, crucial=lab.is_config)
+
+
+@scenario(
+    "RES-1",
+    fault="one operation of a turn on its files fails, or writes less than it should, as on a full disk",
+    needs=TURNS,
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[full_disk_is_weathered],
+)
+async def test_turn_on_a_full_disk(lab: Lab) -> None:
+    """A turn that meets a full disk at any operation fails clearly, harms nothing, and the next one works."""
+    await sweep(lab, Rounds(lab).turn, what="a turn on a full disk", faults=FULL_DISK, most=6)
+
+
+@scenario(
+    "RES-1",
+    fault="one operation of a turn that renews its credential fails, or writes less than it should, as on a full disk",
+    needs=REFRESHES,
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[full_disk_is_weathered],
+)
+async def test_refresh_on_a_full_disk(lab: Lab) -> None:
+    """A refresh that meets a full disk at any operation fails clearly, and harms no other profile."""
+    where = before_asking(lab)
+    await sweep(
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh on a full disk",
+        faults=FULL_DISK,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
+    )
+
+
+@scenario(
+    "RES-1",
+    fault="one operation of a cancel on its files fails, or writes less than it should, as on a full disk",
+    needs=CANCELS,
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[full_disk_is_weathered],
+)
+async def test_cancel_on_a_full_disk(lab: Lab) -> None:
+    """A cancel that meets a full disk at any operation ends the run or fails clearly, and works afterwards."""
+    await sweep(lab, Rounds(lab).cancel, what="a cancel on a full disk", faults=FULL_DISK, most=4)
+
+
+@scenario(
+    "RES-2",
+    fault="one operation of an add on its files is denied, or refused by a read-only file system",
+    needs=ADDS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[denial_is_weathered],
+)
+async def test_add_without_permission(lab: Lab) -> None:
+    """An add that is denied any operation fails clearly, harms nothing, and works afterwards."""
+    await sweep(
+        lab, Rounds(lab).add, what="an add that is denied an operation", faults=DENIED, most=16, crucial=lab.is_config
+    )
+
+
+@scenario(
+    "RES-2",
+    fault="one operation of a turn on its files is denied, or refused by a read-only file system",
+    needs=TURNS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[denial_is_weathered],
+)
+async def test_turn_without_permission(lab: Lab) -> None:
+    """A turn that is denied any operation fails clearly, harms nothing, and the next one works."""
+    await sweep(lab, Rounds(lab).turn, what="a turn that is denied an operation", faults=DENIED, most=6)
+
+
+@scenario(
+    "RES-2",
+    fault="one operation of a turn that renews its credential is denied, or refused by a read-only file system",
+    needs=REFRESHES,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[denial_is_weathered],
+)
+async def test_refresh_without_permission(lab: Lab) -> None:
+    """A refresh that is denied any operation fails clearly, and harms no other profile."""
+    where = before_asking(lab)
+    await sweep(
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh that is denied an operation",
+        faults=DENIED,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
+    )
+
+
+@scenario(
+    "RES-2",
+    fault="one operation of a cancel on its files is denied, or refused by a read-only file system",
+    needs=CANCELS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[denial_is_weathered],
+)
+async def test_cancel_without_permission(lab: Lab) -> None:
+    """A cancel that is denied any operation ends the run or fails clearly, and works afterwards."""
+    await sweep(lab, Rounds(lab).cancel, what="a cancel that is denied an operation", faults=DENIED, most=4)
+
+
+@scenario(
+    "RES-3",
+    fault="the process, or the system, has no descriptor or lock left for one operation of an add",
+    needs=ADDS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[exhaustion_is_weathered],
+)
+async def test_add_out_of_descriptors(lab: Lab) -> None:
+    """An add that runs out of descriptors anywhere fails clearly, harms nothing, and works afterwards."""
+    await sweep(
+        lab, Rounds(lab).add, what="an add out of descriptors", faults=EXHAUSTED, most=10, crucial=lab.is_config
+    )
+
+
+@scenario(
+    "RES-3",
+    fault="the process, or the system, has no descriptor or lock left for one operation of a turn",
+    needs=TURNS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[exhaustion_is_weathered],
+)
+async def test_turn_out_of_descriptors(lab: Lab) -> None:
+    """A turn that runs out of descriptors anywhere fails clearly, harms nothing, and the next one works."""
+    await sweep(lab, Rounds(lab).turn, what="a turn out of descriptors", faults=EXHAUSTED, most=6)
+
+
+@scenario(
+    "RES-3",
+    fault="the process, or the system, has no descriptor or lock left for one operation of a refresh",
+    needs=REFRESHES,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[exhaustion_is_weathered],
+)
+async def test_refresh_out_of_descriptors(lab: Lab) -> None:
+    """A refresh that runs out of descriptors anywhere fails clearly, and harms no other profile."""
+    where = before_asking(lab)
+    await sweep(
+        lab,
+        Rounds(lab).refresh,
+        what="a refresh out of descriptors",
+        faults=EXHAUSTED,
+        most=6,
+        where=where,
+        crucial=lab.is_store,
+    )
+
+
+@scenario(
+    "RES-3",
+    fault="the process, or the system, has no descriptor or lock left for one operation of a cancel",
+    needs=CANCELS,
+    watch=WATCH_FAILURES,
+    exact=True,
+    judges=[exhaustion_is_weathered],
+)
+async def test_cancel_out_of_descriptors(lab: Lab) -> None:
+    """A cancel that runs out of descriptors anywhere ends the run or fails clearly, and works afterwards."""
+    await sweep(lab, Rounds(lab).cancel, what="a cancel out of descriptors", faults=EXHAUSTED, most=4)

@@ -1,0 +1,84 @@
+"""The rounds of work that sweeps repeat: one command that is struck, then what shows whether it did any harm."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fakes.script import Match, Rule, Stall, Text
+from harness.checkers.messages import ANSWER
+from harness.conductor.supervisor import StoppedCall
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.striking import Strike, Where
+from harness.targets.protocol import CancelRun, ListAgents, ListRuns, Setup
+
+_POLL = 0.01
+
+
+class Rounds:
+    """What a round does, in a lab. Each begins with a fresh home, so that the first use of everything is in it."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    async def add(self, name: str, strike: Strike) -> None:
+        """An agent is added beside another, listed, and added once more."""
+        lab = self._lab
+        lab.prepare(Setup(agents=("bystander",)), home=f"home-{name}")
+        async with strike():
+            await lab.run(lab.adding(name), name)
+        lab.look.config()
+        await lab.run(ListAgents(), f"{name}-list")
+        await lab.run(lab.adding(name), f"{name}-again")
+
+    async def turn(self, name: str, strike: Strike) -> None:
+        """A turn of a new session, and another."""
+        lab = self._lab
+        lab.prepare(Setup(agents=("bystander",), models=("anthropic",)), home=f"home-{name}")
+        async with strike():
+            await (await lab.turn("bystander", actor=name)).finished()
+        lab.look.config()
+        await (await lab.turn("bystander", actor=f"{name}-again")).finished()
+
+    async def refresh(self, name: str, strike: Strike) -> None:
+        """A turn that has to renew its credential, and another."""
+        lab = self._lab
+        main, other = lab.credential(name, expired=True), lab.credential(f"other-{name}")
+        setup = Setup(agents=("bystander",), models=("codex",), credential=main, other_credential=other)
+        lab.prepare(setup, home=f"home-{name}")
+        async with strike():
+            await (await lab.turn("bystander", actor=name)).finished()
+        lab.look.credentials(f"{name} after")
+        await (await lab.turn("bystander", actor=f"{name}-again")).finished()
+
+    async def cancel(self, name: str, strike: Strike) -> None:
+        """A run that waits for its provider is cancelled, the runs are listed, and it is cancelled once more."""
+        lab = self._lab
+        lab.prepare(Setup(agents=("bystander",), models=("anthropic",), grace_seconds=0.5), home=f"home-{name}")
+        lab.script(Rule("stalled", Match(marker=f"{name}-run"), (Stall(),)))
+        run = await lab.turn("bystander", actor=f"{name}-run")
+        while not lab.asked(run.name, "anthropic"):
+            if run.exited:
+                raise TargetFailed("the run that was to be cancelled ended by itself")
+            await asyncio.sleep(_POLL)
+        [listed] = await lab.list_runs(f"{name}-running")
+        async with strike():
+            await lab.run(CancelRun(id=listed.id), name)
+        await lab.run(ListRuns(), f"{name}-list")
+        await lab.run(CancelRun(id=listed.id), f"{name}-again")
+        await run.finished()
+
+
+async def answered_turn(lab: Lab, name: str) -> None:
+    """A turn whose answer can be recognised in later requests."""
+    lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)))
+    await (await lab.turn("lane0", actor=name)).finished()
+
+
+def before_asking(lab: Lab) -> Where:
+    """The operations on the state until the newest actor has asked a model."""
+
+    def matches(call: StoppedCall) -> bool:
+        return lab.is_state(call) and not lab.asked(call.actor, "codex")
+
+    return matches

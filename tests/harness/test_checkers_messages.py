@@ -1,0 +1,39 @@
+"""MSG: the smallest legal and illegal histories of a session that was cut off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.messages import crash_costs_one_record
+from tests.harness.histories import asked, check, end, illegal, legal, start, struck, turn, undecided
+
+KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
+FIRST = (start("first"), asked(1, "first", markers=("first",)), end("first"))
+TOLD = ("first", "re-first")
+STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", markers=(*TOLD, "v")))
+checker = crash_costs_one_record
+
+CASES = [
+    legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
+    legal("unfinished-record-kept", checker, FIRST, STRUCK, end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*TOLD, "v", "next")), end("next")),
+    legal("never-asked", checker, FIRST, turn("v", **KILLED), struck("v", "kill")),
+    illegal("fused", checker, "MSG-1", "last was not told of 1 of 2 acknowledged turns after torn at write|: next",
+        [8, 10], FIRST, STRUCK, end("v", **KILLED), start("next"), end("next"),
+        start("last"), asked(4, "last", markers=(*TOLD, "last"))  , end("last")),
+    illegal("answer-lost", checker, "MSG-1", "next was not told of 1 of 1 acknowledged turns: first", [2, 4],
+        FIRST, start("next"), asked(3, "next", markers=("first", "next")), end("next")),
+    illegal("acknowledged-and-lost", checker, "MSG-1", "1 of 2 acknowledged turns after torn|: v", [6, 8],
+        FIRST, STRUCK, end("v"), start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
+    illegal("next-fails", checker, "MSG-1", "next does not work after torn at write main.jsonl", [8],
+        FIRST, STRUCK, end("v", **KILLED), turn("next", ok=False)),
+    undecided("no-turn", checker, "no turn came to an end", start("first")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), CASES)
+def test_messages(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

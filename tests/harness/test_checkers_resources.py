@@ -1,0 +1,97 @@
+"""RES: the smallest legal and illegal histories of commands that met a full disk, a refusal or a limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
+from harness.outcome import RunSeen
+from tests.harness.histories import (
+    add,
+    answered,
+    check,
+    end,
+    file,
+    gone,
+    illegal,
+    legal,
+    listing,
+    struck,
+    turn,
+    undecided,
+)
+
+STRUCK = struck("v", "ENOSPC", "fsync", "config.json")
+TYPED = {"ok": False, "kind": "local", "code": "disk-full", "subject": "config.json"}
+RUNNING = RunSeen(id="r-1", agent="a", status="running", pid=7)
+AFTER = (file(), *listing("bystander", actor="v-list"), *add("v", "v-again"))
+DONE = listing("bystander", "v", actor="v-list")
+CONFLICT = add("v", "v-again", ok=False, kind="usage", code="agent-exists")
+checker = full_disk_is_weathered
+
+CASES = [
+    legal("typed", checker, STRUCK, add("v", "v", **TYPED), AFTER),
+    legal("done-all-the-same", checker, STRUCK, add("v", "v"), file(), DONE, CONFLICT),
+    legal("done-and-refused-without-a-code", checker, STRUCK, add("v", "v"), file(), DONE,
+        add("v", "v-again", ok=False, kind="usage", code="")),
+    legal("failed-and-yet-done", checker, STRUCK, add("v", "v", **TYPED), file(), DONE, CONFLICT),
+    legal("an-error-without-a-place-for-paths", checker, STRUCK, add("v", "v", **{**TYPED, "subject": None}), AFTER),
+    legal("turn", checker, STRUCK, turn("v", **TYPED), file(), turn("v-again")),
+    legal(
+        "new-token-could-not-be-kept", checker, STRUCK, answered("minted"), turn("v", **TYPED),
+        turn("v-again", ok=False, kind="auth", code="reauthentication-needed"),
+    ),
+    legal(
+        "cancel", checker, STRUCK, end("v", "runs cancel"), end("v-list", "runs list", runs=()),
+        end("v-again", "runs cancel", ok=False, kind="local", code="already-finished"),
+    ),
+    *[
+        illegal(name, checker, "RES-1", f"agents add (ENOSPC at fsync config.json): {said}", [0, 2],
+            STRUCK, add("v", "v", **{**TYPED, **how}), AFTER)
+        for name, how, said in (
+            ("internal", {"kind": "internal"}, "failed without a typed error"),
+            ("unclear", {"kind": "unclear"}, "failed without a typed error"),
+            ("no-code", {"code": ""}, "failed without a typed error"),
+            ("no-path", {"subject": ""}, "the error names neither a path nor a limit"),
+            ("exit-0", {"exit_status": 0}, "reported a failure, but exited 0"),
+            ("stack-trace", {"traceback": True}, "ended with a stack trace"),
+            ("died", {"exit_status": None}, "died of it"),
+            ("ok-and-exit-1", {"ok": True, "exit_status": 1}, "reported success, but exited 1"),
+            ("swallowed", {"ok": True, "exit_status": 0}, "reported success, but the work was not done"),
+        )
+    ],
+    illegal("damaged", checker, "RES-1", "the config file is damaged", [0, 3], STRUCK, add("v", "v", **TYPED),
+        file(parses=False), AFTER),
+    illegal("gone", checker, "RES-1", "the config file is gone", [0, 3], STRUCK, add("v", "v", **TYPED), gone(), AFTER),
+    illegal("credentials-damaged", checker, "RES-1", "the credentials file is damaged", [0, 3], STRUCK,
+        turn("v", **TYPED), file("credentials", parses=False), turn("v-again")),
+    illegal("other-profile-gone", checker, "RES-1", "a profile that had nothing to do with it", [0, 3], STRUCK,
+        turn("v", **TYPED), gone("profile other"), turn("v-again")),
+    illegal("bystander-lost", checker, "RES-1", "an agent that had been there is not listed", [0, 5], STRUCK,
+        add("v", "v"), file(), listing("v", actor="v-list"), CONFLICT),
+    illegal("does-not-work-again", checker, "RES-1", "agents add does not work again", [0, 7], STRUCK,
+        add("v", "v", **TYPED), file(), listing("bystander", actor="v-list"),
+        add("v", "v-again", ok=False, kind="busy", code="config-busy")),
+    illegal("not-cancelled-and-refused", checker, "RES-1", "runs cancel does not work again", [0, 3], STRUCK,
+        end("v", "runs cancel", **TYPED), end("v-list", "runs list", runs=(RUNNING,)),
+        end("v-again", "runs cancel", ok=False, kind="local", code="already-finished")),
+    illegal("sign-in-for-nothing", checker, "RES-1", "agent does not work again", [0, 4], STRUCK, turn("v", **TYPED),
+        turn("v-again", ok=False, kind="auth", code="reauthentication-needed")),
+    illegal("the-second-of-two", checker, "RES-1", "does not work again after EIO", [7, 11], STRUCK,
+        add("v", "v", **TYPED), listing("bystander", actor="v-list"), add("v", "v-again"), struck("w", "EIO"),
+        turn("w", **TYPED), turn("w-again", ok=False)),
+    illegal("denied", denial_is_weathered, "RES-2", "without a typed error", [0, 2], struck("v", "EACCES"),
+        add("v", "v", **{**TYPED, "code": ""}), AFTER),
+    illegal("exhausted", exhaustion_is_weathered, "RES-3", "without a typed error", [0, 2], struck("v", "EMFILE"),
+        add("v", "v", **{**TYPED, "code": ""}), AFTER),
+    undecided("nothing-struck", checker, "no command was struck", add("v", "v")),
+    undecided("no-end", checker, "v never came to an end", STRUCK),
+    undecided("not-tried-again", checker, "v-again never came to an end", STRUCK, add("v", "v", **TYPED)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), CASES)
+def test_resources(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

@@ -1,0 +1,122 @@
+"""Sweeps: which pairs are drawn, and that each strikes what was seen before."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.events import FaultFired, FaultPlanned, Finished
+from harness.plan import Arm, Plan
+from harness.runner import Ground, run
+from harness.scenario import WATCH_CHANGES, scenario
+from harness.striking import Pair, Spot, draw, sweep
+from harness.targets.protocol import Raw, Setup
+from harness.verdict import Verdict
+from tests.harness.toy import toy
+
+PAIRS = [
+    Pair(spot=Spot(actor=actor, index=index, faults=("EIO", "kill")), fault=fault)
+    for actor in ("unstruck", "unstruck/1")
+    for index in range(5)
+    for fault in ("EIO", "kill")
+]
+WORK = """
+import os, sys
+f = os.open("new", os.O_CREAT | os.O_WRONLY)
+os.write(f, b"12345678")
+if not os.fork():
+    os.mkdir("child")
+    os._exit(0)
+os.wait()
+os.rename("new", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_crucial_points_come_first_and_short_writes_last(seed: int) -> None:
+    spots = [Spot(actor="unstruck", index=n, faults=(), crucial=n in (4, 7)) for n in range(10)]
+    pairs = [Pair(spot=spot, fault=fault) for spot in spots for fault in ("short", "EIO")]
+    drawn = draw(pairs, random.Random(seed), 4)
+    assert [(pair.spot.index, pair.fault) for pair in drawn] == [(n, "EIO") for n in (0, 4, 7, 9)]
+
+
+@given(st.integers(0, 25), st.integers(0, 10**6))
+def test_a_draw_is_bounded_and_has_both_ends(most: int, seed: int) -> None:
+    drawn = draw(PAIRS, random.Random(seed), most)
+    assert drawn == draw(PAIRS, random.Random(seed), most)
+    assert len(drawn) == (min(most, len(PAIRS)) if most else len(PAIRS))
+    assert drawn == sorted(drawn, key=PAIRS.index)
+    points = [pair.spot for pair in drawn]
+    if most != 1:
+        assert points[0] == PAIRS[0].spot
+        assert points[-1] == PAIRS[-1].spot
+    if len(drawn) <= 10:
+        assert len(set(points)) == len(points)  # no point twice while another has not been drawn
+
+
+def test_a_pair_is_named_after_whom_it_strikes() -> None:
+    assert [str(pair.of("struck3")) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
+
+
+def swept(most: int, faults: tuple[str, ...]):
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+
+        async def work(name, strike):
+            async with strike():
+                await lab.run(Raw(words=(WORK, name)), name)
+            for left in ("child", "new"):
+                path = lab.site.home / left
+                if path.exists():
+                    path.rmdir() if path.is_dir() else path.unlink()
+
+        await sweep(lab, work, what="swept", faults=faults, most=most)
+
+    return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+
+
+def trial(loop_runner, launcher, folder, *, points=None, arm=Arm.FAULT, most=100, faults=("ENOSPC", "kill", "torn")):
+    plan = Plan(scenario="toy", target="toy", seed=3, points=points, arm=arm)
+    return loop_runner.run(
+        run(swept(most, faults), toy, plan, Ground(launcher=launcher, conducted=True, folder=folder))
+    )
+
+
+def test_every_pair_strikes_where_it_was_seen(loop_runner, launcher, tmp_path):
+    found = trial(loop_runner, launcher, tmp_path)
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    fired = [what for _, what in found.history.of(FaultFired)]
+    assert [what.fault for what in fired] == [
+        "struck0.0!ENOSPC", "struck1.0!kill", "struck2.1!ENOSPC", "struck3.1!torn", "struck4.1!kill",
+        "struck5.2!ENOSPC", "struck6.2!kill", "struck7/1.0!ENOSPC", "struck8/1.0!kill", "swept",
+    ]  # fmt: skip
+    assert fired[0].detail == "ENOSPC at struck0.0: openat home/new"
+    assert fired[8].detail == "kill at struck8/1.0: mkdir home/child"
+    ends = {what.actor: what.outcome.exit_status for _, what in found.history.of(Finished)}
+    assert [ends[f"struck{n}"] for n in range(9)] == [1, None, 1, None, None, 1, None, 0, 0]
+    assert found.untried == ()
+
+
+def test_a_bound_is_kept_and_said(loop_runner, launcher, tmp_path):
+    found = trial(loop_runner, launcher, tmp_path, most=3)
+    again = trial(loop_runner, launcher, tmp_path, most=3)
+    faults = [what.fault for _, what in found.history.of(FaultFired)]
+    assert len(faults) == 4
+    assert faults == [what.fault for _, what in again.history.of(FaultFired)]
+    assert found.untried == ("swept: 3 of 9 pairs of a point and a fault were tried; --points 0 tries all",)
+    assert len([*trial(loop_runner, launcher, tmp_path, most=3, points=0).history.of(FaultPlanned)]) == 10
+
+
+def test_the_control_arm_is_one_round_unstruck(loop_runner, launcher, tmp_path):
+    found = trial(loop_runner, launcher, tmp_path, arm=Arm.CONTROL)
+    assert [what.actor for _, what in found.history.of(Finished)] == ["unstruck"]
+    assert [*found.history.of(FaultFired)] == []
+
+
+@pytest.mark.parametrize("faults", [(), ("EINTR",)])
+def test_without_a_pair_nothing_was_shown(loop_runner, launcher, tmp_path, faults):
+    assert trial(loop_runner, launcher, tmp_path, faults=faults).judgement.verdict is Verdict.INCONCLUSIVE
