@@ -7,6 +7,7 @@ a folder, two forks, every stop and decision, two ends. With two workers each ha
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -76,8 +77,8 @@ def run(*, rounds: int, say: Say) -> Results:
     for number in range(1, rounds + 1):
         for points in _SIZES:
             say(f"{points} points, round {number} of {rounds}")
-            alone[points].append(_worker(points))
-            together[points].append(_workers(points))
+            alone[points] += _workers(1, points)
+            together[points].append(_workers(_WORKERS, points))
     times = [sample for points in _SIZES for sample in _samples(points, alone[points])]
     counts = [row for points in _SIZES for row in _rates(points, alone[points], together[points])]
     return Results(
@@ -118,13 +119,19 @@ def _aim(row: Row) -> str:
     return f"aim for {row.measure}: {_AIM:g}; {'met' if row.value >= _AIM else 'MISSED'} at {row.value:.0f}"
 
 
-def _workers(points: int) -> Sequence[Pace]:
-    """The same by several workers at once, each with a harness and a launcher of its own."""
-    with ProcessPoolExecutor(_WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return tuple(pool.map(_worker, [points] * _WORKERS))
+def _workers(count: int, points: int) -> Sequence[Pace]:
+    """So many workers at once, each with a harness and a launcher of its own, and with a processor of its own.
+
+    Harness and actors take turns, so a second processor is of no use to them; being moved to it costs a sixth.
+    """
+    processors = sorted(os.sched_getaffinity(0))
+    mine = [{processors[number % len(processors)]} for number in range(count)]
+    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return tuple(pool.map(_worker, [points] * count, mine))
 
 
-def _worker(points: int) -> Pace:
+def _worker(points: int, processors: set[int]) -> Pace:
+    os.sched_setaffinity(0, processors)
     with TemporaryDirectory(prefix="pileup-bench-") as folder, Arena(Path(folder)) as arena:
         program, profile = _program(Path(folder), points), Profile()
         total, cpu, began = 0, 0.0, 0.0
