@@ -14,6 +14,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -149,12 +150,24 @@ class Arena:
         try:
             commands = materialise(program, twin, folder, cache=self._cache)
             run = _Run(program, folder, tuple(command for command in commands if command.label not in absent))
-            trace = self._runner.get_loop().run_until_complete(self._cleanly(run, body(run)))
+            trace = self._complete(self._cleanly(run, body(run)))
             violation = judge(program, folder, run.endings())
             children = sum(process.cpu for process in run.processes.values())
         finally:
             shutil.rmtree(base, ignore_errors=True)
         return Ran(violation=violation, cpu=self._own_cpu() - before + children, trace=trace)
+
+    def _complete(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run to the end; an interrupt first clears away what is under way. (asyncio.Runner.run costs a millisecond.)"""
+        loop = self._runner.get_loop()
+        task = loop.create_task(work)
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    loop.run_until_complete(task)
 
     async def _cleanly(self, run: _Run, body: Coroutine[Any, Any, T]) -> T:
         """Nothing is left of a run, whatever became of it."""
