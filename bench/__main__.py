@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from bench import conductor, results, suite
+from bench import conductor, detection, replay, results, schedules, suite
 from bench.results import Results
 from bench.rounds import BenchError, Say
 from harness.errors import PileupError
@@ -22,7 +22,13 @@ class Bench(Protocol):
     def __call__(self, *, rounds: int, say: Say) -> Results: ...
 
 
-BENCHES: Mapping[str, Bench] = {"suite": suite.run, "conductor": conductor.run}
+BENCHES: Mapping[str, Bench] = {
+    "suite": suite.run,
+    "conductor": conductor.run,
+    "detection": detection.run,
+    "replay": replay.run,
+    "schedules": schedules.run,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from bench.rounds import Sample
 
 OUT = Path(__file__).resolve().parent / "out"
 OURS = "pileup"
+_FILE_WIDTH = 190  # columns, where there is no terminal to fit into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Results:
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     counts: tuple[Row, ...] = ()
+    table: Table | None = None  # shown in place of the list of all figures
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -59,8 +61,24 @@ def write(results: Results, folder: Path = OUT) -> Path:
     return path
 
 
+def console() -> Console:
+    """For the standard output; wide where that is a file."""
+    made = Console()
+    if not made.is_terminal:
+        made.width = _FILE_WIDTH
+    return made
+
+
 def show(results: Results, console: Console) -> None:
     """The table, the machine, and in words what was skipped or lost."""
+    console.print(results.table or _list(results))
+    for name, value in {**machine(), **results.versions}.items():
+        console.print(f"{name}: {value}", markup=False, highlight=False)
+    for note in results.notes:
+        console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _list(results: Results) -> Table:
     table = Table("measure", "arm", "median", "min..max", title=f"bench {results.name}", title_justify="left")
     for sample in (*results.times, *results.ratios):
         unit, places = ("x", 2) if sample in results.ratios else ("s", 3)
@@ -69,11 +87,7 @@ def show(results: Results, console: Console) -> None:
         table.add_row(sample.measure, sample.arm, f"{sample.median:.{places}f} {unit}", spread, style=style)
     for row in results.counts:
         table.add_row(row.measure, row.arm, f"{row.value:g}", "")
-    console.print(table)
-    for name, value in {**machine(), **results.versions}.items():
-        console.print(f"{name}: {value}", markup=False, highlight=False)
-    for note in results.notes:
-        console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+    return table
 
 
 def machine() -> dict[str, str]:

@@ -211,15 +211,16 @@ def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, fo
 
 
 def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
-    if not name.startswith("/"):
-        name = f"{_link(thread, directory)}/{name}"
+    start = "" if name.startswith("/") else _link(thread, directory)
     for own in ("/proc/self", "/proc/thread-self"):  # these mean the caller, not us
         if name == own or name.startswith(own + "/"):
             name = f"/proc/{thread}{name.removeprefix(own)}"
-    parent, _, last = name.rpartition("/")
+    folder, slash, last = name.rpartition("/")
     if last in ("", ".", ".."):
-        return os.path.realpath(name)
-    path = f"{_real_folder(parent or '/').rstrip('/')}/{last}"
+        return os.path.realpath(f"{start}/{name}" if start else name)
+    whole = f"{start}/{folder}" if start else folder or "/"
+    parent = start if start and not slash else _real_folder(whole)  # the kernel's own name of a folder has no links
+    path = f"{parent.rstrip('/')}/{last}"
     return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
 
 

@@ -13,6 +13,7 @@ import os
 import platform
 import select
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,6 +44,8 @@ _IOC_ADDFD = 0x40182103
 _IOC_SET_FLAGS = 0x40082104
 _SYNC_WAKE_UP = 1  # SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
 _FLAG_CONTINUE = 1
+_SIG_SETMASK = 2
+_NO_SIGNALS = bytes(128)  # sigset_t
 _ONE, _NO_FLAGS = ctypes.c_ulong(1), ctypes.c_ulong(0)
 _ADDFD_FLAG_SEND = 2  # the call is answered with the new descriptor in the same step (Linux 5.14)
 _PIDFD_THREAD = os.O_EXCL  # Linux 6.9
@@ -78,6 +81,16 @@ def become_subreaper() -> None:
 def die_with_parent(number: int) -> None:
     """This process gets signal `number` when the thread that forked it ends. Raises OSError."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0), "PR_SET_PDEATHSIG")
+
+
+def default_signals(numbers: Iterable[int]) -> None:
+    """These signals get their default effect, and none is blocked.
+
+    By the C library: the `signal` module makes enumerations of all numbers, which costs a fork more than the calls.
+    """
+    for number in numbers:
+        _libc.signal(int(number), None)
+    _libc.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
 
 
 def install_filter(program: bytes, *, interruptible: bool = False) -> int:

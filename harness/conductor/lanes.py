@@ -48,7 +48,7 @@ class Lane:
         return next((stop for stop in self.stops if stop.in_vain and stop.call.waits()), None)
 
     def sleeper(self) -> Stop | None:
-        """The first stop that would sleep for a lock. In a ring of these one fails (EDEADLK, fcntl(2))."""
+        """The first stop that would sleep for a lock. In a ring of these the kernel fails one: EDEADLK of fcntl(2)."""
         return next((stop for stop in self.stops if stop.call.waits() and locks.would_wait(stop.call)), None)
 
 

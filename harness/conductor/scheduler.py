@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls, locks
@@ -24,7 +25,7 @@ from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault
-from harness.schedules.points import Point, Touch
+from harness.schedules.points import Point, Touch, named
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
@@ -56,6 +57,14 @@ class Reply(Protocol):
     def waits(self) -> bool: ...
 
     def go(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A reply and its point."""
+
+    point: Point
+    reply: Reply
 
 
 @runtime_checkable
@@ -97,7 +106,7 @@ class Scheduler:
         self._steps: list[Step] = []
         self._deciding = False
         self._open = False
-        self._replies: dict[Point, Reply] = {}  # held by the fakes
+        self._replies: list[Held] = []
         self._replied: Counter[str] = Counter()  # by name: how many there were
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
@@ -138,14 +147,14 @@ class Scheduler:
         """A reply of a fake waits: it is a point of its own, named after whose it is or which."""
         point = Point(actor=name, index=self._replied[name], call="reply", touches=touches)
         self._replied[name] += 1
-        self._replies[point] = reply
+        self._replies.append(Held(point, reply))
         self._go_on()
 
     def open(self) -> None:
         """Let everything go, and stop nothing from now on."""
         self._open = True
-        for reply in self._replies.values():
-            reply.go()
+        for held in self._replies:
+            held.reply.go()
         if self._watcher is not None:
             self._watcher.cancel()
         for lanes in self._lanes.values():
@@ -173,8 +182,7 @@ class Scheduler:
         self._deciding = True
         try:
             while not self._open and self._settled():
-                ready: dict[Point, Stop | Reply] = {**self._ready(), **self._waiting_replies()}
-                if ready:
+                if ready := self._ready():
                     self._decide(ready)
                 elif not self._resume():
                     break
@@ -198,25 +206,26 @@ class Scheduler:
         quiet, processes = self._running[actor], self._processes(actor)
         return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
 
-    def _ready(self) -> dict[Point, Stop]:
-        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only if nothing else is."""
+    def _ready(self) -> list[Stop | Held]:
+        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
+        replies = self._waiting_replies()
         stops = [stop for lane in lanes if (stop := lane.ready())]
-        if not stops and self._patience and self._nobody_comes():
+        if not stops and not replies and self._patience and self._nobody_comes():
             self._patience -= bool(self._paused)
             stops = [stop for lane in lanes if (stop := lane.retries())]
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
-        return {stop.point: stop for stop in sorted(stops, key=lambda stop: stop.point.actor)}
+        return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
-    def _waiting_replies(self) -> dict[Point, Reply]:
+    def _waiting_replies(self) -> list[Held]:
         """The first reply of each name; one whose client has left is no choice any more."""
-        self._replies = {point: reply for point, reply in self._replies.items() if reply.waits()}
-        first: dict[str, Point] = {}
-        for point in self._replies:
-            first.setdefault(point.actor, point)
-        return {point: self._replies[point] for _, point in sorted(first.items())}
+        self._replies = [held for held in self._replies if held.reply.waits()]
+        first: dict[str, Held] = {}
+        for held in self._replies:
+            first.setdefault(held.point.actor, held)
+        return list(first.values())
 
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
@@ -227,31 +236,24 @@ class Scheduler:
         self._asleep_since = self._asleep_since or now
         return now - self._asleep_since > _ASLEEP
 
-    def _decide(self, ready: Mapping[Point, Stop | Reply]) -> None:
+    def _decide(self, ready: Sequence[Stop | Held]) -> None:
         last = self._steps[-1].chosen if self._steps else None
-        enabled = tuple(sorted(ready, key=lambda point: point.actor))
+        enabled = tuple(waiting.point for waiting in ready)
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
-        fault = self._decisions.fault_at(chosen)
-        self._record(
-            Scheduled(
-                actor=chosen.actor, index=chosen.index, call=chosen.call,
-                reads=tuple(touch.object for touch in chosen.touches if not touch.writes),
-                writes=tuple(touch.object for touch in chosen.touches if touch.writes),
-                others=tuple(point.actor for point in enabled if point != chosen), fault=fault.what if fault else "",
-            )
-        )  # fmt: skip
-        stop = ready[chosen]
-        if isinstance(stop, Stop):
-            self._perform(stop, fault)
+        waiting, fault = ready[enabled.index(chosen)], self._decisions.fault_at(chosen)
+        self._record(_told(chosen, enabled, fault))
+        if isinstance(waiting, Held):
+            self._reply(waiting)
         else:
-            self._reply(chosen)
+            self._perform(waiting, fault)
         if len(self._steps) >= MOST_STEPS:
             self.open()
 
-    def _reply(self, point: Point) -> None:
+    def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
-        self._replies.pop(point).go()
+        self._replies.remove(held)
+        held.reply.go()
         for actor, lanes in self._lanes.items():
             if not lanes.stopped() and not self._supervisors[actor].ended.is_set():
                 self._on_its_way(actor)
@@ -303,3 +305,16 @@ class Scheduler:
 
     def _on_its_way(self, actor: str) -> None:
         self._running[actor] = Quiet(calls.read_memory)
+
+
+def _told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:
+    touches = named(chosen.touches)
+    return Scheduled(
+        actor=chosen.actor,
+        index=chosen.index,
+        call=chosen.call,
+        reads=tuple(touch.object for touch in touches if not touch.writes),
+        writes=tuple(touch.object for touch in touches if touch.writes),
+        others=tuple(point.actor for point in enabled if point != chosen),
+        fault=fault.what if fault else "",
+    )

@@ -39,6 +39,10 @@ class StoppedCall:
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
     failed: int | None = field(default=None)  # the errno that we answered with in the call's place
+    paths: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.paths = tuple([operand.path for operand in self.operands])
 
     @property
     def actor(self) -> str:
@@ -51,10 +55,6 @@ class StoppedCall:
             return kernel.thread_group(self.thread) if self.supervisor.plural else self.thread
         except (OSError, ValueError):
             return self.thread
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(operand.path for operand in self.operands)
 
     @property
     def path(self) -> str:
@@ -157,6 +157,7 @@ class Supervisor:
         self.begun = False  # whether its program has started, where starts stop
         self.plural = False  # whether it has started a process or a thread, or tried to
         self._root = os.path.realpath(root)
+        self._below = f"{self._root}/"
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
         self._lookups = lookups
@@ -250,7 +251,7 @@ class Supervisor:
         return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
-        return any(path == self._root or path.startswith(self._root + "/") for path in call.paths)
+        return any(path == self._root or path.startswith(self._below) for path in call.paths)
 
     def _count(self, call: StoppedCall) -> None:
         """Give the call its index. One that a signal had interrupted keeps the index that it had."""

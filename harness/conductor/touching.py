@@ -1,8 +1,8 @@
 """What a stopped call reads and changes, as the names by which schedules know them.
 
 Files go by their path below the run's folder: whoever replaces a file touches the name that others read. Two creations
-in one folder do not touch each other, and a listing touches only the folder itself; so the order of a listing and a
-creation in it is not seen as mattering.
+in one folder do not touch each other, but each touches a listing of that folder. What is opened as a folder is taken to
+be listed, at that moment: the reading itself is not stopped in every run.
 """
 
 from __future__ import annotations
@@ -12,23 +12,39 @@ import os
 
 from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall
-from harness.schedules.points import Touch
+from harness.schedules.points import NAMES_IN, Touch
 
-_CHANGING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE, Family.WRITE})
+_NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
+_CHANGING = _NAMING | {Family.WRITE}
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     """The objects of a call, in the order of its arguments."""
     if call.kind.family is Family.LOCK:
         return tuple(Touch(f"lock:{_below(root, path)}", not _shares(call)) for path in call.paths)
-    writes = call.kind.family in _CHANGING or _makes(call)
-    return tuple(Touch(_below(root, path), writes) for path in call.paths)
+    creates = _creates(call)
+    writes = call.kind.family in _CHANGING or creates or _empties(call)
+    named = tuple(Touch(_below(root, path), writes) for path in call.paths)
+    if _lists(call):
+        return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
+    if creates or call.kind.family in _NAMING:
+        folders = dict.fromkeys(_below(root, os.path.dirname(path)) for path in call.paths)  # noqa: PTH120
+        return (*named, *(Touch(NAMES_IN + folder, False) for folder in folders))
+    return named
 
 
-def _makes(call: StoppedCall) -> bool:
-    """Whether the call can make or empty the file: opening what is there for writing changes nothing by itself."""
-    if call.kind.name == "truncate" or call.open_flags & os.O_TRUNC:
-        return True
+def _lists(call: StoppedCall) -> bool:
+    """Whether the caller is to learn which names a folder has."""
+    return call.kind.name == "getdents64" or bool(call.open_flags & os.O_DIRECTORY)
+
+
+def _empties(call: StoppedCall) -> bool:
+    """Whether the call can cut the file: opening what is there for writing changes nothing by itself."""
+    return call.kind.name == "truncate" or bool(call.open_flags & os.O_TRUNC)
+
+
+def _creates(call: StoppedCall) -> bool:
+    """Whether the call can make the file."""
     return bool(call.open_flags & os.O_CREAT) and not os.path.lexists(call.path)
 
 

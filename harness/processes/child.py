@@ -93,9 +93,7 @@ def _prepare(request: dict[str, Any], pipes: Pipes, signals: Sequence[int]) -> N
 def _reset_signals(changed: Sequence[int]) -> None:
     """Every signal unblocked and at its default: Python ignores some, and a caller may have (nohup)."""
     signal.set_wakeup_fd(-1)
-    for number in changed:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    kernel.default_signals(changed)
 
 
 def _close_all_but(*keep: int) -> None:

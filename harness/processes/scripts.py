@@ -36,7 +36,8 @@ def run(code: CodeType, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn
     with suppress(OSError):
         os.execve("", ["start"], {})
     sys.argv = list(argv)
-    os.environ.clear()
+    for name in os.environ.keys() - env.keys():  # `clear` ends by an exception each time: pages that are copied for it
+        del os.environ[name]
     os.environ.update(env)
     status = 1
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import Point, contested
+from harness.schedules.points import NAMES_IN, Point, contested, named
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -53,7 +53,7 @@ def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
     """Every change that was made in ignorance of the one before it, in order."""
     for place, later in enumerate(points):
         for touch in later.touches:
-            if touch.writes and not touch.object.startswith("lock:"):
+            if touch.writes and not touch.object.startswith(("lock:", NAMES_IN)):
                 found = _overwrite(points, place, touch.object)
                 yield from [found] if found else []
 
@@ -78,9 +78,9 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
     touching = [p for p in points[:place] if any(touch.object == name for touch in p.touches)]
-    own = [number for number, point in enumerate(touching) if point.actor == later.actor]
+    own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
     since = touching[own[-1] + 1 :] if own else touching
-    changes = [point for point in since if _writes(point, name) and point.actor != later.actor]
+    changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
     if not changes:
         return None
     read = touching[own[-1]] if own and not _writes(touching[own[-1]], name) else None
@@ -92,12 +92,12 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
     deciding = (
         {touch.object for p in (neighbour.first, neighbour.second) for touch in p.touches} if neighbour else set()
     )
-    first = {point.actor: place for place, point in reversed(list(enumerate(points)))}
+    first = {_started(point): place for place, point in reversed(list(enumerate(points)))}
 
-    def telling(found: Overwrite) -> tuple[bool, bool]:
-        return found.read is not None, found.object in deciding
+    def telling(found: Overwrite) -> tuple[bool, bool, bool]:
+        return found.read is not None, found.object in deciding, _done(found.later) == "replaced"
 
-    likely = [o for o in overwrites(points) if o.read or first[o.later.actor] < points.index(o.earlier)]
+    likely = [o for o in overwrites(points) if o.read or first[_started(o.later)] < points.index(o.earlier)]
     return max(reversed(likely), key=telling, default=None)
 
 
@@ -108,7 +108,7 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
         return f"{what} {after}; {later.actor} had read it before"
-    begun = next(point for point in points if point.actor == later.actor)
+    begun = next(point for point in points if _started(point) == _started(later))
     since = "start" if begun.call == "start" else "first touch"
     return f"{what} {after}, between {later.actor}'s {since} and its {later.call}"
 
@@ -164,6 +164,11 @@ def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
     return "|" if began and left else " "
 
 
+def _started(point: Point) -> str:
+    """The actor that was started, of which this one may be a process."""
+    return point.actor.partition("/")[0]
+
+
 def _writes(point: Point, name: str) -> bool:
     return any(touch.object == name and touch.writes for touch in point.touches)
 
@@ -173,5 +178,5 @@ def _done(point: Point) -> str:
 
 
 def _at(point: Point) -> str:
-    objects = " and ".join(touch.object for touch in point.touches)
+    objects = " and ".join(touch.object for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")

@@ -13,13 +13,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+# What stands before a folder's path for the names in it, as an object of its own. Who lists them wants them to himself,
+# who makes or removes one shares them: so two creations commute, and a listing and a creation do not.
+NAMES_IN = "names-in:"
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
-_CHANGING = re.compile(r"(?<![A-Za-z0-9])(?:\d{3,}|tmp[a-z0-9_]{8}|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])")
+_CHANGING = re.compile(
+    r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
+    r"|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Touch:
-    """One object that a point reads or changes: a path below the run's folder, or "lock:" and a path."""
+    """One object that a point reads or changes: a path below the run's folder, or "lock:" or "names-in:" and a path."""
 
     object: str
     writes: bool
@@ -37,10 +43,15 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
-        return " ".join([self.call, *(lasting(touch.object) for touch in self.touches)])
+        return " ".join([self.call, *(lasting(touch.object) for touch in named(self.touches))])
 
     def __str__(self) -> str:
-        return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in self.touches)])}"
+        return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in named(self.touches))])}"
+
+
+def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
+    """Those that a person is told of: that a name in a folder changes follows from the name."""
+    return tuple([touch for touch in touches if not touch.object.startswith(NAMES_IN)])
 
 
 @lru_cache(maxsize=4096)  # asked for every point, several times

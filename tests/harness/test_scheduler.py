@@ -13,6 +13,7 @@ from harness.conductor.scheduler import Scheduler
 from harness.events import FaultFired, Scheduled
 from harness.processes import tree
 from harness.schedules.decisions import Decisions
+from harness.schedules.points import racing
 
 CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
 ORDERED = CHANGES | {Family.READ}  # without reads an actor has read what it will before its first turn
@@ -419,3 +420,54 @@ def test_a_strategy_that_fails_lets_everything_go(conduct):
             await schedule(rig, Broken(), {"a": python(INCREMENT), "b": python(INCREMENT)})
 
     conduct(body)
+
+
+def test_a_listing_and_a_creation_touch_each_other_and_two_creations_do_not(conduct):
+    codes = {
+        "list": 'import os; os.listdir("folder")',
+        "make": 'open("folder/one", "w").close()',
+        "move": 'import os; os.rename("old", "folder/two")',
+    }
+
+    async def body(rig):
+        (rig.folder / "folder").mkdir()
+        (rig.folder / "old").touch()
+        scheduler = await schedule(rig, First(), {name: python(code) for name, code in codes.items()})
+        return {point.actor: point for point in scheduler.trace.points}
+
+    points = conduct(body)
+    assert racing(points["list"], points["make"])
+    assert racing(points["list"], points["move"])
+    assert not racing(points["make"], points["move"])
+    assert points["move"].fingerprint == "rename old folder/two"
+
+
+def test_a_ring_of_locks_is_broken_by_the_kernel(conduct):
+    """All wait for each other: nobody could ever go on, if their calls were not let go all the same (EDEADLK)."""
+    code = """
+import fcntl, sys
+for name in sys.argv[1:]:
+    globals()[name] = open(name, "a")
+    fcntl.lockf(globals()[name], fcntl.LOCK_EX)
+"""
+    ring = {"a": ("one", "two"), "b": ("two", "three"), "c": ("three", "one")}
+
+    async def body(rig):
+        actors = {name: (*python(code), *locks) for name, locks in ring.items()}
+        await schedule(rig, Replayed(*"aabbcc", First()), actors, families=CHANGES)
+        return [await rig.running[name].ended() for name in ring]
+
+    assert sorted(conduct(body)) == [0, 0, 1]
+
+
+def test_an_end_is_heard_at_once(conduct, monkeypatch):
+    """Whoever waits for the others' end goes on without anybody looking at processes."""
+    monkeypatch.setattr("harness.conductor.scheduler._LOOKS", 3600.0)
+    monkeypatch.setattr("harness.conductor.scheduler._SELDOM", 3600.0)
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        await schedule(rig, First(), {name: python(INCREMENT) for name in "ab"})
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "2"
