@@ -22,6 +22,7 @@ from harness.errors import PileupError
 from harness.processes.client import LauncherClient, Program
 
 _ENOUGH_BYTES = 1 << 30
+_NO_SCHEDULES = "orders of calls are chosen all the same, but a run may differ from its replay where programs sleep"
 _NO_NAMES = "real CLIs with fixed addresses are sent through a proxy instead, where they honour one"
 
 
@@ -37,7 +38,16 @@ class Check:
 
 def examine() -> list[Check]:
     """Try everything that Pileup depends on."""
-    checks: list[Callable[[], Check]] = [_python, _conductor, _names, _temporary_folder, _loopback, _git, _npm]
+    checks: list[Callable[[], Check]] = [
+        _python,
+        _conductor,
+        _schedules,
+        _names,
+        _temporary_folder,
+        _loopback,
+        _git,
+        _npm,
+    ]
     return [check() for check in checks]
 
 
@@ -59,6 +69,42 @@ def _conductor() -> Check:
             name="conductor", state="limited", finding=f"the kernel refused a listener: {refusal}", advice=advice
         )
     return Check(name="conductor", state="good", finding="system calls can be stopped, and the network sealed")
+
+
+def _schedules() -> Check:
+    """Whether it can be seen that a program sleeps, and why: else a schedule waits longer, and repeats less well."""
+    try:
+        missing = asyncio.run(_unseen()) if kernel.supported() else ["a program's calls"]
+    except (PileupError, OSError) as error:
+        return Check(name="schedules", state="limited", finding=str(error), advice=_NO_SCHEDULES)
+    if missing:
+        finding = f"cannot be read: {', '.join(missing)}"
+        return Check(name="schedules", state="limited", finding=finding, advice=_NO_SCHEDULES)
+    return Check(
+        name="schedules", state="good", finding="it is seen whether a program runs, sleeps or waits for a lock"
+    )
+
+
+async def _unseen() -> list[str]:
+    """What of a sleeping program cannot be read, in words."""
+    launcher = LauncherClient.start()
+    launcher.attach(asyncio.get_running_loop())
+    try:
+        words = (sys.executable, "-S", "-E", "-c", "import signal; signal.pause()")
+        process = await launcher.spawn(Program(argv=words, env={}, cwd="/"))
+        wanted = {"the call that it sleeps in": "syscall", "the time that it ran": "schedstat"}
+        missing = [what for what, name in wanted.items() if not _readable(Path(f"/proc/{process.pid}/{name}"))]
+        process.close()
+        return missing
+    finally:
+        launcher.stop()
+
+
+def _readable(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
 
 
 def _names() -> Check:
