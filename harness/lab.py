@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import fakes.builds
 from fakes.gates import Ticket
@@ -29,6 +30,7 @@ from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
+from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.events import (
     FaultFired,
@@ -58,6 +60,10 @@ from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
 from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
 
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+T = TypeVar("T")
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
 
@@ -153,6 +159,12 @@ class Lab:
         self.target.prepare(self.site, setup)
         config = self.target.config_file(self.site)
         self.config_before = config.read_text(encoding="utf-8") if config.exists() else None
+
+    def draw(self, what: str, strategy: SearchStrategy[T]) -> T:
+        """A parameter of this run, by a Hypothesis strategy: the same for the same seed, in either arm."""
+        value = draw(strategy, self.chance)
+        self.note(f"drawn: {what} = {value!r}")
+        return value
 
     def script(self, *rules: Rule) -> None:
         """What the providers answer from now on. Whatever no rule matches gets the text "done"."""

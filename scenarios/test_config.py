@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from hypothesis import strategies as st
+
 from harness.actor import Actor
 from harness.checkers.agents import agents_linearizable
 from harness.checkers.config import (
@@ -21,6 +23,13 @@ from harness.striking import Strike, sweep
 from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
 from scenarios.work import Rounds
 
+# Names that any orchestrator may be expected to take; some have an agent "main" or "default" from the beginning.
+NAMES = st.lists(
+    st.from_regex(r"[a-z][a-z0-9-]{0,14}[a-z0-9]", fullmatch=True).filter(lambda name: name not in ("main", "default")),
+    min_size=2,
+    max_size=6,
+    unique=True,
+)
 LANES = ("lane0", "lane1", "lane2", "lane3")
 
 
@@ -36,6 +45,22 @@ async def test_four_adds_at_once(lab: Lab) -> None:
     lab.prepare(Setup())
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.add(*LANES)
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-1",
+    fault="two to six adds of drawn names are held at the write of the config until each has read the old one",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[acknowledged_adds_survive],
+)
+async def test_adds_of_any_names(lab: Lab) -> None:
+    """However many agents are added at the same time, and whatever their names, none is lost."""
+    names = lab.draw("names", NAMES)
+    lab.prepare(Setup())
+    async with lab.barrier("adds held before writing the config", parties=len(names), where=lab.is_config):
+        await lab.add(*names)
     await lab.list_agents()
 
 

@@ -36,7 +36,7 @@ LAYERS = [
     ["runner"],
     ["lab", "look", "actor", "striking", "powercut", "outside"],
     ["scenario"],
-    ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
+    ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
     ["schedules"],
     ["events", "verdict"],
     ["errors", "outcome", "version", "powerloss"],

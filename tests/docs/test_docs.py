@@ -204,7 +204,7 @@ def test_the_tutorial_ends_as_it_says(adapter: str, verdict: str, status: int, t
     target = f"docs/example/tiny_target.py:{adapter}"
     done = pytest_run("scenarios/", "--target", target, "--rule", "CFG-1", "--report", str(tmp_path))
     assert done.returncode == status, done.stdout
-    assert [result.verdict for result in load(tmp_path / "record.json").results] == [verdict] * 3
+    assert [result.verdict for result in load(tmp_path / "record.json").results] == [verdict] * 4
 
 
 @pytest.mark.parametrize(("target", "verdict"), [("reference", "CONFORMS"), ("variant:config-unlocked", "VIOLATED")])
