@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 import shlex
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import fakes.builds
-from fakes.gates import Ticket
 from fakes.oauth import SeededCredential
 from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
@@ -27,62 +25,33 @@ from fakes.server import Fakes
 from harness import powercut
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, Onlooker, Where
-from harness.conductor.scheduler import Scheduler
-from harness.conductor.supervisor import Director, StoppedCall
 from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.events import (
-    FaultFired,
-    FaultPlanned,
-    History,
     Hung,
-    Noted,
-    ReplyHeld,
     ReplySent,
     RequestReceived,
-    Scheduled,
     TokenAnswered,
-    What,
 )
 from harness.journal import Journal
 from harness.look import Look
+from harness.nemesis import Nemesis
 from harness.outcome import Outcome, RunSeen
 from harness.outside import Outside
 from harness.powercut import Recording
-from harness.processes import tree
 from harness.processes.client import LauncherClient
-from harness.processes.tree import Progress, Stillness
-from harness.schedules.decisions import Decisions, Fault, Follow
-from harness.schedules.points import Touch
-from harness.schedules.replay import Diverged
+from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy
-from harness.schedules.trace import Trace
 from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
-HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class _HeldReply:
-    """What the scheduler sees of an exchange that the fakes hold."""
-
-    fakes: Fakes
-    ticket: Ticket
-
-    def waits(self) -> bool:
-        return self.fakes.waits(self.ticket)
-
-    def go(self) -> None:
-        self.fakes.let_go(self.ticket)
-
-
-class Lab:
+class Lab(Nemesis):
     """What a scenario's body works with. Built by the runner, for one run."""
 
     def __init__(
@@ -102,42 +71,19 @@ class Lab:
         most_points: int | None = None,
         outside: Outside | None = None,
     ) -> None:
-        self.target = target
-        self.site = site
-        self.fakes = fakes
-        self.faulty = faulty  # False in the control arm: the same work, without the fault
-        self.chance = chance  # the plan's only source of choices
+        super().__init__(
+            target=target, site=site, fakes=fakes, journal=journal, conducted=conducted, faulty=faulty, chance=chance,
+            strategy=strategy, decisions=decisions,
+        )  # fmt: skip
         self.most_points = most_points  # of a sweep: 0 for all of them, None for as many as the scenario says
         self.untried: list[str] = []  # what a sweep left out, in words
         self.patience = target.patience  # seconds that a command may take before it counts as hanging
-        self.conducted = conducted  # whether system calls can be stopped here
         self.launcher = launcher
         self.watch = watch
         self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
-        self.actors: dict[str, Actor] = {}
-        self.directors: list[Director] = []
         self.failures: list[BaseException] = []  # of the harness itself
         self.config_before: str | None = None  # as `prepare` left it
-        self._journal = journal
-        self.trace: Trace | None = None  # of the part of the run that was scheduled
-        self.diverged: Diverged | None = None  # the run is a replay, and left its recording
-        self._strategy = strategy
-        self._decisions = decisions
-        self._barrier: Barrier | None = None
-        self._scheduler: Scheduler | None = None
-
-    # -- what happened ------------------------------------------------------------------------------------------
-
-    def record(self, what: What) -> None:
-        self._journal.record(what)
-
-    def note(self, text: str) -> None:
-        """Tell the reader of the report something that no checker needs."""
-        self.record(Noted(text=text))
-
-    def history(self) -> History:
-        return self._journal.history()
 
     @property
     def families(self) -> frozenset[Family]:
@@ -291,106 +237,7 @@ class Lab:
         """How many token requests were refused."""
         return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))
 
-    # -- faults: each does nothing in the control arm -------------------------------------------------------------
-
-    def plan(self, fault: str) -> None:
-        """This fault is to fire in this run; if it does not, the run is INCONCLUSIVE."""
-        if self.faulty:
-            self.record(FaultPlanned(fault=fault))
-
-    def fired(self, fault: str, detail: str = "") -> None:
-        if self.faulty:
-            self.record(FaultFired(fault=fault, detail=detail))
-
-    @asynccontextmanager
-    async def barrier(self, fault: str, parties: int, where: Where) -> AsyncIterator[None]:
-        """Hold each actor started inside at its first matching call, until all are there or can get no further."""
-        self.plan(fault)
-        if not self.faulty or not self.conducted:
-            yield
-            self.fired(fault, "all were started at once; system calls are not stopped in this run")
-            return
-        barrier = Barrier(
-            fault=fault, parties=parties, where=where, order=self._shuffled, surroundings=self, record=self.record,
-            hold=HOLD_SECONDS,
-        )  # fmt: skip
-        self.directors.append(barrier)
-        self._barrier = barrier
-        try:
-            yield
-        finally:
-            self._barrier = None
-            barrier.open("the scenario went on")
-            self.directors.remove(barrier)
-
-    @asynccontextmanager
-    async def scheduled(
-        self, fault: str, parties: int, where: Where | None = None, *, gates: Collection[str] = ()
-    ) -> AsyncIterator[None]:
-        """Let the actors started inside go on one at a time, in the plan's order, at the calls that match.
-
-        Without `where` these are all calls on the target's home and the workspaces. What the fakes hold at one of the
-        `gates` is let go in the plan's order as well, one exchange at a time. Raises what the schedule raised: a replay
-        that left its recording proves nothing.
-        """
-        self.plan(fault)
-        if not self.faulty or not self.conducted:
-            for gate in gates:
-                self.fakes.release(gate)
-            yield
-            self.fired(fault, "all were started at once; system calls are not stopped in this run")
-            return
-        scheduler = Scheduler(
-            fault=fault, parties=parties - len(self._decisions.absent), where=where or self.is_state,
-            root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
-            record=self.record,
-        )  # fmt: skip
-        forget = self.fakes.on_held(lambda ticket: self._hold(scheduler, ticket, gates))
-        try:
-            async with self._in_force(scheduler):
-                yield
-        finally:
-            forget()
-            self.trace = scheduler.trace
-            for gate in gates:
-                self.fakes.release(gate)
-        scheduler.finish()
-
-    @asynccontextmanager
-    async def struck(self, fault: Fault, where: Where) -> AsyncIterator[None]:
-        """Let this fault strike the one actor started inside, at its point among the calls that match.
-
-        A scheduler of one party: the processes and threads of the actor take turns, so that its points are the same in
-        every run. Without the point, the fault has not fired.
-        """
-        self.plan(str(fault))
-        decisions = Decisions((fault,))
-        scheduler = Scheduler(
-            fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(decisions),
-            decisions=decisions, surroundings=self, record=self._record_strike,
-        )  # fmt: skip
-        async with self._in_force(scheduler):
-            yield
-        for point in scheduler.struck:
-            self.fired(str(fault), f"{fault.what} at {point}")
-        if scheduler.failure is not None:
-            raise scheduler.failure
-
-    @asynccontextmanager
-    async def _in_force(self, scheduler: Scheduler) -> AsyncIterator[None]:
-        self.directors.append(scheduler)
-        self._scheduler = scheduler
-        try:
-            yield
-        finally:
-            self._scheduler = None
-            self.directors.remove(scheduler)
-            scheduler.open()
-
-    def _record_strike(self, what: What) -> None:
-        """Of a run with one fault only the turn that has it is worth an entry; whether it fired is said at the end."""
-        if isinstance(what, Scheduled) and what.fault:
-            self.record(what)
+    # -- power --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[Recording]:
@@ -405,104 +252,3 @@ class Lab:
             yield recording
         finally:
             recording.end()
-
-    @asynccontextmanager
-    async def onlooker(self, fault: str, where: Where, look: Callable[[], object]) -> AsyncIterator[None]:
-        """Look before every matching call of a target; where calls cannot be stopped, look every few milliseconds."""
-        self.plan(fault)
-        director = Onlooker(where=where, look=lambda _call: look())
-        polling = None if self.conducted else asyncio.create_task(self._keep_looking(director, look))
-        self.directors.append(director)
-        try:
-            yield
-        finally:
-            self.directors.remove(director)
-            if polling is not None:
-                polling.cancel()
-            if director.looks:
-                self.fired(fault, f"{director.looks} looks")
-
-    def hold(self, gate: str) -> None:
-        """Keep whatever arrives at this gate of the fakes until `release`; in the control arm the gate stands open."""
-        self.plan(f"held at {gate}")
-        if not self.faulty:
-            self.fakes.release(gate)
-
-    async def reached(self, gate: str, *, parties: int = 1, by: Sequence[Actor] = ()) -> bool:
-        """Wait until so many exchanges are held at the gate, or until the actors can get no further."""
-        if not self.faulty:
-            return False
-        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
-        names = [actor.name for actor in by]
-        while self.fakes.held.get(gate, 0) < parties and asyncio.get_running_loop().time() < give_up:
-            running = self.still_running(names)
-            if by and (not running or (self.fakes.held.get(gate) and stillness.look(self.progress(running)))):
-                break
-            await asyncio.sleep(Stillness.INTERVAL if by else _POLL)
-        held = self.fakes.held.get(gate, 0)
-        if held:
-            self.fired(f"held at {gate}", f"{held} held")
-        return held > 0
-
-    def release(self, gate: str) -> None:
-        """Let go of everything at the gate, and of all that comes."""
-        self.fakes.release(gate)
-
-    def signal(self, actor: Actor, number: signal.Signals, *, to: str = "process") -> None:
-        """Signal an actor: a fault that fires if the actor was still there."""
-        fault = f"{number.name} to the {to} of {actor.name}"
-        self.plan(fault)
-        if self.faulty and actor.signal(number, to=to):
-            self.fired(fault)
-
-    def _hold(self, scheduler: Scheduler, ticket: Ticket, gates: Collection[str]) -> None:
-        """Make a point of a reply that the fakes hold; the first to be held at a gate is "gate/1", and so on."""
-        if ticket.gate in gates:
-            number = sum(what.gate == ticket.gate for _, what in self.history().of(ReplyHeld))
-            reply = _HeldReply(self.fakes, ticket)
-            scheduler.hold(f"{ticket.gate}/{number}", (Touch(f"gate:{ticket.gate}", True),), reply)
-
-    def is_credentials(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns a file of credentials, or another beside it that has its name in its own."""
-        files = [str(path.resolve().with_suffix("")) for path in self.target.credentials_files(self.site)]
-        return any(path.startswith(file) for path in call.paths for file in files)
-
-    def is_state(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns what other commands can see: the target's home, or a workspace."""
-        folders = (self.site.home, self.site.workspaces)
-        return any(Path(path).is_relative_to(folder) for path in call.paths for folder in folders)
-
-    def is_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
-        return call.path == str(self.target.config_file(self.site).resolve())
-
-    def is_store(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""
-        names = [path.name for path in self.target.credentials_files(self.site)]
-        return any(name in Path(path).name for path in call.paths for name in names)
-
-    # -- for the barrier ----------------------------------------------------------------------------------------
-
-    def still_running(self, actors: Sequence[str]) -> Sequence[str]:
-        return [name for name in actors if name not in self.actors or not self.actors[name].exited]
-
-    def processes(self, actor: str) -> frozenset[int]:
-        """All processes of an actor that are alive; one that never forked is only itself."""
-        started = self.actors[actor]
-        plural = started.supervisor is None or started.supervisor.plural
-        return tree.family({started.pid}) if plural else frozenset({started.pid})
-
-    def progress(self, actors: Sequence[str]) -> Progress:
-        roots = {self.actors[name].pid for name in actors if name in self.actors}
-        return tree.progress(tree.family(roots))
-
-    def _shuffled(self, calls: list[StoppedCall]) -> list[StoppedCall]:
-        ordered = sorted(calls, key=lambda call: call.actor)
-        self.chance.shuffle(ordered)
-        return ordered
-
-    async def _keep_looking(self, onlooker: Onlooker, look: Callable[[], object]) -> None:
-        while True:
-            onlooker.looks += 1
-            look()
-            await asyncio.sleep(_POLL)
