@@ -82,7 +82,7 @@ def run(*, rounds: int, say: Say) -> Results:
     times = [sample for points in _SIZES for sample in _samples(points, alone[points])]
     counts = [row for points in _SIZES for row in _rates(points, alone[points], together[points])]
     return Results(
-        name="schedules", times=(*times, _stop(alone)), ratios=(), versions={}, counts=tuple(counts),
+        name="schedules", times=tuple(times), ratios=(), versions={}, counts=(*counts, _stop(alone)),
         notes=tuple(_aim(row) for row in counts if row.measure.endswith(_TWO)),
     )  # fmt: skip
 
@@ -107,12 +107,14 @@ def _rates(points: int, alone: Sequence[Pace], together: Sequence[Sequence[Pace]
     ]
 
 
-def _stop(alone: dict[int, list[Pace]]) -> Sample:
-    """A stop, its decision and its round trip: by how much more points make a schedule longer."""
+def _stop(alone: dict[int, list[Pace]]) -> Row:
+    """A stop, its decision and its round trip, wall time: by how much more points make a schedule longer."""
     few, many = alone.values()
     pairs = zip(few, many, strict=True)
     each = ((b.wall / b.schedules - a.wall / a.schedules) / ((b.points - a.points) / a.schedules) for a, b in pairs)
-    return Sample(measure="s a stop, with its decision", arm=OURS, seconds=tuple(each))
+    return Row(
+        measure="a stop with its decision, us", arm=OURS, value=round(1e6 * statistics.median(each), 1), unit="us"
+    )
 
 
 def _aim(row: Row) -> str:

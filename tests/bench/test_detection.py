@@ -113,3 +113,14 @@ def test_the_small_programs_have_the_points_that_they_say(arena: Arena, tmp_path
     ran = arena.scheduled(program, Twin.BUGGY, Follow(Decisions()))
     assert ran.violation is None
     assert len([point for point in ran.trace.points if point.call != "start"]) == 10
+
+
+def test_schedules_says_what_a_stop_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def paced(count: int, points: int) -> list[schedules.Pace]:
+        return [schedules.Pace(schedules=10, points=10 * points, cpu=0.1, wall=0.01 * points)] * count
+
+    monkeypatch.setattr(schedules, "_workers", paced)
+    figures = {row.measure: row.value for row in schedules.run(rounds=2, say=quiet).counts}
+    assert figures["a stop with its decision, us"] == 1000.0
+    assert figures["schedules a second, 10 points, 1 worker"] == 100.0
+    assert figures["schedules a second, 10 points, 2 workers"] == 200.0
