@@ -11,7 +11,6 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +43,7 @@ class Search:
     cpu: float  # seconds spent
     runs: int
     violation: str | None  # None: nothing was found
+    broke: str = ""  # why it could not go on, if it could not: counts as nothing found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +123,15 @@ def _all(
 def search(arena: Arena, program: Program, name: str, arm: Arm, seed: int, cap: float) -> Search:
     """Run until the first failure, or until the cap is spent, in processor time or in waiting."""
     cpu, runs, violation = 0.0, 0, None
-    give_up = time.monotonic() + _WALL * cap
-    with closing(arm(arena, program, seed)) as attempts:  # type: ignore[type-var] # a generator, as all arms are
-        for ran in attempts:
+    give_up, broke = time.monotonic() + _WALL * cap, ""
+    try:
+        for ran in arm(arena, program, seed):
             cpu, runs, violation = cpu + ran.cpu, runs + 1, ran.violation
             if violation or cpu >= cap or time.monotonic() > give_up:
                 break
-    return Search(program=program, arm=name, cpu=cpu, runs=runs, violation=violation)
+    except CorpusError as error:  # one of a thousand searches; it is said, and the others go on
+        broke = str(error)
+    return Search(program=program, arm=name, cpu=cpu, runs=runs, violation=violation, broke=broke)
 
 
 def _brief(search: Search) -> str:
@@ -188,6 +190,13 @@ def _losses(programs: Sequence[Program], free: Sequence[str], chosen: Sequence[s
         if cells[program.name, best].median < ours.median:
             kind = "LOST to an arm without control" if best in free else "lost to a single strategy"
             lines.append(f"{program.name}: {kind}: {best} {cells[program.name, best].median:.2f}, {OURS} {ours}")
+        broken = {
+            f"{program.name}, {arm}: BROKE OFF: {s.broke}"
+            for arm in chosen
+            for s in cells[program.name, arm].searches
+            if s.broke
+        }
+        lines += sorted(broken)
         if ours.found < len(ours.searches):
             lines.append(f"{program.name}: NOT FOUND by {OURS} in {len(ours.searches) - ours.found} searches")
     return lines

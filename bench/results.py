@@ -26,7 +26,7 @@ class Row:
     measure: str
     arm: str
     value: float
-    unit: str  # "s", "count", or "x": how many times as long
+    unit: str  # "s", "us", "count", or "x": how many times as long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

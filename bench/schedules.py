@@ -82,7 +82,7 @@ def run(*, rounds: int, say: Say) -> Results:
     times = [sample for points in _SIZES for sample in _samples(points, alone[points])]
     counts = [row for points in _SIZES for row in _rates(points, alone[points], together[points])]
     return Results(
-        name="schedules", times=(*times, _stop(alone)), ratios=(), versions={}, counts=tuple(counts),
+        name="schedules", times=tuple(times), ratios=(), versions={}, counts=(*counts, _stop(alone)),
         notes=tuple(_aim(row) for row in counts if row.measure.endswith(_TWO)),
     )  # fmt: skip
 
@@ -107,12 +107,14 @@ def _rates(points: int, alone: Sequence[Pace], together: Sequence[Sequence[Pace]
     ]
 
 
-def _stop(alone: dict[int, list[Pace]]) -> Sample:
-    """A stop, its decision and its round trip: by how much more points make a schedule longer."""
+def _stop(alone: dict[int, list[Pace]]) -> Row:
+    """A stop, its decision and its round trip, wall time: by how much more points make a schedule longer."""
     few, many = alone.values()
     pairs = zip(few, many, strict=True)
     each = ((b.wall / b.schedules - a.wall / a.schedules) / ((b.points - a.points) / a.schedules) for a, b in pairs)
-    return Sample(measure="s a stop, with its decision", arm=OURS, seconds=tuple(each))
+    return Row(
+        measure="a stop with its decision, us", arm=OURS, value=round(1e6 * statistics.median(each), 1), unit="us"
+    )
 
 
 def _aim(row: Row) -> str:
@@ -133,7 +135,7 @@ def _workers(count: int, points: int) -> Sequence[Pace]:
 def _worker(points: int, processors: set[int]) -> Pace:
     os.sched_setaffinity(0, processors)
     with TemporaryDirectory(prefix="pileup-bench-") as folder, Arena(Path(folder)) as arena:
-        program, profile = _program(Path(folder), points), Profile()
+        program, profile = small(Path(folder), points), Profile()
         total, cpu, began = 0, 0.0, 0.0
         for number in range(_WARM + _COUNTED):
             if number == _WARM:
@@ -143,7 +145,8 @@ def _worker(points: int, processors: set[int]) -> Pace:
         return Pace(schedules=_COUNTED, points=total, cpu=cpu, wall=time.perf_counter() - began)
 
 
-def _program(folder: Path, points: int) -> Program:
+def small(folder: Path, points: int) -> Program:
+    """Two actors that come to so many points together, starts not counted."""
     (folder / "small.py").write_text(_SOURCE)
     (folder / "check.py").write_text(_CHECK)
     actors = tuple(Actor(label=name, args=("{dir}", name, str(_SIZES[points]))) for name in "ab")

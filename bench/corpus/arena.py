@@ -51,7 +51,7 @@ class Ran:
 
 
 class Disturbance(Protocol):
-    """What is done to actors that no conductor holds. Cancelled when all of them have ended."""
+    """What is done to actors that no conductor holds."""
 
     async def __call__(self, number: int, start: Coroutine[Any, Any, Process]) -> Process:
         """Start the actor of that number, sooner or later, and do to it what is to be done."""
@@ -158,7 +158,7 @@ class Arena:
         return Ran(violation=violation, cpu=self._own_cpu() - before + children, trace=trace)
 
     def _complete(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end; an interrupt first clears away what is under way. (asyncio.Runner.run costs a millisecond.)"""
+        """Run to the end; an interrupt clears away what is under way. (asyncio.Runner.run costs a millisecond.)"""
         loop = self._runner.get_loop()
         task = loop.create_task(work)
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench.corpus.catalog import Program
+from bench.corpus.catalog import CorpusError, Program
 
 REFUSED = 75
 
@@ -45,7 +45,10 @@ def judge(program: Program, folder: Path, endings: Mapping[str, Ending]) -> str 
     for label, ending in endings.items():
         if ending.status > 0 and ending.status != REFUSED:
             return f"{label} ended with status {ending.status}: {_complaint(ending)}"
-    return _check(program.folder / "check.py")(folder, endings)
+    try:
+        return _check(program.folder / "check.py")(folder, endings)
+    except Exception as error:
+        raise CorpusError(f"{program.name}: its check failed: {error!r}") from error
 
 
 def _complaint(ending: Ending) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_signal, _sigprocmask = _libc.signal, _libc.sigprocmask  # looked up before any fork, whose pages it would cost
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -89,8 +90,8 @@ def default_signals(numbers: Iterable[int]) -> None:
     By the C library: the `signal` module makes enumerations of all numbers, which costs a fork more than the calls.
     """
     for number in numbers:
-        _libc.signal(int(number), None)
-    _libc.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
+        _signal(int(number), None)
+    _sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
 
 
 def install_filter(program: bytes, *, interruptible: bool = False) -> int:

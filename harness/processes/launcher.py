@@ -198,6 +198,7 @@ def _wake_on_death() -> int:
 def main() -> None:
     """Serve the socket whose number is the only argument."""
     kernel.become_subreaper()
+    os.environ.clear()  # whatever is started has its own
     Launcher(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

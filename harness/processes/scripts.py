@@ -36,9 +36,10 @@ def run(code: CodeType, argv: Sequence[str], env: Mapping[str, str]) -> NoReturn
     with suppress(OSError):
         os.execve("", ["start"], {})
     sys.argv = list(argv)
-    for name in os.environ.keys() - env.keys():  # `clear` ends by an exception each time: pages that are copied for it
+    for name in list(os.environ):  # of the launcher, which keeps none; `clear` would cost a fork pages even so
         del os.environ[name]
-    os.environ.update(env)
+    for name, value in env.items():
+        os.environ[name] = value
     status = 1
     try:
         exec(code, {"__name__": "__main__", "__builtins__": __builtins__, "__file__": argv[0]})

@@ -492,3 +492,21 @@ def test_a_script_that_is_no_program_says_why(conduct, broken):
             await rig.start("one", script(rig, broken), script=True)
 
     conduct(body)
+
+
+def test_an_exit_tells_the_processor_time_of_a_program_and_its_children(conduct):
+    """A child's time is its parent's once that has waited for it (wait4(2))."""
+    busy = "import time\nwhile time.process_time() < 0.2: pass"
+    waits = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-E', '-c', {busy!r}])"
+
+    async def body(rig):
+        codes = {"idle": "", "busy": busy, "waits": waits}
+        running = {name: await rig.python(name, code, families=FREE) for name, code in codes.items()}
+        for each in running.values():
+            assert await each.ended() == 0
+        return {name: each.process.cpu for name, each in running.items()}
+
+    used = conduct(body)
+    assert used["busy"] >= 0.2
+    assert used["waits"] >= 0.2
+    assert 0 < used["idle"] < used["busy"]

@@ -210,3 +210,15 @@ def test_a_name_means_one_strategy() -> None:
     mine = Registry({})
     mine.add("mine", random_walk.make)
     assert mine.names == ("mine",)
+
+
+@pytest.mark.parametrize(("number", "first"), [(0, True), (1, True), (2, False)])
+def test_every_third_run_of_pos_trusts_no_point_to_be_nobody_elses(number: int, first: bool) -> None:
+    """What somebody else asks for by a call that is not stopped looks private; its order must be drawn all the same."""
+    programs: Programs = {"a": ops("sx sy"), "b": ops("rx rx")}
+    went = set()
+    for seed in range(40):
+        trace = simulate(programs, portfolio.make("pos", number, seed, Profile(shared=frozenset({"x"})))).trace
+        names = [str(point) for point in trace.points]
+        went.add(names.index("a.1: set y") == names.index("a.0: set x") + 1)
+    assert (went == {True}) is first
