@@ -13,13 +13,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from harness.errors import ProvisionError
 
+_ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
 _OPTIONS = (
     "--no-audit",
     "--no-fund",
@@ -90,14 +91,20 @@ def npm_install(folder: Path, *, env: Mapping[str, str], timeout: float, held: i
     """
     argv = [find_npm(env), "install", *_OPTIONS]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = _start_npm(argv, folder, env, out, err, held)
+        # A signal that came while npm is started would lose it, running and unknown: it waits until we can stop it.
+        usual = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        process = None
         try:
+            process = _start_npm(argv, folder, env, out, err, held, usual)
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
             status = process.wait(timeout)
         except subprocess.TimeoutExpired:
             message = f"npm did not finish within {timeout:.0f} s{_tail(err)}"
             raise InstallFailed(message, hint=f"{_OFFLINE}; {_AGAIN}", code="ETIMEDOUT") from None
         finally:
-            _stop_group(process)
+            if process is not None:
+                _stop_group(process)
+            signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         if status != 0:
             raise _npm_failure(status, out, err)
 
@@ -126,7 +133,13 @@ def check_starts(argv: Sequence[str], *, expect: str, timeout: float) -> None:
 
 
 def _start_npm(
-    argv: Sequence[str], folder: Path, env: Mapping[str, str], out: IO[bytes], err: IO[bytes], held: int
+    argv: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    out: IO[bytes],
+    err: IO[bytes],
+    held: int,
+    mask: Iterable[int],
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -137,6 +150,7 @@ def _start_npm(
             stdout=out,
             stderr=err,
             pass_fds=(held,),
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),  # ours would outlive the exec
             start_new_session=True,  # the terminal's Ctrl-C reaches us alone, and we stop the whole group
         )
     except OSError as error:
