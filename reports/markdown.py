@@ -136,8 +136,9 @@ def _exhibits(entry: ResultView) -> Iterator[str]:
     if entry.result.certificate:
         yield f"### Certificate\n\n{escape.prose(entry.result.certificate)}"
     if entry.result.schedule:
-        lines = [line for text in entry.result.schedule for line in escape.lines(text)]
-        yield "### The order of the calls\n\n" + escape.block(lines, "text")
+        sentences = "\n".join(f"- {escape.prose(sentence)}" for sentence in entry.order)
+        picture = escape.block([escape.indented(line) for line in entry.picture], "text") if entry.picture else ""
+        yield f"### The order of the calls\n\n{sentences}\n\n{picture}"
     if entry.result.commands:
         lines = [line for command in entry.result.commands for line in escape.lines(command, width=2000)]
         yield "### Commands\n\n" + escape.block(lines, "sh")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from reports import exhibits, history, timeline, verdicts, words
 from reports.record import ArmFacts, Record, Result, RuleFacts
@@ -50,6 +51,8 @@ class ResultView:
     grants: exhibits.Table
     trees: tuple[exhibits.ProcessTree, ...]
     files: tuple[exhibits.FileDiff, ...]
+    order: tuple[str, ...]  # of a run whose calls were ordered: sentences
+    picture: tuple[str, ...]  # and the lines that draw the order
 
 
 def results(record: Record) -> tuple[ResultView, ...]:
@@ -82,6 +85,7 @@ def arms(result: Result) -> str:
 
 def _view(result: Result, rule: RuleFacts | None) -> ResultView:
     entries = history.read(result.history)
+    sentences = tuple(takewhile(lambda line: not line.startswith(" "), result.schedule))
     evidence = [finding.evidence for finding in result.findings]
     return ResultView(
         result=result,
@@ -95,6 +99,8 @@ def _view(result: Result, rule: RuleFacts | None) -> ResultView:
         grants=exhibits.token_grants(entries),
         trees=exhibits.process_trees(entries),
         files=exhibits.file_diffs(result.files),
+        order=sentences,
+        picture=result.schedule[len(sentences) :],
     )
 
 
