@@ -269,7 +269,7 @@ class TestCooldowns:
 
     def test_others_are_kept_and_over_ones_dropped(self, cooldowns: Cooldowns, deadline: Deadline) -> None:
         cooldowns.record("a", Retryable("x", "x", retry_after=50), deadline)
-        cooldowns.record("b", Retryable("x", "x", retry_after=0.001), deadline)
+        cooldowns.record("b", Retryable("x", "x", retry_after=1e-9), deadline)  # over before it is written
         cooldowns.record("c", Retryable("x", "x", retry_after=70), deadline)
         rest = cooldowns.active(("a", "c"))
         assert rest is not None
