@@ -70,11 +70,6 @@ class Actor:
     def exited(self) -> bool:
         return self.process.exited.done()
 
-    @property
-    def watched_calls(self) -> int:
-        """How many of its calls on the run's files have been seen so far; 0 where calls cannot be stopped."""
-        return self.supervisor.watched if self.supervisor is not None else 0
-
     @classmethod
     async def start(cls, lab: Lab, name: str, intent: Intent, streams: Streams) -> Actor:
         """Start the command. Raises LabError when the program is not there or cannot be supervised."""

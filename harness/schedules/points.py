@@ -7,7 +7,6 @@ knows a process, a socket or a clock. The names are stable over runs, so that a 
 from __future__ import annotations
 
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,8 +85,3 @@ def contested(points: Iterable[Point]) -> frozenset[Point]:
         for point in points
         if any((touching if t.writes else changing)[t.object] - {point.actor} for t in point.touches)
     )
-
-
-def checksum(points: Iterable[Point]) -> int:
-    """A number that two runs share if they went through the same fingerprints in the same order (CRC-32)."""
-    return zlib.crc32("\n".join(f"{point.actor} {point.fingerprint}" for point in points).encode())
