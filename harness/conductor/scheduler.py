@@ -5,8 +5,8 @@ itself (it sleeps: for a lock, for a reply, until a timer). Then one call runs, 
 its next. So the order of all watched calls is the strategy's, and the trace that is kept repeats it.
 
 What a call has done is known when its actor has settled again: the kernel does not report the end of a call that was
-let go. A short sleep is waited for; an actor that sleeps for longer comes back when it likes, and a replay in which that
-is another moment says that it has diverged.
+let go. A short sleep is waited for. An actor that sleeps for longer comes back when it likes, and a replay in which
+that is another moment says that it has diverged.
 """
 
 from __future__ import annotations
