@@ -12,7 +12,8 @@ from fakes.delivery import deliver
 from fakes.events import ConnectionRefusedHost, Provider, RequestReceived
 from fakes.exchange import Exchange, Record
 from fakes.gates import Gates
-from fakes.oauth.server import answer_introspect, answer_revoke, answer_token
+from fakes.oauth.server import AuthorizationServer
+from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.providers.anthropic import AnthropicFormat
@@ -39,6 +40,7 @@ class Desk:
         *,
         script: Script,
         oauth: OAuthState,
+        signins: SignIns,
         gates: Gates,
         record: Record,
         authority: Authority,
@@ -51,6 +53,7 @@ class Desk:
         self.empty = asyncio.Event()
         self.empty.set()
         self._oauth = oauth
+        self._authorization = AuthorizationServer(oauth, signins)
         self._gates = gates
         self._record = record
         self._authority = authority
@@ -170,15 +173,12 @@ class Desk:
             self._fail(exchange, route, 404, f"the fakes do not serve {request.path}", "unknown-path")
         elif route.endpoint == "completion" and request.upgrade:
             self._fail(exchange, route, 426, "the fakes speak no WebSocket here; use POST", "upgrade")
-        elif request.method not in (route.method, "HEAD" if route.method == "GET" else ""):
-            message = f"{request.method} is not allowed here; use {route.method}"
-            self._fail(exchange, route, 405, message, "method", (("allow", route.method),))
-        elif route.endpoint == "token":
-            answer_token(exchange, request, self._oauth, route.dialect)
-        elif route.endpoint == "revoke":
-            answer_revoke(exchange, request, self._oauth)
-        elif route.endpoint == "introspect":
-            answer_introspect(exchange, request, self._oauth)
+        elif request.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            message = f"{request.method} is not allowed here; use {allowed}"
+            self._fail(exchange, route, 405, message, "method", (("allow", allowed),))
+        elif route.endpoint == "oauth":
+            self._authorization.answer(exchange, request)
         else:
             body = model_list(route.provider, request.path, self._models())
             exchange.send(HttpReply(status=200, body=to_bytes(body)), "models")

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fakes.events import Provider
-from fakes.oauth.settings import DialectName
+from fakes.oauth.server import ENDPOINTS
 from fakes.providers.gemini import model_and_method
 from fakes.wire.http import HttpRequest
 
-Endpoint = Literal["completion", "token", "revoke", "introspect", "models", "control", "none"]
+Endpoint = Literal["completion", "oauth", "models", "control", "none"]
 CONTROL = "/__fakes__/"
 
 _ANTHROPIC_HOSTS = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com")
@@ -17,14 +17,14 @@ _GEMINI_HOST = "generativelanguage.googleapis.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An endpoint, the provider it belongs to, and the one method it takes ("" for any)."""
+    """An endpoint, the provider it belongs to, and the methods it takes (none for any)."""
 
     endpoint: Endpoint
     provider: Provider
-    method: str = "POST"
-    dialect: DialectName = "openai"
+    methods: tuple[str, ...] = ("POST",)
 
 
+_READ = ("GET", "HEAD")
 _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
@@ -32,14 +32,12 @@ _PATHS = {
     "/v1/messages": _MESSAGES,
     "/v1/responses": _RESPONSES,
     "/backend-api/codex/responses": _RESPONSES,
-    "/oauth/token": Route(endpoint="token", provider="oauth"),
-    "/v1/oauth/token": Route(endpoint="token", provider="oauth", dialect="anthropic"),
-    "/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/v1/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
-    "/v1/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
-    "/v1beta/models": Route(endpoint="models", provider="gemini", method="GET"),
-    "/backend-api/codex/models": Route(endpoint="models", provider="codex", method="GET"),
+    **{
+        path: Route(endpoint="oauth", provider="oauth", methods=endpoint.methods)
+        for path, endpoint in ENDPOINTS.items()
+    },
+    "/v1beta/models": Route(endpoint="models", provider="gemini", methods=_READ),
+    "/backend-api/codex/models": Route(endpoint="models", provider="codex", methods=_READ),
 }
 
 
@@ -49,12 +47,12 @@ def route_of(request: HttpRequest) -> Route:
     if known is not None:
         return known
     if request.path == "/v1/models":
-        return Route(endpoint="models", provider=_dressed_as(request), method="GET")
+        return Route(endpoint="models", provider=_dressed_as(request), methods=_READ)
     if model_and_method(request.path) is not None:
         return _GENERATE
     if request.path.startswith(CONTROL):
-        return Route(endpoint="control", provider="unknown", method="")
-    return Route(endpoint="none", provider=_dressed_as(request), method="")
+        return Route(endpoint="control", provider="unknown", methods=())
+    return Route(endpoint="none", provider=_dressed_as(request), methods=())
 
 
 def _dressed_as(request: HttpRequest) -> Provider:

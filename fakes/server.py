@@ -13,6 +13,7 @@ from typing import Self
 from fakes.desk import Control, Desk
 from fakes.gates import Gates, Ticket
 from fakes.oauth.settings import OAuthSettings
+from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.script import Script
@@ -51,6 +52,7 @@ class Fakes:
         control: Control | None = None,
     ) -> None:
         self.oauth = OAuthState(oauth or OAuthSettings(), clock)
+        self.signins = SignIns(self.oauth)
         self.host = ""
         self.port = 0
         self.tls_port = 0
@@ -64,6 +66,7 @@ class Fakes:
         self._desk = Desk(
             script=script,
             oauth=self.oauth,
+            signins=self.signins,
             gates=self._gates,
             record=record,
             authority=self._authority,

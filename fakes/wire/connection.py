@@ -61,7 +61,8 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
-        self._reader = RequestReader(self.peer_port, "", self._continue)
+        secure = transport.get_extra_info("ssl_object") is not None
+        self._reader = RequestReader(self.peer_port, "", self._continue, secure=secure)
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -200,7 +201,7 @@ class Connection(asyncio.Protocol):
         Returns the transport to upgrade, None once the connection is lost.
         """
         self._deaf = False
-        self._reader = RequestReader(self.peer_port, host, self._continue)
+        self._reader = RequestReader(self.peer_port, host, self._continue, secure=True)
         return self._transport
 
     def upgraded(self, transport: asyncio.Transport) -> None:

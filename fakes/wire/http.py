@@ -30,7 +30,7 @@ class UnreadableBody(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request, whole. Header names are lower case; `body` is still in its content coding."""
+    """One request, whole. Header names are lower case; `body` is still in its content coding; `secure` is TLS."""
 
     method: str
     path: str
@@ -42,6 +42,7 @@ class HttpRequest:
     keep_alive: bool
     peer_port: int
     upgrade: bool
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
