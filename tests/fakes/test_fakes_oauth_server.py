@@ -159,19 +159,39 @@ def test_scope_may_shrink_for_an_answer_but_not_grow(serve, token_call):
     serve(NONE, body)
 
 
-@pytest.mark.parametrize("policy", ["strict", "reject-only"])
-def test_32_concurrent_redemptions_have_one_winner(serve, token_call, policy):
-    async def body(served):
-        seeded = served.fakes.oauth.seed("f", account="a")
-        calls = [token_call(served, refresh(seeded.refresh_token)) for _ in range(32)]
-        statuses = [status for status, _, _ in await asyncio.gather(*calls)]
-        assert sorted(statuses) == [200] + [401] * 31
-        family = served.fakes.oauth.families()[0]
-        assert [entry.decision for entry in family.redemptions].count("minted") == 1
-        assert family.state == ("revoked" if policy == "strict" else "active")
+async def at_once(connections, message):
+    """Send one message on every connection before any answer is read; the statuses."""
+    for _, writer in connections:
+        writer.write(message)
 
-    events = serve(NONE, body, oauth=OAuthSettings(policy=policy))
-    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"].count("minted") == 1
+    async def status(reader):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        return int(head[9:12])
+
+    return await asyncio.gather(*(status(reader) for reader, _ in connections))
+
+
+@pytest.mark.parametrize("policy", ["strict", "reject-only"])
+def test_32_connections_have_one_winner_a_hundred_times(serve_on_both, post, policy):
+    async def body(served):
+        connections = [await asyncio.open_connection("127.0.0.1", served.fakes.port) for _ in range(32)]
+        for number in range(100):
+            seeded = served.fakes.oauth.seed(f"f{number}", account="a")
+            statuses = await at_once(connections, post("/oauth/token", refresh(seeded.refresh_token)))
+            assert sorted(statuses) == [200] + [401] * 31
+            family = served.fakes.oauth.families()[-1]
+            decisions = [entry.decision for entry in family.redemptions]
+            assert (decisions.count("minted"), len(decisions)) == (1, 32)
+            assert family.state == ("revoked" if policy == "strict" else "active")
+            live = [token for token in family.generations if token.state == "live"]
+            assert len(live) == (0 if policy == "strict" else 1)
+        for _, writer in connections:
+            writer.close()
+
+    events = serve_on_both(NONE, body, oauth=OAuthSettings(policy=policy))
+    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"].count("minted") == 100
 
 
 def test_32_held_redemptions_have_one_winner_whatever_the_release_order(serve, token_call):
