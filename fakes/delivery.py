@@ -14,6 +14,7 @@ from fakes.providers.rendering import rendered
 from fakes.script import (
     STALL_GATE,
     Answer,
+    Parts,
     Reply,
     Reset,
     Stall,
@@ -29,12 +30,16 @@ from fakes.wire.http import LAST_CHUNK, chunk, head
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """Bytes in order. The first `whole` pieces are whole frames; `pace` is the seconds between two pieces."""
+    """Bytes in order. The first `whole` pieces are whole frames.
+
+    `first` is the seconds between the head and the first piece, `pace` those between two pieces.
+    """
 
     head: bytes
     pieces: tuple[bytes, ...]
     whole: int
     tail: bytes = b""
+    first: float = 0.0
     pace: float = 0.0
 
 
@@ -47,7 +52,7 @@ def deliver(exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedRe
 
 def kind_of(reply: Reply) -> str:
     """The name that a reply has in records."""
-    names = {Text: "text", ToolCall: "tool", StreamError: "stream-error"}
+    names = {Text: "text", ToolCall: "tool", Parts: "parts", StreamError: "stream-error"}
     return names.get(type(reply), type(reply).__name__.lower())
 
 
@@ -55,7 +60,7 @@ def _perform(exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedR
     match reply:
         case Status():
             exchange.send(form.error(reply, exchange=exchange.number), "status")
-        case Text() | ToolCall():
+        case Text() | ToolCall() | Parts():
             _play(exchange, _whole(exchange, reply, form, parsed), exchange.complete)
         case StreamError():
             _stream_error(exchange, reply, form, parsed)
@@ -88,24 +93,25 @@ def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, pars
     kept = wire.frames[: min(reply.after_frames, len(wire.frames) - 1)]
     frames = [*kept, form.failure(reply, parsed, exchange.number, len(kept))]
     failing = Wire(frames=frames, content_type=wire.content_type)
-    _play(exchange, _framed(exchange, failing, reply.answer.pace), exchange.complete)
+    _play(exchange, _framed(exchange, failing, reply.answer), exchange.complete)
 
 
 def _whole(exchange: Exchange, answer: Answer, form: WireFormat, parsed: ParsedRequest) -> Play:
     wire = rendered(form, answer, parsed, exchange.number)
     if parsed.stream:
-        return _framed(exchange, wire, answer.pace)
+        return _framed(exchange, wire, answer)
     body = wire.frames[0]
-    return Play(head=_sized_head(exchange, wire, len(body)), pieces=(body,), whole=1)
+    # Nothing is known of an answer that is not streamed before it is whole, so its head waits with it.
+    return Play(head=b"", pieces=(_sized_head(exchange, wire, len(body)) + body,), whole=1, first=answer.first)
 
 
-def _framed(exchange: Exchange, wire: Wire, pace: float) -> Play:
+def _framed(exchange: Exchange, wire: Wire, answer: Answer) -> Play:
     opening = _stream_head(exchange, wire)
     if exchange.chunked:
         pieces, tail = tuple(map(chunk, wire.frames)), LAST_CHUNK
     else:
         pieces, tail = tuple(wire.frames), b""
-    return Play(head=opening, pieces=pieces, whole=len(pieces), tail=tail, pace=pace)
+    return Play(head=opening, pieces=pieces, whole=len(pieces), tail=tail, first=answer.first, pace=answer.pace)
 
 
 def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, parsed: ParsedRequest) -> Play:
@@ -113,7 +119,7 @@ def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, 
     terminated = isinstance(fault, Truncate) and fault.terminated
     after_bytes = None if isinstance(fault, Stall) else fault.after_bytes
     if not parsed.stream:
-        return _cut_body(exchange, wire, after_bytes, fault.after_frames, terminated)
+        return _cut_body(exchange, wire, after_bytes, fault.after_frames, terminated, fault.answer.first)
     if after_bytes is None:
         whole = min(fault.after_frames or 0, len(wire.frames) - 1)
         kept = wire.frames[:whole]
@@ -124,19 +130,19 @@ def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, 
         # The chunk announces the frame's full length, so the cut shows in the framing too.
         pieces = (*pieces[:whole], b"%x\r\n%b" % (len(wire.frames[whole]), kept[whole]))
     tail = LAST_CHUNK if terminated and exchange.chunked else b""
-    opening = _stream_head(exchange, wire)
-    return Play(head=opening, pieces=pieces, whole=whole, tail=tail, pace=fault.answer.pace)
+    opening, answer = _stream_head(exchange, wire), fault.answer
+    return Play(head=opening, pieces=pieces, whole=whole, tail=tail, first=answer.first, pace=answer.pace)
 
 
 def _cut_body(
-    exchange: Exchange, wire: Wire, after_bytes: int | None, after_frames: int | None, terminated: bool
+    exchange: Exchange, wire: Wire, after_bytes: int | None, after_frames: int | None, terminated: bool, first: float
 ) -> Play:
     """Cut a body that has no frames to count: any frame number above 0 cuts it in the middle."""
     body = wire.frames[0]
     at = after_bytes if after_bytes is not None else len(body) // 2 if after_frames else 0
     kept = body[: min(at, len(body) - 1)]
     opening = _sized_head(exchange, wire, len(kept) if terminated else len(body))
-    return Play(head=opening, pieces=(kept,), whole=0)
+    return Play(head=b"", pieces=(opening + kept,), whole=0, first=first)
 
 
 def _sized_head(exchange: Exchange, wire: Wire, size: int) -> bytes:
@@ -150,12 +156,24 @@ def _stream_head(exchange: Exchange, wire: Wire) -> bytes:
 
 
 def _play(exchange: Exchange, play: Play, then: Callable[[], None]) -> None:
+    if play.first <= 0 or not play.pieces:
+        _send(exchange, play, play.head, then)
+        return
+    if play.head:
+        exchange.status = 200
+        exchange.write(play.head, 0)
+    exchange.timer = asyncio.get_running_loop().call_later(play.first, _send, exchange, play, b"", then)
+
+
+def _send(exchange: Exchange, play: Play, opening: bytes, then: Callable[[], None]) -> None:
+    """All pieces after what goes before them, at once or paced."""
     exchange.status = 200
     if play.pace <= 0 or len(play.pieces) < 2:
-        exchange.write(b"".join((play.head, *play.pieces, play.tail)), play.whole)
+        exchange.timer = None
+        exchange.write(b"".join((opening, *play.pieces, play.tail)), play.whole)
         then()
         return
-    exchange.write(play.head, 0)
+    exchange.write(opening, 0)
     loop = asyncio.get_running_loop()
     start = loop.time()
 

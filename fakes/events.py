@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-Provider = Literal["anthropic", "gemini", "codex", "oauth", "unknown"]
+Provider = Literal["anthropic", "chat", "codex", "gemini", "code-assist", "oauth", "unknown"]
 Outcome = Literal["complete", "reset", "truncated", "client-gone", "held-then-dropped"]
 
 
@@ -24,7 +24,8 @@ class RequestReceived:
 
     `rule` names the script rule that answers, "" when none matched; `bytes` is the body's length on the wire;
     `peer_port` is the client's TCP port. `marker` is the newest of the user's texts, `markers` are all that the
-    conversation has, the model's own texts included. A request that is not HTTP has an empty method and path.
+    conversation has, the model's own texts included. `near_misses` says, for a request that a strict script
+    refuses, which rules came closest and what they missed. A request that is not HTTP has an empty method and path.
     """
 
     exchange: int
@@ -39,6 +40,7 @@ class RequestReceived:
     bytes: int
     peer_port: int
     markers: tuple[str, ...] = ()
+    near_misses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fakes.script import (
     Match,
+    Parts,
     Reset,
     Rule,
     Script,
@@ -21,6 +22,7 @@ from fakes.script import (
     Status,
     StreamError,
     Text,
+    Thinking,
     ToolCall,
     Truncate,
 )
@@ -28,12 +30,14 @@ from fakes.script import (
 _KINDS: dict[str, type[Any]] = {
     "text": Text,
     "tool": ToolCall,
+    "parts": Parts,
     "status": Status,
     "stream-error": StreamError,
     "stall": Stall,
     "reset": Reset,
     "truncate": Truncate,
 }
+_PARTS: dict[str, type[Any]] = {"text": Text, "thinking": Thinking, "tool": ToolCall}
 _READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
 
 
@@ -85,16 +89,19 @@ def _rule(data: object, where: str) -> Rule:
     return rule
 
 
-def _reply(data: object, where: str) -> Any:
+def _reply(data: object, where: str, kinds: dict[str, type[Any]] = _KINDS) -> Any:
     given = dict(_table(data, where))
     kind = given.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ScriptError(f"{where}.kind: must be one of {', '.join(_KINDS)}, not {kind!r}")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ScriptError(f"{where}.kind: must be one of {', '.join(kinds)}, not {kind!r}")
+    if "parts" in given:
+        found = _list(given["parts"], f"{where}.parts")
+        given["parts"] = tuple(_reply(part, f"{where}.parts[{n}]", _PARTS) for n, part in enumerate(found))
     if "answer" in given:
         given["answer"] = _reply(given["answer"], f"{where}.answer")
     if "headers" in given:
         given["headers"] = _headers(given["headers"], f"{where}.headers")
-    return _build(_KINDS[kind], given, where)
+    return _build(kinds[kind], given, where)
 
 
 def _headers(data: object, where: str) -> tuple[tuple[str, str], ...]:

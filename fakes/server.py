@@ -132,7 +132,7 @@ class Fakes:
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
-        handshakes = list(self._desk.handshakes)
+        handshakes = list(self._desk.tunnels.handshakes)
         self._desk.drop_all()
         await asyncio.gather(*handshakes, return_exceptions=True)
         await self._desk.empty.wait()
