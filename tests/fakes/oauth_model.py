@@ -52,8 +52,11 @@ class Lineage:
     def minted(self) -> list[Minted]:
         return [entry for entry in self.log if isinstance(entry, Minted)]
 
+    def granted(self) -> list[Granted]:
+        return [entry for entry in self.log if isinstance(entry, Granted)]
+
     def uses(self, name: str) -> list[Granted]:
-        return [entry for entry in self.log if isinstance(entry, Granted) and entry.presented == name]
+        return [entry for entry in self.granted() if entry.presented == name]
 
     def over(self) -> bool:
         return any(isinstance(entry, Ended) for entry in self.log)

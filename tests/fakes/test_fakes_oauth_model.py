@@ -22,7 +22,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -38,7 +37,23 @@ SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 REDIRECT = "http://127.0.0.1:9/callback"
 LIFETIMES = Lifetimes(token=50.0, family=120.0)
 CODE_LIFE, DEVICE_LIFE, INTERVAL = 20.0, 40.0, 5.0
-STEPS = (0.0, 1.0, 4.0, 5.0, 9.0, 10.0, 20.0, 40.0, 50.0)
+STEPS = (1.0, 5.0, 10.0, 20.0, 50.0)
+# Between two uses of a token: the policies' windows are 10 seconds long.
+WAITS = (0.0, 0.0, 4.0, 5.0, 9.0, 10.0)
+    0.0,
+    0.0,
+    4.0,
+    5.0,
+    9.0,
+    10.0,
+)  # between a token's first use and the next: the policies' windows are 10 seconds
+FAULTS = {
+    "error-before-commit": 503,
+    "drop-before-commit": 0,
+    "error-after-commit": 503,
+    "drop-after-commit": 0,
+    "truncate-after-commit": 0,
+}  # and the status that a client sees, 0 for none that is whole
 
 # How each path words a refusal: status, and the error's code.
 FLAT = {
@@ -209,61 +224,97 @@ def machine_over(loop: asyncio.AbstractEventLoop, problems: list[Any], seen: set
         def time_passes(self, seconds: float) -> None:
             self.world.wire.now += seconds
 
+        # Hypothesis draws rules evenly, so what matters most is several of them.
+
+        @rule(path=st.sampled_from(sorted(WORDS)), data=st.data())
+        def rotate(self, path: str, data: st.DataObject) -> None:
+            """The usual refresh: a live token, by its own client."""
+            model = self.world.model
+            live = [name for family in model.families for name in family.live() if name in self.world.values]
+            if live:
+                self.present(data.draw(st.sampled_from(live), label="token"), path)
+
+        @rule(path=st.sampled_from(sorted(WORDS)), wait=st.sampled_from(WAITS), data=st.data())
+        def reuse(self, path: str, wait: float, data: st.DataObject) -> None:
+            """A spent token again, soon after it was used first."""
+            model = self.world.model
+            spent = [use.presented for family in model.families if not family.over() for use in family.granted()]
+            if spent:
+                self.world.wire.now += wait
+                self.present(data.draw(st.sampled_from(spent[-3:]), label="token"), path)
+
+        @rule(path=st.sampled_from(sorted(WORDS)), fault=st.sampled_from(sorted(FAULTS)), data=st.data())
+        def refresh_and_lose(self, path: str, fault: str, data: st.DataObject) -> None:
+            """Any token, with an answer that does not come."""
+            self.present(self.any_token(data), path, fault=fault)
+
         @rule(
-            data=st.data(),
             path=st.sampled_from(sorted(WORDS)),
             form=st.booleans(),
-            client=st.sampled_from([None, None, None, None, "other", ""]),
-            scope=st.sampled_from([None, None, None, "openid", "openid email", "openid admin"]),
-            fault=st.sampled_from([None] * 6 + ["error-before-commit", "drop-before-commit"])
-            | st.sampled_from([None] * 4 + ["error-after-commit", "drop-after-commit", "truncate-after-commit"]),
+            client=st.sampled_from([None, None, "other", ""]),
+            scope=st.sampled_from([None, "openid", "openid email", "openid admin"]),
+            data=st.data(),
         )
-        def refresh(
-            self, data: st.DataObject, path: str, form: bool, client: str | None, scope: str | None, fault: str | None
+        def refresh(self, path: str, form: bool, client: str | None, scope: str | None, data: st.DataObject) -> None:
+            """Any token, asked for in any way."""
+            self.present(self.any_token(data), path, form=form, client=client, scope=scope)
+
+        def any_token(self, data: st.DataObject) -> str:
+            names = sorted(self.world.values, key=lambda name: int(name[1:]))
+            return data.draw(st.sampled_from([*names, *names[-3:] * 2, "", "nonsense"]), label="token")
+
+        def present(
+            self,
+            name: str,
+            path: str,
+            *,
+            form: bool = True,
+            client: str | None = None,
+            scope: str | None = None,
+            fault: str | None = None,
         ) -> None:
             world = self.world
-            names = sorted(world.values, key=lambda name: int(name[1:]))
-            # Old and new tokens alike, but mostly those of late: a sequence is short.
-            name = data.draw(st.sampled_from([*names, *names[-3:] * 2, "", "nonsense"]), label="token")
             family = world.model.home_of(name)
             asker = client if client is not None else family.client if family is not None else CODEX_CLIENT_ID
             fields = {"grant_type": "refresh_token", "refresh_token": world.values.get(name, name), "client_id": asker}
             if scope is not None:
                 fields["scope"] = scope
-            if fault is not None:
-                world.wire.fakes.oauth.set_fault(Fault(kind=fault, status=503))
+            world.wire.fakes.oauth.set_fault(Fault(kind=fault, status=503) if fault is not None else None)
             reply = world.wire.call("POST", path, fields, form=form)
             world.wire.fakes.oauth.set_fault(None)
             if fault is not None and fault.endswith("before-commit"):
-                assert reply.status == (503 if fault == "error-before-commit" else 0)
+                assert reply.status == FAULTS[fault]
                 return
             asked = Asked(name, asker, frozenset(scope.split()) if scope is not None else None)
             answer, given = world.model.refresh(asked, world.wire.now)
             if given is None:
                 assert reply.refusal() == WORDS[path][answer]
             elif fault is not None:
-                assert reply.status == (503 if fault == "error-after-commit" else 0)
+                assert reply.status == FAULTS[fault]
             else:
                 assert reply.status == 200, reply
                 assert set(reply.json["scope"].split()) == (asked.scope if asked.scope is not None else SCOPE)
                 world.learn(given, reply.json)
 
-        @rule(data=st.data(), path=st.sampled_from(["/revoke", "/oauth/revoke"]), form=st.booleans())
-        def revoke(self, data: st.DataObject, path: str, form: bool) -> None:
+        @rule(what=st.sampled_from(["revoke", "revoke_access", "introspect", "introspect"]), data=st.data())
+        def manage(self, what: str, data: st.DataObject) -> None:
+            """Revocation and introspection."""
+            getattr(self, what)(data)
+
+        def revoke(self, data: st.DataObject) -> None:
             world = self.world
             name = data.draw(st.sampled_from([*sorted(world.values), "nonsense", "nonsense"]), label="token")
-            reply = world.wire.call("POST", path, {"token": world.values.get(name, name)}, form=form)
+            form = data.draw(st.booleans(), label="form")
+            reply = world.wire.call("POST", "/oauth/revoke", {"token": world.values.get(name, name)}, form=form)
             assert reply.status == 200
             world.model.end(name, world.wire.now)
 
-        @rule(data=st.data())
         def revoke_access(self, data: st.DataObject) -> None:
             world = self.world
             access = data.draw(st.sampled_from(sorted(world.access)), label="access")
             assert world.wire.call("POST", "/revoke", {"token": access}).status == 200
             world.access[access] = (world.access[access][0], 0.0)
 
-        @rule(data=st.data())
         def introspect(self, data: st.DataObject) -> None:
             world = self.world
             name = data.draw(st.sampled_from(sorted(world.values)), label="token")
@@ -276,7 +327,14 @@ def machine_over(loop: asyncio.AbstractEventLoop, problems: list[Any], seen: set
             said = world.wire.call("POST", "/introspect", {"token": access}).json
             assert said["active"] == (not family.over() and world.wire.now < end)
 
-        @rule(client=st.sampled_from([CODEX_CLIENT_ID, CLAUDE_CLIENT_ID]))
+        @rule(what=st.sampled_from(["authorize", "exchange", "exchange"]), data=st.data())
+        def sign_in_by_browser(self, what: str, data: st.DataObject) -> None:
+            """A code, and its exchange: once, twice, wrongly."""
+            if what == "authorize" or not self.world.codes:
+                self.authorize(data.draw(st.sampled_from([CODEX_CLIENT_ID, CLAUDE_CLIENT_ID]), label="client"))
+            else:
+                self.exchange(data)
+
         def authorize(self, client: str) -> None:
             world = self.world
             verifier = f"verifier-{len(world.codes):040d}"
@@ -294,10 +352,11 @@ def machine_over(loop: asyncio.AbstractEventLoop, problems: list[Any], seen: set
             answer = dict(parse_qsl(urlsplit(location.removeprefix("location: ")).query))
             world.codes.append(Code(answer["code"], verifier, client, world.wire.now))
 
-        @precondition(lambda self: self.world.codes)
-        @rule(data=st.data(), wrong=st.sampled_from([None, None, None, "code_verifier", "redirect_uri", "client_id"]))
-        def exchange(self, data: st.DataObject, wrong: str | None) -> None:
+        def exchange(self, data: st.DataObject) -> None:
             world = self.world
+            wrong = data.draw(
+                st.sampled_from([None, None, "code_verifier", "redirect_uri", "client_id"]), label="wrong"
+            )
             code = data.draw(st.sampled_from(world.codes), label="code")
             fields = {
                 "grant_type": "authorization_code",
@@ -318,16 +377,22 @@ def machine_over(loop: asyncio.AbstractEventLoop, problems: list[Any], seen: set
             code.minted = world.model.sign_in(code.client, SCOPE, world.wire.now)
             world.learn(code.minted, reply.json)
 
-        @rule()
+        @rule(what=st.sampled_from(["device", "decide", "poll", "poll", "poll"]), data=st.data())
+        def sign_in_a_device(self, what: str, data: st.DataObject) -> None:
+            """A device, what its user decides, and its polls."""
+            if what == "device" or not self.world.devices:
+                self.device()
+            else:
+                getattr(self, what)(data)
+
         def device(self) -> None:
             world = self.world
             begun = world.wire.call("POST", "/device/code", {"client_id": CODEX_CLIENT_ID}).json
             world.devices.append(Device(begun["device_code"], begun["user_code"], world.wire.now))
 
-        @precondition(lambda self: self.world.devices)
-        @rule(data=st.data(), decision=st.sampled_from(["approve", "deny"]))
-        def decide(self, data: st.DataObject, decision: str) -> None:
+        def decide(self, data: st.DataObject) -> None:
             world = self.world
+            decision = data.draw(st.sampled_from(["approve", "approve", "deny"]), label="decision")
             device = data.draw(st.sampled_from(world.devices), label="device")
             fields = {"user_code": device.user_code, "decision": decision}
             waits = device.state == "pending" and world.wire.now < device.at + DEVICE_LIFE
@@ -335,8 +400,6 @@ def machine_over(loop: asyncio.AbstractEventLoop, problems: list[Any], seen: set
             if waits:
                 device.state = decision
 
-        @precondition(lambda self: self.world.devices)
-        @rule(data=st.data())
         def poll(self, data: st.DataObject) -> None:
             world, now = self.world, self.world.wire.now
             device = data.draw(st.sampled_from(world.devices), label="device")
