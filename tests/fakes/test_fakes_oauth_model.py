@@ -40,13 +40,6 @@ CODE_LIFE, DEVICE_LIFE, INTERVAL = 20.0, 40.0, 5.0
 STEPS = (1.0, 5.0, 10.0, 20.0, 50.0)
 # Between two uses of a token: the policies' windows are 10 seconds long.
 WAITS = (0.0, 0.0, 4.0, 5.0, 9.0, 10.0)
-    0.0,
-    0.0,
-    4.0,
-    5.0,
-    9.0,
-    10.0,
-)  # between a token's first use and the next: the policies' windows are 10 seconds
 FAULTS = {
     "error-before-commit": 503,
     "drop-before-commit": 0,
