@@ -6,6 +6,7 @@ or of the token endpoint itself.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from fakes.delivery import deliver
 from fakes.events import Provider, RequestReceived
@@ -48,6 +49,7 @@ class Desk:
         authority: Authority,
         require_live_token: bool,
         control: Control | None,
+        clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
         self.connections: set[Connection] = set()
@@ -60,6 +62,7 @@ class Desk:
         self._record = record
         self._require_live_token = require_live_token
         self._control = control
+        self._clock = clock
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
@@ -126,7 +129,7 @@ class Desk:
     def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = form.parse(request)
+            parsed = replace(form.parse(request), asked_at=int(self._clock()))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
@@ -214,6 +217,7 @@ class Desk:
             gates=self._gates,
             record=self._record,
             on_end=self._ended,
+            clock=self._clock,
         )
         self._open[connection] = exchange
         return exchange

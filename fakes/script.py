@@ -7,17 +7,17 @@ position in each rule, `fakes.providers` turns a reply into bytes.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall
+from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall, check_seconds
 from fakes.answers import check as _check
 from fakes.answers import check_gate as _check_gate
 from fakes.answers import is_whole as _whole
+from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing
 
 __all__ = [
-    "STALL_GATE", "Answer", "Match", "Parts", "Reply", "Request", "Reset", "Rule", "Script", "ScriptError", "Stall",
-    "Status", "StreamError", "Text", "Thinking", "ToolCall", "Truncate",
+    "STALL_GATE", "Altered", "Answer", "Broken", "Cut", "Framing", "Match", "Parts", "Reply", "Request", "Reset",
+    "Rule", "Script", "ScriptError", "Stall", "Status", "StreamError", "Text", "Thinking", "ToolCall", "Truncate",
 ]  # fmt: skip
 
-STALL_GATE = "stall"
 _PROVIDERS = ("anthropic", "chat", "codex", "gemini", "code-assist")
 
 
@@ -132,7 +132,32 @@ class Truncate:
         _check_gate(self.gate)
 
 
-Reply = Answer | Status | StreamError | Stall | Reset | Truncate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Any reply, gone wrong on its way in any of the ways of `fakes.broken`, together or alone.
+
+    `answer` is what would have been sent; `delay` is the time in seconds before its first byte. `length` of the framing
+    makes the announced content-length wrong, after which the connection is closed.
+    """
+
+    answer: Answer | Status = _PARTIAL
+    cut: Cut | None = None
+    altered: tuple[Altered, ...] = ()
+    framing: Framing = PLAIN
+    delay: float = 0.0
+    gate: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.answer, Answer | Status), "answer", "what a model says, or a status")
+        _check(self.cut is None or isinstance(self.cut, Cut), "cut", "a Cut")
+        good = isinstance(self.altered, tuple) and all(isinstance(change, Altered) for change in self.altered)
+        _check(good, "altered", "a tuple of Altered frames")
+        _check(isinstance(self.framing, Framing), "framing", "a Framing")
+        check_seconds(self.delay, "delay", "seconds before the first byte")
+        _check_gate(self.gate)
+
+
+Reply = Answer | Status | StreamError | Stall | Reset | Truncate | Broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from fakes.script import (
+    Altered,
+    Broken,
+    Cut,
+    Framing,
     Match,
     Parts,
     Reset,
@@ -36,6 +40,7 @@ _KINDS: dict[str, type[Any]] = {
     "stall": Stall,
     "reset": Reset,
     "truncate": Truncate,
+    "broken": Broken,
 }
 _PARTS: dict[str, type[Any]] = {"text": Text, "thinking": Thinking, "tool": ToolCall}
 _READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
@@ -99,9 +104,20 @@ def _reply(data: object, where: str, kinds: dict[str, type[Any]] = _KINDS) -> An
         given["parts"] = tuple(_reply(part, f"{where}.parts[{n}]", _PARTS) for n, part in enumerate(found))
     if "answer" in given:
         given["answer"] = _reply(given["answer"], f"{where}.answer")
+    for key, part in (("cut", Cut), ("framing", Framing)):
+        if key in given:
+            given[key] = _build(part, dict(_table(given[key], f"{where}.{key}")), f"{where}.{key}")
+    if "altered" in given:
+        changes = _list(given["altered"], f"{where}.altered")
+        given["altered"] = tuple(_altered(change, f"{where}.altered[{n}]") for n, change in enumerate(changes))
     if "headers" in given:
         given["headers"] = _headers(given["headers"], f"{where}.headers")
     return _build(kinds[kind], given, where)
+
+
+def _altered(data: object, where: str) -> Altered:
+    made: Altered = _build(Altered, dict(_table(data, where)), where)
+    return made
 
 
 def _headers(data: object, where: str) -> tuple[tuple[str, str], ...]:

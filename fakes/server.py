@@ -29,7 +29,8 @@ class Fakes:
     Args:
         script: what the providers answer. oauth: settings of the authorization server, the defaults when
         None. record: called with a record of `fakes.events` for each step, in order, on the loop; it must not
-        raise. clock: the authorization server's time, in seconds since the epoch. tls: make the certificates
+        raise. clock: the server's time, in seconds since the
+        epoch, for lifetimes, `date` headers and stamps in answers. tls: make the certificates
         at once and also listen for direct TLS, at `tls_port`. both_loopbacks: listen on ::1 too, where this machine
         has one, at `port6` and `tls_port6`. require_live_token: Responses requests need a
         bearer token that the authorization server would accept. control: answers `/__fakes__/…`; such paths
@@ -72,6 +73,7 @@ class Fakes:
             authority=self._authority,
             require_live_token=require_live_token,
             control=control,
+            clock=clock,
         )
 
     @property

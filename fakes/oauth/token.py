@@ -10,6 +10,7 @@ from functools import partial
 
 from fakes.events import TokenAnswered, TokenRequested, fingerprint
 from fakes.exchange import Exchange
+from fakes.layout import Piece
 from fakes.oauth.dialects import UNSUPPORTED, Dialect, IssuedTokens, dialect_named
 from fakes.oauth.grants import GRANTS, Asker, Prepared
 from fakes.oauth.parameters import UnreadableParameters, base_url, body_parameters
@@ -17,7 +18,7 @@ from fakes.oauth.rules import Decision
 from fakes.oauth.settings import DialectName, Fault
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
-from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, whole_reply
+from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, head_reply
 
 _BEFORE = ("error-before-commit", "drop-before-commit")
 _AFTER = ("error-after-commit", "drop-after-commit", "delay-after-commit", "truncate-after-commit")
@@ -135,9 +136,8 @@ def _truncate(asked: _Asked, fault: Fault, reply: HttpReply, decision: Decision)
     exchange = asked.exchange
     asked.answered(reply.status, "dropped-after-commit")
     exchange.status = reply.status
-    whole = whole_reply(reply, exchange.keep_alive)
-    kept = min(fault.after_bytes, len(reply.body) - 1)
-    exchange.write(whole[: len(whole) - len(reply.body) + kept], 0)
+    kept = reply.body[: min(fault.after_bytes, len(reply.body) - 1)]
+    exchange.write([Piece(head_reply(reply, exchange.keep_alive, exchange.clock())), Piece(kept)])
     exchange.close("truncated")
 
 

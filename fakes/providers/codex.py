@@ -114,7 +114,7 @@ def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, A
     return {
         "id": f"resp_{exchange:032d}",
         "object": "response",
-        "created_at": int(time.time()),
+        "created_at": parsed.asked_at,
         "status": state,
         "error": None,
         "incomplete_details": None,

@@ -6,12 +6,13 @@ be broken on purpose is in `fakes.wire.faults`.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from fakes.wire.faults import reset_transport, undelivered
-from fakes.wire.http import HttpReply, HttpRequest, whole_reply
+from fakes.wire.http import HttpReply, HttpRequest, head_reply
 from fakes.wire.reading import Refusal, RequestReader
 
 _QUEUE_LIMIT = 16
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def answer(self, reply: HttpReply, keep_alive: bool) -> None:
         """Send a whole reply that is no exchange of its own, and go on."""
-        self.write(whole_reply(reply, keep_alive))
+        self.write(head_reply(reply, keep_alive, time.time()) + reply.body)
         self.done(keep_alive)
 
     def done(self, keep_alive: bool) -> None:
