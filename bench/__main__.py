@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from bench import conductor, detection, replay, results, schedules, suite
+from bench import conductor, detection, fault_runs, replay, results, schedules, suite
 from bench.results import Results
 from bench.rounds import BenchError, Say
 from harness.errors import PileupError
@@ -26,6 +26,7 @@ BENCHES: Mapping[str, Bench] = {
     "suite": suite.run,
     "conductor": conductor.run,
     "detection": detection.run,
+    "fault-runs": fault_runs.run,
     "replay": replay.run,
     "schedules": schedules.run,
 }

@@ -7,7 +7,7 @@ the bytes, `fakes.delivery` sends them.
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from fakes.answers import check, check_gate, is_whole
+from fakes.answers import check, check_gate, check_seconds, is_whole
 
 STALL_GATE = "stall"
 
@@ -80,6 +80,18 @@ class Framing:
 
 def _check_one_of(value: object, kind: Any, key: str) -> None:
     check(value in get_args(kind), key, f"one of {', '.join(get_args(kind))}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The server reads requests slowly: at most `size` bytes, then nothing for `every` seconds."""
+
+    size: int
+    every: float
+
+    def __post_init__(self) -> None:
+        check(is_whole(self.size) and self.size >= 1, "size", "a whole number of bytes, at least 1")
+        check_seconds(self.every, "every", "seconds between two reads")
 
 
 PLAIN = Framing()

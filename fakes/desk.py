@@ -76,6 +76,9 @@ class Desk:
         """Count the connection in."""
         self.connections.add(connection)
         self.empty.clear()
+        slow = self.position.script.reading
+        if slow is not None:
+            connection.read_slowly(slow.size, slow.every)
 
     def gone(self, connection: Connection) -> None:
         """End what the connection was doing, and forget it."""

@@ -130,12 +130,11 @@ def _framed(content: Content, pieces: list[Piece], length: int, off: int) -> lis
 
 
 def _place_on_wire(content: Content, frames: Sequence[bytes], pieces: Sequence[Piece], cut: Cut) -> int:
-    """After how many bytes of the wire a cut falls, at least one short of all."""
-    total = sum(len(piece.data) for piece in pieces)
+    """After how many bytes of the wire a cut falls: one short of all at most, unless there is no content to cut."""
     if cut.where == "status":
         return 0
     if cut.where == "byte":
-        return max(min(cut.count, total - 1), 0)
+        return min(cut.count, sum(len(piece.data) for piece in pieces) - 1)
     place = _place_in_content(frames, content.streamed, cut)
     at = len(pieces[0].data)
     is_chunked = pieces[-1].data == LAST_CHUNK
@@ -145,7 +144,7 @@ def _place_on_wire(content: Content, frames: Sequence[bytes], pieces: Sequence[P
             return at + (head + place if place else 0)
         place -= size
         at += len(piece.data)
-    return min(at, total - 1)
+    return at
 
 
 def _chunk_head(data: bytes) -> tuple[int, int]:

@@ -11,11 +11,12 @@ from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall, 
 from fakes.answers import check as _check
 from fakes.answers import check_gate as _check_gate
 from fakes.answers import is_whole as _whole
-from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing
+from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing, Reading
 
 __all__ = [
-    "STALL_GATE", "Altered", "Answer", "Broken", "Cut", "Framing", "Match", "Parts", "Reply", "Request", "Reset",
-    "Rule", "Script", "ScriptError", "Stall", "Status", "StreamError", "Text", "Thinking", "ToolCall", "Truncate",
+    "STALL_GATE", "Altered", "Answer", "Broken", "Cut", "Framing", "Match", "Parts", "Reading", "Reply", "Request",
+    "Reset", "Rule", "Script", "ScriptError", "Stall", "Status", "StreamError", "Text", "Thinking", "ToolCall",
+    "Truncate",
 ]  # fmt: skip
 
 _PROVIDERS = ("anthropic", "chat", "codex", "gemini", "code-assist")
@@ -233,11 +234,13 @@ class Script:
     """Rules in order of precedence: the first that matches answers.
 
     A strict script answers 404, in the provider's error shape, to a request that no rule matches; otherwise
-    such a request gets the text "ok". Either way it is recorded with an empty rule name.
+    such a request gets the text "ok". Either way it is recorded with an empty rule name. With `reading`, connections
+    that are opened while this script plays are read slowly, whatever they ask.
     """
 
     rules: tuple[Rule, ...] = ()
     strict: bool = True
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))

@@ -18,6 +18,7 @@ from fakes.script import (
     Framing,
     Match,
     Parts,
+    Reading,
     Reset,
     Rule,
     Script,
@@ -73,14 +74,15 @@ def script_from(data: object) -> Script:
     Raises:
         ScriptError: a key is unknown, missing or wrong.
     """
-    table = _table(data, "the script", ("rules", "strict"))
+    table = _table(data, "the script", ("rules", "strict", "reading"))
     if "rules" not in table:
         raise ScriptError("rules: is missing; write at least one [[rules]]")
     strict = table.get("strict", True)
     if not isinstance(strict, bool):
         raise ScriptError("strict: must be true or false")
     rules = tuple(_rule(rule, f"rules[{n}]") for n, rule in enumerate(_list(table["rules"], "rules")))
-    return Script(rules, strict=strict)
+    reading = _build(Reading, dict(_table(table["reading"], "reading")), "reading") if "reading" in table else None
+    return Script(rules, strict=strict, reading=reading)
 
 
 def _rule(data: object, where: str) -> Rule:

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from fakes.wire.faults import reset_transport, undelivered
 from fakes.wire.http import HttpReply, HttpRequest, head_reply
 from fakes.wire.reading import Refusal, RequestReader
+from fakes.wire.slow import SlowReader
 
 _QUEUE_LIMIT = 16
 _LINGER_SECONDS = 2.0
@@ -132,6 +133,11 @@ class Connection(asyncio.Protocol):
         """Hand bytes to the kernel, or to the transport's buffer while the client does not read."""
         if self._transport is not None:
             self._transport.write(data)
+
+    def read_slowly(self, size: int, every: float) -> None:
+        """Take at most `size` bytes of the client's every so many seconds, until TLS is put in place."""
+        if self._transport is not None:
+            self._transport.set_protocol(SlowReader(self, self._transport, size, every))
 
     def when_flushed(self, callback: Callable[[], None]) -> None:
         """Call back when the kernel has every byte: at once or later, never if the client goes first."""
