@@ -123,12 +123,17 @@ def post() -> Callable[..., bytes]:
 
 
 def _ask(provider: str, text: str = "hi", *, stream: bool = False, model: str = "m") -> tuple[str, Any]:
+    messages = [{"role": "user", "content": text}]
+    contents = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
     if provider == "anthropic":
-        messages = [{"role": "user", "content": text}]
         return "/v1/messages", {"model": model, "max_tokens": 9, "messages": messages, "stream": stream}
+    if provider == "chat":
+        return "/v1/chat/completions", {"model": model, "messages": messages, "stream": stream}
     if provider == "gemini":
-        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        return f"/v1beta/models/{model}:{method}", {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+        return f"/v1beta/models/{model}:{method}", contents
+    if provider == "code-assist":
+        return f"/v1internal:{method}", {"model": model, "project": "p", "user_prompt_id": "1", "request": contents}
     return "/v1/responses", {"model": model, "input": text, "stream": stream}
 
 

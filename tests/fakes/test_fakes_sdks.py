@@ -183,8 +183,9 @@ def test_an_openai_tool_turn_on_the_codex_backend(url):
         history = [*asked, *(item.model_dump(exclude_unset=True) for item in items), output]
         with client.responses.stream(model="g", input=history, store=False) as stream:
             assert stream.get_final_response().output_text == TEXT
-        with pytest.raises(openai.BadRequestError, match="Store must be set to false"):
+        with pytest.raises(openai.BadRequestError) as refused:
             client.responses.create(model="g", input="x", stream=True)
+        assert refused.value.response.json() == {"detail": "Store must be set to false"}
 
 
 def test_openai_errors(openai_client):
