@@ -71,6 +71,8 @@ def _perform(exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedR
         case Reset():
             _play(exchange, _cut(exchange, reply, form, parsed), exchange.reset)
         case Truncate():
+            # With its framing whole a client would use the connection again, and run into our end of it.
+            exchange.keep_alive = exchange.keep_alive and not reply.terminated
             _play(exchange, _cut(exchange, reply, form, parsed), lambda: exchange.close("truncated"))
 
 
