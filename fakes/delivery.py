@@ -86,6 +86,9 @@ def _as_broken(reply: Stall | Reset | Truncate) -> Broken:
 
 
 def _break(exchange: Exchange, broken: Broken, form: WireFormat, parsed: ParsedRequest) -> None:
+    if broken.cut is not None and broken.cut.ending == "end":
+        # With its framing whole a client would use the connection again, and run into our end of it.
+        exchange.keep_alive = False
     if isinstance(broken.answer, Status):
         reply = form.error(broken.answer, exchange=exchange.number)
         status, timing = reply.status, Timing()

@@ -154,6 +154,10 @@ class OAuthState:
         """Every family as it stands now, without secrets."""
         return tuple(view(family, self._issued) for family in self._families.values())
 
+    def family(self, name: str) -> FamilyView:
+        """One family as it stands now, without secrets. Raises KeyError for a name that no family has."""
+        return view(self._families[name], self._issued)
+
     def set_fault(self, fault: Fault | None) -> None:
         """Replace what goes wrong from the next grant on."""
         self._fault = fault

@@ -123,7 +123,6 @@ def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, A
         "model": parsed.model,
         "output": [],
         "parallel_tool_calls": True,
-        "store": False,
         "temperature": 1.0,
         "tool_choice": "auto",
         "tools": [],

@@ -41,7 +41,9 @@ class Catalog:
 
 
 def is_models_path(path: str) -> bool:
-    """Whether it is the path of a list of models or of one model."""
+    """Whether it is the path of a list of models or of one model; after a colon Gemini has a method's name."""
+    if path.startswith("/v1beta/") and ":" in unquote(path):
+        return False
     return any(path == root or (path.startswith(root + "/") and len(path) > len(root) + 1) for root in _ROOTS)
 
 
@@ -83,9 +85,13 @@ def _one(provider: Provider, name: str, catalog: Catalog) -> dict[str, Any]:
     return _openai(name)
 
 
+def _is_number(text: str, *, digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= digits
+
+
 def _number(asked: dict[str, list[str]], name: str, usual: int, words: str) -> int:
     text = asked.get(name, [str(usual)])[-1]
-    if not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= 1000:
+    if not _is_number(text, digits=4) or not 1 <= int(text) <= 1000:
         raise BadRequest(words, name)
     return int(text)
 
@@ -114,7 +120,7 @@ def _anthropic_page(names: list[str], asked: dict[str, list[str]]) -> dict[str, 
 def _gemini_page(names: list[str], asked: dict[str, list[str]]) -> dict[str, Any]:
     size = _number(asked, "pageSize", 50, "* ListModelsRequest.page_size: page_size must be in the range [1, 1000].\n")
     token = asked.get("pageToken", ["0"])[-1] or "0"
-    if not token.isdecimal() or len(token) > 9 or int(token) >= max(1, len(names)):
+    if not _is_number(token, digits=9) or int(token) >= max(1, len(names)):
         raise BadRequest("* ListModelsRequest.page_token: page token is invalid.\n", "page_token")
     end = int(token) + size
     page = {"models": [_gemini(name) for name in names[int(token) : end]]}

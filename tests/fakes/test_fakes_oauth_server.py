@@ -181,7 +181,7 @@ def test_32_connections_have_one_winner_a_hundred_times(serve_on_both, post, pol
             seeded = served.fakes.oauth.seed(f"f{number}", account="a")
             statuses = await at_once(connections, post("/oauth/token", refresh(seeded.refresh_token)))
             assert sorted(statuses) == [200] + [401] * 31
-            family = served.fakes.oauth.families()[-1]
+            family = served.fakes.oauth.family(f"f{number}")
             decisions = [entry.decision for entry in family.redemptions]
             assert (decisions.count("minted"), len(decisions)) == (1, 32)
             assert family.state == ("revoked" if policy == "strict" else "active")
