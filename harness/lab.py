@@ -145,6 +145,14 @@ class Lab(Nemesis):
         words = (sys.executable, "-S", "-E", program, "--heartbeat", heartbeat, "--seconds", f"{seconds:g}", *flags)
         return shlex.join(words)
 
+    def effect(self, name: str) -> str:
+        """A shell command with a side effect that can be counted: it adds a line to a file of that name."""
+        return shlex.join(["sh", "-c", 'echo "$$" >> "$0"', str(self.effects(name))])
+
+    def effects(self, name: str) -> Path:
+        """The file in which the effects of this name are counted, outside every workspace."""
+        return self.site.root / "beats" / f"effect-{name}"
+
     # -- commands -----------------------------------------------------------------------------------------------
 
     async def start(self, intent: Intent, actor: str, *, streams: Streams | None = None) -> Actor:
@@ -220,6 +228,10 @@ class Lab(Nemesis):
         """Whether a request of this actor has reached this provider."""
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def met(self, rule: str) -> bool:
+        """Whether a request has met this rule of the script."""
+        return any(what.rule == rule for _, what in self.history().of(RequestReceived))
 
     def hung(self) -> bool:
         """Whether a command had to be killed because it did not end."""

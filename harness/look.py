@@ -62,6 +62,17 @@ class Look:
                 )
             )  # fmt: skip
 
+    def effect(self, name: str) -> None:
+        """How often the command `lab.effect(name)` was carried out: once for each line."""
+        path = self._lab.effects(name)
+        data = path.read_bytes() if path.exists() else b""
+        self._lab.record(
+            FileSeen(
+                role=f"effect {name}", path=str(path), exists=path.exists(), size=len(data), digest=digest(data),
+                parses=None, facts={"times": data.count(b"\n")},
+            )
+        )  # fmt: skip
+
     def workspace(self, agent: str, when: str) -> str:
         """Fingerprint names, modes, times and contents of everything in an agent's workspace."""
         folder = self._lab.site.workspace(agent)

@@ -43,6 +43,11 @@ def moves_on(error: OrchestratorError) -> bool:
     return isinstance(error, Retryable | Auth)
 
 
+def everything(messages: Sequence[Message]) -> Sequence[Message]:
+    """What the next model is told after a failure: all of it, the results of tools included (FLO-7)."""
+    return messages
+
+
 def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
     """The failure to report: the first, since the others happened because of it (FLO-2)."""
     return failures[0]
@@ -51,18 +56,20 @@ def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
 class Policy:
     """What a variant may get wrong; immutable by convention, with the right answers as defaults."""
 
-    __slots__ = ("honours_rest", "moves_on", "reported", "tries")
+    __slots__ = ("handed_on", "honours_rest", "moves_on", "reported", "tries")
 
     def __init__(
         self,
         *,
         moves_on: Callable[[OrchestratorError], bool] = moves_on,
         reported: Callable[[Sequence[OrchestratorError]], OrchestratorError] = first,
+        handed_on: Callable[[Sequence[Message]], Sequence[Message]] = everything,
         tries: int = 1,
         honours_rest: bool = True,
     ) -> None:
         self.moves_on = moves_on
         self.reported = reported
+        self.handed_on = handed_on
         self.tries = tries
         self.honours_rest = honours_rest
 
@@ -133,6 +140,7 @@ class _Turn:
                 self._note(provider, model, error)
                 if not self.policy.moves_on(error):
                     raise self.failure() from caught
+                self.messages = self.policy.handed_on(self.messages)
             else:
                 self.attempts.append(Attempt(provider=provider, model=model, kind="ok", status=200))
                 return reply
