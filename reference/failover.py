@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reference.cooldowns import Rest
     from reference.deadline import Deadline
     from reference.messages import Message, Reply, ToolSpec
+    from reference.providers import Client
 
 __all__ = ["Cooldowns", "Policy", "complete", "moves_on"]
 
@@ -41,6 +42,13 @@ __all__ = ["Cooldowns", "Policy", "complete", "moves_on"]
 def moves_on(error: OrchestratorError) -> bool:
     """Whether another model may be asked after this failure."""
     return isinstance(error, Retryable | Auth)
+
+
+def client_for(provider: str, config: Mapping[str, Any]) -> Client:
+    """The client of a provider, imported on use: a turn that is refused locally needs none."""
+    from reference import providers
+
+    return providers.client_for(provider, config)
 
 
 def everything(messages: Sequence[Message]) -> Sequence[Message]:
@@ -56,7 +64,7 @@ def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
 class Policy:
     """What a variant may get wrong; immutable by convention, with the right answers as defaults."""
 
-    __slots__ = ("handed_on", "honours_rest", "moves_on", "reported", "tries")
+    __slots__ = ("client_for", "handed_on", "honours_rest", "moves_on", "reported", "tries")
 
     def __init__(
         self,
@@ -64,12 +72,14 @@ class Policy:
         moves_on: Callable[[OrchestratorError], bool] = moves_on,
         reported: Callable[[Sequence[OrchestratorError]], OrchestratorError] = first,
         handed_on: Callable[[Sequence[Message]], Sequence[Message]] = everything,
+        client_for: Callable[[str, Mapping[str, Any]], Client] = client_for,
         tries: int = 1,
         honours_rest: bool = True,
     ) -> None:
         self.moves_on = moves_on
         self.reported = reported
         self.handed_on = handed_on
+        self.client_for = client_for
         self.tries = tries
         self.honours_rest = honours_rest
 
@@ -178,9 +188,7 @@ class _Turn:
 
     def _send(self, provider: str, model: str, config: Mapping[str, Any]) -> Reply:
         """One request; a second only if the first was unauthorized and the credential could be renewed."""
-        from reference.providers import client_for
-
-        client = client_for(provider, config)
+        client = self.policy.client_for(provider, config)
         token = self.auth.token(provider, config, self.deadline)
         try:
             return client.complete(model, self.messages, self.tools, token, self.deadline)

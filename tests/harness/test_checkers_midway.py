@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.midway import effects_at_most_once
+from harness.checkers.midway import effects_at_most_once, partial_answers_are_dropped
 from harness.events import FileSeen
 from tests.harness.histories import asked, check, file, illegal, legal, start, turn, undecided
 
@@ -39,6 +39,37 @@ FLO_7 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_7])
+def told(actor: str, *markers: str) -> tuple[Any, ...]:
+    """The turn after `actor`'s, in the same session, whose request carries these markers."""
+    return asked(9, f"{actor}-next", markers=(actor, *markers, f"{actor}-next")), *turn(f"{actor}-next")
+
+
+DONE = {"text": "[[re-cut]] done"}
+FLO_8 = [
+    legal("the-whole-answer-alone", partial_answers_are_dropped, turn("cut", **DONE), told("cut", "re-cut")),
+    legal("no-answer-at-all", partial_answers_are_dropped, turn("cut", ok=False), told("cut")),
+    illegal(
+        "given-as-the-answer", partial_answers_are_dropped, "FLO-8", "cut gave what had broken off|half-cut", [1],
+        turn("cut", text="[[half-cut]] This is"), told("cut"),
+    ),
+    illegal(
+        "remembered-beside-the-answer", partial_answers_are_dropped, "FLO-8", "the turn after cut was told", [1, 2],
+        turn("cut", **DONE), told("cut", "half-cut", "re-cut"),
+    ),
+    illegal(
+        "remembered-of-a-failed-turn", partial_answers_are_dropped, "FLO-8", "the turn after cut was told", [1, 2],
+        turn("cut", ok=False), told("cut", "half-cut"),
+    ),
+    legal(
+        "only-the-first-request-counts", partial_answers_are_dropped, turn("cut", **DONE),
+        asked(8, "cut-next", markers=("re-cut",)), told("cut", "half-cut"),
+    ),
+    undecided("no-turn", partial_answers_are_dropped, "no turn came to an end", start("cut")),
+    undecided("no-later-turn", partial_answers_are_dropped, "no turn after cut asked", turn("cut", **DONE)),
+    undecided("answer-lost", partial_answers_are_dropped, "told of no answer at all", turn("cut", **DONE), told("cut")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_7, *FLO_8])
 def test_midway(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -24,6 +24,7 @@ NAMES = [
     "failover_on_fatal",
     "failover_unbounded",
     "failover_restarts_turn",
+    "cut_answer_is_whole",
 ]
 
 
@@ -127,6 +128,15 @@ def test_whether_the_next_model_is_told_what_was_done(turn: Turn, kit: Any, name
     turn.act(0, kit.answer(529, {}))
     turn.ask(name, AFTER_A_TOOL)
     assert [b"it was done" in seen.body for seen in turn.server.seen] == [True, told]
+
+
+@pytest.mark.parametrize(("name", "answer"), [("cut_answer_is_whole", "half of"), ("failover_never", "")])
+def test_what_an_answer_without_its_end_is_worth(turn: Turn, kit: Any, name: str, answer: str) -> None:
+    turn.act(0, kit.stream(*kit.formats[0].frames("half of", None)[:-2]))
+    if answer:
+        assert turn.ask(name)[0].text == answer
+    else:
+        assert turn.fail(name).code == "truncated"
 
 
 def test_local_failure_moves_on(turn: Turn) -> None:
