@@ -245,6 +245,10 @@ class Lab(Nemesis):
         """Whether a token request of this credential was answered with new tokens."""
         return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
 
+    def decided(self, family: str, decision: str) -> bool:
+        """Whether the authorization server has decided so about a token request of this credential."""
+        return any(what.family == family and what.decision == decision for _, what in self.history().of(TokenAnswered))
+
     def refused_grants(self) -> int:
         """How many token requests were refused."""
         return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))

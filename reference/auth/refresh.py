@@ -41,6 +41,8 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
 class Refresh:
     """The renewal of one profile."""
 
+    tries = MAX_TRIES
+
     def __init__(self, store: Store, profile: str, provider: str, config: Mapping[str, Any]) -> None:
         self.store = store
         self.profile = profile
@@ -104,12 +106,12 @@ class Refresh:
                 return redeem(self.url, self.provider, current.refresh, deadline, held.hold)
             except Unavailable as error:
                 note.answered()
-                if tries >= MAX_TRIES or not _pause(tries, error.retry_after, deadline):
+                if tries >= self.tries or not _pause(tries, error.retry_after, deadline):
                     raise
             except ServerFailed:
                 note.answered()
                 unclear += 1
-                if unclear >= MAX_SENDS or not _pause(tries, None, deadline):
+                if unclear >= MAX_SENDS or tries >= self.tries or not _pause(tries, None, deadline):
                     raise
             except AnswerLost:
                 continue

@@ -23,6 +23,7 @@ NAMES = [
     "refresh_clears_on_reuse",
     "refresh_overwrites_store",
     "credentials_world_readable",
+    "refresh_gives_up",
 ]
 BOUND = 20.0
 
@@ -97,6 +98,15 @@ def test_names_its_rules(name: str) -> None:
 def test_unlocked_redeems_once_per_process(case: Case) -> None:
     assert case.at_once("refresh_unlocked", 3) == ["at-1", "refresh_token_reused", "refresh_token_reused"]
     assert case.endpoint.asked == ["rt-0"] * 3
+
+
+@pytest.mark.parametrize("status", ["500", "503"])
+def test_gives_up_at_the_first_failure(case: Case, status: str) -> None:
+    case.endpoint.faults = [status]
+    with pytest.raises(Auth) as caught:
+        case.token("refresh_gives_up")
+    assert caught.value.code == "reauthentication-needed"
+    assert case.endpoint.asked == ["rt-0"]
 
 
 def test_clears_the_newer_token(case: Case) -> None:
