@@ -229,6 +229,12 @@ class Lab(Nemesis):
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
 
+    def refused(self, actor: str, status: int) -> bool:
+        """Whether a provider has answered a request of this actor with this status."""
+        history = self.history()
+        asked = {what.exchange for _, what in history.of(RequestReceived) if what.marker == actor}
+        return any(what.exchange in asked and what.status == status for _, what in history.of(ReplySent))
+
     def met(self, rule: str) -> bool:
         """Whether a request has met this rule of the script."""
         return any(what.rule == rule for _, what in self.history().of(RequestReceived))

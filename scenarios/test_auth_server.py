@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fakes.oauth import Fault
-from harness.checkers.token_server import OUTAGE, passing_errors_are_ridden_out
+from fakes.oauth import Fault, OAuthSettings
+from fakes.script import Match, Rule, Status, Text
+from harness.checkers.token_server import OUTAGE, passing_errors_are_ridden_out, refused_once_refreshed_once
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
@@ -34,3 +35,44 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
             lab.fired(name)
     lab.fakes.oauth.set_fault(None)
     await (await lab.turn("lane0", actor=f"after-{OUTAGE}")).finished()
+
+
+@scenario(
+    "AUT-6",
+    fault="the provider refuses a token that by every clock is good; then one that refuses every token",
+    needs=[Capability.TURN, Capability.OAUTH],
+    judges=[refused_once_refreshed_once],
+)
+async def test_token_refused_before_its_time(lab: Lab) -> None:
+    """A token that is refused is renewed once, whatever the clock says, and not again and again."""
+    lab.fakes.demand_live_token()
+    for name in ("ended-early", "always-refused"):
+        lab.plan(name)
+        credential = lab.credential(name)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        if lab.faulty and name == "ended-early":
+            lab.fakes.oauth.end_access(credential.access_token)
+        elif lab.faulty:
+            lab.script(Rule(name, Match(provider="codex", marker=name), (Status(401),)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.refused(name, 401):
+            lab.fired(name)
+
+
+@scenario(
+    "AUT-6",
+    fault="the token endpoint says of every token that it lasts for 0 seconds",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.TOOLS],
+    oauth=OAuthSettings(reported_expires_in=0),
+    judges=[refused_once_refreshed_once],
+)
+async def test_token_that_lasts_no_time(lab: Lab) -> None:
+    """A turn of several requests refreshes once, although every new token is said to be over at once."""
+    lab.plan("0 seconds")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("codex", expired=lab.faulty)))
+    call = lab.target.tool_call(lab.effect("lane0"))
+    first, second = Match(marker="lane0", turn_step=0), Match(marker="lane0", turn_step=1)
+    lab.script(Rule("tool", first, (call,)), Rule("after the tool", second, (Text("done"),)))
+    await (await lab.turn("lane0")).finished()
+    if lab.granted("codex") and lab.met("after the tool"):
+        lab.fired("0 seconds")

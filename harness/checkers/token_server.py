@@ -12,6 +12,7 @@ from harness.verdict import Finding
 MOST_REQUESTS = 10  # to the token endpoint in one turn: more is a storm, whatever the pauses between them
 OUTAGE = "outage"  # the turn in which the token endpoint never comes back
 _FAILED = "error-before-commit"
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ def refreshings(history: History) -> list[Refreshing]:
 
 
 def passing_errors_are_ridden_out(history: History) -> list[Finding]:
-    """AUT-10: a token endpoint that fails once is asked again, with the same token; one that stays away, not for long."""
+    """AUT-10: a token endpoint that fails once is asked again with the same token; one that stays away, not long."""
     turns = [turn for turn in refreshings(history) if turn.tokens]
     if not any(_FAILED in turn.decisions for turn in turns):
         raise CannotDecide("the token endpoint failed nobody")
@@ -87,6 +88,44 @@ def _kept(history: History) -> list[Finding]:
     what = "changed" if during[-1][1].exists else "deleted"
     message = f"the token endpoint was away, and the stored credential was {what}"
     return [Finding(rule="AUT-10", message=message, evidence=(during[0][0], during[-1][0]))]
+
+
+def refused_once_refreshed_once(history: History) -> list[Finding]:
+    """AUT-6: a token that a provider refuses is renewed once and sent again, whatever any clock says."""
+    findings, judged = [], 0
+    answers = ask.replies(history)
+    for turn in refreshings(history):
+        requests = ask.requests(history, turn.what.actor)
+        statuses = [answers[request.exchange].status for _, request in requests if request.exchange in answers]
+        refreshes = len(turn.tokens)
+        if _UNAUTHORIZED not in statuses and not refreshes:
+            continue
+        judged += 1
+        if problem := _misused(turn.what, statuses, refreshes):
+            message = f"{turn.what.actor} {problem}"
+            evidence = (*(seq for seq, _ in requests), *turn.evidence)
+            findings.append(Finding(rule="AUT-6", message=message, evidence=evidence))
+    if not judged:
+        raise CannotDecide("no provider refused a token, and nobody refreshed one")
+    return findings
+
+
+def _misused(what: Finished, statuses: list[int], refreshes: int) -> str:
+    """What is wrong with a turn that was answered so and refreshed so often; "" if nothing is."""
+    refused, ok = statuses.count(_UNAUTHORIZED), what.outcome.ok
+    if refreshes > 1:
+        return f"refreshed {refreshes} times in one turn ({len(statuses)} requests, {refused} of them refused)"
+    if refused > 2:
+        return f"sent a request again although its token had been refused {refused} times"
+    if refused and not refreshes:
+        return f"was refused with 401 and did not refresh: {ask.said(what)}"
+    if not ok and statuses and statuses[-1] != _UNAUTHORIZED:
+        return f"had a token that worked, and failed: {ask.said(what)}"
+    if ok and statuses and statuses[-1] == _UNAUTHORIZED:
+        return "reported success, although its last request was refused with 401"
+    if not ok and not (is_typed(what) and what.outcome.kind == "auth"):
+        return f"does not say that its credential was refused: {ask.said(what)}"
+    return ""
 
 
 def is_typed(what: Finished) -> bool:

@@ -87,7 +87,7 @@ class Refresh:
         held = _SignalsHeld()
         try:
             grant = self._send(current, note, deadline, held)
-            renewed = self.store.put(self.profile, entry_after(current, grant), deadline)
+            renewed = self.store.put(self.profile, entry_after(current, grant, self.life(grant)), deadline)
             note.clear()
         finally:
             held.release()
@@ -122,6 +122,10 @@ class Refresh:
                 note.answered()
                 raise
 
+    def life(self, grant: Grant) -> float:
+        """How many seconds the new access token is taken to live, whatever the server says (AUT-6)."""
+        return USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
+
     def sign_in(self, reason: str) -> Auth:
         """The request to the user to sign in again."""
         return Auth(
@@ -151,9 +155,8 @@ class _SignalsHeld:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def entry_after(current: Credential, grant: Grant) -> dict[str, object]:
+def entry_after(current: Credential, grant: Grant, life: float) -> dict[str, object]:
     """The profile's entry with the tokens of `grant`; its generation is raised when it is stored."""
-    life = USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
     return current.fields(
         access=grant.access,
         refresh=grant.refresh or current.refresh,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.token_server import passing_errors_are_ridden_out
+from harness.checkers.token_server import passing_errors_are_ridden_out, refused_once_refreshed_once
 from harness.events import FileSeen, TokenRequested, What
-from tests.harness.histories import answered, check, end, file, illegal, legal, start, undecided
+from tests.harness.histories import answered, asked, check, end, file, illegal, legal, replied, start, undecided
 
 
 def sent(token: str = "t0") -> TokenRequested:
@@ -64,6 +64,41 @@ AUT_10 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_10])
+def talk(*steps: int | str, **ending: Any) -> list[What]:
+    """A turn: a number is a request that is answered with that status, a word a token request decided so."""
+    events: list[What] = [start("early")]
+    for exchange, step in enumerate(steps, 1):
+        if isinstance(step, str):
+            events += [sent(), answered(step)]
+        else:
+            events += [asked(exchange, "early", "codex"), replied(exchange, "codex", step)]
+    return [*events, end("early", **ending)]
+
+
+ONCE = refused_once_refreshed_once
+REFUSED: dict[str, Any] = {"ok": False, "kind": "auth", "code": "unauthorized", "message": "refused"}
+AUT_6 = [
+    legal("renewed-once", ONCE, talk(401, "minted", 200)),
+    legal("refused-for-good", ONCE, talk(401, "minted", 401, **REFUSED)),
+    legal("expired-and-renewed", ONCE, talk("minted", 200, 200)),
+    legal("could-not-be-renewed", ONCE, talk(401, "revoked", **REFUSED)),
+    illegal("not-renewed", ONCE, "AUT-6", "401 and did not refresh|“refused”", [1, 3], talk(401, **REFUSED)),
+    illegal("loop-of-refreshes", ONCE, "AUT-6", "refreshed 2 times", [1, 5, 9, 4, 8, 11],
+        talk(401, "minted", 401, "minted", 200)),
+    illegal("refreshed-for-each-request", ONCE, "AUT-6", "2 requests, 0 of them refused", [3, 7, 2, 6, 9],
+        talk("minted", 200, "minted", 200)),
+    illegal("sent-again-and-again", ONCE, "AUT-6", "refused 3 times", [1, 5, 7, 4, 9],
+        talk(401, "minted", 401, 401, **REFUSED)),
+    illegal("failed-with-a-good-token", ONCE, "AUT-6", "had a token that worked", [1, 5, 4, 7],
+        talk(401, "minted", 200, **REFUSED)),
+    illegal("refused-is-no-success", ONCE, "AUT-6", "reported success", [1, 5, 4, 7], talk(401, "minted", 401)),
+    illegal("untyped", ONCE, "AUT-6", "does not say that its credential", [1, 5, 4, 7],
+        talk(401, "minted", 401, **{**REFUSED, "kind": "unclear"})),
+    undecided("nobody-was-refused", ONCE, "no provider refused", talk(200)),
+    undecided("no-turn", ONCE, "no provider refused", start("early")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_6, *AUT_10])
 def test_token_server(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -24,6 +24,8 @@ NAMES = [
     "refresh_overwrites_store",
     "credentials_world_readable",
     "refresh_gives_up",
+    "refresh_by_the_clock",
+    "refresh_believes_expires_in",
 ]
 BOUND = 20.0
 
@@ -107,6 +109,25 @@ def test_gives_up_at_the_first_failure(case: Case, status: str) -> None:
         case.token("refresh_gives_up")
     assert caught.value.code == "reauthentication-needed"
     assert case.endpoint.asked == ["rt-0"]
+
+
+def test_by_the_clock_a_refused_token_is_final(case: Case) -> None:
+    def renew(name: str) -> str:
+        renewed: str = parts(name).auth(case.home).renew("codex", case.config, "at-1", case.deadline())
+        return renewed
+
+    assert case.token("refresh_by_the_clock") == "at-1"
+    with pytest.raises(Auth):
+        renew("refresh_by_the_clock")
+    assert renew("refresh_gives_up") == "at-2"
+
+
+@pytest.mark.parametrize(("name", "asked"), [("refresh_believes_expires_in", 3), ("refresh_gives_up", 1)])
+def test_tokens_that_are_said_to_last_no_time(case: Case, name: str, asked: int) -> None:
+    case.endpoint.expires_in = 0
+    for _ in range(3):
+        case.token(name)
+    assert len(case.endpoint.asked) == asked
 
 
 def test_clears_the_newer_token(case: Case) -> None:
