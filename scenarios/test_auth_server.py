@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from fakes.oauth import Fault, OAuthSettings
+from fakes.oauth.settings import FaultKind
 from fakes.script import Match, Rule, Status, Text
-from harness.checkers.token_server import OUTAGE, passing_errors_are_ridden_out, refused_once_refreshed_once
+from harness.checkers.token_server import (
+    AGAIN,
+    OUTAGE,
+    SIGNED_IN,
+    lost_answer_costs_one_sign_in,
+    lost_answer_is_fetched_again,
+    passing_errors_are_ridden_out,
+    refused_once_refreshed_once,
+)
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 
+LOST: dict[str, FaultKind] = {
+    "dropped": "drop-after-commit",
+    "truncated": "truncate-after-commit",
+    "failed": "error-after-commit",
+}
 PASSING = {"status-429": 429, "status-500": 500, "status-503": 503}
 
 
@@ -76,3 +90,44 @@ async def test_token_that_lasts_no_time(lab: Lab) -> None:
     await (await lab.turn("lane0")).finished()
     if lab.granted("codex") and lab.met("after the tool"):
         lab.fired("0 seconds")
+
+
+async def lose_answers(lab: Lab) -> None:
+    """In each round the answer to a refresh is lost in another way; then there is another turn, and one signed in."""
+    lab.fakes.demand_live_token()
+    for name, kind in LOST.items():
+        lab.plan(name)
+        credential = lab.credential(name, expired=True)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        if lab.faulty:
+            lab.fakes.oauth.set_fault(Fault(kind=kind, status=500))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.decided(name, "dropped-after-commit"):
+            lab.fired(name)
+        await (await lab.turn("lane0", actor=f"{name}{AGAIN}")).finished()
+        lab.target.store_credential(lab.site, lab.credential(f"new-{name}"))
+        await (await lab.turn("lane0", actor=f"{name}{SIGNED_IN}")).finished()
+
+
+@scenario(
+    "AUT-5",
+    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit; the server would repeat it",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="idempotent:600"),
+    judges=[lost_answer_is_fetched_again],
+)
+async def test_lost_answer_of_a_forgiving_server(lab: Lab) -> None:
+    """A refresh whose answer is lost is asked for once more, where the server repeats its answer."""
+    await lose_answers(lab)
+
+
+@scenario(
+    "AUT-5",
+    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit; the server forgives nothing",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="strict"),
+    judges=[lost_answer_costs_one_sign_in],
+)
+async def test_lost_answer_of_a_strict_server(lab: Lab) -> None:
+    """A refresh whose answer is lost costs one sign-in, where the server takes a second try for theft."""
+    await lose_answers(lab)

@@ -10,9 +10,12 @@ from harness.events import FileSeen, Finished, History, TokenAnswered, TokenRequ
 from harness.verdict import Finding
 
 MOST_REQUESTS = 10  # to the token endpoint in one turn: more is a storm, whatever the pauses between them
+AGAIN, SIGNED_IN = "-again", "-signed-in"  # end the names of the turns after one whose refresh was lost
 OUTAGE = "outage"  # the turn in which the token endpoint never comes back
 _FAILED = "error-before-commit"
 _UNAUTHORIZED = 401
+_LOST = "dropped-after-commit"
+MOST_SENDS = 2  # of a token whose answer was lost: that time, and once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,66 @@ def _misused(what: Finished, statuses: list[int], refreshes: int) -> str:
     if not ok and not (is_typed(what) and what.outcome.kind == "auth"):
         return f"does not say that its credential was refused: {ask.said(what)}"
     return ""
+
+
+def lost_answer_is_fetched_again(history: History) -> list[Finding]:
+    """AUT-5: of a server that repeats its answer the client gets the new token, with one more request."""
+    findings = []
+    for lost in _lost(history):
+        findings += _sent_once_more(lost)
+        seq, what = ask.finished(history, f"{lost.family}{AGAIN}")
+        if not what.outcome.ok:
+            message = f"{lost.family}: the server would have repeated the answer that was lost; {ask.said(what)}"
+            findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
+    return findings
+
+
+def lost_answer_costs_one_sign_in(history: History) -> list[Finding]:
+    """AUT-5: a server that refuses the old token costs one sign-in, asked for clearly."""
+    findings = []
+    for lost in _lost(history):
+        findings += _sent_once_more(lost)
+        for name in (lost.family, f"{lost.family}{AGAIN}"):
+            seq, what = ask.finished(history, name)
+            if not what.outcome.ok and not (is_typed(what) and what.outcome.kind == "auth"):
+                message = f"{name} cannot refresh any more and does not ask clearly to sign in: {ask.said(what)}"
+                findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
+        seq, what = ask.finished(history, f"{lost.family}{SIGNED_IN}")
+        if not what.outcome.ok:
+            message = f"{what.actor} fails after a new sign-in: {ask.said(what)}"
+            findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
+    return findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LostAnswer:
+    """A redemption whose answer was lost, and every request that sent the same token."""
+
+    seq: int
+    family: str
+    sends: tuple[int, ...]
+
+
+def _lost(history: History) -> list[_LostAnswer]:
+    sent = {what.exchange: what.token for _, what in history.of(TokenRequested)}
+    found = [
+        _LostAnswer(
+            seq=seq, family=what.family,
+            sends=tuple(s for s, each in history.of(TokenRequested) if each.token == sent.get(what.exchange)),
+        )
+        for seq, what in history.of(TokenAnswered)
+        if what.decision == _LOST
+    ]  # fmt: skip
+    if not found:
+        raise CannotDecide("no answer of the token endpoint was lost")
+    return found
+
+
+def _sent_once_more(lost: _LostAnswer) -> list[Finding]:
+    if len(lost.sends) <= MOST_SENDS:
+        return []
+    message = f"{lost.family}: a token whose answer was lost was sent {len(lost.sends)} times in all"
+    return [Finding(rule="AUT-5", message=message, evidence=lost.sends)]
 
 
 def is_typed(what: Finished) -> bool:

@@ -42,6 +42,7 @@ class Refresh:
     """The renewal of one profile."""
 
     tries = MAX_TRIES
+    sends = MAX_SENDS
 
     def __init__(self, store: Store, profile: str, provider: str, config: Mapping[str, Any]) -> None:
         self.store = store
@@ -97,7 +98,7 @@ class Refresh:
         """The redemption, repeated with the same token where that is safe, and within a bound (AUT-10)."""
         tries, unclear = 0, 0
         while True:
-            if note.sends >= MAX_SENDS:
+            if note.sends >= self.sends:
                 raise self._unknown_outcome()
             held.release()
             note.sending()

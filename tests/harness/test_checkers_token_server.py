@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.token_server import passing_errors_are_ridden_out, refused_once_refreshed_once
-from harness.events import FileSeen, TokenRequested, What
-from tests.harness.histories import answered, asked, check, end, file, illegal, legal, replied, start, undecided
+from harness.checkers.token_server import (
+    lost_answer_costs_one_sign_in,
+    lost_answer_is_fetched_again,
+    passing_errors_are_ridden_out,
+    refused_once_refreshed_once,
+)
+from harness.events import FileSeen, TokenAnswered, TokenRequested, What
+from tests.harness.histories import answered, asked, check, end, file, illegal, legal, replied, start, turn, undecided
 
 
 def sent(token: str = "t0") -> TokenRequested:
@@ -99,6 +104,41 @@ AUT_6 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_6, *AUT_10])
+def exchange(number: int, decision: str, token: str = "t0", family: str = "cut") -> list[What]:
+    return [
+        TokenRequested(exchange=number, grant_type="refresh_token", token=token),
+        TokenAnswered(exchange=number, status=0, decision=decision, family=family, generation=1),
+    ]
+
+
+LOST = "dropped-after-commit"
+AGAIN, ASKS = lost_answer_is_fetched_again, lost_answer_costs_one_sign_in
+SIGN_IN: dict[str, Any] = {"ok": False, "kind": "auth", "code": "reauthentication-needed", "message": "sign in"}
+GONE = [*turn("cut", **SIGN_IN), *turn("cut-again", **SIGN_IN), *turn("cut-signed-in")]
+AUT_5 = [
+    legal("sent-once-more", AGAIN, exchange(1, LOST), exchange(2, "replayed"), turn("cut"), turn("cut-again")),
+    legal("later", AGAIN, exchange(1, LOST), turn("cut", ok=False), exchange(2, "replayed"), turn("cut-again")),
+    legal("the-successor-is-another-token", AGAIN, exchange(1, LOST), exchange(2, "replayed"),
+        exchange(3, "minted", "t1"), turn("cut-again")),
+    illegal("given-up", AGAIN, "AUT-5", "would have repeated|“sign in” (exit 1)", [1, 3],
+        exchange(1, LOST), turn("cut-again", **SIGN_IN)),
+    illegal("sent-and-sent", AGAIN, "AUT-5", "sent 3 times in all", [0, 2, 4],
+        exchange(1, LOST), exchange(2, "replayed"), exchange(3, "replayed"), turn("cut-again")),
+    undecided("nothing-lost", AGAIN, "no answer of the token endpoint was lost", exchange(1, "minted"), turn("cut")),
+    undecided("never-ended", AGAIN, "cut-again never came to an end", exchange(1, LOST)),
+    legal("asks", ASKS, exchange(1, LOST), exchange(2, "reused"), GONE),
+    legal("asks-without-a-second-try", ASKS, exchange(1, LOST), GONE),
+    illegal("tries-again-and-again", ASKS, "AUT-5", "sent 3 times in all", [0, 2, 4],
+        exchange(1, LOST), exchange(2, "reused"), exchange(3, "revoked"), GONE),
+    illegal("asks-unclearly", ASKS, "AUT-5", "cut-again cannot refresh any more", [1, 5],
+        exchange(1, LOST), turn("cut", **SIGN_IN), turn("cut-again", ok=False), turn("cut-signed-in")),
+    illegal("sign-in-does-not-help", ASKS, "AUT-5", "cut-signed-in fails after a new sign-in", [1, 7],
+        exchange(1, LOST), turn("cut", **SIGN_IN), turn("cut-again", **SIGN_IN), turn("cut-signed-in", **SIGN_IN)),
+    undecided("nothing-lost", ASKS, "no answer of the token endpoint was lost", GONE),
+    undecided("never-signed-in", ASKS, "cut-signed-in never came", exchange(1, LOST), GONE[:-2]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_5, *AUT_6, *AUT_10])
 def test_token_server(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -24,6 +24,7 @@ NAMES = [
     "refresh_overwrites_store",
     "credentials_world_readable",
     "refresh_gives_up",
+    "refresh_lost_is_spent",
     "refresh_by_the_clock",
     "refresh_believes_expires_in",
 ]
@@ -109,6 +110,16 @@ def test_gives_up_at_the_first_failure(case: Case, status: str) -> None:
         case.token("refresh_gives_up")
     assert caught.value.code == "reauthentication-needed"
     assert case.endpoint.asked == ["rt-0"]
+
+
+@pytest.mark.parametrize(("name", "sends"), [("refresh_lost_is_spent", 1), ("refresh_by_the_clock", 2)])
+def test_how_often_a_token_goes_out_whose_answer_was_lost(case: Case, name: str, sends: int) -> None:
+    case.endpoint.faults = ["drop"]
+    for _ in range(2):
+        with pytest.raises(Auth) as caught:
+            case.token(name)
+        assert caught.value.code == "reauthentication-needed"
+    assert case.endpoint.asked == ["rt-0"] * sends
 
 
 def test_by_the_clock_a_refused_token_is_final(case: Case) -> None:
