@@ -88,7 +88,7 @@ class Refresh:
         held = _SignalsHeld()
         try:
             grant = self._send(current, note, deadline, held)
-            renewed = self.store.put(self.profile, entry_after(current, grant, self.life(grant)), deadline)
+            renewed = self.keep(current, grant, deadline)
             note.clear()
         finally:
             held.release()
@@ -122,6 +122,11 @@ class Refresh:
             except (Auth, Local):  # the server does not want the request, or it never left this machine
                 note.answered()
                 raise
+
+    def keep(self, spent: Credential, grant: Grant, deadline: Deadline) -> Credential:
+        """Store the successor; what somebody else has put in place of the spent token is newer, and stays (AUT-3)."""
+        entry = entry_after(spent, grant, self.life(grant))
+        return self.store.put(self.profile, entry, deadline, instead_of=spent.refresh)
 
     def life(self, grant: Grant) -> float:
         """How many seconds the new access token is taken to live, whatever the server says (AUT-6)."""

@@ -24,6 +24,7 @@ NAMES = [
     "refresh_overwrites_store",
     "credentials_world_readable",
     "refresh_gives_up",
+    "refresh_stores_blindly",
     "refresh_lost_is_spent",
     "refresh_by_the_clock",
     "refresh_believes_expires_in",
@@ -120,6 +121,18 @@ def test_how_often_a_token_goes_out_whose_answer_was_lost(case: Case, name: str,
             case.token(name)
         assert caught.value.code == "reauthentication-needed"
     assert case.endpoint.asked == ["rt-0"] * sends
+
+
+@pytest.mark.parametrize(("name", "kept"), [("refresh_stores_blindly", "rt-1"), ("refresh_gives_up", "rt-9")])
+def test_a_token_that_was_stored_meanwhile(case: Case, name: str, kept: str) -> None:
+    def meanwhile(server: Any, connection: Any, seen: Any) -> None:
+        newer = {"access": "at-9", "refresh": "rt-9", "expires": (time.time() + 3600) * 1000}
+        auth.Credentials(case.home).store.put(PROFILE, dict(newer), case.deadline())
+        case.endpoint(server, connection, seen)
+
+    case.server.acts["/token"] = [meanwhile]
+    assert case.token(name) == kept.replace("rt", "at")
+    assert auth.Credentials(case.home).store.get(PROFILE).refresh == kept
 
 
 def test_by_the_clock_a_refused_token_is_final(case: Case) -> None:
