@@ -25,6 +25,8 @@ NAMES = [
     "failover_unbounded",
     "failover_restarts_turn",
     "cut_answer_is_whole",
+    "failover_sticks",
+    "cooldown_for_all",
 ]
 
 
@@ -137,6 +139,22 @@ def test_what_an_answer_without_its_end_is_worth(turn: Turn, kit: Any, name: str
         assert turn.ask(name)[0].text == answer
     else:
         assert turn.fail(name).code == "truncated"
+
+
+@pytest.mark.parametrize(("name", "second"), [("failover_sticks", "gemini"), ("failover_last_cause", "anthropic")])
+def test_which_model_the_turn_after_a_failover_begins_with(turn: Turn, kit: Any, name: str, second: str) -> None:
+    turn.act(0, kit.answer(529, {}), kit.formats[0].reply("from anthropic"))
+    assert [turn.ask(name)[0].text for _ in range(2)] == ["from gemini", f"from {second}"]
+
+
+@pytest.mark.parametrize(("name", "asked"), [("cooldown_for_all", 1), ("failover_last_cause", 2)])
+def test_whom_one_cooldown_concerns(turn: Turn, kit: Any, name: str, asked: int) -> None:
+    turn.act(0, kit.answer(429, {}, {"retry-after": "60"}))
+    if asked == 1:
+        assert isinstance(turn.fail(name), Retryable)
+    else:
+        assert turn.ask(name)[0].text == "from gemini"
+    assert turn.asked() == asked
 
 
 def test_local_failure_moves_on(turn: Turn) -> None:
