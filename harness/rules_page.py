@@ -32,6 +32,7 @@ PROJECTS: Mapping[str, str] = {
     "PI": "pi",
     "ON": "opencode",
     "MU": "multica",
+    "CL": "cline",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

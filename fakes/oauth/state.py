@@ -120,6 +120,12 @@ class OAuthState:
         else:
             family.revoke()
 
+    def end_access(self, access_token: str) -> None:
+        """Let an access token end now, whatever it says of itself; its family lives on. Unknown ones are ignored."""
+        access = self._access.get(access_token)
+        if access is not None:
+            access.expires_at = self.clock()
+
     def is_live(self, access_token: str) -> bool:
         """Whether a provider would accept the access token now."""
         access = self._access.get(access_token)

@@ -176,7 +176,7 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, and `too_many`, see `unstopped`; most need neither.
+    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and `break_lock`, see below.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -219,3 +219,12 @@ def unstopped(target: Target) -> frozenset[Family]:
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
+
+
+def break_lock(target: Target, site: Site, agent: str) -> bool:
+    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+
+    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    """
+    does = getattr(target, "break_lock", None)
+    return does is not None and bool(does(site, agent))

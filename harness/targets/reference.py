@@ -131,6 +131,13 @@ class ReferenceTarget:
         (folder / f"session-{agent}.main.pid").write_text(f"{pid}\n", encoding="utf-8")
         return True
 
+    def break_lock(self, site: Site, agent: str) -> bool:
+        """Delete the session's lock file."""
+        path = _state(site) / "locks" / f"session-{agent}.main.lock"
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+
 
 def _state(site: Site) -> Path:
     return site.home / ".reference"
