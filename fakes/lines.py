@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
@@ -52,6 +53,7 @@ class Lines:
     def __init__(self, path: Path | None, on_failure: Callable[[OSError], None]) -> None:
         self._path = path
         self._file = path.open("wb", buffering=0) if path is not None else _nameless()
+        weakref.finalize(self, self._file.close)
         self._pending: list[bytes] = []
         self._on_failure = on_failure
 
