@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 
@@ -78,8 +79,8 @@ class _Client(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-        self._transport.write(self._first)  # type: ignore[union-attr]
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's are no subclass of it
+        self._transport.write(self._first)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
