@@ -27,6 +27,7 @@ from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
 from harness.targets.catalog import find_recipe
+from harness.targets.files import write_json
 from harness.targets.openclaw_output import outcome
 from harness.targets.protocol import (
     AddAgent,
@@ -104,11 +105,9 @@ class OpenClawTarget:
         self._warm = warm
 
     def prepare(self, site: Site, setup: Setup) -> None:
-        files.write_json(
-            self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600
-        )
+        write_json(self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600)
         for agent in setup.agents:
-            files.write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
+            write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
         if setup.credential is not None:
             self.store_credential(site, setup.credential)
         self._share_transpiled(site)
@@ -152,7 +151,7 @@ class OpenClawTarget:
         if which != "main":
             raise ValueError("this adapter keeps one profile")
         temporary = _store(site).with_name("auth-profiles.json.foreign")
-        files.write_json(temporary, files.credentials(credential), mode=0o600)
+        write_json(temporary, files.credentials(credential), mode=0o600)
         temporary.replace(_store(site))
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
@@ -163,7 +162,7 @@ class OpenClawTarget:
         """The lock file of this release: it records the holder's start time, which a reused pid cannot share."""
         sessions = _agent(site, agent) / "sessions"
         record = {"pid": pid, "createdAt": _now(), "starttime": 1}
-        files.write_json(sessions / f"{_session(sessions, agent)}.jsonl.lock", record)
+        write_json(sessions / f"{_session(sessions, agent)}.jsonl.lock", record)
         return True
 
     def _share_transpiled(self, site: Site) -> None:
@@ -195,7 +194,7 @@ def _session(sessions: Path, agent: str) -> str:
     index, key = sessions / "sessions.json", f"agent:{agent}:main"
     if not index.exists():
         row = {"sessionId": str(uuid.uuid4()), "updatedAt": int(datetime.now(UTC).timestamp() * 1000)}
-        files.write_json(index, {key: row})
+        write_json(index, {key: row})
     return str(json.loads(index.read_text(encoding="utf-8"))[key]["sessionId"])
 
 
