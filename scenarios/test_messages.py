@@ -1,17 +1,30 @@
-"""MSG: turns die, or write less than they should, and their session goes on."""
+"""MSG-1, MSG-2: turns die, or write less than they should, or their records rot, and their session goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
-from harness.checkers.messages import crash_costs_one_record
+from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH, SHORT, TORN
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.striking import Strike, Where, sweep
-from harness.targets.protocol import Capability, Setup
-from scenarios.work import answered_turn
+from harness.targets.protocol import Capability, Setup, transcripts
+from scenarios.work import answered_turn, answered_turns
+
+# Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
+BAD_LINES = {
+    "cut": b'{"role": "user", "text": "cut sho',
+    "zeroes": bytes(64),
+    "binary": b"\xff\xfe\x80",
+    "array": b"[]",
+    "future": b'{"type": "of-a-later-version", "content": [{"type": "unheard-of"}]}',
+    "nested": b"[" * 100_000,
+}
 
 
 @scenario(
@@ -56,3 +69,64 @@ async def _turns(lab: Lab, what: str, faults: Sequence[str], *, most: int, where
 
     await sweep(lab, turn, what=what, faults=faults, most=most, where=where)
     await answered_turn(lab, "last")
+
+
+@scenario(
+    "MSG-2",
+    fault="between two turns of a session stands a line that is no record: cut, zeroed, binary, or of another shape",
+    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    judges=[bad_record_costs_itself],
+)
+async def test_bad_record_between_turns(lab: Lab) -> None:
+    """A line of a transcript that cannot be read costs its session nothing else."""
+    lab.prepare(Setup(agents=tuple(BAD_LINES), models=("anthropic",)))
+    await answered_turns(lab, {f"first-{kind}": kind for kind in BAD_LINES})
+    lengths = {kind: _size(lab, kind) for kind in BAD_LINES}
+    await answered_turns(lab, {f"second-{kind}": kind for kind in BAD_LINES})
+    for kind, line in BAD_LINES.items():
+        _spoil(lab, kind, partial(_with_line, line, lengths[kind]))
+    await answered_turns(lab, {f"next-{kind}": kind for kind in BAD_LINES})
+
+
+@scenario(
+    "MSG-2",
+    fault="the records of one turn, in the middle of a session, are overwritten with zeroes",
+    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    judges=[bad_record_costs_itself],
+)
+async def test_overwritten_records(lab: Lab) -> None:
+    """Records that have rotted are forgotten, and no others."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await answered_turn(lab, "first")
+    start = _size(lab, "lane0")
+    await answered_turn(lab, "lost")
+    end = _size(lab, "lane0")
+    await answered_turn(lab, "second")
+    _spoil(lab, "lane0", lambda data: data[:start] + bytes(end - start - 1) + data[end - 1 :])
+    await answered_turn(lab, "next")
+
+
+def _with_line(line: bytes, at: int, data: bytes) -> bytes:
+    return data[:at] + line + b"\n" + data[at:]
+
+
+def _size(lab: Lab, agent: str) -> int:
+    """How long the agent's only transcript is. Raises TargetFailed when it has none, or several."""
+    return len(_transcript(lab, agent).read_bytes())
+
+
+def _transcript(lab: Lab, agent: str) -> Path:
+    found = transcripts(lab.target, lab.site, agent)
+    if len(found) != 1:
+        raise TargetFailed(f"{agent} has {len(found)} transcripts after a turn; one was to be expected")
+    return found[0]
+
+
+def _spoil(lab: Lab, agent: str, change: Callable[[bytes], bytes]) -> None:
+    """Change what stands in a transcript, in place: no program of ours has it open now."""
+    fault = f"bad record in the session of {agent}"
+    lab.plan(fault)
+    if lab.faulty:
+        path = _transcript(lab, agent)
+        path.write_bytes(change(path.read_bytes()))
+        lab.fired(fault)

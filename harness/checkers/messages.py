@@ -38,6 +38,28 @@ def crash_costs_one_record(history: History) -> list[Finding]:
     return findings
 
 
+def bad_record_costs_itself(history: History) -> list[Finding]:
+    """MSG-2: every turn works, and is told of every acknowledged turn of its agent but those named "lost…"."""
+    findings, acknowledged = list[Finding](), dict[str, list[tuple[int, str]]]()
+    for seq, what, begun in ask.turns(history):
+        earlier = acknowledged.setdefault(begun.params["agent"], [])
+        if not what.outcome.ok:
+            message = f"{what.actor} does not work: {ask.said(what)}"
+            findings.append(Finding(rule="MSG-2", message=message, evidence=(seq,)))
+        for asked, request in ask.requests(history, what.actor)[:1]:
+            if missing := [(s, actor) for s, actor in earlier if not _holds(request.markers, actor)]:
+                names = ", ".join(actor for _, actor in missing)
+                message = f"{what.actor} was not told of {names}, whose records are whole"
+                findings.append(Finding(rule="MSG-2", message=message, evidence=(missing[0][0], asked)))
+        if what.outcome.ok and not what.actor.startswith("lost"):
+            earlier.append((seq, what.actor))
+    if not findings:
+        ask.all_ended(history, "next")
+        if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
+            raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
+    return findings
+
+
 def _holds(markers: tuple[str, ...], actor: str) -> bool:
     """Whether a conversation has both the question and its answer."""
     return actor in markers and f"{ANSWER}{actor}" in markers

@@ -19,6 +19,7 @@ from harness.targets.protocol import (
     CancelRun,
     Capability,
     Command,
+    DeleteAgent,
     Ended,
     Intent,
     ListAgents,
@@ -131,6 +132,9 @@ class ReferenceTarget:
         (folder / f"session-{agent}.main.pid").write_text(f"{pid}\n", encoding="utf-8")
         return True
 
+    def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
+        return sorted((_state(site) / "sessions" / agent).glob("*.jsonl"))
+
 
 def _state(site: Site) -> Path:
     return site.home / ".reference"
@@ -140,6 +144,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
     match intent:
         case AddAgent(name=name, workspace=workspace):
             return ("agents", "add", name, "--non-interactive", "--workspace", workspace, "--json")
+        case DeleteAgent(name=name):
+            return ("agents", "delete", name, "--json")
         case ListAgents():
             return ("agents", "list", "--json")
         case Turn():

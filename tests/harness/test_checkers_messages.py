@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.messages import crash_costs_one_record
+from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record
 from tests.harness.histories import asked, check, end, illegal, legal, start, struck, turn, undecided
 
 KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
 FIRST = (start("first"), asked(1, "first", markers=("first",)), end("first"))
 TOLD = ("first", "re-first")
 STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", markers=(*TOLD, "v")))
-checker = crash_costs_one_record
+checker, rotten = crash_costs_one_record, bad_record_costs_itself
+TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
 CASES = [
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
@@ -31,6 +32,17 @@ CASES = [
     illegal("next-fails", checker, "MSG-1", "next does not work after torn at write main.jsonl", [8],
         FIRST, STRUCK, end("v", **KILLED), turn("next", ok=False)),
     undecided("no-turn", checker, "no turn came to an end", start("first")),
+    legal("bad-record-skipped", rotten, TOLD_ONE, start("next", agent="a"),
+        asked(2, "next", markers=("one", "re-one", "next")), end("next")),
+    legal("lost-record-forgotten", rotten, start("lost", agent="a"), asked(1, "lost"), end("lost"),
+        start("next", agent="a"), asked(2, "next", markers=("next",)), end("next")),
+    legal("other-agent", rotten, TOLD_ONE, start("next", agent="b"), asked(2, "next", markers=("next",)), end("next")),
+    illegal("whole-record-forgotten", rotten, "MSG-2", "next was not told of one, whose records are whole", [2, 4],
+        TOLD_ONE, start("next", agent="a"), asked(2, "next", markers=("one", "next")), end("next")),
+    illegal("session-blocked", rotten, "MSG-2", "next does not work: |E", [4], TOLD_ONE,
+        start("next", agent="a"), end("next", ok=False)),
+    undecided("nobody-came-after", rotten, "no turn next", TOLD_ONE),
+    undecided("nobody-asked", rotten, "next succeeded without asking", TOLD_ONE, start("next", agent="a"), end("next")),
 ]  # fmt: skip
 
 

@@ -41,6 +41,7 @@ OURS = (
     "session-lock-untyped",
     "stdout-noise",
     "timeout-ignores-hangs",
+    "transcript-one-bad-line",
     "transcript-torn-tail",
     "unreadable-reads-as-empty",
 )
