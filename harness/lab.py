@@ -214,6 +214,13 @@ class Lab(Nemesis):
         done, _ = await asyncio.wait([asyncio.ensure_future(actor.finished())], timeout=grace)
         return bool(done)
 
+    async def speaks(self, actor: Actor) -> bool:
+        """Wait until a command has printed something on standard output or has ended; whether it has printed."""
+        give_up = time.monotonic() + self.patience
+        while not (printed := actor.printed()) and not actor.exited and time.monotonic() < give_up:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_POLL)
+        return printed or actor.printed()
+
     # -- what the fakes have seen so far ----------------------------------------------------------------------------
 
     def asked(self, actor: str, provider: str) -> bool:

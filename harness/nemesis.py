@@ -230,6 +230,14 @@ class Nemesis:
             self.fired(f"held at {gate}", f"{held} held")
         return held > 0
 
+    async def settled(self, *actors: Actor) -> None:
+        """Wait until each of them has ended or waits for something that it cannot bring about; in either arm."""
+        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
+        while running := self.still_running([actor.name for actor in actors]):
+            if stillness.look(self.progress(running)) or asyncio.get_running_loop().time() > give_up:
+                return
+            await asyncio.sleep(Stillness.INTERVAL)
+
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""
         self.fakes.release(gate)

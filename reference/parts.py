@@ -46,6 +46,7 @@ class Parts:
     cooldowns     which provider rests after a failure: (home)
     auth          `reference.auth.Credentials`: (home)
     tools         `reference.tools`: TOOLS and run
+    gateway       the client's end of the gateway: `reference.gateway.client`
     agent_entry   the config's entry of an agent: (config, name), or Usage
     arm_deadline  makes --timeout interrupt whatever hangs
     prepare       the standard streams, before anything is read or written
@@ -61,6 +62,7 @@ class Parts:
         "config_store",
         "cooldowns",
         "exit_status",
+        "gateway",
         "prepare",
         "program",
         "run_registry",
@@ -79,6 +81,7 @@ class Parts:
     auth: Callable[[Home], Any]
     tools: Callable[[], Any]
     transcript: Callable[[str, str], Transcript]
+    gateway: Callable[[], Any]
     agent_entry: Callable[[dict[str, Any], str], dict[str, Any]]
     arm_deadline: Callable[[float | None], Deadline]
     prepare: Callable[[], None]
@@ -111,6 +114,7 @@ class Parts:
             auth=_auth,
             tools=_tools,
             transcript=_transcript,
+            gateway=_gateway,
             agent_entry=_agent_entry,
             arm_deadline=_arm_deadline,
             prepare=_prepare,
@@ -165,6 +169,12 @@ def _transcript(path: str, run_id: str) -> Transcript:
     from reference.transcript import Transcript
 
     return Transcript(path, run_id)
+
+
+def _gateway() -> Any:
+    from reference.gateway import client
+
+    return client
 
 
 def _agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""MSG-1, MSG-2: turns die, or write less than they should, or their records rot, and their session goes on."""
+"""MSG: turns die, or write less than they should, their records rot, their answers are late; the session goes on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record
+from fakes.script import Match, Rule, Text
+from harness.actor import Actor
+from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record, return_implies_terminal
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH, SHORT, TORN
 from harness.errors import TargetFailed
@@ -14,6 +16,7 @@ from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.striking import Strike, Where, sweep
 from harness.targets.protocol import Capability, Setup, transcripts
+from scenarios.gateway import routed, serving
 from scenarios.work import answered_turn, answered_turns
 
 # Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
@@ -108,6 +111,43 @@ async def test_overwritten_records(lab: Lab) -> None:
 
 def _with_line(line: bytes, at: int, data: bytes) -> bytes:
     return data[:at] + line + b"\n" + data[at:]
+
+
+@scenario(
+    "MSG-5",
+    fault="the provider keeps the last answers of two turns back until their commands can get no further",
+    needs=[Capability.TURN, Capability.TOOLS],
+    judges=[return_implies_terminal],
+)
+async def test_return_after_the_last_answer(lab: Lab) -> None:
+    """A command returns when its turn is over and not before, here and through a gateway."""
+    lab.prepare(Setup(agents=("direct", "routed"), models=("anthropic",)))
+    turns, works = [lab.turning("direct")], list[Actor]()
+    if Capability.GATEWAY in lab.target.capabilities:
+        works = [await serving(lab)]
+        turns.append(routed(lab, "routed", "routed"))
+    lab.script(*(rule for turn in turns for rule in _tool_then_late_answer(lab, turn.agent)))
+    for turn in turns:
+        lab.hold(f"answer of {turn.agent}")
+        run = await lab.start(turn, turn.agent)
+        await lab.reached(f"answer of {turn.agent}", by=[run, *works])
+        await lab.settled(run)
+        await _list_if_possible(lab, f"list-during-{turn.agent}")
+        lab.release(f"answer of {turn.agent}")
+        await run.finished()
+        await _list_if_possible(lab, f"list-after-{turn.agent}")
+
+
+async def _list_if_possible(lab: Lab, actor: str) -> None:
+    if Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs(actor)
+
+
+def _tool_then_late_answer(lab: Lab, marker: str) -> tuple[Rule, Rule]:
+    return (
+        Rule(f"{marker}-tool", Match(marker=marker, turn_step=0), (lab.target.tool_call("true"),)),
+        Rule(f"{marker}-text", Match(marker=marker), (Text("done", gate=f"answer of {marker}"),)),
+    )
 
 
 def _size(lab: Lab, agent: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import History
+from harness.events import Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
@@ -58,6 +58,46 @@ def bad_record_costs_itself(history: History) -> list[Finding]:
         if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
             raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
+
+
+def return_implies_terminal(history: History) -> list[Finding]:
+    """MSG-5: when a turn's command has returned, its last answer was given and nothing of it is going on."""
+    findings = list[Finding]()
+    for end, what, begun in ask.turns(history):
+        returned = ask.exited(history, what.actor)
+        seq = returned[0] if returned else end
+        if open_ := _exchanges_after(history, what.actor, seq):
+            message = f"{what.actor} returned ({ask.said(what)}) while its turn went on: {open_[1]}"
+            findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, open_[0])))
+        elif listed := _listed_after(history, begun.params["agent"], seq):
+            message = f"{what.actor} had returned ({ask.said(what)}), and its run is still listed as running"
+            findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, listed)))
+    if not findings:
+        ask.all_ended(history)
+        if not any(ask.requests(history, what.actor) for _, what, _ in ask.turns(history)):
+            raise CannotDecide("no turn asked any provider")
+    return findings
+
+
+def _exchanges_after(history: History, actor: str, returned: int) -> tuple[int, str] | None:
+    """The first request of an actor that began, or was answered, after its command had returned."""
+    replies = {what.exchange: seq for seq, what in history.of(ReplySent)}
+    for seq, request in ask.requests(history, actor):
+        if seq > returned:
+            return seq, "a provider was asked afterwards"
+        if (answered := replies.get(request.exchange, 0)) > returned:
+            return answered, "a provider had not answered yet"
+    return None
+
+
+def _listed_after(history: History, agent: str, returned: int) -> int | None:
+    """The first list of runs begun after the command had returned that shows a run of this agent as running."""
+    begun = {what.actor: seq for seq, what in history.of(Started) if what.verb == "runs list"}
+    for seq, what in history.of(Finished):
+        if begun.get(what.actor, 0) > returned and what.outcome.runs is not None:
+            if any(run.agent == agent and run.status == "running" for run in what.outcome.runs):
+                return seq
+    return None
 
 
 def _holds(markers: tuple[str, ...], actor: str) -> bool:

@@ -6,14 +6,28 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record
-from tests.harness.histories import asked, check, end, illegal, legal, start, struck, turn, undecided
+from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record, return_implies_terminal
+from tests.harness.histories import (
+    asked,
+    check,
+    end,
+    exited,
+    illegal,
+    legal,
+    replied,
+    runs_listed,
+    start,
+    struck,
+    turn,
+    undecided,
+)
 
 KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
 FIRST = (start("first"), asked(1, "first", markers=("first",)), end("first"))
 TOLD = ("first", "re-first")
 STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", markers=(*TOLD, "v")))
-checker, rotten = crash_costs_one_record, bad_record_costs_itself
+checker, rotten, over = crash_costs_one_record, bad_record_costs_itself, return_implies_terminal
+BEGUN = (start("a", agent="x"), asked(1, "a"))
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
 CASES = [
@@ -41,6 +55,20 @@ CASES = [
         TOLD_ONE, start("next", agent="a"), asked(2, "next", markers=("one", "next")), end("next")),
     illegal("session-blocked", rotten, "MSG-2", "next does not work: |E", [4], TOLD_ONE,
         start("next", agent="a"), end("next", ok=False)),
+    legal("returned-when-over", over, BEGUN, replied(1), exited("a"), end("a"),
+        *runs_listed("after", "x", "succeeded")),
+    legal("listed-while-it-ran", over, BEGUN, *runs_listed("during", "x", "running"), replied(1), exited("a"),
+        end("a")),
+    legal("failed-without-asking", over, BEGUN, replied(1), exited("a"), end("a"),
+        start("b", agent="y"), end("b", ok=False)),
+    illegal("answered-afterwards", over, "MSG-5", "a returned|a provider had not answered yet", [2, 4],
+        BEGUN, exited("a"), end("a"), replied(1)),
+    illegal("asked-afterwards", over, "MSG-5", "a returned|a provider was asked afterwards", [3, 5],
+        BEGUN, replied(1), exited("a"), end("a"), asked(2, "a")),
+    illegal("still-listed", over, "MSG-5", "a had returned|still listed as running", [3, 6],
+        BEGUN, replied(1), exited("a"), end("a"), *runs_listed("after", "x", "running")),
+    undecided("never-returned", over, "a never came to an end", BEGUN),
+    undecided("asked-nobody", over, "no turn asked any provider", start("a", agent="x"), exited("a"), end("a")),
     undecided("nobody-came-after", rotten, "no turn next", TOLD_ONE),
     undecided("nobody-asked", rotten, "next succeeded without asking", TOLD_ONE, start("next", agent="a"), end("next")),
 ]  # fmt: skip

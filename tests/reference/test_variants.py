@@ -32,6 +32,7 @@ OURS = (
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
     "runs-list-trusts-the-table",
     "session-lock-global",
