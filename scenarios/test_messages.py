@@ -8,7 +8,14 @@ from pathlib import Path
 
 from fakes.script import Match, Rule, Text
 from harness.actor import Actor
-from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record, return_implies_terminal
+from harness.checkers.messages import (
+    ANSWER,
+    TOOL,
+    bad_record_costs_itself,
+    crash_costs_one_record,
+    exactly_once_visible,
+    return_implies_terminal,
+)
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH, SHORT, TORN
 from harness.errors import TargetFailed
@@ -111,6 +118,41 @@ async def test_overwritten_records(lab: Lab) -> None:
 
 def _with_line(line: bytes, at: int, data: bytes) -> bytes:
     return data[:at] + line + b"\n" + data[at:]
+
+
+@scenario(
+    "MSG-3",
+    fault="a turn with a tool call is killed at one of its operations on its files, or in the middle of one",
+    needs=[Capability.TURN, Capability.TOOLS],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[exactly_once_visible],
+)
+async def test_resumed_after_a_kill(lab: Lab) -> None:
+    """After a kill anywhere the session goes on with everything that was acknowledged, and nothing is there twice."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await _turn_with_tool(lab, "first")  # from now on every turn does the same operations
+
+    async def turn(name: str, strike: Strike) -> None:
+        async with strike():
+            await _turn_with_tool(lab, name)
+        await _turn_with_tool(lab, f"{name}-next")
+
+    def after_asking(call: StoppedCall) -> bool:
+        return lab.asked(call.actor, "anthropic")
+
+    await sweep(lab, turn, what="turns killed at an operation", faults=CRASH, most=6, crucial=after_asking)
+    await _turn_with_tool(lab, "last")
+
+
+async def _turn_with_tool(lab: Lab, name: str) -> None:
+    """A turn whose message, tool and answer can each be recognised, and counted, in later requests."""
+    said = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
+    lab.script(
+        Rule("tool", Match(marker=name, turn_step=0), (said,)),
+        Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)),
+    )
+    await (await lab.turn("lane0", actor=name)).finished()
 
 
 @scenario(

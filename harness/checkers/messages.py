@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
+TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
 
 
@@ -60,6 +63,43 @@ def bad_record_costs_itself(history: History) -> list[Finding]:
     return findings
 
 
+def exactly_once_visible(history: History) -> list[Finding]:
+    """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
+
+    A turn's parts are its message, what its tool said and its answer, each with a marker of its own.
+    """
+    findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
+    for seq, what, _ in ask.turns(history):
+        for asked, request in ask.requests(history, what.actor)[:1]:
+            resumed += bool(acknowledged)
+            if wrong := _wrong(request.markers, [actor for _, actor in acknowledged]):
+                last = acknowledged[-1][0] if acknowledged else seq
+                message = f"{what.actor} was told {wrong}{_after_strike(history, asked)}"
+                findings.append(Finding(rule="MSG-3", message=message, evidence=(last, asked)))
+        if what.outcome.ok:
+            acknowledged.append((seq, what.actor))
+    if not resumed:
+        raise CannotDecide("no turn came after one that was acknowledged")
+    return findings[:1]  # what is wrong once is wrong in every later turn
+
+
+def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
+    """What a conversation has too often, not at all, or in another order than it happened; empty if all is well."""
+    twice = [marker for marker, times in Counter(markers).items() if times > 1]
+    if twice:
+        return f"the same thing twice: {', '.join(twice)}"
+    expected = [part for actor in acknowledged for part in (actor, f"{TOOL}{actor}", f"{ANSWER}{actor}")]
+    if missing := [part for part in expected if part not in markers]:
+        return f"nothing of what had been acknowledged as {', '.join(missing)}"
+    shown = [marker for marker in markers if marker in expected]
+    return "" if shown == expected else f"what had happened in another order: {', '.join(shown)}"
+
+
+def _after_strike(history: History, seq: int) -> str:
+    last = [strike for strike in ask.strikes(history) if strike.seq < seq][-1:]
+    return "".join(f" after {strike}" for strike in last)
+
+
 def return_implies_terminal(history: History) -> list[Finding]:
     """MSG-5: when a turn's command has returned, its last answer was given and nothing of it is going on."""
     findings = list[Finding]()
@@ -94,9 +134,9 @@ def _listed_after(history: History, agent: str, returned: int) -> int | None:
     """The first list of runs begun after the command had returned that shows a run of this agent as running."""
     begun = {what.actor: seq for seq, what in history.of(Started) if what.verb == "runs list"}
     for seq, what in history.of(Finished):
-        if begun.get(what.actor, 0) > returned and what.outcome.runs is not None:
-            if any(run.agent == agent and run.status == "running" for run in what.outcome.runs):
-                return seq
+        shown = [run.status for run in what.outcome.runs or () if run.agent == agent]
+        if begun.get(what.actor, 0) > returned and "running" in shown:
+            return seq
     return None
 
 

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.messages import bad_record_costs_itself, crash_costs_one_record, return_implies_terminal
+from harness.checkers.messages import (
+    bad_record_costs_itself,
+    crash_costs_one_record,
+    exactly_once_visible,
+    return_implies_terminal,
+)
 from tests.harness.histories import (
     asked,
     check,
@@ -27,7 +32,9 @@ FIRST = (start("first"), asked(1, "first", markers=("first",)), end("first"))
 TOLD = ("first", "re-first")
 STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", markers=(*TOLD, "v")))
 checker, rotten, over = crash_costs_one_record, bad_record_costs_itself, return_implies_terminal
+once = exactly_once_visible
 BEGUN = (start("a", agent="x"), asked(1, "a"))
+PARTS = ("first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
 CASES = [
@@ -55,6 +62,17 @@ CASES = [
         TOLD_ONE, start("next", agent="a"), asked(2, "next", markers=("one", "next")), end("next")),
     illegal("session-blocked", rotten, "MSG-2", "next does not work: |E", [4], TOLD_ONE,
         start("next", agent="a"), end("next", ok=False)),
+    legal("once-each", once, FIRST, start("next"), asked(2, "next", markers=(*PARTS, "next")), end("next")),
+    legal("killed-turn-in-part", once, FIRST, start("v"), asked(2, "v", markers=(*PARTS, "v")), end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*PARTS, "v", "tool-v", "next")), end("next")),
+    illegal("killed-message-twice", once, "MSG-3", "next was told the same thing twice: v after torn at write", [2, 8],
+        FIRST, start("v"), struck("v", "torn"), asked(2, "v", markers=(*PARTS, "v")), end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*PARTS, "v", "v", "next")), end("next")),
+    illegal("tool-result-lost", once, "MSG-3", "nothing of what had been acknowledged as tool-first", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=("first", "re-first", "next")), end("next")),
+    illegal("another-order", once, "MSG-3", "in another order: first, re-first, tool-first", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=("first", "re-first", "tool-first", "next")), end("next")),
+    undecided("nothing-acknowledged", once, "no turn came after", turn("v", **KILLED), turn("next", ok=False)),
     legal("returned-when-over", over, BEGUN, replied(1), exited("a"), end("a"),
         *runs_listed("after", "x", "succeeded")),
     legal("listed-while-it-ran", over, BEGUN, *runs_listed("during", "x", "running"), replied(1), exited("a"),

@@ -43,6 +43,7 @@ OURS = (
     "stdout-noise",
     "timeout-ignores-hangs",
     "transcript-one-bad-line",
+    "transcript-recovers-twice",
     "transcript-torn-tail",
     "unreadable-reads-as-empty",
 )
