@@ -36,6 +36,7 @@ class Capability(Enum):
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
+    RUN_RECORDS = "records which process does a run"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 
@@ -185,7 +186,7 @@ class Target(Protocol):
         ...
 
     # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and what a capability asks
-    # for: `transcripts`. Most need none of them.
+    # for: `transcripts`, `recycle`. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -237,3 +238,12 @@ def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
     """
     found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
     return found
+
+
+def recycle(target: Target, site: Site, old: int, new: int) -> bool:
+    """Have every record of a run that names the process `old` name `new`, as if the kernel had reused the number.
+
+    Nothing else of the records changes, as nothing else does when a number is given out again. For an adapter that
+    claims RUN_RECORDS: its `recycle(site, old, new)`. False: no record names it.
+    """
+    return bool(getattr(target, "recycle")(site, old, new))  # noqa: B009 - only such adapters have it

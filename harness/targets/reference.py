@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, assert_never, get_args
 
@@ -134,6 +136,10 @@ class ReferenceTarget:
 
     def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
         return sorted((_state(site) / "sessions" / agent).glob("*.jsonl"))
+
+    def recycle(self, site: Site, old: int, new: int) -> bool:
+        with closing(sqlite3.connect(_state(site) / "runs.sqlite")) as table, table:
+            return table.execute("UPDATE runs SET pid = ? WHERE pid = ?", (new, old)).rowcount > 0
 
 
 def _state(site: Site) -> Path:

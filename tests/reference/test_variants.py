@@ -23,6 +23,7 @@ from reference.parts import Parts
 
 OURS = (
     "bad-input-traceback",
+    "cancel-trusts-the-pid",
     "config-drops-unknown-keys",
     "config-in-place-write",
     "config-no-folder-fsync",

@@ -1,0 +1,46 @@
+"""CHD-6, CHD-8, CHD-9: processes end, and what is known of them outlives them."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Text
+from harness.checkers.children import RECYCLED, recycled_pid_is_spared
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.look import worker
+from harness.scenario import scenario
+from harness.targets.protocol import CancelRun, Capability, Setup, recycle
+from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
+
+
+@scenario(
+    "CHD-9",
+    fault="a run is killed, and its pid is given to the build of another run before the dead one is cancelled",
+    needs=[*NEEDS, Capability.RUNS, Capability.CANCEL, Capability.RUN_RECORDS],
+    judges=[recycled_pid_is_spared],
+    not_verified=["pids of background jobs"],
+)
+async def test_cancel_when_the_pid_was_reused(lab: Lab) -> None:
+    """Cancelling a run that is dead harms nobody who has its pid now."""
+    lab.prepare(Setup(agents=("peer", "victim"), models=("anthropic",), grace_seconds=0.5))
+    lab.plan(RECYCLED)
+    build = tool_then_text(lab, "peer", lab.build("peer", *KINDS["plain"]) if lab.faulty else "true")
+    lab.script(*build, Rule("victim", Match(marker="victim"), (Text("done", gate="victim"),)))
+    lab.hold("victim")
+    peer, victim = await lab.turn("peer"), await lab.turn("victim")
+    await lab.reached("victim", by=[victim])
+    if not lab.faulty:
+        await peer.finished()
+        await victim.finished()
+        return
+    if not await lab.look.beat("peer", within=lab.target.patience, by=peer):
+        raise TargetFailed("the peer's build never began: the tool call was not carried out")
+    [run] = [row for row in await lab.list_runs("list") if row.agent == "victim"]
+    lab.signal(victim, signal.SIGKILL, to="group")
+    await victim.finished()
+    stranger = worker(lab.heartbeat("peer"))
+    if stranger and run.pid and recycle(lab.target, lab.site, run.pid, stranger):
+        lab.fired(RECYCLED)
+    await lab.run(CancelRun(id=run.id), "cancel")
+    await lab.look.beat("peer", more=OUTLIVES, within=GRACE)
