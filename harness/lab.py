@@ -183,9 +183,9 @@ class Lab(Nemesis):
             raise TargetFailed(f"{actor}: no list of agents: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.agents
 
-    async def list_runs(self, actor: str) -> tuple[RunSeen, ...]:
-        """Ask the target for its runs. Raises TargetFailed when it cannot say."""
-        outcome = await self.run(ListRuns(), actor)
+    async def list_runs(self, actor: str, *, everything: bool = False) -> tuple[RunSeen, ...]:
+        """Ask the target for its runs, or also for those that have ended. Raises TargetFailed when it cannot say."""
+        outcome = await self.run(ListRuns(everything=everything), actor)
         if outcome.runs is None:
             raise TargetFailed(f"{actor}: no list of runs: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.runs

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reference.config import ConfigStore
     from reference.deadline import Deadline
     from reference.errors import Local, OrchestratorError
+    from reference.gateway.server import Server
     from reference.home import Home
     from reference.runs import Registry
     from reference.transcript import Transcript
@@ -37,21 +38,22 @@ if TYPE_CHECKING:
 class Parts:
     """The policies of one program; immutable.
 
-    program       arguments for the interpreter that start this same program again (the gateway's workers)
-    config_store  how the config file is read and changed
-    session_lock  who may write a session now: (home, agent, session, run id)
-    run_registry  the table of runs
-    transcript    a session's records: (path, run id)
-    complete      `reference.failover.complete`
-    cooldowns     which provider rests after a failure: (home)
-    auth          `reference.auth.Credentials`: (home)
-    tools         `reference.tools`: TOOLS and run
-    gateway       the client's end of the gateway: `reference.gateway.client`
-    agent_entry   the config's entry of an agent: (config, name), or Usage
-    arm_deadline  makes --timeout interrupt whatever hangs
-    prepare       the standard streams, before anything is read or written
-    write_output  bytes to standard output
-    exit_status   the exit status of a failure
+    program         arguments for the interpreter that start this same program again (the gateway's workers)
+    config_store    how the config file is read and changed
+    session_lock    who may write a session now: (home, agent, session, run id)
+    run_registry    the table of runs
+    transcript      a session's records: (path, run id)
+    complete        `reference.failover.complete`
+    cooldowns       which provider rests after a failure: (home)
+    auth            `reference.auth.Credentials`: (home)
+    tools           `reference.tools`: TOOLS and run
+    gateway_client  the client's end of the gateway: `reference.gateway.client`
+    gateway_server  the gateway itself: (parts, home, grace period)
+    agent_entry     the config's entry of an agent: (config, name), or Usage
+    arm_deadline    makes --timeout interrupt whatever hangs
+    prepare         the standard streams, before anything is read or written
+    write_output    bytes to standard output
+    exit_status     the exit status of a failure
     """
 
     __slots__ = (
@@ -62,7 +64,8 @@ class Parts:
         "config_store",
         "cooldowns",
         "exit_status",
-        "gateway",
+        "gateway_client",
+        "gateway_server",
         "prepare",
         "program",
         "run_registry",
@@ -81,7 +84,8 @@ class Parts:
     auth: Callable[[Home], Any]
     tools: Callable[[], Any]
     transcript: Callable[[str, str], Transcript]
-    gateway: Callable[[], Any]
+    gateway_client: Callable[[], Any]
+    gateway_server: Callable[[Parts, Home, float], Server]
     agent_entry: Callable[[dict[str, Any], str], dict[str, Any]]
     arm_deadline: Callable[[float | None], Deadline]
     prepare: Callable[[], None]
@@ -114,7 +118,8 @@ class Parts:
             auth=_auth,
             tools=_tools,
             transcript=_transcript,
-            gateway=_gateway,
+            gateway_client=_gateway_client,
+            gateway_server=_gateway_server,
             agent_entry=_agent_entry,
             arm_deadline=_arm_deadline,
             prepare=_prepare,
@@ -171,10 +176,16 @@ def _transcript(path: str, run_id: str) -> Transcript:
     return Transcript(path, run_id)
 
 
-def _gateway() -> Any:
+def _gateway_client() -> Any:
     from reference.gateway import client
 
     return client
+
+
+def _gateway_server(parts: Parts, home: Home, grace: float) -> Server:
+    from reference.gateway.server import Server
+
+    return Server(parts, home, grace)
 
 
 def _agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -6,12 +6,40 @@ import signal
 
 from fakes.script import Match, Rule, Text
 from harness.checkers.children import RECYCLED, recycled_pid_is_spared
+from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.look import worker
 from harness.scenario import scenario
-from harness.targets.protocol import CancelRun, Capability, Setup, recycle
+from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup, recycle
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
+from scenarios.gateway import routed, serving
+
+
+@scenario(
+    "CHD-8",
+    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run",
+    needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
+    judges=[restart_recovers],
+)
+async def test_gateway_killed_and_restarted(lab: Lab) -> None:
+    """After a gateway was killed another starts in its place, and the runs of the first are known to be over."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    lab.script(Rule("cut", Match(marker="cut"), (Text("done", gate="cut"),)))
+    lab.hold("cut")
+    first = await serving(lab, "gateway-1")
+    cut = await lab.start(routed(lab, "lane0", "cut"), "cut")
+    await lab.reached("cut", by=[first, cut])
+    await lab.list_runs("list-before")
+    lab.signal(first, signal.SIGKILL, to="group")
+    if lab.faulty:
+        await cut.finished()
+        await lab.look.survivors(first, GRACE)
+        second = await lab.start(RunGateway(), "gateway-2")
+        if not await lab.speaks(second) and not second.exited:
+            raise TargetFailed("the second gateway neither says that it listens nor ends")
+    await lab.list_runs("list-after", everything=True)
+    await lab.run(routed(lab, "lane1", "after"), "after")
 
 
 @scenario(

@@ -72,7 +72,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRuns:
+    """The runs that are alive, or with `everything` also those that have ended."""
+
     verb: ClassVar[str] = "runs list"
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

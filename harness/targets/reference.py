@@ -160,8 +160,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
             local = () if intent.gateway else ("--local",)
             words = ("agent", "--agent", intent.agent, "--message", intent.message, "--json")
             return (*words, *session, *timeout, *local)
-        case ListRuns():
-            return ("runs", "list", "--json")
+        case ListRuns(everything=everything):
+            return ("runs", "list", "--json", *(("--all",) if everything else ()))
         case CancelRun(id=identifier):
             return ("runs", "cancel", identifier, "--json")
         case RunGateway():

@@ -39,7 +39,7 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     parts.agent_entry(config, request.agent)
     stopping.set_grace(limit(config, "graceSeconds", stopping.DEFAULT_GRACE))
     if not values["local"]:
-        client = parts.gateway()
+        client = parts.gateway_client()
         connection = client.connect(home, deadline)
         if connection is not None:
             with connection:

@@ -32,4 +32,4 @@ class Hasty:
 
 def replace(parts: Parts) -> Parts:
     """Swap the gateway's client."""
-    return parts.replace(gateway=Hasty)
+    return parts.replace(gateway_client=Hasty)

@@ -33,6 +33,7 @@ OURS = (
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "gateway-address-taken",
     "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
     "runs-list-trusts-the-table",
