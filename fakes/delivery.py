@@ -115,7 +115,8 @@ def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, 
     if not parsed.stream:
         return _cut_body(exchange, wire, after_bytes, fault.after_frames, terminated)
     if after_bytes is None:
-        whole = min(fault.after_frames or 0, len(wire.frames) - 1)
+        most = len(wire.frames) if isinstance(fault, Stall) else len(wire.frames) - 1  # a stall may follow the answer
+        whole = min(fault.after_frames or 0, most)
         kept = wire.frames[:whole]
     else:
         kept, whole = cut_bytes(wire.frames, after_bytes)

@@ -29,6 +29,7 @@ from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.events import (
     Hung,
+    ReplyHeld,
     ReplySent,
     RequestReceived,
     TokenAnswered,
@@ -227,6 +228,10 @@ class Lab(Nemesis):
         """Whether a request of this actor has reached this provider."""
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def was_held(self, gate: str) -> bool:
+        """Whether any exchange has waited at this gate, however shortly."""
+        return any(what.gate == gate for _, what in self.history().of(ReplyHeld))
 
     def hung(self) -> bool:
         """Whether a command had to be killed because it did not end."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reference.cooldowns import Rest
     from reference.deadline import Deadline
     from reference.messages import Message, Reply, ToolSpec
+    from reference.providers import Client
 
 __all__ = ["Cooldowns", "Policy", "complete", "moves_on"]
 
@@ -51,7 +52,7 @@ def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
 class Policy:
     """What a variant may get wrong; immutable by convention, with the right answers as defaults."""
 
-    __slots__ = ("honours_rest", "moves_on", "reported", "tries")
+    __slots__ = ("client_for", "honours_rest", "moves_on", "reported", "tries")
 
     def __init__(
         self,
@@ -60,11 +61,13 @@ class Policy:
         reported: Callable[[Sequence[OrchestratorError]], OrchestratorError] = first,
         tries: int = 1,
         honours_rest: bool = True,
+        client_for: Callable[[str, Mapping[str, Any]], Client] | None = None,
     ) -> None:
         self.moves_on = moves_on
         self.reported = reported
         self.tries = tries
         self.honours_rest = honours_rest
+        self.client_for = client_for  # None: `reference.providers.client_for`
 
 
 def complete(
@@ -172,7 +175,7 @@ class _Turn:
         """One request; a second only if the first was unauthorized and the credential could be renewed."""
         from reference.providers import client_for
 
-        client = client_for(provider, config)
+        client = (self.policy.client_for or client_for)(provider, config)
         token = self.auth.token(provider, config, self.deadline)
         try:
             return client.complete(model, self.messages, self.tools, token, self.deadline)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from fakes.script import Match, Rule, Text
+from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.children import RECYCLED, recycled_pid_is_spared
+from harness.checkers.exits import exits_when_done
 from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -14,6 +15,29 @@ from harness.scenario import scenario
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup, recycle
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
 from scenarios.gateway import routed, serving
+
+EVERY_FRAME = 1000  # more than any answer here has
+
+
+@scenario(
+    "CHD-6",
+    fault="the provider leaves the connection open after the whole answer",
+    needs=[Capability.TURN],
+    judges=[exits_when_done],
+)
+async def test_connection_left_open(lab: Lab) -> None:
+    """A command ends when its turn is done, and does not wait for the provider to hang up."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    timeout = await lab.undisturbed("lane0")
+    lab.patience = min(lab.patience, 2 * timeout + 5)
+    answer = Stall(after_frames=EVERY_FRAME, answer=Text("done"), gate="connection") if lab.faulty else Text("done")
+    lab.script(Rule("lingering", Match(marker="lingering"), (answer,)))
+    lab.plan("connection left open")
+    await (await lab.turn("lane1", actor="lingering")).finished()
+    if lab.was_held("connection"):
+        lab.fired("connection left open")
+    lab.look.locks()
+    lab.look.ports()
 
 
 @scenario(

@@ -58,7 +58,11 @@ class AnthropicMessages:
         with post(request, deadline) as answer:
             if answer.status != 200:
                 raise refused(self.provider, answer, token, _said)
-            return _Assembly(self.provider, token).read(events(answer.chunks()))
+            return self.read(events(answer.chunks()), token)
+
+    def read(self, stream: Iterable[Event], token: str) -> Reply:
+        """The answer in a stream, as soon as it is complete: the connection may stay open."""
+        return _Assembly(self.provider, token).read(stream)
 
 
 @dataclass(slots=True)

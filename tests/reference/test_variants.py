@@ -48,6 +48,7 @@ OURS = (
     "transcript-recovers-twice",
     "transcript-torn-tail",
     "unreadable-reads-as-empty",
+    "waits-for-the-connection-to-end",
 )
 
 
