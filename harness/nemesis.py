@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from harness.actor import Actor
 from harness.conductor.directors import Barrier, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
-from harness.events import FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
+from harness.events import CallSeen, FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.processes import tree
 from harness.processes.tree import Progress, Stillness
@@ -208,6 +208,20 @@ class Nemesis:
             if director.looks:
                 self.fired(fault, f"{director.looks} looks")
 
+    @contextmanager
+    def witnessed(self, where: Where) -> Iterator[None]:
+        """Note every matching call, in either arm: no fault, but evidence for a checker. Only where calls stop."""
+
+        def note(call: StoppedCall) -> None:
+            self.record(CallSeen(actor=call.actor, call=call.kind.name, paths=call.paths))
+
+        director = Onlooker(where=lambda call: not call.again and where(call), look=note)
+        self.directors.insert(0, director)  # before whoever holds the call: it is noted when it comes
+        try:
+            yield
+        finally:
+            self.directors.remove(director)
+
     def hold(self, gate: str) -> None:
         """Keep whatever arrives at this gate of the fakes until `release`; in the control arm the gate stands open."""
         self.plan(f"held at {gate}")
@@ -269,6 +283,11 @@ class Nemesis:
     def is_config(self, call: StoppedCall) -> bool:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
+
+    def is_beside_config(self, call: StoppedCall) -> bool:
+        """Whether a stopped call names a file in the config's folder, the config itself included."""
+        folder = str(self.target.config_file(self.site).resolve().parent)
+        return any(path.rpartition("/")[0] == folder for path in call.paths)
 
     def is_store(self, call: StoppedCall) -> bool:
         """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""

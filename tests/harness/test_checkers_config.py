@@ -11,9 +11,10 @@ from harness.checkers.config import (
     crash_leaves_old_or_new,
     one_winner,
     readers_see_whole_config,
+    temporaries_are_unique,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
-from harness.events import CallReleased
+from harness.events import CallReleased, CallSeen
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
@@ -244,3 +245,31 @@ def test_a_hung_add_is_no_winner_and_no_conflict() -> None:
             end("b", "agents add", ok=False, kind="unclear", code="", exit_status=None), listing("x"),
         ).values
     )  # fmt: skip
+
+
+def seen(actor: str, call: str, *paths: str) -> CallSeen:
+    return CallSeen(actor=actor, call=call, paths=tuple(f"LAB/home/{path}" for path in paths))
+
+
+def replaced(actor: str, temporary: str) -> tuple[CallSeen, CallSeen]:
+    return seen(actor, "openat", temporary), seen(actor, "rename", temporary, "config.json")
+
+
+CFG_4 = [
+    legal("one-after-the-other", temporaries_are_unique, file(), replaced("a", "t"), replaced("b", "t")),
+    legal("own-ones-at-once", temporaries_are_unique, file(),
+        seen("a", "openat", "t.1"), replaced("b", "t.2"), seen("a", "rename", "t.1", "config.json")),
+    legal("a-lock-is-no-temporary", temporaries_are_unique, file(), seen("a", "openat", "lock"),
+        seen("b", "openat", "lock"), replaced("a", "t.1"), seen("b", "write", "lock")),
+    illegal("shared", temporaries_are_unique, "CFG-4", "a and b had t open for writing at the same time", [1, 2, 3],
+        file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json")),
+    illegal("in-place-at-once", temporaries_are_unique, "CFG-4", "config.json open for writing", [1, 2, 3],
+        file(), seen("a", "openat", "config.json"), seen("b", "openat", "config.json"),
+        seen("a", "write", "config.json")),
+    undecided("nobody-wrote", temporaries_are_unique, "nobody was seen writing", file()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), CFG_4)
+def test_temporaries(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

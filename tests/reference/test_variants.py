@@ -28,6 +28,7 @@ OURS = (
     "config-in-place-write",
     "config-no-folder-fsync",
     "config-no-fsync",
+    "config-one-temporary",
     "config-resets-when-damaged",
     "config-unlocked",
     "denied-is-untyped",
