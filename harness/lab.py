@@ -11,8 +11,8 @@ import random
 import shlex
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -106,6 +106,15 @@ class Lab(Nemesis):
         self.target.prepare(self.site, setup)
         config = self.target.config_file(self.site)
         self.config_before = config.read_text(encoding="utf-8") if config.exists() else None
+
+    @contextmanager
+    def at_home(self, home: Path) -> Iterator[None]:
+        """Commands started inside find their state by this path, which may be another name of the same folder."""
+        before, self.site = self.site, replace(self.site, home=home)
+        try:
+            yield
+        finally:
+            self.site = before
 
     def draw(self, what: str, strategy: SearchStrategy[T]) -> T:
         """A parameter of this run, by a Hypothesis strategy: the same for the same seed, in either arm."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from fakes.gates import Ticket
 from fakes.server import Fakes
 from harness.actor import Actor
-from harness.conductor.directors import Barrier, Onlooker, Where
+from harness.conductor.directors import Barrier, Keeper, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
 from harness.events import CallSeen, FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
@@ -207,6 +207,30 @@ class Nemesis:
                 polling.cancel()
             if director.looks:
                 self.fired(fault, f"{director.looks} looks")
+
+    @asynccontextmanager
+    async def kept(self, fault: str, where: Where) -> AsyncIterator[Callable[[Actor], Awaitable[None]]]:
+        """Keep the first actor that makes a matching call at it until the block ends.
+
+        Inside, what is given waits until this actor is kept, or has ended.
+        """
+        self.plan(fault)
+        keeper = Keeper(fault=fault, where=where, record=self.record)
+
+        async def until_kept(actor: Actor) -> None:
+            loop = asyncio.get_running_loop()
+            give_up = loop.time() + HOLD_SECONDS
+            while self.faulty and not (keeper.actor or actor.exited) and loop.time() < give_up:  # noqa: ASYNC110
+                await asyncio.sleep(_POLL)
+
+        if self.faulty:
+            self.directors.append(keeper)
+        try:
+            yield until_kept
+        finally:
+            if self.faulty:
+                self.directors.remove(keeper)
+                keeper.open()
 
     @contextmanager
     def witnessed(self, where: Where) -> Iterator[None]:

@@ -13,20 +13,29 @@ from harness.verdict import Finding
 
 def acknowledged_adds_survive(history: History) -> list[Finding]:
     """CFG-1: whatever the last list shows holds every add that claimed success."""
+    return _survive("CFG-1", history)
+
+
+def one_resource_one_lock(history: History) -> list[Finding]:
+    """CFG-11: the same of adds that reach one config by several paths."""
+    return _survive("CFG-11", history)
+
+
+def _survive(rule: str, history: History) -> list[Finding]:
     seq, listed = _last_list(history)
     adds = _adds(history)
     acknowledged = {name: add_seq for add_seq, name, what in adds if what.outcome.ok and what.outcome.exit_status == 0}
-    findings = _says_two_things("CFG-1", adds)
+    findings = _says_two_things(rule, adds)
     if lost := {name: add_seq for name, add_seq in acknowledged.items() if name not in listed}:
         message = (
             f"{len(lost)} of {len(acknowledged)} agents whose add had exited 0 are lost: {', '.join(sorted(lost))}; "
             f"the list shows {', '.join(listed) or 'nobody'}{_why(history)}"
         )
-        findings.append(Finding(rule="CFG-1", message=message, evidence=(*sorted(lost.values()), seq)))
+        findings.append(Finding(rule=rule, message=message, evidence=(*sorted(lost.values()), seq)))
     for name in acknowledged:
         if (times := listed.count(name)) > 1:
             message = f"{name} is listed {times} times"
-            findings.append(Finding(rule="CFG-1", message=message, evidence=(acknowledged[name], seq)))
+            findings.append(Finding(rule=rule, message=message, evidence=(acknowledged[name], seq)))
     if not acknowledged and not findings:
         raise CannotDecide("no add succeeded, so that none could be lost")
     return findings

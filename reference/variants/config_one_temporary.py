@@ -1,6 +1,6 @@
 """Everybody writes the config through the same temporary file, and nobody locks [GEM#22583].
 
-Breaks CFG-1, CFG-4, CFG-8 and CFG-9. One command's rename takes what another is still writing; the other finds that its
+Breaks CFG-1, CFG-4, CFG-8, CFG-9 and CFG-11. One command's rename takes what another is still writing; the other finds that its
 file has gone. Written for a program that is alone, it reads well: temporary, sync, rename.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("CFG-1", "CFG-4", "CFG-8", "CFG-9")
+BREAKS = ("CFG-1", "CFG-4", "CFG-8", "CFG-9", "CFG-11")
 
 
 class _OneTemporary(Unlocked):

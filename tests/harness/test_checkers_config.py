@@ -9,6 +9,7 @@ import pytest
 from harness.checkers.config import (
     acknowledged_adds_survive,
     crash_leaves_old_or_new,
+    one_resource_one_lock,
     one_winner,
     readers_see_whole_config,
     temporaries_are_unique,
@@ -255,6 +256,12 @@ def replaced(actor: str, temporary: str) -> tuple[CallSeen, CallSeen]:
     return seen(actor, "openat", temporary), seen(actor, "rename", temporary, "config.json")
 
 
+CFG_11 = [
+    legal("both-listed", one_resource_one_lock, add("a"), add("b"), listing("a", "b")),
+    illegal("one-lost", one_resource_one_lock, "CFG-11", "1 of 2 agents whose add had exited 0 are lost: a", [1, 5],
+        add("a"), add("b"), listing("b")),
+    undecided("none-succeeded", one_resource_one_lock, "no add succeeded", add("a", ok=False), listing("b")),
+]  # fmt: skip
 CFG_4 = [
     legal("one-after-the-other", temporaries_are_unique, file(), replaced("a", "t"), replaced("b", "t")),
     legal("own-ones-at-once", temporaries_are_unique, file(),
@@ -270,6 +277,6 @@ CFG_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), CFG_4)
-def test_temporaries(checker: Any, events: Any, expected: Any) -> None:
+@pytest.mark.parametrize(("checker", "events", "expected"), [*CFG_4, *CFG_11])
+def test_temporaries_and_paths(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

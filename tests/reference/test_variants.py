@@ -24,8 +24,10 @@ from reference.parts import Parts
 OURS = (
     "bad-input-traceback",
     "cancel-trusts-the-pid",
+    "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
     "config-in-place-write",
+    "config-lock-by-path",
     "config-no-folder-fsync",
     "config-no-fsync",
     "config-one-temporary",
@@ -37,6 +39,7 @@ OURS = (
     "gateway-address-taken",
     "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
+    "refresh-busy-reads-as-missing",
     "runs-list-trusts-the-table",
     "session-lock-global",
     "session-lock-kept-on-error",
