@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Complete = Callable[..., Any]
 
     class SessionLock(Protocol):
-        """The lock of one session for one run."""
+        """The lock of one session, or of one workspace, for one run."""
 
         def acquire(self, deadline: Deadline) -> None:
             """Wait for it. Raises `busy()`."""
@@ -41,6 +41,7 @@ class Parts:
     program         arguments for the interpreter that start this same program again (the gateway's workers)
     config_store    how the config file is read and changed
     session_lock    who may write a session now: (home, agent, session, run id)
+    workspace_lock  who may work in a directory now: (home, path, agent and session, run id)
     run_registry    the table of runs
     transcript      a session's records: (path, run id)
     complete        `reference.failover.complete`
@@ -72,12 +73,14 @@ class Parts:
         "session_lock",
         "tools",
         "transcript",
+        "workspace_lock",
         "write_output",
     )
 
     program: tuple[str, ...]
     config_store: Callable[[Home], ConfigStore]
     session_lock: Callable[[Home, str, str, str], SessionLock]
+    workspace_lock: Callable[[Home, str, str, str], SessionLock]
     run_registry: Callable[[Home, Deadline], Registry]
     complete: Complete
     cooldowns: Callable[[Home], Any]
@@ -112,6 +115,7 @@ class Parts:
             program=("-m", "reference"),
             config_store=_config_store,
             session_lock=_session_lock,
+            workspace_lock=_workspace_lock,
             run_registry=_run_registry,
             complete=_complete,
             cooldowns=_cooldowns,
@@ -138,6 +142,12 @@ def _session_lock(home: Home, agent: str, session: str, run_id: str) -> SessionL
     from reference.sessions import SessionLock
 
     return SessionLock(home, agent, session, run_id)
+
+
+def _workspace_lock(home: Home, path: str, owner: str, run_id: str) -> SessionLock:
+    from reference.workspaces import WorkspaceLock
+
+    return WorkspaceLock(home, path, owner, run_id)
 
 
 def _run_registry(home: Home, deadline: Deadline) -> Registry:

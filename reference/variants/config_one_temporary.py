@@ -1,7 +1,7 @@
 """Everybody writes the config through the same temporary file, and nobody locks [GEM#22583].
 
-Breaks CFG-1, CFG-4, CFG-8, CFG-9 and CFG-11. One command's rename takes what another is still writing; the other finds that its
-file has gone. Written for a program that is alone, it reads well: temporary, sync, rename.
+Breaks CFG-1, CFG-4, CFG-8, CFG-9 and CFG-11. One command's rename takes what another is still writing; the other finds
+that its file has gone. Written for a program that is alone, it reads well: temporary, sync, rename.
 """
 
 from __future__ import annotations

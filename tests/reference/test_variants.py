@@ -53,6 +53,7 @@ OURS = (
     "transcript-torn-tail",
     "unreadable-reads-as-empty",
     "waits-for-the-connection-to-end",
+    "workspace-unlocked",
 )
 
 
