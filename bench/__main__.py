@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from bench import conductor, detection, replay, results, schedules, suite
+from bench import conductor, detection, reference, replay, results, schedules, suite
 from bench.results import Results
 from bench.rounds import BenchError, Say
 from harness.errors import PileupError
@@ -24,6 +24,7 @@ class Bench(Protocol):
 
 BENCHES: Mapping[str, Bench] = {
     "suite": suite.run,
+    "reference": reference.run,
     "conductor": conductor.run,
     "detection": detection.run,
     "replay": replay.run,

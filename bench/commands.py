@@ -55,8 +55,8 @@ def adding(*targets: Target) -> Iterator[list[Action]]:
         yield [_adder(target, where) for target, where in zip(targets, sites, strict=True)]
 
 
-def site(root: Path) -> Site:
-    """The folders of a run, and no fakes: an add asks nobody."""
+def site(root: Path, url: str | None = None) -> Site:
+    """The folders of a run; without a `url` of fakes, nobody is there to be asked."""
     for name in ("home", "workspaces", "tmp"):
         (root / name).mkdir()
     ca_file = root / "ca.pem"
@@ -66,7 +66,7 @@ def site(root: Path) -> Site:
         home=root / "home",
         workspaces=root / "workspaces",
         tmp=root / "tmp",
-        url=UNREACHABLE,
+        url=url or UNREACHABLE,
         ca_file=ca_file,
     )
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from fakes.gates import Ticket
 from fakes.server import Fakes
 from harness.actor import Actor
+from harness.conductor import locks
+from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Keeper, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
@@ -29,7 +31,7 @@ from harness.schedules.points import Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target
+from harness.targets.protocol import Site, Target, unstopped
 
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
@@ -141,7 +143,7 @@ class Nemesis:
             self.fired(fault, "all were started at once; system calls are not stopped in this run")
             return
         scheduler = Scheduler(
-            fault=fault, parties=parties - len(self._decisions.absent), where=where or self.is_state,
+            fault=fault, parties=parties - len(self._decisions.absent), where=where or self._is_turn,
             root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
             record=self.record,
         )  # fmt: skip
@@ -303,6 +305,12 @@ class Nemesis:
         """Whether a stopped call concerns what other commands can see: the target's home, or a workspace."""
         folders = (self.site.home, self.site.workspaces)
         return any(Path(path).is_relative_to(folder) for path in call.paths for folder in folders)
+
+    def _is_turn(self, call: StoppedCall) -> bool:
+        """Whether a stopped call is worth a decision of its own: `is_state`, but for what the target does too often."""
+        if Family.SHARE in unstopped(self.target) and locks.shares(call):
+            return False
+        return self.is_state(call)
 
     def is_config(self, call: StoppedCall) -> bool:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""

@@ -39,6 +39,7 @@ class Family(Enum):
     WRITE = "write"  # data through a descriptor above 2
     SYNC = "sync"
     LOCK = "lock"
+    SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
     START = "start"  # exec: an actor's first is the start of its program
     NETWORK = "network"

@@ -48,6 +48,25 @@ def locks(call: StoppedCall) -> bool:
     return False
 
 
+def shares(call: StoppedCall) -> bool:
+    """Whether the call takes a lock that others may have as well, or lets go of one."""
+    if call.kind.name == "flock":
+        return bool(call.args[1] & (fcntl.LOCK_SH | fcntl.LOCK_UN))
+    wanted = _wanted(call) if call.kind.name == "fcntl" else None
+    return wanted is not None and wanted[0] in (fcntl.F_RDLCK, fcntl.F_UNLCK)
+
+
+def takes_share(call: StoppedCall) -> bool:
+    """Whether the call takes a lock that others may have as well."""
+    return shares(call) and locks(call)
+
+
+def record(call: StoppedCall) -> str:
+    """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file. Offsets are as the caller said."""
+    wanted = _wanted(call) if call.kind.name == "fcntl" else None
+    return f"@{wanted[2]}+{wanted[3]}" if wanted and (wanted[2], wanted[3]) != (0, 0) else ""
+
+
 def _taken(call: StoppedCall) -> bool:
     """Whether somebody else holds what the call asks for. False when it cannot be told: then the caller finds out."""
     try:

@@ -7,9 +7,9 @@ be listed, at that moment: the reading itself is not stopped in every run.
 
 from __future__ import annotations
 
-import fcntl
 import os
 
+from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall
 from harness.schedules.points import NAMES_IN, Touch
@@ -21,7 +21,8 @@ _CHANGING = _NAMING | {Family.WRITE}
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     """The objects of a call, in the order of its arguments."""
     if call.kind.family is Family.LOCK:
-        return tuple(Touch(f"lock:{_below(root, path)}", not _shares(call)) for path in call.paths)
+        records, writes = locks.record(call), not locks.takes_share(call)
+        return tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or creates or _empties(call)
     named = tuple(Touch(_below(root, path), writes) for path in call.paths)
@@ -46,10 +47,6 @@ def _empties(call: StoppedCall) -> bool:
 def _creates(call: StoppedCall) -> bool:
     """Whether the call can make the file."""
     return bool(call.open_flags & os.O_CREAT) and not os.path.lexists(call.path)
-
-
-def _shares(call: StoppedCall) -> bool:
-    return call.kind.name == "flock" and bool(call.args[1] & fcntl.LOCK_SH)
 
 
 def _below(root: str, path: str) -> str:

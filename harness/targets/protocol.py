@@ -224,7 +224,7 @@ class Target(Protocol):
 def unstopped(target: Target) -> frozenset[Family]:
     """The families of calls that a target makes by the ten thousand, so that stopping them would cost minutes.
 
-    A scheduled run leaves them out: the target's reads then belong to the turn before them.
+    A scheduled run leaves them out: the target's reads, or its shared locks, then belong to the turn before them.
     """
     return getattr(target, "too_many", frozenset())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import conductor, results, suite
+from bench import conductor, grown, reference, results, suite
 from bench.commands import python, timed
 from bench.results import OURS, Results
 from bench.rounds import BenchError, Sample, interleave, ratios
 from harness.conductor import kernel
 from harness.errors import ProvisionError
 from harness.targets import registry
+from harness.targets.protocol import AddAgent, Command, Intent, Site
 
 
 def quiet(_line: str) -> None:
@@ -83,6 +85,40 @@ def test_conductor_sees_stops_and_writes_its_rows(tmp_path: Path) -> None:
     assert {row["arm"] for row in document["rows"] if row["unit"] == "x"} >= {OURS, conductor.WRITES}
 
 
+def test_reference_is_measured_alone_in_a_crowd_and_with_a_large_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("SESSIONS", 30), ("AGENTS", 4)):
+        monkeypatch.setattr(grown, name, value)
+        monkeypatch.setattr(reference, name, value)
+    monkeypatch.setattr(results, "OUT", tmp_path)
+    listed: list[int] = []
+
+    def timed_and_seen(command: tuple[str, ...], env: dict[str, str], cwd: Path) -> float:
+        if "--all" in command:
+            done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, check=True)
+            listed.append(len(json.loads(done.stdout).get("runs", ())))
+        return timed(command, env, cwd)
+
+    monkeypatch.setattr(reference, "timed", timed_and_seen)
+    found = reference.run(rounds=1, say=quiet, growth=(2, 3), crowd=3)
+    assert set(listed) == {30, 1}
+    factors = {sample.measure: sample.seconds for sample in found.ratios}
+    assert {"agents add / bare interpreter", "3 adds at once / one by one, over the cores"} < set(factors)
+    assert all(value > 0 for taken in factors.values() for value in taken)
+    assert "<svg" in (tmp_path / "reference.svg").read_text()
+
+
+def test_an_add_that_is_lost_is_no_figure() -> None:
+    class Losing(reference.ReferenceTarget):
+        def command(self, site: Site, intent: Intent) -> Command:
+            again = replace(intent, name="lane0") if isinstance(intent, AddAgent) else intent
+            return super().command(site, again)
+
+    with pytest.raises(BenchError, match="1 of 1 adds failed"):
+        reference._adds(Losing(), 2, 1)
+
+
 def test_a_missed_aim_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     slow = Sample(measure="pytest scenarios/ / 9 bare interpreters", arm=OURS, seconds=(3.0, 4.0))
     assert any("MISSED at 3.50x" in note for note in suite._plainly(slow, {"CONFORMS": 1}))
@@ -103,4 +139,4 @@ def test_an_unknown_bench_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as end:
         command.main(["nothing"])
     assert end.value.code == 2
-    assert "there are suite, conductor" in capsys.readouterr().err
+    assert "there are suite, reference, conductor" in capsys.readouterr().err

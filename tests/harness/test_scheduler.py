@@ -227,6 +227,29 @@ def test_record_locks(conduct):
     assert conduct(body) == "3"
 
 
+def test_a_record_lock_is_about_its_bytes_and_a_shared_one_changes_nothing(conduct):
+    code = """
+import fcntl
+lock = open("lock", "a+b")
+fcntl.lockf(lock, fcntl.LOCK_SH, 1, 3)
+fcntl.lockf(lock, fcntl.LOCK_EX, 2, 7)
+fcntl.lockf(lock, fcntl.LOCK_UN)
+fcntl.flock(lock, fcntl.LOCK_SH)
+"""
+
+    async def body(rig):
+        (rig.folder / "lock").write_text("")
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=frozenset({Family.LOCK}))
+        return [(touch.object, touch.writes) for point in scheduler.trace.points for touch in point.touches]
+
+    assert conduct(body) == [
+        ("lock:lock@3+1", False),
+        ("lock:lock@7+2", True),
+        ("lock:lock", True),
+        ("lock:lock", False),
+    ]
+
+
 def test_a_shell_and_its_children_are_one_actor(conduct):
     script = "old=$(cat count); (sleep 0.01; echo $((old + 1)) > new.$1); mv new.$1 count"
 
