@@ -54,7 +54,7 @@ class Desk:
         self._gates = gates
         self._record = record
         self._authority = authority
-        self._require_live_token = require_live_token
+        self.require_live_token = require_live_token
         self._control = control
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
@@ -151,7 +151,7 @@ class Desk:
             deliver(exchange, Text("ok"), form, parsed)
 
     def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
-        if not self._require_live_token or provider != "codex":
+        if not self.require_live_token or provider != "codex":
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._oauth.is_live(token.strip()):

@@ -136,6 +136,10 @@ class Fakes:
         for server in servers:
             await server.wait_closed()
 
+    def demand_live_token(self) -> None:
+        """From now on, refuse Responses requests whose bearer token the authorization server would not accept."""
+        self._desk.require_live_token = True
+
     def set_script(self, script: Script) -> None:
         """Play another script from its start and shut every gate. Replies already under way go on."""
         self._desk.position = Position(script)

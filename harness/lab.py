@@ -155,6 +155,14 @@ class Lab(Nemesis):
         words = (sys.executable, "-S", "-E", program, "--heartbeat", heartbeat, "--seconds", f"{seconds:g}", *flags)
         return shlex.join(words)
 
+    def effect(self, name: str) -> str:
+        """A shell command with a side effect that can be counted: it adds a line to a file of that name."""
+        return shlex.join(["sh", "-c", 'echo "$$" >> "$0"', str(self.effects(name))])
+
+    def effects(self, name: str) -> Path:
+        """The file in which the effects of this name are counted, outside every workspace."""
+        return self.site.root / "beats" / f"effect-{name}"
+
     # -- commands -----------------------------------------------------------------------------------------------
 
     async def start(self, intent: Intent, actor: str, *, streams: Streams | None = None) -> Actor:
@@ -242,6 +250,16 @@ class Lab(Nemesis):
         """Whether any exchange has waited at this gate, however shortly."""
         return any(what.gate == gate for _, what in self.history().of(ReplyHeld))
 
+    def refused(self, actor: str, status: int) -> bool:
+        """Whether a provider has answered a request of this actor with this status."""
+        history = self.history()
+        asked = {what.exchange for _, what in history.of(RequestReceived) if what.marker == actor}
+        return any(what.exchange in asked and what.status == status for _, what in history.of(ReplySent))
+
+    def met(self, rule: str) -> bool:
+        """Whether a request has met this rule of the script."""
+        return any(what.rule == rule for _, what in self.history().of(RequestReceived))
+
     def hung(self) -> bool:
         """Whether a command had to be killed because it did not end."""
         return any(True for _ in self.history().of(Hung))
@@ -253,6 +271,10 @@ class Lab(Nemesis):
     def granted(self, family: str) -> bool:
         """Whether a token request of this credential was answered with new tokens."""
         return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
+
+    def decided(self, family: str, decision: str) -> bool:
+        """Whether the authorization server has decided so about a token request of this credential."""
+        return any(what.family == family and what.decision == decision for _, what in self.history().of(TokenAnswered))
 
     def refused_grants(self) -> int:
         """How many token requests were refused."""

@@ -34,6 +34,7 @@ PROJECTS: Mapping[str, str] = {
     "MU": "multica",
     "FA": "fastagent",
     "AID": "ai-dispatch",
+    "CL": "cline",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

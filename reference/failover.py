@@ -44,6 +44,18 @@ def moves_on(error: OrchestratorError) -> bool:
     return isinstance(error, Retryable | Auth)
 
 
+def client_for(provider: str, config: Mapping[str, Any]) -> Client:
+    """The client of a provider, imported on use: a turn that is refused locally needs none."""
+    from reference import providers
+
+    return providers.client_for(provider, config)
+
+
+def everything(messages: Sequence[Message]) -> Sequence[Message]:
+    """What the next model is told after a failure: all of it, the results of tools included (FLO-7)."""
+    return messages
+
+
 def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
     """The failure to report: the first, since the others happened because of it (FLO-2)."""
     return failures[0]
@@ -52,22 +64,24 @@ def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
 class Policy:
     """What a variant may get wrong; immutable by convention, with the right answers as defaults."""
 
-    __slots__ = ("client_for", "honours_rest", "moves_on", "reported", "tries")
+    __slots__ = ("client_for", "handed_on", "honours_rest", "moves_on", "reported", "tries")
 
     def __init__(
         self,
         *,
         moves_on: Callable[[OrchestratorError], bool] = moves_on,
         reported: Callable[[Sequence[OrchestratorError]], OrchestratorError] = first,
+        handed_on: Callable[[Sequence[Message]], Sequence[Message]] = everything,
+        client_for: Callable[[str, Mapping[str, Any]], Client] = client_for,
         tries: int = 1,
         honours_rest: bool = True,
-        client_for: Callable[[str, Mapping[str, Any]], Client] | None = None,
     ) -> None:
         self.moves_on = moves_on
         self.reported = reported
+        self.handed_on = handed_on
+        self.client_for = client_for
         self.tries = tries
         self.honours_rest = honours_rest
-        self.client_for = client_for  # None: `reference.providers.client_for`
 
 
 def complete(
@@ -136,6 +150,7 @@ class _Turn:
                 self._note(provider, model, error)
                 if not self.policy.moves_on(error):
                     raise self.failure() from caught
+                self.messages = self.policy.handed_on(self.messages)
             else:
                 self.attempts.append(Attempt(provider=provider, model=model, kind="ok", status=200))
                 return reply
@@ -173,9 +188,7 @@ class _Turn:
 
     def _send(self, provider: str, model: str, config: Mapping[str, Any]) -> Reply:
         """One request; a second only if the first was unauthorized and the credential could be renewed."""
-        from reference.providers import client_for
-
-        client = (self.policy.client_for or client_for)(provider, config)
+        client = self.policy.client_for(provider, config)
         token = self.auth.token(provider, config, self.deadline)
         try:
             return client.complete(model, self.messages, self.tools, token, self.deadline)

@@ -128,6 +128,12 @@ class OAuthState:
         if family is not None:
             family.revoke()
 
+    def end_access(self, access_token: str) -> None:
+        """Let an access token end now, whatever it says of itself; its family lives on. Unknown ones are ignored."""
+        access = self._access.get(access_token)
+        if access is not None:
+            self._access[access_token] = replace(access, expires_at=self._clock())
+
     def is_live(self, access_token: str) -> bool:
         """Whether a provider would accept the access token now."""
         access = self._access.get(access_token)

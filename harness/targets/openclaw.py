@@ -170,6 +170,13 @@ class OpenClawTarget:
     def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
         return sorted((_agent(site, agent) / "sessions").glob("*.jsonl"))
 
+    def break_lock(self, site: Site, agent: str) -> bool:
+        """Delete the lock file of the agent's session."""
+        found = list((_agent(site, agent) / "sessions").glob("*.jsonl.lock"))
+        for path in found:
+            path.unlink(missing_ok=True)
+        return bool(found)
+
     def _share_transpiled(self, site: Site) -> None:
         """Its plug-ins are transpiled at start-up into TMPDIR; the result is the same for every run."""
         shared, link = self._warm / "jiti", site.tmp / "jiti"

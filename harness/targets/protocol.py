@@ -188,8 +188,8 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and what a capability asks
-    # for: `transcripts`, `recycle`. Most need none of them.
+    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and what single scenarios ask
+    # for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -250,3 +250,12 @@ def recycle(target: Target, site: Site, old: int, new: int) -> bool:
     claims RUN_RECORDS: its `recycle(site, old, new)`. False: no record names it.
     """
     return bool(getattr(target, "recycle")(site, old, new))  # noqa: B009 - only such adapters have it
+
+
+def break_lock(target: Target, site: Site, agent: str) -> bool:
+    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+
+    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    """
+    does = getattr(target, "break_lock", None)
+    return does is not None and bool(does(site, agent))

@@ -141,6 +141,13 @@ class ReferenceTarget:
         with closing(sqlite3.connect(_state(site) / "runs.sqlite")) as table, table:
             return table.execute("UPDATE runs SET pid = ? WHERE pid = ?", (new, old)).rowcount > 0
 
+    def break_lock(self, site: Site, agent: str) -> bool:
+        """Delete the session's lock file."""
+        path = _state(site) / "locks" / f"session-{agent}.main.lock"
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+
 
 def _state(site: Site) -> Path:
     return site.home / ".reference"

@@ -303,6 +303,25 @@ def test_codex_can_be_made_to_need_a_live_token(serve, talk, post, ask):
     serve(script, body, clock=lambda: now[0], require_live_token=True)
 
 
+def test_an_access_token_can_be_ended_before_its_time(serve, talk, post, ask):
+    async def status(served, token):
+        raw, _ = await talk(served.fakes.port, post(*ask("codex"), f"authorization: Bearer {token}", CLOSE))
+        return int(raw[9:12])
+
+    async def body(served):
+        early = served.fakes.oauth.seed("early", account="a")
+        assert await status(served, "nonsense") == 200
+        served.fakes.demand_live_token()
+        assert await status(served, "nonsense") == 401
+        assert await status(served, early.access_token) == 200
+        served.fakes.oauth.end_access(early.access_token)
+        served.fakes.oauth.end_access("unknown")
+        assert await status(served, early.access_token) == 401
+        assert served.fakes.oauth.introspect(early.refresh_token)["active"]
+
+    serve(Script((Rule("r", Match(), (Text("ok"),)),)), body, clock=lambda: 10.0)
+
+
 def test_an_expired_seed_is_past_its_end_but_can_be_refreshed(serve, token_call):
     async def body(served):
         seeded = served.fakes.oauth.seed("f", account="a", expired=True)
