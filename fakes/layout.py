@@ -75,7 +75,7 @@ def _alter(frames: list[bytes], change: Altered) -> None:
 
 
 def _place_in_content(frames: Sequence[bytes], streamed: bool, cut: Cut) -> int:
-    """After how many bytes of content a cut falls, at least one short of all; only a stall may follow all the frames."""
+    """After how many bytes of content a cut falls, one short of all at most; only a stall may follow all the frames."""
     total = sum(map(len, frames))
     spared = 0 if streamed and (cut.where, cut.ending) == ("frame", "stall") else 1
     if cut.where == "headers":
