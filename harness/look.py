@@ -49,6 +49,10 @@ class Look:
         self._lab.record(seen)
         return seen
 
+    def config_parses(self) -> bool:
+        """Whether the config is a whole document now. Nothing is recorded."""
+        return document("config", self._lab.target.config_file(self._lab.site)).parses is True
+
     def credentials(self, when: str) -> None:
         """Each file of credentials, and each profile by fingerprint: values never leave the file."""
         for path in self._lab.target.credentials_files(self._lab.site):

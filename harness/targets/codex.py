@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.errors import ProvisionError
@@ -73,7 +75,7 @@ class CodexTarget:
     def prepare(self, site: Site, setup: Setup) -> None:
         folder = _state(site)
         folder.mkdir(parents=True, exist_ok=True)
-        self.config_file(site).write_text(_config(site, setup), encoding="utf-8")
+        self.config_file(site).write_text(tomli_w.dumps(_config(site, setup)), encoding="utf-8")
         if setup.credential is not None:
             self.store_credential(site, setup.credential)
 
@@ -147,38 +149,45 @@ def _state(site: Site) -> Path:
     return site.home / ".codex"
 
 
-def _config(site: Site, setup: Setup) -> str:
+def _config(site: Site, setup: Setup) -> dict[str, object]:
     """config.toml. Nothing in it changes what is locked, refreshed or killed.
 
     Without `analytics` and `features` off, a run asks hosts that are none of a test's business, for 5 s where they do
-    not answer.
+    not answer. TOML has no null, so keys of `setup.extra` that are null are left out.
     """
     base = UNREACHABLE if "codex" in setup.unreachable else site.url
-    extra = "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in setup.extra.items())
-    return f"""\
-model = "{_MODEL}"
-model_provider = "fakes"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-check_for_update_on_startup = false
-chatgpt_base_url = "{site.url}/backend-api/"
-cli_auth_credentials_store = "file"
-{extra}
-[analytics]
-enabled = false
+    provider = {
+        "name": "fakes",
+        "base_url": f"{base}/v1",
+        "wire_api": "responses",
+        "requires_openai_auth": True,
+        "request_max_retries": 0,
+        "stream_max_retries": 0,
+    }
+    return {
+        "model": _MODEL,
+        "model_provider": "fakes",
+        "approval_policy": "never",
+        "sandbox_mode": "danger-full-access",
+        "check_for_update_on_startup": False,
+        "chatgpt_base_url": f"{site.url}/backend-api/",
+        "cli_auth_credentials_store": "file",
+        "analytics": {"enabled": False},
+        "features": {"plugins": False, "apps": False},
+        "model_providers": {"fakes": provider},
+        "mcp_servers": {name: _entry(site.workspace(name)) for name in setup.agents},
+        **_without_null(setup.extra),
+    }
 
-[features]
-plugins = false
-apps = false
 
-[model_providers.fakes]
-name = "fakes"
-base_url = "{base}/v1"
-wire_api = "responses"
-requires_openai_auth = true
-request_max_retries = 0
-stream_max_retries = 0
-"""
+def _entry(workspace: Path) -> dict[str, object]:
+    return {"command": "true", "args": [str(workspace)], "enabled": False}  # enabled, a run would start it
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_null(each) for key, each in value.items() if each is not None}
+    return [_without_null(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def _words(site: Site, intent: Intent) -> tuple[str, ...]:

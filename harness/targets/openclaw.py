@@ -56,7 +56,9 @@ class Release:
 _EVERYTHING = frozenset(
     {
         Capability.ADD_AGENTS,
+        Capability.AGENT_NAMES,
         Capability.TURN,
+        Capability.SESSIONS,
         Capability.TIMEOUT,
         Capability.FAILOVER,
         Capability.OAUTH,
@@ -66,7 +68,9 @@ _EVERYTHING = frozenset(
     }
 )
 # Later releases have moved credentials, sessions and providers; of them the agents' config is known.
-_AGENTS_ONLY = Release(capabilities=frozenset({Capability.ADD_AGENTS}), providers=("anthropic",))
+_AGENTS_ONLY = Release(
+    capabilities=frozenset({Capability.ADD_AGENTS, Capability.AGENT_NAMES}), providers=("anthropic",)
+)
 RELEASES = {
     "2026.3.8": Release(capabilities=_EVERYTHING, providers=tuple(files.PROVIDERS)),
     "2026.4.2": _AGENTS_ONLY,
