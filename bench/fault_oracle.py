@@ -67,13 +67,15 @@ def _changed(frames: list[bytes], change: Altered) -> Iterator[bytes]:
 
 
 def _place(frames: list[bytes], streamed: bool, broken: Broken) -> int:
-    """How many bytes of content go out, at least one less than all."""
+    """How many bytes of content go out, at least one less than all; all before a stall behind so many frames."""
     assert broken.cut is not None
     where, count, size = broken.cut.where, broken.cut.count, len(b"".join(frames))
     if where == "headers":
         wanted = 0
     elif where == "body":
         wanted = count
+    elif streamed and where == "frame" and broken.cut.ending == "stall" and count >= len(frames):
+        return size
     elif streamed and frames:
         before, at = frames[: min(count, len(frames) - 1)], frames[min(count, len(frames) - 1)]
         wanted = len(b"".join(before)) + (len(at) // 2 if where == "half-frame" else 0)

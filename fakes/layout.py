@@ -75,8 +75,9 @@ def _alter(frames: list[bytes], change: Altered) -> None:
 
 
 def _place_in_content(frames: Sequence[bytes], streamed: bool, cut: Cut) -> int:
-    """After how many bytes of content a cut falls, at least one short of all."""
+    """After how many bytes of content a cut falls, one short of all at most; only a stall may follow all the frames."""
     total = sum(map(len, frames))
+    spared = 0 if streamed and (cut.where, cut.ending) == ("frame", "stall") else 1
     if cut.where == "headers":
         place = 0
     elif cut.where == "body":
@@ -84,10 +85,10 @@ def _place_in_content(frames: Sequence[bytes], streamed: bool, cut: Cut) -> int:
     elif not streamed:  # a body has no frames to count: any number above 0 is its middle
         place = total // 2 if cut.count or cut.where == "half-frame" else 0
     else:
-        whole = min(cut.count, len(frames) - 1)
+        whole = min(cut.count, len(frames) - spared)
         place = sum(map(len, frames[:whole]))
         place += len(frames[whole]) // 2 if cut.where == "half-frame" and frames else 0
-    return max(min(place, total - 1), 0)
+    return max(min(place, total - spared), 0)
 
 
 def _divided(frames: Sequence[bytes], length: int, pieces: str) -> list[Piece]:

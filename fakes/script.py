@@ -83,7 +83,8 @@ class StreamError:
 class Stall:
     """Send nothing, then drop the connection when released (at `gate`, or at the gate "stall" without one).
 
-    With `after_frames` the head and that many frames of `answer` are sent first.
+    With `after_frames` the head and that many frames of `answer` are sent first; with more than it has, the answer is
+    complete and only the end of the response is missing.
     """
 
     after_frames: int | None = None
