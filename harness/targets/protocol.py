@@ -231,6 +231,11 @@ def unstopped(target: Target) -> frozenset[Family]:
     return getattr(target, "too_many", frozenset())
 
 
+def oauth_client(target: Target) -> str | None:
+    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
+    return getattr(target, "oauth_client", None)
+
+
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
