@@ -133,7 +133,7 @@ class OAuthState:
         """Let an access token end now, whatever it says of itself; its family lives on. Unknown ones are ignored."""
         access = self._access.get(access_token)
         if access is not None:
-            self._access[access_token] = replace(access, expires_at=self.clock())
+            access.expires_at = self.clock()
 
     def is_live(self, access_token: str) -> bool:
         """Whether a provider would accept the access token now."""
