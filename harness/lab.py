@@ -222,6 +222,11 @@ class Lab(Nemesis):
         done, _ = await asyncio.wait([asyncio.ensure_future(actor.finished())], timeout=grace)
         return bool(done)
 
+    def said(self, actor: Actor) -> str:
+        """What a running command has written to its standard output so far."""
+        path = self.site.root / "output" / f"{actor.name}.stdout"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
     # -- what the fakes have seen so far ----------------------------------------------------------------------------
 
     def asked(self, actor: str, provider: str) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
     from reference.errors import Local, OrchestratorError
     from reference.home import Home
+    from reference.request import Request
+    from reference.result import Result
     from reference.runs import Registry
     from reference.transcript import Transcript
 
@@ -51,6 +53,7 @@ class Parts:
     prepare       the standard streams, before anything is read or written
     write_output  bytes to standard output
     exit_status   the exit status of a failure
+    gateway_lost  what a client does whose gateway has gone with its run: (home, request, deadline, error)
     """
 
     __slots__ = (
@@ -61,6 +64,7 @@ class Parts:
         "config_store",
         "cooldowns",
         "exit_status",
+        "gateway_lost",
         "prepare",
         "program",
         "run_registry",
@@ -84,6 +88,7 @@ class Parts:
     prepare: Callable[[], None]
     write_output: Callable[[bytes], None]
     exit_status: Callable[[OrchestratorError], int]
+    gateway_lost: Callable[[Home, Request, Deadline, OrchestratorError], Result]
 
     def __init__(self, **fields: Any) -> None:
         if fields.keys() != set(self.__slots__):
@@ -116,6 +121,7 @@ class Parts:
             prepare=_prepare,
             write_output=_write_output,
             exit_status=_exit_status,
+            gateway_lost=_gateway_lost,
         )
 
 
@@ -193,3 +199,8 @@ def _write_output(data: bytes) -> None:
 
 def _exit_status(error: OrchestratorError) -> int:
     return error.exit_status
+
+
+def _gateway_lost(home: Home, request: Request, deadline: Deadline, lost: OrchestratorError) -> Result:
+    """Nobody can tell how far the run had come, so it is reported and never begun again (FLO-9)."""
+    raise lost

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from reference import options, stopping
 from reference.config import limit
-from reference.errors import Local, Usage
+from reference.errors import Ambiguous, Local, Usage
 from reference.request import Request
 from reference.result import Result
 from reference.runs import new_id
@@ -44,7 +44,10 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         connection = client.connect(home, deadline)
         if connection is not None:
             with connection:
-                return client.run(connection, request, deadline, detach=bool(values["detach"]))
+                try:
+                    return client.run(connection, request, deadline, detach=bool(values["detach"]))
+                except Ambiguous as lost:
+                    return parts.gateway_lost(home, request, deadline, lost)
         if values["detach"]:
             raise Local("no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`")
     return run_here(parts, home, request, deadline, lambda event: None)

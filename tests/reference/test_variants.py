@@ -32,6 +32,7 @@ OURS = (
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "gateway-lost-runs-here",
     "hangs-on-closed-stdin",
     "runs-list-trusts-the-table",
     "session-lock-global",
@@ -318,3 +319,18 @@ def test_gateway_of_a_variant_has_its_workers(ready: Any, provider: Any) -> None
     assert ready.finish(stalled).status == 0
     gateway.terminate()
     assert gateway.wait(20) == 143
+
+
+def test_gateway_lost_runs_here(ready: Any, provider: Any) -> None:
+    name = "gateway-lost-runs-here"
+    gateway = ready.start("gateway", "run", "--json", variant=name, stderr=subprocess.DEVNULL)
+    assert json.loads(gateway.stdout.readline())["ok"]
+    words = ("agent", "--json", "--agent", "lane0", "--message", "stall")
+    client = ready.start(*words, variant=name)
+    provider.wait_for(1)
+    gateway.kill()
+    gateway.wait(10)
+    provider.wait_for(2)
+    provider.released.set()
+    done = ready.finish(client)
+    assert (done.status, done.json["via"]) == (0, "local")
