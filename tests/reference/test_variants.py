@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ OURS = (
     "session-lock-pid-only",
     "session-lock-stale-wait",
     "session-lock-untyped",
+    "session-lock-waits-for-itself",
     "stdout-noise",
     "timeout-ignores-hangs",
     "transcript-torn-tail",
@@ -228,6 +230,14 @@ def test_what_a_superseded_holder_may_write(ready: Any, provider: Any, name: str
     assert ready.agent("lane0", "hello", variant=name).status == 0
     provider.released.set()
     assert ready.finish(stalled).status == status
+
+
+@pytest.mark.parametrize(("name", "status"), [("session-lock-waits-for-itself", 124), ("session-lock-lease", 0)])
+def test_whether_a_turn_waits_for_the_one_that_it_is_part_of(ready: Any, name: str, status: int) -> None:
+    words = (sys.executable, "-m", "reference.variants", name, "agent", "--local", "--agent", "lane0")
+    inner = shlex.join([*words, "--message", "within"])
+    done = ready.agent("lane0", f"run: {inner}", "--timeout", "4", variant=name)
+    assert done.status == status
 
 
 def test_session_lock_global(ready: Any, provider: Any) -> None:
