@@ -48,7 +48,6 @@ ROUNDS = {  # how the first of which models breaks off
     "failed": ("anthropic", "gemini"),
     "ended-gemini": ("gemini", "anthropic"),
     "ended-codex": ("codex", "anthropic"),
-    "ended-alone": ("anthropic",),
 }
 
 

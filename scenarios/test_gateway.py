@@ -11,6 +11,7 @@ from harness.checkers.gateway import GATEWAY, lost_gateway_is_final
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
+from harness.targets.output import documents
 from harness.targets.protocol import Capability, RunGateway, Setup, Turn
 
 ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
@@ -19,9 +20,9 @@ _POLL = 0.02
 
 
 async def start_gateway(lab: Lab, turn: str) -> Actor:
-    """Start the gateway that is to have this turn, and wait until it has said on its standard output that it serves."""
+    """Start the gateway that is to have this turn, and wait for the document with which it says that it serves."""
     gateway = await lab.start(RunGateway(), f"{GATEWAY}{turn}")
-    while not lab.said(gateway):
+    while not documents(lab.said(gateway)).found:
         if gateway.exited:
             raise TargetFailed("the gateway ended by itself")
         await asyncio.sleep(_POLL)

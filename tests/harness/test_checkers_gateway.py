@@ -26,7 +26,7 @@ FLO_9 = [
     *[
         illegal(name, FINAL, "FLO-9", "does not say so by a code: “gone”", [1, 2, 3],
             HAS_IT, KILLED, end("killed", **{**LOST, **how}))
-        for name, how in (("no-code", {"code": ""}), ("exit-0", {"exit_status": 0}), ("trace", {"traceback": True}))
+        for name, how in (("no-code", {"code": ""}), ("trace", {"traceback": True}))
     ],
     illegal("only-the-first-signal-counts", FINAL, "FLO-9", "begun again", [1, 2, 3, 5],
         HAS_IT, KILLED, asked(2, "killed"), signalled("gateway-killed", 15), end("killed", **LOST)),
