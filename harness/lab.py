@@ -11,8 +11,8 @@ import random
 import shlex
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +29,7 @@ from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.events import (
     Hung,
+    ReplyHeld,
     ReplySent,
     RequestReceived,
     TokenAnswered,
@@ -105,6 +106,15 @@ class Lab(Nemesis):
         self.target.prepare(self.site, setup)
         config = self.target.config_file(self.site)
         self.config_before = config.read_text(encoding="utf-8") if config.exists() else None
+
+    @contextmanager
+    def at_home(self, home: Path) -> Iterator[None]:
+        """Commands started inside find their state by this path, which may be another name of the same folder."""
+        before, self.site = self.site, replace(self.site, home=home)
+        try:
+            yield
+        finally:
+            self.site = before
 
     def draw(self, what: str, strategy: SearchStrategy[T]) -> T:
         """A parameter of this run, by a Hypothesis strategy: the same for the same seed, in either arm."""
@@ -198,9 +208,9 @@ class Lab(Nemesis):
             raise TargetFailed(f"{actor}: no list of agents: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.agents
 
-    async def list_runs(self, actor: str) -> tuple[RunSeen, ...]:
-        """Ask the target for its runs. Raises TargetFailed when it cannot say."""
-        outcome = await self.run(ListRuns(), actor)
+    async def list_runs(self, actor: str, *, everything: bool = False) -> tuple[RunSeen, ...]:
+        """Ask the target for its runs, or also for those that have ended. Raises TargetFailed when it cannot say."""
+        outcome = await self.run(ListRuns(everything=everything), actor)
         if outcome.runs is None:
             raise TargetFailed(f"{actor}: no list of runs: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.runs
@@ -229,10 +239,12 @@ class Lab(Nemesis):
         done, _ = await asyncio.wait([asyncio.ensure_future(actor.finished())], timeout=grace)
         return bool(done)
 
-    def said(self, actor: Actor) -> str:
-        """What a running command has written to its standard output so far."""
-        path = self.site.root / "output" / f"{actor.name}.stdout"
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    async def speaks(self, actor: Actor) -> bool:
+        """Wait until a command has printed something on standard output or has ended; whether it has printed."""
+        give_up = time.monotonic() + self.patience
+        while not (printed := actor.printed()) and not actor.exited and time.monotonic() < give_up:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_POLL)
+        return printed or actor.printed()
 
     # -- what the fakes have seen so far ----------------------------------------------------------------------------
 
@@ -240,6 +252,10 @@ class Lab(Nemesis):
         """Whether a request of this actor has reached this provider."""
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def was_held(self, gate: str) -> bool:
+        """Whether any exchange has waited at this gate, however shortly."""
+        return any(what.gate == gate for _, what in self.history().of(ReplyHeld))
 
     def refused(self, actor: str, status: int) -> bool:
         """Whether a provider has answered a request of this actor with this status."""

@@ -198,6 +198,15 @@ def beats(path: Path) -> int:
         return 0
 
 
+def worker(path: Path) -> int | None:
+    """The pid of a child of `fakes.builds`, which its heartbeat file begins with; None before it has begun."""
+    try:
+        words = path.read_text(encoding="ascii").partition("\n")[0].split()
+    except FileNotFoundError:
+        return None
+    return int(words[1]) if len(words) > 1 else None
+
+
 def size(path: Path) -> int:
     """A file's size in bytes, 0 when there is none."""
     try:

@@ -32,6 +32,8 @@ PROJECTS: Mapping[str, str] = {
     "PI": "pi",
     "ON": "opencode",
     "MU": "multica",
+    "FA": "fastagent",
+    "AID": "ai-dispatch",
     "CL": "cline",
 }
 _HEAD = """\

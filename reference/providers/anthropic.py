@@ -58,8 +58,12 @@ class AnthropicMessages:
         with post(request, deadline) as answer:
             if answer.status != 200:
                 raise refused(self.provider, answer, token, _said)
-            assembly = Assembly(self.provider, token)
-            return assembly.reply() if assembly.read(events(answer.chunks())) else self.cut_off(assembly)
+            return self.read(events(answer.chunks()), token)
+
+    def read(self, stream: Iterable[Event], token: str) -> Reply:
+        """The answer in a stream, as soon as it is complete: the connection may stay open. Raises Retryable, Fatal."""
+        assembly = Assembly(self.provider, token)
+        return assembly.reply() if assembly.read(stream) else self.cut_off(assembly)
 
     def cut_off(self, assembly: Assembly) -> Reply:
         """What an answer is worth that ended before `message_stop`: nothing (FLO-8). Raises Retryable."""

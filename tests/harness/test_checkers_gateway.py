@@ -1,4 +1,4 @@
-"""FLO: the smallest legal and illegal histories of a gateway that is lost."""
+"""CHD-8: the smallest legal and illegal histories of a gateway that was killed and started again."""
 
 from __future__ import annotations
 
@@ -6,37 +6,35 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.gateway import lost_gateway_is_final
-from tests.harness.histories import asked, check, end, illegal, legal, replied, signalled, start, undecided
+from harness.checkers.gateway import restart_recovers as checker
+from tests.harness.histories import check, end, illegal, legal, runs_listed, start, survivor, undecided
 
-FINAL = lost_gateway_is_final
-HAS_IT = (start("killed"), asked(1, "killed"))
-KILLED = signalled("gateway-killed", 9)
-LOST: dict[str, Any] = {"ok": False, "kind": "ambiguous", "code": "gateway-lost", "message": "gone"}
-FLO_9 = [
-    legal("reported", FINAL, HAS_IT, KILLED, replied(1, outcome="client-gone"), end("killed", **LOST)),
-    legal("drained-to-the-end", FINAL, HAS_IT, KILLED, replied(1), end("killed")),
-    legal("ended-afterwards", FINAL, HAS_IT, replied(1), end("killed"), KILLED),
-    illegal("begun-again", FINAL, "FLO-9", "killed: the gateway was lost|begun again elsewhere (1 more", [1, 2, 3, 5],
-        HAS_IT, KILLED, asked(2, "killed"), replied(2), end("killed")),
-    illegal("begun-again-in-vain", FINAL, "FLO-9", "begun again elsewhere", [1, 2, 3, 4],
-        HAS_IT, KILLED, asked(2, "killed"), end("killed", **LOST)),
-    illegal("no-answer-is-no-success", FINAL, "FLO-9", "reported success", [1, 2, 4],
-        HAS_IT, KILLED, replied(1, outcome="client-gone"), end("killed")),
-    *[
-        illegal(name, FINAL, "FLO-9", "does not say so by a code: “gone”", [1, 2, 3],
-            HAS_IT, KILLED, end("killed", **{**LOST, **how}))
-        for name, how in (("no-code", {"code": ""}), ("trace", {"traceback": True}))
-    ],
-    illegal("only-the-first-signal-counts", FINAL, "FLO-9", "begun again", [1, 2, 3, 5],
-        HAS_IT, KILLED, asked(2, "killed"), signalled("gateway-killed", 15), end("killed", **LOST)),
-    undecided("nobody-was-ended", FINAL, "no gateway was ended", HAS_IT, end("killed")),
-    undecided("it-had-nothing", FINAL, "no gateway was ended", start("killed"), KILLED, asked(1, "killed"),
-        end("killed")),
-    undecided("never-ended", FINAL, "no gateway was ended", HAS_IT, KILLED),
+LOST = (start("cut", agent="a"), end("cut", ok=False, kind="ambiguous"))
+AGAIN = start("gateway-2", "gateway run")
+LISTED = runs_listed("list-after", "a", "interrupted")
+WORKS = (start("after", agent="b"), end("after"))
+
+CASES = [
+    legal("recovered", checker, LOST, AGAIN, LISTED, WORKS),
+    illegal("address-taken", checker, "CHD-8", "does not start again: |in use", [2, 3],
+        LOST, AGAIN, end("gateway-2", "gateway run", ok=False, message="address in use"), LISTED, WORKS),
+    illegal("success-claimed", checker, "CHD-8", "whose gateway was killed reports success", [1],
+        start("cut", agent="a"), end("cut"), AGAIN, LISTED, WORKS),
+    illegal("ghost", checker, "CHD-8", "run r-1 of the killed gateway is shown as running", [4],
+        LOST, AGAIN, runs_listed("list-after", "a", "running"), WORKS),
+    illegal("called-a-success", checker, "CHD-8", "shown as succeeded", [4],
+        LOST, AGAIN, runs_listed("list-after", "a", "succeeded"), WORKS),
+    illegal("forgotten", checker, "CHD-8", "not listed any more", [4],
+        LOST, AGAIN, runs_listed("list-after", "b", "interrupted"), WORKS),
+    illegal("lives-on", checker, "CHD-8", "a process of the killed gateway's run lives on: build 7", [2],
+        LOST, survivor("gateway-1"), AGAIN, LISTED, WORKS),
+    illegal("does-not-work", checker, "CHD-8", "after the restart a turn does not work", [6],
+        LOST, AGAIN, LISTED, start("after", agent="b"), end("after", ok=False)),
+    undecided("never-restarted", checker, "gateway-2 was never started", LOST, LISTED, WORKS),
+    undecided("nobody-came-after", checker, "after never came to an end", LOST, AGAIN, LISTED),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_9])
-def test_gateway(checker: Any, events: Any, expected: Any) -> None:
+@pytest.mark.parametrize(("checker", "events", "expected"), CASES)
+def test_gateways(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -24,17 +24,24 @@ from reference.parts import Parts
 
 OURS = (
     "bad-input-traceback",
+    "cancel-trusts-the-pid",
+    "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
     "config-in-place-write",
+    "config-lock-by-path",
     "config-no-folder-fsync",
     "config-no-fsync",
+    "config-one-temporary",
     "config-resets-when-damaged",
     "config-unlocked",
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "gateway-address-taken",
     "gateway-lost-runs-here",
+    "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
+    "refresh-busy-reads-as-missing",
     "runs-list-trusts-the-table",
     "session-lock-global",
     "session-lock-kept-on-error",
@@ -45,9 +52,13 @@ OURS = (
     "session-lock-waits-for-itself",
     "stdout-noise",
     "timeout-ignores-hangs",
+    "transcript-one-bad-line",
+    "transcript-recovers-twice",
     "transcript-torn-tail",
     "transcript-unfenced",
     "unreadable-reads-as-empty",
+    "waits-for-the-connection-to-end",
+    "workspace-unlocked",
 )
 
 
