@@ -12,7 +12,7 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 
 ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
-GRACE = 15.0  # seconds for the client to notice; a gateway that drains by waiting for the turn is then let finish it
+GRACE = 5.0  # seconds for the client to notice; a gateway that drains by waiting for the turn is then let finish it
 
 
 @scenario(
