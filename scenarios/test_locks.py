@@ -116,7 +116,7 @@ async def test_stopped_holder(lab: Lab) -> None:
 @scenario(
     "LCK-5",
     fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
-    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    needs=[Capability.TURN, Capability.LOCK_FILES],
     judges=[superseded_holder_is_fenced],
 )
 async def test_holder_that_comes_back(lab: Lab) -> None:
