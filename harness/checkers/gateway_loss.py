@@ -33,7 +33,7 @@ def _wrong(history: History, what: Finished, later: int) -> str:
     """What is wrong with a turn that asked so many times more after its gateway had been ended; "" if nothing is."""
     answers, outcome = ask.replies(history), what.outcome
     if later:
-        return f"the gateway was lost, and the turn was begun again elsewhere ({later} more request{'s' if later > 1 else ''})"
+        return f"the gateway was lost, and the turn was begun again elsewhere (requests after that: {later})"
     whole = [
         answers[request.exchange].outcome == "complete"
         for _, request in ask.requests(history, what.actor)
