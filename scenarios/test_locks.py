@@ -48,7 +48,7 @@ async def test_one_stalled_agent(lab: Lab) -> None:
 @scenario(
     "LCK-2",
     fault="the run that holds the session is killed with SIGKILL, its whole process group with it",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[dead_holder_recovered],
 )
 async def test_killed_holder(lab: Lab) -> None:
@@ -67,7 +67,7 @@ async def test_killed_holder(lab: Lab) -> None:
 @scenario(
     "LCK-3",
     fault="a lock record names the pid of a live process that has nothing to do with it",
-    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
     judges=[stale_record_does_not_block],
 )
 async def test_reused_pid(lab: Lab) -> None:
@@ -91,7 +91,7 @@ def answers(*names: str, held: str) -> list[Rule]:
 @scenario(
     "LCK-4",
     fault="the holder is stopped with SIGSTOP while another run asks for its session",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[stopped_holder_is_not_robbed],
 )
 async def test_stopped_holder(lab: Lab) -> None:
@@ -116,7 +116,7 @@ async def test_stopped_holder(lab: Lab) -> None:
 @scenario(
     "LCK-5",
     fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
-    needs=[Capability.TURN, Capability.LOCK_FILES],
+    needs=[Capability.TURN, Capability.LOCK_FILES, Capability.SESSIONS],
     judges=[superseded_holder_is_fenced],
 )
 async def test_holder_that_comes_back(lab: Lab) -> None:
@@ -143,7 +143,7 @@ async def test_holder_that_comes_back(lab: Lab) -> None:
 @scenario(
     "LCK-6",
     fault="the session is held by a run whose provider does not answer",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[busy_is_typed],
 )
 async def test_second_run_of_a_held_session(lab: Lab) -> None:
@@ -163,7 +163,7 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
 @scenario(
     "LCK-7",
     fault="a tool of the run that holds the session starts another turn in that session, and waits for it",
-    needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS],
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS, Capability.SESSIONS],
     judges=[run_does_not_wait_for_itself],
 )
 async def test_turn_within_a_turn(lab: Lab) -> None:
@@ -184,7 +184,7 @@ async def test_turn_within_a_turn(lab: Lab) -> None:
 @scenario(
     "LCK-8",
     fault="a run ends by an error, by its time-out, by SIGTERM and by SIGINT",
-    needs=[Capability.TURN, Capability.TIMEOUT],
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.SESSIONS],
     judges=[lock_released],
 )
 async def test_session_free_after_every_end(lab: Lab) -> None:
