@@ -12,7 +12,7 @@ from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER
-from harness.events import FaultFired, Finished, History, Signalled, TreeSeen
+from harness.events import FaultFired, FileSeen, Finished, History, Signalled, TreeSeen
 from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
@@ -64,6 +64,22 @@ def stale_record_does_not_block(history: History) -> list[Finding]:
 def lock_released(history: History) -> list[Finding]:
     """LCK-8: after each kind of end the session is free."""
     return _free_again(history, "LCK-8", "after the run before it had ended")
+
+
+def run_does_not_wait_for_itself(history: History) -> list[Finding]:
+    """LCK-7: a turn that a tool of the holder starts in the holder's session ends, and lets the holder end."""
+    seq, outer = ask.finished(history, "outer")
+    times = {what.role: what.facts.get("times") for _, what in history.of(FileSeen)}
+    begun, ended = times.get("effect inner-begun"), times.get("effect inner-ended")
+    if not begun:
+        raise CannotDecide("the tool call that was to start a turn within the turn was never carried out")
+    if outer.outcome.ok and ended:
+        return []
+    if outer.outcome.ok:
+        raise CannotDecide("the turn ended well, and left the turn within it unended")
+    how = "ended, and it failed all the same" if ended else "waited for it, and it for the one within"
+    message = f"a turn whose tool starts another in the same session: the one within {how}: {ask.said(outer)}"
+    return [Finding(rule="LCK-7", message=message, evidence=(seq,))]
 
 
 def busy_is_typed(history: History) -> list[Finding]:

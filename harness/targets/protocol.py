@@ -37,6 +37,7 @@ class Capability(Enum):
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
+    LOCK_FILES = "keeps the lock of a session in a file that can be deleted"
     RUN_RECORDS = "records which process does a run"
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
@@ -260,9 +261,8 @@ def recycle(target: Target, site: Site, old: int, new: int) -> bool:
 
 
 def break_lock(target: Target, site: Site, agent: str) -> bool:
-    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+    """Delete the file of a session's lock, as people do who find one in their way.
 
-    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
     """
-    does = getattr(target, "break_lock", None)
-    return does is not None and bool(does(site, agent))
+    return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it
