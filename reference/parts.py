@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     class SessionLock(Protocol):
         """The lock of one session, or of one workspace, for one run."""
 
-        def acquire(self, deadline: Deadline) -> None:
-            """Wait for it. Raises `busy()`."""
+        def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
+            """Wait for it, telling `waiting` before who has it. Raises `busy()`."""
 
         def busy(self) -> Local:
             """The refusal, naming the holder."""

@@ -15,9 +15,11 @@ from reference.variants.transcript_unfenced import Unfenced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from reference.deadline import Deadline
+    from reference.errors import Local
     from reference.home import Home
     from reference.parts import Parts
 
@@ -34,9 +36,9 @@ class Lease(PidFileLock):
         super().__init__(home, agent, session, run_id)
         self._over = threading.Event()
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the lease, and keep it. Raises Busy(`session-busy`)."""
-        super().acquire(deadline)
+        super().acquire(deadline, waiting)
         threading.Thread(target=self._renew, daemon=True).start()
 
     def release(self) -> None:

@@ -47,6 +47,7 @@ OURS = (
     "session-lock-pid-only",
     "session-lock-stale-wait",
     "session-lock-untyped",
+    "session-wait-silent",
     "stdout-noise",
     "timeout-ignores-hangs",
     "transcript-one-bad-line",
