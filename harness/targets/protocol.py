@@ -37,14 +37,18 @@ class Capability(Enum):
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
     RUN_RECORDS = "records which process does a run"
+    WORKTREES = "adds an agent in a new worktree of a git repository"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAgent:
+    """`worktree_of` is a git repository of which the workspace is to be a new worktree, on a branch of its own."""
+
     verb: ClassVar[str] = "agents add"
     name: str
     workspace: str
+    worktree_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

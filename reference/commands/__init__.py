@@ -30,7 +30,7 @@ COMMANDS = (
         "add an agent with a workspace of its own",
         run=f"{_AGENTS}:add",
         arguments=("name",),
-        options={"workspace": "DIR", "non-interactive": ""},
+        options={"workspace": "DIR", "worktree-of": "REPO", "branch": "NAME", "non-interactive": ""},
         required=("workspace",),
         example="reference agents add lane0 --workspace ~/lanes/lane0",
     ),

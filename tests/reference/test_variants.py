@@ -57,6 +57,8 @@ OURS = (
     "unreadable-reads-as-empty",
     "waits-for-the-connection-to-end",
     "workspace-unlocked",
+    "worktree-left-behind",
+    "worktree-tracks-upstream",
 )
 
 
