@@ -1,7 +1,7 @@
 """Worktrees are made without taking turns, on branches that track their start [CC#47266, CC#34645].
 
-Breaks GIT-1, GIT-2 and CFG-12. Tracking is written into the config that all worktrees share; of two gits that want its lock one
-fails, after it has made its branch.
+Breaks GIT-1, GIT-2 and CFG-12. Tracking is written into the config that all worktrees share; of two gits that want its
+lock one fails, after it has made its branch.
 """
 
 from __future__ import annotations
