@@ -5,30 +5,34 @@ or of the token endpoint itself.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from fakes.delivery import deliver
-from fakes.events import ConnectionRefusedHost, Provider, RequestReceived
+from fakes.events import Provider, RequestReceived
 from fakes.exchange import Exchange, Record
 from fakes.gates import Gates
-from fakes.oauth.server import answer_introspect, answer_revoke, answer_token
+from fakes.oauth.server import AuthorizationServer
+from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.providers.anthropic import AnthropicFormat
 from fakes.providers.base import BadRequest, ParsedRequest, WireFormat, markers_in
+from fakes.providers.chat import ChatFormat
+from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
-from fakes.providers.models import model_list
+from fakes.questions import answer_question, refusal
 from fakes.routes import Route, route_of
 from fakes.script import Request, Script, Status, Text
+from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
-from fakes.wire.sse import to_bytes
-from fakes.wire.tls import SERVED_HOSTS, Authority, host_and_port
+from fakes.wire.tls import Authority, host_and_port
 
+# RFC 9110 section 15.5.22: a 426 names the protocol that is wanted instead.
+_PLAIN_HTTP = (("upgrade", "HTTP/1.1"), ("connection", "upgrade"))
 Control = Callable[[HttpRequest], HttpReply]
-_HANDSHAKE_SECONDS = 10.0
 
 
 class Desk:
@@ -39,26 +43,31 @@ class Desk:
         *,
         script: Script,
         oauth: OAuthState,
+        signins: SignIns,
         gates: Gates,
         record: Record,
         authority: Authority,
         require_live_token: bool,
         control: Control | None,
+        clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
         self.connections: set[Connection] = set()
-        self.handshakes: set[asyncio.Task[None]] = set()
+        self.tunnels = Tunnels(authority, record)
         self.empty = asyncio.Event()
         self.empty.set()
         self._oauth = oauth
+        self._authorization = AuthorizationServer(oauth, signins)
         self._gates = gates
         self._record = record
-        self._authority = authority
         self.require_live_token = require_live_token
         self._control = control
+        self._clock = clock
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
-        forms: tuple[WireFormat, ...] = (AnthropicFormat(), GeminiFormat(), CodexFormat())
+        forms: tuple[WireFormat, ...] = (
+            AnthropicFormat(), ChatFormat(), CodexFormat(), GeminiFormat(), CodeAssistFormat()
+        )  # fmt: skip
         self._forms: dict[Provider, WireFormat] = {form.provider: form for form in forms}
 
     # the connection's side
@@ -67,6 +76,9 @@ class Desk:
         """Count the connection in."""
         self.connections.add(connection)
         self.empty.clear()
+        slow = self.position.script.reading
+        if slow is not None:
+            connection.read_slowly(slow.size, slow.every)
 
     def gone(self, connection: Connection) -> None:
         """End what the connection was doing, and forget it."""
@@ -110,7 +122,7 @@ class Desk:
         """End every exchange and drop every connection."""
         for exchange in list(self._open.values()):
             exchange.lost(by_client=False)
-        for task in list(self.handshakes):
+        for task in list(self.tunnels.handshakes):
             task.cancel()
         for connection in list(self.connections):
             connection.abort()
@@ -120,18 +132,15 @@ class Desk:
     def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = form.parse(request)
+            parsed = replace(form.parse(request), asked_at=int(self._clock()))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
             self._record_bare(exchange, connection, request.method, request.path, size, stream)
-            code = error.status if isinstance(error, UnreadableBody) else 400
-            param = error.param if isinstance(error, BadRequest) else ""
-            reply = form.error(Status(code, message=error.message), param, exchange.number)
-            exchange.send(reply, "invalid")
+            exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
-        refusal = self._refusal_of_token(request, form.provider)
+        unauthorized = self._refusal_of_token(request, form.provider)
         asked = Request(
             provider=exchange.provider,
             model=parsed.model,
@@ -139,14 +148,16 @@ class Desk:
             turn_step=parsed.turn.step,
             text=parsed.turn.text,
         )
-        chosen = self.position.choose(asked) if refusal is None else None
-        self._record_asked(exchange, connection, request, parsed, chosen.rule if chosen else "")
-        if refusal is not None:
-            exchange.send(form.error(refusal, exchange=exchange.number), "unauthorized")
+        chosen = self.position.choose(asked) if unauthorized is None else None
+        wanted = unauthorized is None and chosen is None and self.position.script.strict
+        misses = self.position.near_misses(asked) if wanted else ()
+        self._record_asked(exchange, connection, request, parsed, chosen.rule if chosen else "", misses)
+        if unauthorized is not None:
+            exchange.send(form.error(unauthorized, exchange=exchange.number), "unauthorized")
         elif chosen is not None:
             deliver(exchange, chosen.reply, form, parsed)
         elif self.position.script.strict:
-            exchange.send(form.error(self._unmatched(asked), exchange=exchange.number), "unmatched")
+            exchange.send(form.error(_unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
             deliver(exchange, Text("ok"), form, parsed)
 
@@ -159,29 +170,21 @@ class Desk:
         message = "Your authentication token is not valid or has expired. Please sign in again."
         return Status(401, error="token_invalidated", message=message)
 
-    def _unmatched(self, asked: Request) -> Status:
-        what = f"provider={asked.provider!r} model={asked.model!r} marker={asked.marker!r}"
-        why = self.position.near_misses(asked)
-        message = f"no script rule matches {what} turn_step={asked.turn_step}: {why}"
-        return Status(404, message=message)
-
     def _other(self, exchange: Exchange, route: Route, request: HttpRequest) -> None:
         if route.endpoint in ("none", "control"):
             self._fail(exchange, route, 404, f"the fakes do not serve {request.path}", "unknown-path")
         elif route.endpoint == "completion" and request.upgrade:
-            self._fail(exchange, route, 426, "the fakes speak no WebSocket here; use POST", "upgrade")
-        elif request.method not in (route.method, "HEAD" if route.method == "GET" else ""):
-            message = f"{request.method} is not allowed here; use {route.method}"
-            self._fail(exchange, route, 405, message, "method", (("allow", route.method),))
-        elif route.endpoint == "token":
-            answer_token(exchange, request, self._oauth, route.dialect)
-        elif route.endpoint == "revoke":
-            answer_revoke(exchange, request, self._oauth)
-        elif route.endpoint == "introspect":
-            answer_introspect(exchange, request, self._oauth)
+            # The one status that codex takes for "use SSE" at once; any other costs it all its retries first.
+            self._fail(exchange, route, 426, "the fakes speak no WebSocket here; use POST", "upgrade", _PLAIN_HTTP)
+        elif request.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            message = f"{request.method} is not allowed here; use {allowed}"
+            self._fail(exchange, route, 405, message, "method", (("allow", allowed),))
+        elif route.endpoint == "oauth":
+            self._authorization.answer(exchange, request)
         else:
-            body = model_list(route.provider, request.path, self._models())
-            exchange.send(HttpReply(status=200, body=to_bytes(body)), "models")
+            form = self._forms[route.provider]
+            answer_question(exchange, route, request, form, self.position.script)
 
     def _fail(
         self,
@@ -196,10 +199,6 @@ class Desk:
         status = Status(code, message=message, headers=headers)
         exchange.send(form.error(status, exchange=exchange.number), kind)
 
-    def _models(self) -> list[str]:
-        named = [rule.match.model for rule in self.position.script.rules]
-        return sorted({name for name in named if name}) or ["fake-model"]
-
     # CONNECT
 
     def _connect(self, connection: Connection, request: HttpRequest) -> None:
@@ -208,36 +207,7 @@ class Desk:
         except ValueError as error:
             self.refused(connection, 400, f"CONNECT {request.host}: {error}")
             return
-        if host not in SERVED_HOSTS or port != 443:
-            self._record(ConnectionRefusedHost(host=host, port=port))
-            body = to_bytes({"error": {"message": f"the fakes do not serve {host}:{port}"}})
-            connection.answer(HttpReply(status=403, body=body), keep_alive=False)
-            return
-        task = asyncio.get_running_loop().create_task(self._tunnel(connection, host))
-        self.handshakes.add(task)
-        task.add_done_callback(self.handshakes.discard)
-
-    async def _tunnel(self, connection: Connection, host: str) -> None:
-        context = self._authority.context()
-        transport = connection.expect_tls(host)
-        if transport is None:
-            return
-        # No await between the answer and start_tls: the client's hello must find TLS in place.
-        transport.write(b"HTTP/1.1 200 Connection Established\r\n\r\n")
-        loop = asyncio.get_running_loop()
-        secured = None
-        try:
-            with contextlib.suppress(OSError):  # ssl.SSLError is one: a failed handshake ends as an empty tunnel
-                secured = await loop.start_tls(
-                    transport, connection, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
-                )
-        finally:
-            # A transport that is lost during the handshake does not tell its protocol.
-            if secured is None:
-                transport.abort()
-                connection.connection_lost(None)
-        if secured is not None:
-            connection.upgraded(secured)
+        self.tunnels.open(connection, host, port)
 
     # records
 
@@ -250,6 +220,7 @@ class Desk:
             gates=self._gates,
             record=self._record,
             on_end=self._ended,
+            clock=self._clock,
         )
         self._open[connection] = exchange
         return exchange
@@ -264,6 +235,7 @@ class Desk:
         request: HttpRequest,
         parsed: ParsedRequest,
         rule: str,
+        near_misses: tuple[str, ...],
     ) -> None:
         self._record(
             RequestReceived(
@@ -279,6 +251,7 @@ class Desk:
                 bytes=len(request.body),
                 peer_port=connection.peer_port,
                 markers=markers_in(request),
+                near_misses=near_misses,
             )
         )
 
@@ -306,3 +279,9 @@ class Desk:
                 peer_port=connection.peer_port,
             )
         )
+
+
+def _unmatched(asked: Request, misses: tuple[str, ...]) -> Status:
+    what = f"provider={asked.provider!r} model={asked.model!r} marker={asked.marker!r}"
+    why = "; ".join(misses) or "the script has no rules"
+    return Status(404, message=f"no script rule matches {what} turn_step={asked.turn_step}: {why}")

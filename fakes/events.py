@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-Provider = Literal["anthropic", "gemini", "codex", "oauth", "unknown"]
+Provider = Literal["anthropic", "chat", "codex", "gemini", "code-assist", "oauth", "unknown"]
 Outcome = Literal["complete", "reset", "truncated", "client-gone", "held-then-dropped"]
 
 
@@ -18,13 +18,19 @@ def fingerprint(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:8] if secret else ""
 
 
+def digest(data: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of bytes that were sent."""
+    return sha256(data).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReceived:
     """A request is whole. `exchange` counts from 1 and joins the records of one exchange.
 
     `rule` names the script rule that answers, "" when none matched; `bytes` is the body's length on the wire;
     `peer_port` is the client's TCP port. `marker` is the newest of the user's texts, `markers` are all that the
-    conversation has, the model's own texts included. A request that is not HTTP has an empty method and path.
+    conversation has, the model's own texts included. `near_misses` says, for a request that a strict script
+    refuses, which rules came closest and what they missed. A request that is not HTTP has an empty method and path.
     """
 
     exchange: int
@@ -39,6 +45,7 @@ class RequestReceived:
     bytes: int
     peer_port: int
     markers: tuple[str, ...] = ()
+    near_misses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,10 @@ class ReplySent:
 
     `bytes` counts what was handed to the connection, head and framing included; `frames` counts the stream
     frames sent whole (1 for an unframed body). "complete" means handed to the kernel whole, not read by the
-    client.
+    client; with "client-gone" the time of this record is when the client gave up.
+
+    `sizes` and `digests` say byte for byte what was handed over: one entry for each piece in order (the head, each
+    frame in its HTTP framing, what ends the framing), its length, and the first 16 hexadecimal digits of its SHA-256.
     """
 
     exchange: int
@@ -66,6 +76,8 @@ class ReplySent:
     bytes: int
     frames: int
     outcome: Outcome
+    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

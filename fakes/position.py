@@ -34,14 +34,11 @@ class Position:
                 return Chosen(rule=rule.name, reply=rule.replies[min(number, len(rule.replies) - 1)])
         return None
 
-    def near_misses(self, request: Request) -> str:
-        """The rules that came closest, each with the fields that did not match, for a 404's message."""
-        if not self.script.rules:
-            return "the script has no rules"
+    def near_misses(self, request: Request) -> tuple[str, ...]:
+        """The rules that came closest, each with the fields that did not match."""
         found = [(self._reasons(rule, request), rule.name) for rule in self.script.rules]
         found.sort(key=lambda entry: len(entry[0]))
-        named = [f"rule {name!r} misses on {' and '.join(why)}" for why, name in found[:_NEAR_MISSES]]
-        return "; ".join(named)
+        return tuple(f"rule {name!r} misses on {' and '.join(why)}" for why, name in found[:_NEAR_MISSES])
 
     def _exhausted(self, rule: Rule) -> bool:
         return not rule.repeat_last and self._used[rule.name] >= len(rule.replies)

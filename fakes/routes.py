@@ -4,42 +4,51 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fakes.events import Provider
-from fakes.oauth.settings import DialectName
-from fakes.providers.gemini import model_and_method
+from fakes.oauth.server import ENDPOINTS
+from fakes.providers.account import LOAD, ONBOARD
+from fakes.providers.code_assist import PATHS, PREFIX
+from fakes.providers.gemini import COUNT, model_and_method
+from fakes.providers.models import is_models_path
 from fakes.wire.http import HttpRequest
 
-Endpoint = Literal["completion", "token", "revoke", "introspect", "models", "control", "none"]
+Endpoint = Literal["completion", "oauth", "models", "count", "account", "control", "none"]
 CONTROL = "/__fakes__/"
 
 _ANTHROPIC_HOSTS = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com")
 _GEMINI_HOST = "generativelanguage.googleapis.com"
+_CODE_ASSIST_HOST = "cloudcode-pa.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An endpoint, the provider it belongs to, and the one method it takes ("" for any)."""
+    """An endpoint, the provider it belongs to, and the methods it takes (none for any)."""
 
     endpoint: Endpoint
     provider: Provider
-    method: str = "POST"
-    dialect: DialectName = "openai"
+    methods: tuple[str, ...] = ("POST",)
 
 
+_READ = ("GET", "HEAD")
 _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
+_ASSIST = Route(endpoint="completion", provider="code-assist")
+_ACCOUNT = Route(endpoint="account", provider="code-assist")
 _PATHS = {
     "/v1/messages": _MESSAGES,
+    "/v1/messages/count_tokens": Route(endpoint="count", provider="anthropic"),
+    "/v1/chat/completions": Route(endpoint="completion", provider="chat"),
     "/v1/responses": _RESPONSES,
+    "/v1/responses/input_tokens": Route(endpoint="count", provider="codex"),
     "/backend-api/codex/responses": _RESPONSES,
-    "/oauth/token": Route(endpoint="token", provider="oauth"),
-    "/v1/oauth/token": Route(endpoint="token", provider="oauth", dialect="anthropic"),
-    "/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/v1/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
-    "/v1/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
-    "/v1beta/models": Route(endpoint="models", provider="gemini", method="GET"),
-    "/backend-api/codex/models": Route(endpoint="models", provider="codex", method="GET"),
+    **{
+        path: Route(endpoint="oauth", provider="oauth", methods=endpoint.methods)
+        for path, endpoint in ENDPOINTS.items()
+    },
+    **dict.fromkeys(PATHS, _ASSIST),
+    f"{PREFIX}{COUNT}": Route(endpoint="count", provider="code-assist"),
+    LOAD: _ACCOUNT,
+    ONBOARD: _ACCOUNT,
 }
 
 
@@ -48,18 +57,21 @@ def route_of(request: HttpRequest) -> Route:
     known = _PATHS.get(request.path)
     if known is not None:
         return known
-    if request.path == "/v1/models":
-        return Route(endpoint="models", provider=_dressed_as(request), method="GET")
-    if model_and_method(request.path) is not None:
-        return _GENERATE
+    found = model_and_method(request.path)
+    if found is not None:
+        return Route(endpoint="count", provider="gemini") if found[1] == COUNT else _GENERATE
+    if is_models_path(request.path):
+        return Route(endpoint="models", provider=_dressed_as(request), methods=_READ)
     if request.path.startswith(CONTROL):
-        return Route(endpoint="control", provider="unknown", method="")
-    return Route(endpoint="none", provider=_dressed_as(request), method="")
+        return Route(endpoint="control", provider="unknown", methods=())
+    return Route(endpoint="none", provider=_dressed_as(request), methods=())
 
 
 def _dressed_as(request: HttpRequest) -> Provider:
     """Whose error and list shapes a request expects where the path alone does not tell."""
     host = request.host.partition(":")[0].lower()
+    if host == _CODE_ASSIST_HOST or request.path.startswith(PREFIX):
+        return "code-assist"
     if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or "x-goog-api-key" in request.headers:
         return "gemini"
     if host in _ANTHROPIC_HOSTS or "anthropic-version" in request.headers or "x-api-key" in request.headers:

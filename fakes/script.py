@@ -4,34 +4,22 @@ A script is data. It holds no counter, opens no socket and knows no wire format;
 position in each rule, `fakes.providers` turns a reply into bytes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-STALL_GATE = "stall"
+from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall, check_seconds
+from fakes.answers import check as _check
+from fakes.answers import check_gate as _check_gate
+from fakes.answers import is_whole as _whole
+from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing, Reading
 
+__all__ = [
+    "STALL_GATE", "Altered", "Answer", "Broken", "Cut", "Framing", "Match", "Parts", "Reading", "Reply", "Request",
+    "Reset", "Rule", "Script", "ScriptError", "Stall", "Status", "StreamError", "Text", "Thinking", "ToolCall",
+    "Truncate",
+]  # fmt: skip
 
-class ScriptError(ValueError):
-    """A script cannot be used; the message names the file, the key and the fix."""
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check(good: bool, key: str, wanted: str) -> None:
-    if not good:
-        raise ScriptError(f"{key}: must be {wanted}")
-
-
-def _check_gate(gate: str | None) -> None:
-    _check(gate is None or (isinstance(gate, str) and gate != ""), "gate", "a gate's name, not empty")
-
-
-def _check_pace(pace: float) -> None:
-    good = isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 <= pace < 3600
-    _check(good, "pace", "seconds between frames, from 0 up to an hour")
+_PROVIDERS = ("anthropic", "chat", "codex", "gemini", "code-assist")
 
 
 def _check_cut(frames: int | None, sent: int | None) -> None:
@@ -48,46 +36,6 @@ def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
         _check(clean, "headers", "free of line breaks, each with a name")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The model answers with text.
-
-    `chunks` is how many deltas a stream splits the text into (at most one for each character); `pace` is the
-    time in seconds between two stream frames, 0 for one write of the whole stream. `gate` holds the reply
-    until it is released; every reply has it.
-    """
-
-    text: str
-    chunks: int = 1
-    pace: float = field(default=0.0, kw_only=True)
-    gate: str | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        _check(isinstance(self.text, str), "text", "a string")
-        _check(_whole(self.chunks) and self.chunks >= 1, "chunks", "a whole number, at least 1")
-        _check_pace(self.pace)
-        _check_gate(self.gate)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """The model asks for one tool; `arguments` is the JSON object it passes, `text` what it says before."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    text: str = field(default="", kw_only=True)
-    pace: float = field(default=0.0, kw_only=True)
-    gate: str | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        _check(isinstance(self.name, str) and self.name != "", "name", "a tool's name")
-        _check(isinstance(self.arguments, Mapping), "arguments", "an object of argument names and values")
-        _check(isinstance(self.text, str), "text", "a string")
-        _check_pace(self.pace)
-        _check_gate(self.gate)
-
-
-Answer = Text | ToolCall
 _PARTIAL = Text("This answer was cut short by the fake before its end.", chunks=8)
 
 
@@ -186,7 +134,32 @@ class Truncate:
         _check_gate(self.gate)
 
 
-Reply = Text | ToolCall | Status | StreamError | Stall | Reset | Truncate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Any reply, gone wrong on its way in any of the ways of `fakes.broken`, together or alone.
+
+    `answer` is what would have been sent; `delay` is the time in seconds before its first byte. `length` of the framing
+    makes the announced content-length wrong, after which the connection is closed.
+    """
+
+    answer: Answer | Status = _PARTIAL
+    cut: Cut | None = None
+    altered: tuple[Altered, ...] = ()
+    framing: Framing = PLAIN
+    delay: float = 0.0
+    gate: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.answer, Answer | Status), "answer", "what a model says, or a status")
+        _check(self.cut is None or isinstance(self.cut, Cut), "cut", "a Cut")
+        good = isinstance(self.altered, tuple) and all(isinstance(change, Altered) for change in self.altered)
+        _check(good, "altered", "a tuple of Altered frames")
+        _check(isinstance(self.framing, Framing), "framing", "a Framing")
+        check_seconds(self.delay, "delay", "seconds before the first byte")
+        _check_gate(self.gate)
+
+
+Reply = Answer | Status | StreamError | Stall | Reset | Truncate | Broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +188,7 @@ class Match:
     contains: str | None = None
 
     def __post_init__(self) -> None:
-        providers = (None, "anthropic", "gemini", "codex")
-        _check(self.provider in providers, "provider", "anthropic, gemini or codex")
+        _check(self.provider in (None, *_PROVIDERS), "provider", f"one of {', '.join(_PROVIDERS)}")
         step = self.turn_step
         _check(step is None or (_whole(step) and step >= 0), "turn_step", "a whole number, at least 0")
         for key in ("model", "marker", "contains"):
@@ -263,11 +235,13 @@ class Script:
     """Rules in order of precedence: the first that matches answers.
 
     A strict script answers 404, in the provider's error shape, to a request that no rule matches; otherwise
-    such a request gets the text "ok". Either way it is recorded with an empty rule name.
+    such a request gets the text "ok". Either way it is recorded with an empty rule name. With `reading`, connections
+    that are opened while this script plays are read slowly, whatever they ask.
     """
 
     rules: tuple[Rule, ...] = ()
     strict: bool = True
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))

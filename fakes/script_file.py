@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from fakes.script import (
+    Altered,
+    Broken,
+    Cut,
+    Framing,
     Match,
+    Parts,
+    Reading,
     Reset,
     Rule,
     Script,
@@ -21,6 +27,7 @@ from fakes.script import (
     Status,
     StreamError,
     Text,
+    Thinking,
     ToolCall,
     Truncate,
 )
@@ -28,12 +35,15 @@ from fakes.script import (
 _KINDS: dict[str, type[Any]] = {
     "text": Text,
     "tool": ToolCall,
+    "parts": Parts,
     "status": Status,
     "stream-error": StreamError,
     "stall": Stall,
     "reset": Reset,
     "truncate": Truncate,
+    "broken": Broken,
 }
+_PARTS: dict[str, type[Any]] = {"text": Text, "thinking": Thinking, "tool": ToolCall}
 _READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
 
 
@@ -64,14 +74,15 @@ def script_from(data: object) -> Script:
     Raises:
         ScriptError: a key is unknown, missing or wrong.
     """
-    table = _table(data, "the script", ("rules", "strict"))
+    table = _table(data, "the script", ("rules", "strict", "reading"))
     if "rules" not in table:
         raise ScriptError("rules: is missing; write at least one [[rules]]")
     strict = table.get("strict", True)
     if not isinstance(strict, bool):
         raise ScriptError("strict: must be true or false")
     rules = tuple(_rule(rule, f"rules[{n}]") for n, rule in enumerate(_list(table["rules"], "rules")))
-    return Script(rules, strict=strict)
+    reading = _build(Reading, dict(_table(table["reading"], "reading")), "reading") if "reading" in table else None
+    return Script(rules, strict=strict, reading=reading)
 
 
 def _rule(data: object, where: str) -> Rule:
@@ -85,16 +96,30 @@ def _rule(data: object, where: str) -> Rule:
     return rule
 
 
-def _reply(data: object, where: str) -> Any:
+def _reply(data: object, where: str, kinds: dict[str, type[Any]] = _KINDS) -> Any:
     given = dict(_table(data, where))
     kind = given.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ScriptError(f"{where}.kind: must be one of {', '.join(_KINDS)}, not {kind!r}")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ScriptError(f"{where}.kind: must be one of {', '.join(kinds)}, not {kind!r}")
+    if "parts" in given:
+        found = _list(given["parts"], f"{where}.parts")
+        given["parts"] = tuple(_reply(part, f"{where}.parts[{n}]", _PARTS) for n, part in enumerate(found))
     if "answer" in given:
         given["answer"] = _reply(given["answer"], f"{where}.answer")
+    for key, part in (("cut", Cut), ("framing", Framing)):
+        if key in given:
+            given[key] = _build(part, dict(_table(given[key], f"{where}.{key}")), f"{where}.{key}")
+    if "altered" in given:
+        changes = _list(given["altered"], f"{where}.altered")
+        given["altered"] = tuple(_altered(change, f"{where}.altered[{n}]") for n, change in enumerate(changes))
     if "headers" in given:
         given["headers"] = _headers(given["headers"], f"{where}.headers")
-    return _build(_KINDS[kind], given, where)
+    return _build(kinds[kind], given, where)
+
+
+def _altered(data: object, where: str) -> Altered:
+    made: Altered = _build(Altered, dict(_table(data, where)), where)
+    return made
 
 
 def _headers(data: object, where: str) -> tuple[tuple[str, str], ...]:

@@ -53,7 +53,7 @@ async def test_list_after_a_kill(lab: Lab) -> None:
 @scenario(
     "OPS-2",
     fault="commands succeed, fail at the provider, meet unknown agents and unknown options, and are terminated",
-    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
 async def test_every_kind_of_end(lab: Lab) -> None:
@@ -109,7 +109,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
 @scenario(
     "OPS-4",
     fault="the session is held by a run whose provider does not answer, until a second run gets no further",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[queue_or_refuse_is_said],
 )
 async def test_what_a_second_run_says(lab: Lab) -> None:
@@ -165,7 +165,7 @@ async def test_without_a_terminal(lab: Lab) -> None:
 @scenario(
     "RES-5",
     fault="unknown agents, impossible names and workspaces, missing and impossible options",
-    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[bad_input_is_refused],
 )
 async def test_bad_input(lab: Lab) -> None:

@@ -1,29 +1,32 @@
-"""Anthropic Messages, POST /v1/messages: its frames, bodies, errors and required fields.
+"""Anthropic Messages, POST /v1/messages: its frames, bodies and errors.
 
-Field names and frame order are those of the official SDK's types, which the tests use as an oracle.
-Credentials and `anthropic-version` are not looked at.
+Field names and frame order are those of the official SDK's types, which the tests use as an oracle. What is
+refused stands in `fakes.providers.anthropic_request`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from fakes.answers import Answer, Part, Text, Thinking, ToolCall, parts_of, stop_of
 from fakes.events import Provider
+from fakes.providers.anthropic_request import read
 from fakes.providers.base import (
-    BadRequest,
-    Element,
     ParsedRequest,
+    Usage,
     Wire,
+    arguments_of,
     json_object,
     lenient_object,
-    listed,
-    mapping,
+    part_number,
     pieces,
-    tokens,
+    signature_of,
     turn_of,
+    usage_of,
 )
-from fakes.script import Answer, Status, StreamError, Text
+from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
-from fakes.wire.sse import CONTENT_TYPE, compact, named_frame, to_bytes
+from fakes.wire.sse import CONTENT_TYPE, named_frame, to_bytes
 
 _ERROR_TYPES = {
     400: "invalid_request_error",
@@ -54,41 +57,23 @@ class AnthropicFormat:
     def parse(self, request: HttpRequest) -> ParsedRequest:
         """Read and validate a request; raises BadRequest as the API would answer 400."""
         body = json_object(request)
-        for key in ("model", "max_tokens", "messages"):
-            if key not in body:
-                raise BadRequest(f"{key}: Field required", key)
-        model, limit = body["model"], body["max_tokens"]
-        if not isinstance(model, str) or not model:
-            raise BadRequest("model: String should have at least 1 character", "model")
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-            raise BadRequest("max_tokens: Input should be a whole number greater than or equal to 1", "max_tokens")
-        messages = listed(body["messages"], "messages")
-        if not messages:
-            raise BadRequest("messages: at least one message is required", "messages")
-        stream = body.get("stream", False)
-        if not isinstance(stream, bool):
-            raise BadRequest("stream: Input should be a valid boolean", "stream")
-        turn = turn_of(list(_elements(messages)))
-        return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=len(request.body))
+        turn = turn_of(read(body))
+        stream = body.get("stream") is True
+        return ParsedRequest(model=body["model"], stream=stream, turn=turn, prompt_size=len(request.body))
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The event stream from message_start to message_stop, or the message."""
+        usage = usage_of(answer, parsed)
         if not parsed.stream:
-            return Wire(frames=[to_bytes(_message(answer, parsed, exchange))], content_type="application/json")
-        stop = _stop_reason(answer)
-        opening = _envelope(parsed, exchange, [], None, 1)
+            message = _message(_blocks(answer, exchange), _stop_reason(answer), usage, parsed, exchange)
+            return Wire(frames=[to_bytes(message)], content_type="application/json")
+        opening = _message([], None, replace(usage, said=1, thought=0), parsed, exchange)
+        ending = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
         frames = [
-            named_frame("message_start", {"type": "message_start", "message": opening}),
+            _event("message_start", message=opening),
             *_block_frames(answer, exchange),
-            named_frame(
-                "message_delta",
-                {
-                    "type": "message_delta",
-                    "delta": {"stop_reason": stop, "stop_sequence": None},
-                    "usage": {"output_tokens": _output_tokens(answer)},
-                },
-            ),
-            named_frame("message_stop", {"type": "message_stop"}),
+            _event("message_delta", delta=ending, usage=_usage(usage)),
+            _event("message_stop"),
         ]
         return Wire(frames=frames, content_type=CONTENT_TYPE)
 
@@ -109,50 +94,30 @@ class AnthropicFormat:
         return HttpReply(status=status.code, body=body, headers=(("request-id", request_id), *status.headers))
 
 
-def _elements(messages: list[Any]) -> Iterator[Element]:
-    for number, message in enumerate(messages):
-        where = f"messages.{number}"
-        role = mapping(message, where).get("role")
-        if role not in ("user", "assistant", "system"):
-            raise BadRequest(f'{where}.role: Input should be "user" or "assistant"', f"{where}.role")
-        if "content" not in message:
-            raise BadRequest(f"{where}.content: Field required", f"{where}.content")
-        content = message["content"]
-        if role == "user":
-            yield from _user_elements(number, content)
-        elif not isinstance(content, str):
-            listed(content, f"{where}.content")
-
-
-def _user_elements(number: int, content: object) -> Iterator[Element]:
-    if isinstance(content, str):
-        yield number, content
-        return
-    where = f"messages.{number}.content"
-    for position, block in enumerate(listed(content, where)):
-        kind = mapping(block, f"{where}.{position}").get("type")
-        if kind == "tool_result":
-            if not isinstance(block.get("tool_use_id"), str):
-                name = f"{where}.{position}.tool_use_id"
-                raise BadRequest(f"{name}: Field required", name)
-            yield None
-        elif kind == "text" and isinstance(block.get("text"), str):
-            yield number, block["text"]
-        elif not isinstance(kind, str) or kind == "text":
-            name = f"{where}.{position}.{'text' if kind else 'type'}"
-            raise BadRequest(f"{name}: Field required", name)
+def _event(name: str, **fields: Any) -> bytes:
+    return named_frame(name, {"type": name, **fields})
 
 
 def _stop_reason(answer: Answer) -> str:
-    return "end_turn" if isinstance(answer, Text) else "tool_use"
+    stop = stop_of(answer)
+    if stop != "end":
+        return "max_tokens" if stop == "length" else "refusal"
+    return "tool_use" if any(isinstance(part, ToolCall) for part in parts_of(answer)) else "end_turn"
 
 
-def _output_tokens(answer: Answer) -> int:
-    return tokens(len(answer.text) + (0 if isinstance(answer, Text) else len(compact(dict(answer.arguments)))))
+def _usage(usage: Usage) -> dict[str, Any]:
+    """The counts; what came from the cache is not among `input_tokens`."""
+    return {
+        "input_tokens": usage.prompt - usage.cached,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": usage.cached,
+        "output_tokens": usage.output,
+        "output_tokens_details": {"thinking_tokens": usage.thought},
+    }
 
 
-def _envelope(
-    parsed: ParsedRequest, exchange: int, content: list[dict[str, Any]], stop: str | None, output: int
+def _message(
+    content: list[dict[str, Any]], stop: str | None, usage: Usage, parsed: ParsedRequest, exchange: int
 ) -> dict[str, Any]:
     return {
         "id": f"msg_{exchange:024d}",
@@ -162,48 +127,52 @@ def _envelope(
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
-        "usage": {
-            "input_tokens": tokens(parsed.prompt_size),
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": output,
-        },
+        "usage": _usage(usage),
     }
 
 
-def _message(answer: Answer, parsed: ParsedRequest, exchange: int) -> dict[str, Any]:
-    content: list[dict[str, Any]] = []
-    if isinstance(answer, Text) or answer.text:
-        content.append({"type": "text", "text": answer.text})
-    if not isinstance(answer, Text):
-        tool = {"type": "tool_use", "id": f"toolu_{exchange:024d}", "name": answer.name}
-        content.append({**tool, "input": dict(answer.arguments)})
-    return _envelope(parsed, exchange, content, _stop_reason(answer), _output_tokens(answer))
+def _blocks(answer: Answer, exchange: int) -> list[dict[str, Any]]:
+    return [_block(part, exchange, index) for index, part in enumerate(parts_of(answer))]
+
+
+def _block(part: Part, exchange: int, index: int) -> dict[str, Any]:
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text}
+        case Thinking():
+            return {"type": "thinking", "thinking": part.text, "signature": signature_of(part)}
+        case ToolCall():
+            name = f"toolu_{part_number(exchange, index)}"
+            return {"type": "tool_use", "id": name, "name": part.name, "input": dict(part.arguments)}
+
+
+_EMPTY: dict[str, dict[str, Any]] = {
+    "text": {"text": ""},
+    "thinking": {"thinking": "", "signature": ""},
+    "tool_use": {"input": {}},
+}
 
 
 def _block_frames(answer: Answer, exchange: int) -> Iterator[bytes]:
-    index = 0
-    ping = named_frame("ping", {"type": "ping"})
-    if isinstance(answer, Text) or answer.text:
-        count = answer.chunks if isinstance(answer, Text) else 1
-        deltas = [{"type": "text_delta", "text": piece} for piece in pieces(answer.text, count)]
-        yield from _one_block(index, {"type": "text", "text": ""}, ping, deltas)
-        index, ping = 1, b""
-    if not isinstance(answer, Text):
-        block = {"type": "tool_use", "id": f"toolu_{exchange:024d}", "name": answer.name, "input": {}}
-        deltas = [
-            {"type": "input_json_delta", "partial_json": piece}
-            for piece in ("", *pieces(compact(dict(answer.arguments)), 2))
-        ]
-        yield from _one_block(index, block, ping, deltas)
+    for index, (part, block) in enumerate(zip(parts_of(answer), _blocks(answer, exchange), strict=True)):
+        opening = block | _EMPTY[block["type"]]
+        yield _event("content_block_start", index=index, content_block=opening)
+        if index == 0:
+            yield _event("ping")
+        for delta in _deltas(part, block):
+            yield _event("content_block_delta", index=index, delta=delta)
+        yield _event("content_block_stop", index=index)
 
 
-def _one_block(index: int, block: dict[str, Any], ping: bytes, deltas: list[dict[str, str]]) -> Iterator[bytes]:
-    start = {"type": "content_block_start", "index": index, "content_block": block}
-    yield named_frame("content_block_start", start)
-    if ping:
-        yield ping
-    for delta in deltas:
-        data = {"type": "content_block_delta", "index": index, "delta": delta}
-        yield named_frame("content_block_delta", data)
-    yield named_frame("content_block_stop", {"type": "content_block_stop", "index": index})
+def _deltas(part: Part, block: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    match part:
+        case Text():
+            for piece in pieces(part.text, part.chunks):
+                yield {"type": "text_delta", "text": piece}
+        case Thinking():
+            for piece in pieces(part.text, part.chunks):
+                yield {"type": "thinking_delta", "thinking": piece}
+            yield {"type": "signature_delta", "signature": block["signature"]}
+        case ToolCall():
+            for piece in ("", *pieces(arguments_of(part), 2)):
+                yield {"type": "input_json_delta", "partial_json": piece}

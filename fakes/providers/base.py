@@ -1,9 +1,11 @@
 """The seam between a provider's wire format and the rest: what was asked, and what to send.
 
-Also what the three formats share: finding the turn's marker and step, and reading JSON with errors that name
-the key. No provider's own field names appear here.
+Also what the formats share: finding the turn's marker and step, counting tokens, and reading JSON. No provider's
+own field names appear here.
 """
 
+import base64
+import hashlib
 import itertools
 import json
 import re
@@ -11,20 +13,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fakes.answers import Answer, Parts, Text, Thinking, ToolCall, parts_of
 from fakes.events import Provider
-from fakes.script import Answer, Status, StreamError
+from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, decoded_body
+from fakes.wire.sse import compact
 
 _MARKER = re.compile(r"\[\[([A-Za-z0-9._-]+)\]\]")
 
 
 class BadRequest(Exception):
-    """The provider would refuse the request: `param` names the field, "" for the whole body."""
+    """The provider would refuse the request.
 
-    def __init__(self, message: str, param: str = "") -> None:
+    `param` names the field, "" for the whole body; `code` is the provider's own code for the complaint, "" for the
+    usual one of a 400; `body` is the whole answer, where it does not have the provider's usual shape.
+    """
+
+    def __init__(self, message: str, param: str = "", code: str = "", body: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
+        self.code = code
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +50,9 @@ class Turn:
 class ParsedRequest:
     """What every wire format extracts of a request.
 
-    `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events.
+    `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events;
+    `reports_usage` is false for a stream whose client did not ask for token counts; `asked_at` is the second, by the
+    server's clock, that the answer states.
     """
 
     model: str
@@ -48,6 +60,8 @@ class ParsedRequest:
     turn: Turn
     prompt_size: int
     sse: bool = True
+    reports_usage: bool = True
+    asked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +137,21 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
         UnreadableBody: it cannot be decoded.
     """
     try:
-        data = json.loads(decoded_body(request))
+        data = json.loads(decoded_body(request), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
     if not isinstance(data, dict):
         raise BadRequest("the request body must be a JSON object")
     return data
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a JSON number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def lenient_object(request: HttpRequest) -> dict[str, Any]:
@@ -137,28 +160,6 @@ def lenient_object(request: HttpRequest) -> dict[str, Any]:
         return json_object(request)
     except (BadRequest, UnreadableBody):
         return {}
-
-
-def listed(value: object, key: str) -> list[Any]:
-    """`value` as a list.
-
-    Raises:
-        BadRequest: it is not one.
-    """
-    if not isinstance(value, list):
-        raise BadRequest(f"{key}: must be a list", key)
-    return value
-
-
-def mapping(value: object, key: str) -> Mapping[str, Any]:
-    """`value` as an object.
-
-    Raises:
-        BadRequest: it is not one.
-    """
-    if not isinstance(value, dict):
-        raise BadRequest(f"{key}: must be an object", key)
-    return value
 
 
 def pieces(text: str, count: int) -> list[str]:
@@ -171,3 +172,55 @@ def pieces(text: str, count: int) -> list[str]:
 def tokens(size: int) -> int:
     """A plausible token count for so many bytes or characters: never 0."""
     return max(1, size // 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts: `cached` is part of `prompt`, `thought` comes on top of `said`."""
+
+    prompt: int
+    cached: int
+    said: int
+    thought: int
+
+    @property
+    def output(self) -> int:
+        """All that the model produced."""
+        return self.said + self.thought
+
+    @property
+    def total(self) -> int:
+        """Prompt and output."""
+        return self.prompt + self.output
+
+
+def usage_of(answer: Answer, parsed: ParsedRequest) -> Usage:
+    """What a provider would count for this answer."""
+    said = thought = 0
+    for part in parts_of(answer):
+        match part:
+            case Text():
+                said += len(part.text)
+            case ToolCall():
+                said += len(arguments_of(part))
+            case Thinking():
+                thought += len(part.text)
+    prompt = tokens(parsed.prompt_size)
+    cached = min(answer.cached, prompt) if isinstance(answer, Parts) else 0
+    return Usage(prompt=prompt, cached=cached, said=tokens(said), thought=tokens(thought) if thought else 0)
+
+
+def arguments_of(call: ToolCall) -> str:
+    """A tool's arguments as JSON."""
+    return compact(dict(call.arguments))
+
+
+def part_number(exchange: int, index: int) -> str:
+    """Tells the parts of one answer apart in their identifiers, which stay unique over all exchanges."""
+    return f"{index:02d}{exchange:022d}"
+
+
+def signature_of(thinking: Thinking) -> str:
+    """An opaque proof that goes with shown thinking, as providers add one: base64, the same for the same text."""
+    digest = hashlib.sha512(thinking.text.encode("utf-8", "surrogatepass")).digest()
+    return base64.b64encode(b"fakes" + digest).decode()

@@ -1,29 +1,30 @@
-"""Gemini, POST /{v1,v1beta}/models/{m}:generateContent and :streamGenerateContent.
+"""Gemini, POST /{v1,v1beta}/models/{m}:generateContent and :streamGenerateContent: its chunks, bodies and errors.
 
-Requests are read in both spellings that proto3 JSON allows (camelCase and snake_case). The stream is
-server-sent events with `alt=sse`, otherwise a JSON array, as the API does. Keys are not looked at.
+The stream is server-sent events with `alt=sse`, otherwise a JSON array, as the API does. What is refused stands in
+`fakes.providers.gemini_request`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from fakes.answers import Answer, Part, Text, Thinking, ToolCall, parts_of, stop_of
 from fakes.events import Provider
 from fakes.providers.base import (
-    BadRequest,
-    Element,
     ParsedRequest,
     Wire,
     json_object,
-    listed,
-    mapping,
+    part_number,
     pieces,
+    signature_of,
     tokens,
     turn_of,
+    usage_of,
 )
-from fakes.script import Answer, Status, StreamError, Text
+from fakes.providers.gemini_request import read
+from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
-from fakes.wire.sse import CONTENT_TYPE, compact, data_frame, to_bytes
+from fakes.wire.sse import CONTENT_TYPE, data_frame, to_bytes
 
 _STATUSES = {
     400: "INVALID_ARGUMENT",
@@ -41,8 +42,10 @@ _MESSAGES = {
     429: "You exceeded your current quota, please check your plan and billing details.",
     503: "The model is overloaded. Please try again later.",
 }
-_METHODS = ("generateContent", "streamGenerateContent")
-_TYPE = "type.googleapis.com/google.rpc."
+JSON_TYPE = "application/json; charset=UTF-8"
+GENERATE, STREAM, COUNT = "generateContent", "streamGenerateContent", "countTokens"
+TYPE = "type.googleapis.com/google.rpc."
+_STOPS = {"end": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY"}
 
 
 def model_and_method(path: str) -> tuple[str, str] | None:
@@ -54,7 +57,7 @@ def model_and_method(path: str) -> tuple[str, str] | None:
         if path.startswith(root):
             name, colon, method = unquote(path.removeprefix(root)).rpartition(":")
             known = name.startswith(("models/", "tunedModels/"))
-            if not (colon and known and method in _METHODS):
+            if not (colon and known and method in (GENERATE, STREAM, COUNT)):
                 return None
             while name.startswith("models/"):
                 name = name.removeprefix("models/")
@@ -70,67 +73,67 @@ class GeminiFormat:
     def peek(self, request: HttpRequest) -> tuple[str, bool]:
         """The model and whether the method streams, both from the path."""
         found = model_and_method(request.path)
-        return (found[0], found[1] == _METHODS[1]) if found else ("", False)
+        return (found[0], found[1] == STREAM) if found else ("", False)
 
     def parse(self, request: HttpRequest) -> ParsedRequest:
         """Read and validate a request; raises BadRequest as the API would answer 400."""
         model, stream = self.peek(request)
-        body = json_object(request)
-        contents = body.get("contents")
-        if not contents:
-            message = "* GenerateContentRequest.contents: contents is not specified"
-            raise BadRequest(message, "contents")
-        turn = turn_of(list(_elements(listed(contents, "contents"))))
+        turn = turn_of(read(json_object(request)))
         sse = "sse" in parse_qs(request.query).get("alt", [])
         size = len(request.body)
         return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=size, sse=sse)
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """Response chunks; the last one carries finishReason and the full usage."""
+        bodies = chunks_of(answer, parsed, exchange)
         if not parsed.stream:
-            body = _chunk(_parts(answer), "STOP", answer, parsed, exchange)
-            return Wire(frames=[to_bytes(body)], content_type="application/json; charset=UTF-8")
-        chunks = list(_stream_parts(answer))
-        last = len(chunks) - 1
-        bodies = [
-            _chunk(parts, "STOP" if number == last else None, answer, parsed, exchange)
-            for number, parts in enumerate(chunks)
-        ]
+            return Wire(frames=[to_bytes(bodies[0])], content_type=JSON_TYPE)
         if not parsed.sse:
-            array = _as_json_array([to_bytes(body) for body in bodies])
-            return Wire(frames=array, content_type="application/json; charset=UTF-8")
+            return Wire(frames=as_json_array([to_bytes(body) for body in bodies]), content_type=JSON_TYPE)
         return Wire(frames=[data_frame(body) for body in bodies], content_type=CONTENT_TYPE)
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """A data frame with the error object in place of a chunk."""
-        code = next((code for code, name in _STATUSES.items() if name == error.error), 500)
-        message = error.message or "The fake was told to fail here."
-        body = {"error": {"code": code, "message": message, "status": error.error}}
+        body = stream_failure(error)
         return data_frame(body) if parsed.sse else (b",\n" if position else b"[") + to_bytes(body) + b"]"
 
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """{"error":{"code","message","status","details"}}."""
-        usual = "INTERNAL" if status.code >= 500 else "INVALID_ARGUMENT"
-        error: dict[str, Any] = {
-            "code": status.code,
-            "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
-            "status": status.error or _STATUSES.get(status.code, usual),
-        }
+        error = error_of(status)
         if status.code == 429:
             error["details"] = _quota_details(dict(status.headers))
         elif param:
             violation = {"field": param, "description": error["message"]}
-            error["details"] = [{"@type": f"{_TYPE}BadRequest", "fieldViolations": [violation]}]
+            error["details"] = [{"@type": f"{TYPE}BadRequest", "fieldViolations": [violation]}]
         body = to_bytes({"error": error})
-        return HttpReply(
-            status=status.code,
-            body=body,
-            headers=status.headers,
-            content_type="application/json; charset=UTF-8",
-        )
+        return HttpReply(status=status.code, body=body, headers=status.headers, content_type=JSON_TYPE)
 
 
-def _as_json_array(bodies: list[bytes]) -> list[bytes]:
+def error_of(status: Status) -> dict[str, Any]:
+    """The error object of a status, without details."""
+    usual = "INTERNAL" if status.code >= 500 else "INVALID_ARGUMENT"
+    return {
+        "code": status.code,
+        "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
+        "status": status.error or _STATUSES.get(status.code, usual),
+    }
+
+
+def stream_failure(error: StreamError) -> dict[str, Any]:
+    """What stands in place of a chunk when a stream fails."""
+    code = next((code for code, name in _STATUSES.items() if name == error.error), 500)
+    message = error.message or "The fake was told to fail here."
+    return {"error": {"code": code, "message": message, "status": error.error}}
+
+
+def retry_delay(headers: dict[str, str]) -> dict[str, Any]:
+    """How long to wait, as a detail of an error: what a scripted retry-after says, else 26 s as seen in the wild."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return {"@type": f"{TYPE}RetryInfo", "retryDelay": f"{lowered.get('retry-after', '26')}s"}
+
+
+def as_json_array(bodies: list[bytes]) -> list[bytes]:
+    """Each body with its share of an array's brackets and commas."""
     last = len(bodies) - 1
     return [
         (b"[" if number == 0 else b",\n") + body + (b"]" if number == last else b"")
@@ -138,24 +141,7 @@ def _as_json_array(bodies: list[bytes]) -> list[bytes]:
     ]
 
 
-def _elements(contents: list[Any]) -> Iterator[Element]:
-    for number, content in enumerate(contents):
-        where = f"contents[{number}]"
-        role = mapping(content, where).get("role", "user")
-        if role not in ("user", "model", "function", "tool"):
-            raise BadRequest("Please use a valid role: user, model.", f"{where}.role")
-        for position, part in enumerate(listed(content.get("parts"), f"{where}.parts")):
-            mapping(part, f"{where}.parts[{position}]")
-            if role == "model":
-                continue
-            if "functionResponse" in part or "function_response" in part:
-                yield None
-            elif isinstance(part.get("text"), str):
-                yield number, part["text"]
-
-
 def _quota_details(headers: dict[str, str]) -> list[dict[str, Any]]:
-    lowered = {name.lower(): value for name, value in headers.items()}
     metric = "generativelanguage.googleapis.com/generate_content_free_tier_requests"
     violation = {
         "quotaMetric": metric,
@@ -166,52 +152,68 @@ def _quota_details(headers: dict[str, str]) -> list[dict[str, Any]]:
         "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
     }
     return [
-        {"@type": f"{_TYPE}QuotaFailure", "violations": [violation]},
-        {"@type": f"{_TYPE}Help", "links": [link]},
-        {"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{lowered.get('retry-after', '26')}s"},
+        {"@type": f"{TYPE}QuotaFailure", "violations": [violation]},
+        {"@type": f"{TYPE}Help", "links": [link]},
+        retry_delay(headers),
     ]
 
 
-def _call(answer: Answer) -> list[dict[str, Any]]:
-    if isinstance(answer, Text):
-        return []
-    return [{"functionCall": {"name": answer.name, "args": dict(answer.arguments)}}]
+def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict[str, Any]]:
+    """The response in chunks, or in one when it is not streamed; the last has finishReason and all of the usage."""
+    groups = list(_streamed(answer, exchange)) if parsed.stream else [_whole(answer, exchange)]
+    chunks = [_chunk(parts, parsed, exchange) for parts in groups]
+    usage = usage_of(answer, parsed)
+    last = chunks[-1]
+    last["candidates"][0]["finishReason"] = _STOPS[stop_of(answer)]
+    last["usageMetadata"] = {
+        "promptTokenCount": usage.prompt,
+        "candidatesTokenCount": usage.said,
+        "totalTokenCount": usage.total,
+        **({"cachedContentTokenCount": usage.cached} if usage.cached else {}),
+        **({"thoughtsTokenCount": usage.thought} if usage.thought else {}),
+    }
+    return chunks
 
 
-def _parts(answer: Answer) -> list[dict[str, Any]]:
-    said = [{"text": answer.text}] if isinstance(answer, Text) or answer.text else []
-    return [*said, *_call(answer)]
-
-
-def _stream_parts(answer: Answer) -> Iterator[list[dict[str, Any]]]:
-    if isinstance(answer, Text) or answer.text:
-        count = answer.chunks if isinstance(answer, Text) else 1
-        for piece in pieces(answer.text, count):
-            yield [{"text": piece}]
-    if not isinstance(answer, Text):
-        yield _call(answer)
-
-
-def _chunk(
-    parts: list[dict[str, Any]],
-    finish: str | None,
-    answer: Answer,
-    parsed: ParsedRequest,
-    exchange: int,
-) -> dict[str, Any]:
-    candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": 0}
-    prompt, output = tokens(parsed.prompt_size), tokens(len(compact(_parts(answer))))
-    usage = {"promptTokenCount": prompt, "totalTokenCount": prompt}
-    if finish:
-        candidate["finishReason"] = finish
-        usage = {
-            "promptTokenCount": prompt,
-            "candidatesTokenCount": output,
-            "totalTokenCount": prompt + output,
-        }
+def _chunk(parts: list[dict[str, Any]], parsed: ParsedRequest, exchange: int) -> dict[str, Any]:
+    prompt = tokens(parsed.prompt_size)
     return {
-        "candidates": [candidate],
-        "usageMetadata": usage,
+        "candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}],
+        "usageMetadata": {"promptTokenCount": prompt, "totalTokenCount": prompt},
         "modelVersion": parsed.model,
         "responseId": f"resp{exchange:020d}",
     }
+
+
+def _whole(answer: Answer, exchange: int) -> list[dict[str, Any]]:
+    return [_part(part, exchange, index) for index, part in enumerate(parts_of(answer))]
+
+
+def _part(part: Part, exchange: int, index: int) -> dict[str, Any]:
+    match part:
+        case Text():
+            return {"text": part.text}
+        case Thinking():
+            return {"text": part.text, "thought": True, "thoughtSignature": signature_of(part)}
+        case ToolCall():
+            name = f"call{part_number(exchange, index)}"
+            return {"functionCall": {"id": name, "name": part.name, "args": dict(part.arguments)}}
+
+
+def _streamed(answer: Answer, exchange: int) -> Iterator[list[dict[str, Any]]]:
+    """What each chunk carries: a piece of text or of a thought, or tool calls that come at once."""
+    calls: list[dict[str, Any]] = []
+    for index, part in enumerate(parts_of(answer)):
+        if isinstance(part, ToolCall):
+            calls.append(_part(part, exchange, index))
+            continue
+        if calls:
+            yield calls
+            calls = []
+        thought = {"thought": True} if isinstance(part, Thinking) else {}
+        *opening, ending = pieces(part.text, part.chunks)
+        yield from ([{"text": piece, **thought}] for piece in opening)
+        signed = {"thoughtSignature": signature_of(part)} if isinstance(part, Thinking) else {}
+        yield [{"text": ending, **thought, **signed}]
+    if calls:
+        yield calls

@@ -5,11 +5,11 @@ stand-in number, which is then replaced in each frame. Nothing about a provider 
 """
 
 import os
-import time
+from dataclasses import replace
 from functools import lru_cache
 
+from fakes.answers import Answer, Text
 from fakes.providers.base import ParsedRequest, Turn, Wire, WireFormat
-from fakes.script import Answer, Text
 
 _KEPT = 256
 _LONGEST_KEPT = 16 * 1024
@@ -21,17 +21,16 @@ _NO_TURN = Turn(text="", marker="", step=0)
 
 def rendered(form: WireFormat, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
     """The answer in the provider's format, as `form.frames` would give it."""
-    # Arguments of a tool that compare equal may differ in JSON (1, 1.0 and true), so tool calls are not kept.
+    # Arguments of a tool that compare equal may differ in JSON (1, 1.0 and true), so only plain text is kept.
     if not isinstance(answer, Text) or len(answer.text) > _LONGEST_KEPT:
         return form.frames(answer, parsed, exchange)
-    kept = _kept(form, answer, parsed.model, parsed.stream, parsed.prompt_size, parsed.sse, int(time.time()))
+    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN))
     number = b"%020d" % exchange
     frames = [frame.replace(_STAND_IN_DIGITS, number) for frame in kept.frames]
     return Wire(frames=frames, content_type=kept.content_type)
 
 
 @lru_cache(maxsize=_KEPT)
-def _kept(form: WireFormat, answer: Answer, model: str, stream: bool, prompt_size: int, sse: bool, second: int) -> Wire:
-    """A rendering with the stand-in number; some formats state the second, so it is kept no longer."""
-    parsed = ParsedRequest(model=model, stream=stream, turn=_NO_TURN, prompt_size=prompt_size, sse=sse)
+def _kept(form: WireFormat, answer: Answer, parsed: ParsedRequest) -> Wire:
+    """A rendering with the stand-in number. The request states its second, so that none is kept for longer."""
     return form.frames(answer, parsed, _STAND_IN)

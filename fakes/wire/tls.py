@@ -12,6 +12,7 @@ SERVED_HOSTS = (
     "api.openai.com",
     "api.anthropic.com",
     "generativelanguage.googleapis.com",
+    "cloudcode-pa.googleapis.com",
     "platform.claude.com",
     "console.anthropic.com",
 )

@@ -23,6 +23,8 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         return tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
+    if _is_made_already(call):
+        return tuple(Touch(_below(root, path), False) for path in call.paths)
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or creates or _empties(call)
     named = tuple(Touch(_below(root, path), writes) for path in call.paths)
@@ -47,6 +49,11 @@ def _empties(call: StoppedCall) -> bool:
 def _creates(call: StoppedCall) -> bool:
     """Whether the call can make the file."""
     return bool(call.open_flags & os.O_CREAT) and not os.path.lexists(call.path)
+
+
+def _is_made_already(call: StoppedCall) -> bool:
+    """Whether the call will only learn that its folder is there: whoever makes sure of a folder calls mkdir first."""
+    return call.kind.family is Family.MAKE and os.path.lexists(call.path)
 
 
 def _below(root: str, path: str) -> str:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,12 +126,17 @@ def post() -> Callable[..., bytes]:
 
 
 def _ask(provider: str, text: str = "hi", *, stream: bool = False, model: str = "m") -> tuple[str, Any]:
+    messages = [{"role": "user", "content": text}]
+    contents = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
     if provider == "anthropic":
-        messages = [{"role": "user", "content": text}]
         return "/v1/messages", {"model": model, "max_tokens": 9, "messages": messages, "stream": stream}
+    if provider == "chat":
+        return "/v1/chat/completions", {"model": model, "messages": messages, "stream": stream}
     if provider == "gemini":
-        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        return f"/v1beta/models/{model}:{method}", {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+        return f"/v1beta/models/{model}:{method}", contents
+    if provider == "code-assist":
+        return f"/v1internal:{method}", {"model": model, "project": "p", "user_prompt_id": "1", "request": contents}
     return "/v1/responses", {"model": model, "input": text, "stream": stream}
 
 
@@ -136,3 +144,21 @@ def _ask(provider: str, text: str = "hi", *, stream: bool = False, model: str = 
 def ask() -> Callable[..., tuple[str, Any]]:
     """The path and body of the smallest request to a provider."""
     return _ask
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[list[dict[str, Any]]], str]]:
+    """Start the fakes as a program on a script's rules, once for a module; gives the URL."""
+    with ExitStack() as stack:
+
+        def start(rules: list[dict[str, Any]]) -> str:
+            script = tmp_path_factory.mktemp("program") / "script.json"
+            script.write_text(json.dumps({"rules": rules}))
+            command = [sys.executable, "-m", "fakes", "--script", str(script)]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            stack.callback(process.terminate)
+            assert process.stdout is not None
+            url: str = json.loads(process.stdout.readline())["url"]
+            return url
+
+        yield start

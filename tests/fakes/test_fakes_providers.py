@@ -46,9 +46,9 @@ def result(name="t"):
     return {"type": "tool_result", "tool_use_id": name, "content": "done"}
 
 
-def call(name="t"):
-    use = {"type": "tool_use", "id": name, "name": "exec", "input": {}}
-    return {"role": "assistant", "content": [use]}
+def call(*names):
+    uses = [{"type": "tool_use", "id": name, "name": "exec", "input": {}} for name in names or ("t",)]
+    return {"role": "assistant", "content": uses}
 
 
 def user(*blocks):
@@ -68,7 +68,7 @@ def user(*blocks):
         ([user("[[a]] [[b]]")], "b", 0),
         ([user("[[a]]"), call(), user(result())], "a", 1),
         ([user("[[a]]"), call(), user(result()), call("u"), user(result("u"))], "a", 2),
-        ([user("[[a]]"), call(), user(result("t"), result("u"))], "a", 2),
+        ([user("[[a]]"), call("t", "u"), user(result("t"), result("u"))], "a", 2),
         ([user("[[a]]"), call(), user(result()), user("[[b]]")], "b", 0),
         ([user("[[a]]"), call(), user(result(), "[[b]] merged")], "b", 0),
         ([user("[[a]]"), call(), user(result(), "<system-reminder>[[x]]</system-reminder>")], "a", 1),
@@ -82,21 +82,23 @@ def test_where_an_anthropic_turn_stands(messages, marker, step):
 
 
 ANSWER = {"functionResponse": {"name": "exec", "response": {"ok": True}}}
+ASKED = {"parts": [{"text": "[[a]]"}]}
+
+
+def calls(count=1):
+    return {"role": "model", "parts": [{"functionCall": {"name": "exec", "args": {}}}] * count}
 
 
 @pytest.mark.parametrize(
     ("contents", "marker", "step"),
     [
         ([{"parts": [{"text": "[[a]]"}]}], "a", 0),
-        ([{"role": "user", "parts": [{"text": "[[a]]"}]}, {"role": "user", "parts": [ANSWER]}], "a", 1),
-        (
-            [{"role": "user", "parts": [{"text": "[[a]]"}]}, {"role": "function", "parts": [ANSWER, ANSWER]}],
-            "a",
-            2,
-        ),
-        ([{"parts": [{"text": "[[a]]"}]}, {"parts": [{"function_response": {"name": "x"}}]}], "a", 1),
+        ([ASKED, calls(), {"role": "user", "parts": [ANSWER]}], "a", 1),
+        ([ASKED, calls(2), {"role": "function", "parts": [ANSWER, ANSWER]}], "a", 2),
+        ([ASKED, calls(2), {"role": "user", "parts": [ANSWER]}, {"role": "user", "parts": [ANSWER]}], "a", 2),
+        ([ASKED, calls(), {"parts": [{"function_response": {"name": "x"}}]}], "a", 1),
         ([{"parts": [{"text": "[[a]]"}]}, {"role": "model", "parts": [{"text": "[[m]]"}]}], "a", 0),
-        ([{"parts": [{"text": "[[a]]"}]}, {"parts": [ANSWER]}, {"parts": [{"text": "[[b]]"}]}], "b", 0),
+        ([ASKED, calls(), {"parts": [ANSWER]}, {"parts": [{"text": "[[b]]"}]}], "b", 0),
     ],
 )
 def test_where_a_gemini_turn_stands(contents, marker, step):
@@ -198,7 +200,8 @@ def test_what_gemini_refuses(body):
         ("/v1beta/tunedModels/t:generateContent", ("tunedModels/t", "generateContent")),
         ("/v1beta/models/g%3AgenerateContent", ("g", "generateContent")),
         ("/v1beta/models/:generateContent", None),
-        ("/v1beta/models/g:countTokens", None),
+        ("/v1beta/models/g:countTokens", ("g", "countTokens")),
+        ("/v1beta/models/g:embedContent", None),
         ("/v2/models/g:generateContent", None),
     ],
 )

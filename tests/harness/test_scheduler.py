@@ -250,6 +250,20 @@ fcntl.flock(lock, fcntl.LOCK_SH)
     ]
 
 
+def test_making_a_folder_that_is_there_changes_nothing(conduct):
+    code = """
+import os
+for _ in range(2): os.makedirs("made", exist_ok=True)
+os.mkdir("other")
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=frozenset({Family.MAKE}))
+        return [(point.touches[0].object, point.touches[0].writes) for point in scheduler.trace.points]
+
+    assert conduct(body) == [("made", True), ("made", False), ("other", True)]
+
+
 def test_a_shell_and_its_children_are_one_actor(conduct):
     script = "old=$(cat count); (sleep 0.01; echo $((old + 1)) > new.$1); mv new.$1 count"
 

@@ -1,0 +1,151 @@
+"""OpenAI Chat Completions, POST /v1/chat/completions: its chunks, bodies and errors.
+
+Fields and order are those of the official SDK's types, which the tests use as an oracle. The API shows no
+reasoning here, so thinking is only counted. What is refused stands in `fakes.providers.chat_request`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fakes.answers import Answer, Text, ToolCall, parts_of, stop_of
+from fakes.events import Provider
+from fakes.providers.base import (
+    ParsedRequest,
+    Wire,
+    arguments_of,
+    json_object,
+    lenient_object,
+    part_number,
+    pieces,
+    turn_of,
+    usage_of,
+)
+from fakes.providers.chat_request import read
+from fakes.providers.openai_words import error_reply
+from fakes.script import Status, StreamError
+from fakes.wire.http import HttpReply, HttpRequest
+from fakes.wire.sse import CONTENT_TYPE, data_frame, to_bytes
+
+_DONE = b"data: [DONE]\n\n"
+_STOPS = {"length": "length", "refusal": "content_filter"}
+
+
+class ChatFormat:
+    """The wire format of POST /v1/chat/completions."""
+
+    provider: Provider = "chat"
+
+    def peek(self, request: HttpRequest) -> tuple[str, bool]:
+        """The model and the stream flag, as far as they can be read."""
+        body = lenient_object(request)
+        model = body.get("model")
+        return model if isinstance(model, str) else "", body.get("stream") is True
+
+    def parse(self, request: HttpRequest) -> ParsedRequest:
+        """Read and validate a request; raises BadRequest as the API would answer 400."""
+        body = json_object(request)
+        turn = turn_of(read(body))
+        options = body.get("stream_options") or {}
+        return ParsedRequest(
+            model=body["model"],
+            stream=body.get("stream") is True,
+            turn=turn,
+            prompt_size=len(request.body),
+            reports_usage=options.get("include_usage") is True,
+        )
+
+    def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
+        """Chunks up to [DONE], or the completion."""
+        if not parsed.stream:
+            choice = {"index": 0, "message": _message(answer, exchange), "logprobs": None}
+            envelope = _envelope("chat.completion", parsed, exchange)
+            body = {**envelope, "choices": [{**choice, "finish_reason": _finish(answer)}]}
+            return Wire(frames=[to_bytes({**body, "usage": _usage(answer, parsed)})], content_type="application/json")
+        return Wire(frames=[*_chunks(answer, parsed, exchange), _DONE], content_type=CONTENT_TYPE)
+
+    def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
+        """A data frame with the error object in place of a chunk."""
+        message = error.message or "The fake was told to fail here."
+        details = {"message": message, "type": "server_error", "param": None, "code": error.error}
+        return data_frame({"error": details})
+
+    def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
+        """{"error":{"message","type","param","code"}}."""
+        return error_reply(status, param, exchange)
+
+
+def _envelope(kind: str, parsed: ParsedRequest, exchange: int) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{exchange:029d}",
+        "object": kind,
+        "created": parsed.asked_at,
+        "model": parsed.model,
+        "service_tier": "default",
+        "system_fingerprint": "fp_fakes",
+    }
+
+
+def _finish(answer: Answer) -> str:
+    called = any(isinstance(part, ToolCall) for part in parts_of(answer))
+    return _STOPS.get(stop_of(answer), "tool_calls" if called else "stop")
+
+
+def _usage(answer: Answer, parsed: ParsedRequest) -> dict[str, Any]:
+    usage = usage_of(answer, parsed)
+    thought = {"reasoning_tokens": usage.thought, "audio_tokens": 0}
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "completion_tokens_details": {**thought, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
+    }
+
+
+def _calls(answer: Answer, exchange: int) -> list[tuple[dict[str, Any], str]]:
+    """Each tool call without its arguments, and these as JSON."""
+    calls = [part for part in parts_of(answer) if isinstance(part, ToolCall)]
+    return [
+        ({"id": f"call_{part_number(exchange, index)}", "type": "function", "function": {"name": call.name}},
+         arguments_of(call))
+        for index, call in enumerate(calls)
+    ]  # fmt: skip
+
+
+def _message(answer: Answer, exchange: int) -> dict[str, Any]:
+    texts = [part.text for part in parts_of(answer) if isinstance(part, Text)]
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None, "refusal": None}
+    calls = [
+        {**call, "function": {**call["function"], "arguments": arguments}}
+        for call, arguments in _calls(answer, exchange)
+    ]
+    return {**message, "annotations": [], **({"tool_calls": calls} if calls else {})}
+
+
+def _chunks(answer: Answer, parsed: ParsedRequest, exchange: int) -> Iterator[bytes]:
+    envelope = _envelope("chat.completion.chunk", parsed, exchange)
+    # A client that asked for usage gets the field in every chunk, null but for the last.
+    counted = {"usage": None} if parsed.reports_usage else {}
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return data_frame({**envelope, "choices": [choice], **counted})
+
+    said = any(isinstance(part, Text) for part in parts_of(answer))
+    yield chunk({"role": "assistant", "content": "" if said else None, "refusal": None})
+    for delta in _deltas(answer, exchange):
+        yield chunk(delta)
+    yield chunk({}, _finish(answer))
+    if parsed.reports_usage:
+        yield data_frame({**envelope, "choices": [], "usage": _usage(answer, parsed)})
+
+
+def _deltas(answer: Answer, exchange: int) -> Iterator[dict[str, Any]]:
+    for part in parts_of(answer):
+        if isinstance(part, Text):
+            yield from ({"content": piece} for piece in pieces(part.text, part.chunks))
+    for index, (call, arguments) in enumerate(_calls(answer, exchange)):
+        opening = {"index": index, **call, "function": {**call["function"], "arguments": ""}}
+        yield {"tool_calls": [opening]}
+        for piece in pieces(arguments, 2):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
