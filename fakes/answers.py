@@ -35,14 +35,15 @@ def check_gate(gate: str | None) -> None:
     check(gate is None or (isinstance(gate, str) and gate != ""), "gate", "a gate's name, not empty")
 
 
-def _check_seconds(value: float, key: str, what: str) -> None:
+def check_seconds(value: float, key: str, what: str) -> None:
+    """Refuse what is not a time of less than an hour."""
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 3600
     check(good, key, f"{what}, from 0 up to an hour")
 
 
 def _check_timing(answer: "Answer") -> None:
-    _check_seconds(answer.pace, "pace", "seconds between frames")
-    _check_seconds(answer.first, "first", "seconds before the first frame")
+    check_seconds(answer.pace, "pace", "seconds between frames")
+    check_seconds(answer.first, "first", "seconds before the first frame")
     check_gate(answer.gate)
 
 

@@ -1,19 +1,21 @@
-"""Plays a scripted reply out on an exchange: whole, paced, stalled, or broken at an exact frame or byte.
+"""Plays a scripted reply out on an exchange: whole, paced, or broken at an exact frame or byte.
 
-It knows frames and endings, no provider's fields. Every fault leaves something out: a cut at or beyond the
-end is moved back, so that a scripted fault always happens.
+It knows when bytes go out and how a connection ends; `fakes.layout` knows which bytes, `fakes.providers` what they say.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from fakes.broken import Cut, Ending
 from fakes.exchange import Exchange
+from fakes.layout import Content, Piece, lay_out
 from fakes.providers.base import ParsedRequest, Wire, WireFormat
 from fakes.providers.rendering import rendered
 from fakes.script import (
     STALL_GATE,
     Answer,
+    Broken,
     Parts,
     Reply,
     Reset,
@@ -24,21 +26,16 @@ from fakes.script import (
     ToolCall,
     Truncate,
 )
-from fakes.wire.faults import cut_bytes
-from fakes.wire.http import LAST_CHUNK, chunk, head
+from fakes.wire.http import LAST_CHUNK, head
+
+_STATUS_LINE = len(b"HTTP/1.1 200")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
-    """Bytes in order. The first `whole` pieces are whole frames.
+class Timing:
+    """When the pieces go out, in seconds: the first byte, the first frame after the head, and each further one."""
 
-    `first` is the seconds between the head and the first piece, `pace` those between two pieces.
-    """
-
-    head: bytes
-    pieces: tuple[bytes, ...]
-    whole: int
-    tail: bytes = b""
+    delay: float = 0.0
     first: float = 0.0
     pace: float = 0.0
 
@@ -60,30 +57,64 @@ def _perform(exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedR
     match reply:
         case Status():
             exchange.send(form.error(reply, exchange=exchange.number), "status")
-        case Text() | ToolCall() | Parts():
-            _play(exchange, _whole(exchange, reply, form, parsed), exchange.complete)
         case StreamError():
             _stream_error(exchange, reply, form, parsed)
-        case Stall():
-            _stall(exchange, reply, form, parsed)
-        case Reset(after_frames=None, after_bytes=None):
-            exchange.reset()
-        case Reset():
-            _play(exchange, _cut(exchange, reply, form, parsed), exchange.reset)
-        case Truncate():
-            # With its framing whole a client would use the connection again, and run into our end of it.
-            exchange.keep_alive = exchange.keep_alive and not reply.terminated
-            _play(exchange, _cut(exchange, reply, form, parsed), lambda: exchange.close("truncated"))
+        case Stall() | Reset() | Truncate():
+            _break(exchange, _as_broken(reply), form, parsed)
+        case Broken():
+            _break(exchange, reply, form, parsed)
+        case _:
+            content = _content(exchange, rendered(form, reply, parsed, exchange.number), streamed=parsed.stream)
+            timing = _timing(reply, streamed=parsed.stream)
+            _play(exchange, 200, lay_out(content), timing, exchange.complete)
 
 
-def _stall(exchange: Exchange, stall: Stall, form: WireFormat, parsed: ParsedRequest) -> None:
-    def wait() -> None:
-        exchange.hold(stall.gate or STALL_GATE, lambda: exchange.close("held-then-dropped"))
-
-    if stall.after_frames is None:
-        wait()
+def _as_broken(reply: Stall | Reset | Truncate) -> Broken:
+    """The short forms, in the words of all."""
+    ending: Ending = "stall" if isinstance(reply, Stall) else "reset" if isinstance(reply, Reset) else "fin"
+    if isinstance(reply, Truncate) and reply.terminated:
+        ending = "end"
+    gate = reply.gate or STALL_GATE if isinstance(reply, Stall) else STALL_GATE
+    after_bytes = None if isinstance(reply, Stall) else reply.after_bytes
+    if after_bytes is not None:
+        cut = Cut("body", after_bytes, ending)
+    elif reply.after_frames is not None:
+        cut = Cut("frame", reply.after_frames, ending)
     else:
-        _play(exchange, _cut(exchange, stall, form, parsed), wait)
+        cut = Cut("status", 0, ending)
+    return Broken(answer=reply.answer, cut=replace(cut, gate=gate))
+
+
+def _break(exchange: Exchange, broken: Broken, form: WireFormat, parsed: ParsedRequest) -> None:
+    if broken.cut is not None and broken.cut.ending == "end":
+        # With its framing whole a client would use the connection again, and run into our end of it.
+        exchange.keep_alive = False
+    if isinstance(broken.answer, Status):
+        reply = form.error(broken.answer, exchange=exchange.number)
+        status, timing = reply.status, Timing()
+        opening = head(reply.status, reply.content_type, reply.headers, exchange.keep_alive, exchange.clock())
+        content = Content(head=opening, frames=[reply.body], streamed=False, chunked=exchange.chunked)
+    else:
+        wire = rendered(form, broken.answer, parsed, exchange.number)
+        status, timing = 200, _timing(broken.answer, streamed=parsed.stream)
+        content = _content(exchange, wire, streamed=parsed.stream)
+    pieces = lay_out(content, framing=broken.framing, altered=broken.altered, cut=broken.cut)
+    timing = replace(timing, delay=timing.delay + broken.delay)
+    _play(exchange, status, pieces, timing, lambda: _end(exchange, broken))
+
+
+def _end(exchange: Exchange, broken: Broken) -> None:
+    ending = broken.cut.ending if broken.cut is not None else ""
+    if ending == "reset":
+        exchange.reset()
+    elif ending in ("fin", "end") or (not ending and broken.framing.length > 0):
+        exchange.close("truncated")
+    elif broken.cut is not None:
+        exchange.hold(broken.cut.gate, lambda: exchange.close("held-then-dropped"))
+    elif broken.framing.length < 0:
+        exchange.close("complete")
+    else:
+        exchange.complete()
 
 
 def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, parsed: ParsedRequest) -> None:
@@ -94,98 +125,58 @@ def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, pars
     wire = rendered(form, reply.answer, parsed, exchange.number)
     kept = wire.frames[: min(reply.after_frames, len(wire.frames) - 1)]
     frames = [*kept, form.failure(reply, parsed, exchange.number, len(kept))]
-    failing = Wire(frames=frames, content_type=wire.content_type)
-    _play(exchange, _framed(exchange, failing, reply.answer), exchange.complete)
+    failing = _content(exchange, Wire(frames=frames, content_type=wire.content_type), streamed=True)
+    _play(exchange, 200, lay_out(failing), _timing(reply.answer, streamed=True), exchange.complete)
 
 
-def _whole(exchange: Exchange, answer: Answer, form: WireFormat, parsed: ParsedRequest) -> Play:
-    wire = rendered(form, answer, parsed, exchange.number)
-    if parsed.stream:
-        return _framed(exchange, wire, answer)
-    body = wire.frames[0]
+def _timing(answer: Answer, *, streamed: bool) -> Timing:
     # Nothing is known of an answer that is not streamed before it is whole, so its head waits with it.
-    return Play(head=b"", pieces=(_sized_head(exchange, wire, len(body)) + body,), whole=1, first=answer.first)
+    if not streamed:
+        return Timing(delay=answer.first)
+    return Timing(first=answer.first, pace=answer.pace)
 
 
-def _framed(exchange: Exchange, wire: Wire, answer: Answer) -> Play:
-    opening = _stream_head(exchange, wire)
-    if exchange.chunked:
-        pieces, tail = tuple(map(chunk, wire.frames)), LAST_CHUNK
-    else:
-        pieces, tail = tuple(wire.frames), b""
-    return Play(head=opening, pieces=pieces, whole=len(pieces), tail=tail, first=answer.first, pace=answer.pace)
+def _content(exchange: Exchange, wire: Wire, *, streamed: bool) -> Content:
+    extra = (("cache-control", "no-cache"),) if streamed else ()
+    opening = head(200, wire.content_type, extra, exchange.keep_alive, exchange.clock())
+    return Content(head=opening, frames=wire.frames, streamed=streamed, chunked=exchange.chunked)
 
 
-def _cut(exchange: Exchange, fault: Stall | Reset | Truncate, form: WireFormat, parsed: ParsedRequest) -> Play:
-    wire = rendered(form, fault.answer, parsed, exchange.number)
-    terminated = isinstance(fault, Truncate) and fault.terminated
-    after_bytes = None if isinstance(fault, Stall) else fault.after_bytes
-    if not parsed.stream:
-        return _cut_body(exchange, wire, after_bytes, fault.after_frames, terminated, fault.answer.first)
-    if after_bytes is None:
-        whole = min(fault.after_frames or 0, len(wire.frames) - 1)
-        kept = wire.frames[:whole]
-    else:
-        kept, whole = cut_bytes(wire.frames, after_bytes)
-    pieces = tuple(map(chunk, kept)) if exchange.chunked else tuple(kept)
-    if exchange.chunked and len(kept) > whole and not terminated:
-        # The chunk announces the frame's full length, so the cut shows in the framing too.
-        pieces = (*pieces[:whole], b"%x\r\n%b" % (len(wire.frames[whole]), kept[whole]))
-    tail = LAST_CHUNK if terminated and exchange.chunked else b""
-    opening, answer = _stream_head(exchange, wire), fault.answer
-    return Play(head=opening, pieces=pieces, whole=whole, tail=tail, first=answer.first, pace=answer.pace)
+def _play(exchange: Exchange, status: int, pieces: Sequence[Piece], timing: Timing, then: Callable[[], None]) -> None:
+    def opened() -> None:
+        exchange.status = status if pieces and len(pieces[0].data) >= _STATUS_LINE else 0
 
-
-def _cut_body(
-    exchange: Exchange, wire: Wire, after_bytes: int | None, after_frames: int | None, terminated: bool, first: float
-) -> Play:
-    """Cut a body that has no frames to count: any frame number above 0 cuts it in the middle."""
-    body = wire.frames[0]
-    at = after_bytes if after_bytes is not None else len(body) // 2 if after_frames else 0
-    kept = body[: min(at, len(body) - 1)]
-    opening = _sized_head(exchange, wire, len(kept) if terminated else len(body))
-    return Play(head=b"", pieces=(opening + kept,), whole=0, first=first)
-
-
-def _sized_head(exchange: Exchange, wire: Wire, size: int) -> bytes:
-    return head(200, wire.content_type, (), exchange.keep_alive) + b"content-length: %d\r\n\r\n" % size
-
-
-def _stream_head(exchange: Exchange, wire: Wire) -> bytes:
-    framing = b"transfer-encoding: chunked\r\n\r\n" if exchange.chunked else b"\r\n"
-    no_cache = (("cache-control", "no-cache"),)
-    return head(200, wire.content_type, no_cache, exchange.keep_alive) + framing
-
-
-def _play(exchange: Exchange, play: Play, then: Callable[[], None]) -> None:
-    if play.first <= 0 or not play.pieces:
-        _send(exchange, play, play.head, then)
-        return
-    if play.head:
-        exchange.status = 200
-        exchange.write(play.head, 0)
-    exchange.timer = asyncio.get_running_loop().call_later(play.first, _send, exchange, play, b"", then)
-
-
-def _send(exchange: Exchange, play: Play, opening: bytes, then: Callable[[], None]) -> None:
-    """All pieces after what goes before them, at once or paced."""
-    exchange.status = 200
-    if play.pace <= 0 or len(play.pieces) < 2:
-        exchange.timer = None
-        exchange.write(b"".join((opening, *play.pieces, play.tail)), play.whole)
+    if not (timing.delay or timing.first or timing.pace):
+        opened()
+        exchange.write(pieces)
         then()
         return
-    exchange.write(opening, 0)
+    steps = _steps(pieces, timing)
     loop = asyncio.get_running_loop()
     start = loop.time()
 
     def step(number: int) -> None:
-        exchange.write(play.pieces[number], 1 if number < play.whole else 0)
-        if number + 1 < len(play.pieces):
-            exchange.timer = loop.call_at(start + (number + 1) * play.pace, step, number + 1)
+        exchange.timer = None
+        opened()
+        exchange.write(steps[number][1])
+        if number + 1 < len(steps):
+            exchange.timer = loop.call_at(start + steps[number + 1][0], step, number + 1)
         else:
-            exchange.timer = None
-            exchange.write(play.tail, 0)
             then()
 
-    step(0)
+    if steps[0][0] > 0:
+        exchange.timer = loop.call_at(start + steps[0][0], step, 0)
+    else:
+        step(0)
+
+
+def _steps(pieces: Sequence[Piece], timing: Timing) -> list[tuple[float, list[Piece]]]:
+    """What goes out together, and how many seconds after the start."""
+    steps: list[tuple[float, list[Piece]]] = [(timing.delay, list(pieces[:1]))]
+    for number, piece in enumerate(pieces[1:]):
+        wait = timing.first if number == 0 else timing.pace
+        if wait > 0 and piece.data != LAST_CHUNK:
+            steps.append((steps[-1][0] + wait, [piece]))
+        else:
+            steps[-1][1].append(piece)
+    return steps

@@ -6,12 +6,14 @@ or of the token endpoint itself.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from fakes.delivery import deliver
 from fakes.events import Provider, RequestReceived
 from fakes.exchange import Exchange, Record
 from fakes.gates import Gates
-from fakes.oauth.server import answer_introspect, answer_revoke, answer_token
+from fakes.oauth.server import AuthorizationServer
+from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.providers.anthropic import AnthropicFormat
@@ -41,11 +43,13 @@ class Desk:
         *,
         script: Script,
         oauth: OAuthState,
+        signins: SignIns,
         gates: Gates,
         record: Record,
         authority: Authority,
         require_live_token: bool,
         control: Control | None,
+        clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
         self.connections: set[Connection] = set()
@@ -53,10 +57,12 @@ class Desk:
         self.empty = asyncio.Event()
         self.empty.set()
         self._oauth = oauth
+        self._authorization = AuthorizationServer(oauth, signins)
         self._gates = gates
         self._record = record
-        self._require_live_token = require_live_token
+        self.require_live_token = require_live_token
         self._control = control
+        self._clock = clock
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
@@ -70,6 +76,9 @@ class Desk:
         """Count the connection in."""
         self.connections.add(connection)
         self.empty.clear()
+        slow = self.position.script.reading
+        if slow is not None:
+            connection.read_slowly(slow.size, slow.every)
 
     def gone(self, connection: Connection) -> None:
         """End what the connection was doing, and forget it."""
@@ -123,7 +132,7 @@ class Desk:
     def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = form.parse(request)
+            parsed = replace(form.parse(request), asked_at=int(self._clock()))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
@@ -153,7 +162,7 @@ class Desk:
             deliver(exchange, Text("ok"), form, parsed)
 
     def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
-        if not self._require_live_token or provider != "codex":
+        if not self.require_live_token or provider != "codex":
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._oauth.is_live(token.strip()):
@@ -167,15 +176,12 @@ class Desk:
         elif route.endpoint == "completion" and request.upgrade:
             # The one status that codex takes for "use SSE" at once; any other costs it all its retries first.
             self._fail(exchange, route, 426, "the fakes speak no WebSocket here; use POST", "upgrade", _PLAIN_HTTP)
-        elif request.method not in (route.method, "HEAD" if route.method == "GET" else ""):
-            message = f"{request.method} is not allowed here; use {route.method}"
-            self._fail(exchange, route, 405, message, "method", (("allow", route.method),))
-        elif route.endpoint == "token":
-            answer_token(exchange, request, self._oauth, route.dialect)
-        elif route.endpoint == "revoke":
-            answer_revoke(exchange, request, self._oauth)
-        elif route.endpoint == "introspect":
-            answer_introspect(exchange, request, self._oauth)
+        elif request.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            message = f"{request.method} is not allowed here; use {allowed}"
+            self._fail(exchange, route, 405, message, "method", (("allow", allowed),))
+        elif route.endpoint == "oauth":
+            self._authorization.answer(exchange, request)
         else:
             form = self._forms[route.provider]
             answer_question(exchange, route, request, form, self.position.script)
@@ -214,6 +220,7 @@ class Desk:
             gates=self._gates,
             record=self._record,
             on_end=self._ended,
+            clock=self._clock,
         )
         self._open[connection] = exchange
         return exchange

@@ -18,6 +18,11 @@ def fingerprint(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:8] if secret else ""
 
 
+def digest(data: bytes) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of bytes that were sent."""
+    return sha256(data).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestReceived:
     """A request is whole. `exchange` counts from 1 and joins the records of one exchange.
@@ -57,7 +62,10 @@ class ReplySent:
 
     `bytes` counts what was handed to the connection, head and framing included; `frames` counts the stream
     frames sent whole (1 for an unframed body). "complete" means handed to the kernel whole, not read by the
-    client.
+    client; with "client-gone" the time of this record is when the client gave up.
+
+    `sizes` and `digests` say byte for byte what was handed over: one entry for each piece in order (the head, each
+    frame in its HTTP framing, what ends the framing), its length, and the first 16 hexadecimal digits of its SHA-256.
     """
 
     exchange: int
@@ -68,6 +76,8 @@ class ReplySent:
     bytes: int
     frames: int
     outcome: Outcome
+    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ and `fakes.oauth.server`; which connection it is, by `fakes.server`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fakes.events import Outcome, Provider, ReplyHeld, ReplySent
+from fakes.events import Outcome, Provider, ReplyHeld, ReplySent, digest
 from fakes.gates import Gates, Ticket
+from fakes.layout import Piece
 from fakes.wire.connection import Connection
-from fakes.wire.http import HttpReply, head_reply, whole_reply
+from fakes.wire.http import HttpReply, head_reply
 
 Record = Callable[[object], None]
 
@@ -26,18 +27,20 @@ class Exchange:
     gates: Gates
     record: Record
     on_end: Callable[["Exchange"], None]
+    clock: Callable[[], float]
     keep_alive: bool = True
     chunked: bool = True
     body_wanted: bool = True
     model: str = ""
     kind: str = ""
     status: int = 0
-    sent: int = 0
     frames: int = 0
     ended: bool = False
     ticket: Ticket | None = None
     timer: asyncio.TimerHandle | None = None
     on_lost: list[Callable[[], None]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
 
     def hold(self, gate: str | None, then: Callable[[], None]) -> None:
         """Go on at once, or when the gate lets go. After the end nothing goes on."""
@@ -55,15 +58,17 @@ class Exchange:
     def send(self, reply: HttpReply, kind: str) -> None:
         """Send a whole reply and end."""
         self.kind, self.status = kind, reply.status
-        encode = whole_reply if self.body_wanted else head_reply
-        self.write(encode(reply, self.keep_alive), 1)
+        opening = Piece(head_reply(reply, self.keep_alive, self.clock()))
+        self.write([opening, Piece(reply.body, 1)] if self.body_wanted and reply.body else [opening])
         self.complete()
 
-    def write(self, data: bytes, frames: int) -> None:
-        """Hand over bytes that complete so many frames."""
-        self.sent += len(data)
-        self.frames += frames
-        self.connection.write(data)
+    def write(self, pieces: Sequence[Piece]) -> None:
+        """Hand over bytes, in one go."""
+        for piece in pieces:
+            self.sizes.append(len(piece.data))
+            self.digests.append(digest(piece.data))
+            self.frames += piece.frames
+        self.connection.write(b"".join([piece.data for piece in pieces]))
 
     def complete(self) -> None:
         """Everything is written: end when the kernel has taken it."""
@@ -110,9 +115,11 @@ class Exchange:
                 model=self.model,
                 status=self.status,
                 reply=self.kind,
-                bytes=self.sent,
+                bytes=sum(self.sizes),
                 frames=self.frames,
                 outcome=outcome,
+                sizes=tuple(self.sizes),
+                digests=tuple(self.digests),
             )
         )
         self.on_end(self)

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fakes.events import Provider
-from fakes.oauth.settings import DialectName
+from fakes.oauth.server import ENDPOINTS
 from fakes.providers.account import LOAD, ONBOARD
 from fakes.providers.code_assist import PATHS, PREFIX
 from fakes.providers.gemini import COUNT, model_and_method
 from fakes.providers.models import is_models_path
 from fakes.wire.http import HttpRequest
 
-Endpoint = Literal[
-    "completion", "token", "revoke", "introspect", "models", "count", "account", "control", "none"
-]  # fmt: skip
+Endpoint = Literal["completion", "oauth", "models", "count", "account", "control", "none"]
 CONTROL = "/__fakes__/"
 
 _ANTHROPIC_HOSTS = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com")
@@ -23,14 +21,14 @@ _CODE_ASSIST_HOST = "cloudcode-pa.googleapis.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An endpoint, the provider it belongs to, and the one method it takes ("" for any)."""
+    """An endpoint, the provider it belongs to, and the methods it takes (none for any)."""
 
     endpoint: Endpoint
     provider: Provider
-    method: str = "POST"
-    dialect: DialectName = "openai"
+    methods: tuple[str, ...] = ("POST",)
 
 
+_READ = ("GET", "HEAD")
 _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
@@ -43,12 +41,10 @@ _PATHS = {
     "/v1/responses": _RESPONSES,
     "/v1/responses/input_tokens": Route(endpoint="count", provider="codex"),
     "/backend-api/codex/responses": _RESPONSES,
-    "/oauth/token": Route(endpoint="token", provider="oauth"),
-    "/v1/oauth/token": Route(endpoint="token", provider="oauth", dialect="anthropic"),
-    "/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/v1/oauth/revoke": Route(endpoint="revoke", provider="oauth"),
-    "/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
-    "/v1/oauth/introspect": Route(endpoint="introspect", provider="oauth"),
+    **{
+        path: Route(endpoint="oauth", provider="oauth", methods=endpoint.methods)
+        for path, endpoint in ENDPOINTS.items()
+    },
     **dict.fromkeys(PATHS, _ASSIST),
     f"{PREFIX}{COUNT}": Route(endpoint="count", provider="code-assist"),
     LOAD: _ACCOUNT,
@@ -65,10 +61,10 @@ def route_of(request: HttpRequest) -> Route:
     if found is not None:
         return Route(endpoint="count", provider="gemini") if found[1] == COUNT else _GENERATE
     if is_models_path(request.path):
-        return Route(endpoint="models", provider=_dressed_as(request), method="GET")
+        return Route(endpoint="models", provider=_dressed_as(request), methods=_READ)
     if request.path.startswith(CONTROL):
-        return Route(endpoint="control", provider="unknown", method="")
-    return Route(endpoint="none", provider=_dressed_as(request), method="")
+        return Route(endpoint="control", provider="unknown", methods=())
+    return Route(endpoint="none", provider=_dressed_as(request), methods=())
 
 
 def _dressed_as(request: HttpRequest) -> Provider:

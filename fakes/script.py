@@ -7,17 +7,18 @@ position in each rule, `fakes.providers` turns a reply into bytes.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall
+from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall, check_seconds
 from fakes.answers import check as _check
 from fakes.answers import check_gate as _check_gate
 from fakes.answers import is_whole as _whole
+from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing, Reading
 
 __all__ = [
-    "STALL_GATE", "Answer", "Match", "Parts", "Reply", "Request", "Reset", "Rule", "Script", "ScriptError", "Stall",
-    "Status", "StreamError", "Text", "Thinking", "ToolCall", "Truncate",
+    "STALL_GATE", "Altered", "Answer", "Broken", "Cut", "Framing", "Match", "Parts", "Reading", "Reply", "Request",
+    "Reset", "Rule", "Script", "ScriptError", "Stall", "Status", "StreamError", "Text", "Thinking", "ToolCall",
+    "Truncate",
 ]  # fmt: skip
 
-STALL_GATE = "stall"
 _PROVIDERS = ("anthropic", "chat", "codex", "gemini", "code-assist")
 
 
@@ -82,7 +83,8 @@ class StreamError:
 class Stall:
     """Send nothing, then drop the connection when released (at `gate`, or at the gate "stall" without one).
 
-    With `after_frames` the head and that many frames of `answer` are sent first.
+    With `after_frames` the head and that many frames of `answer` are sent first; with more than it has, the answer is
+    complete and only the end of the response is missing.
     """
 
     after_frames: int | None = None
@@ -132,7 +134,32 @@ class Truncate:
         _check_gate(self.gate)
 
 
-Reply = Answer | Status | StreamError | Stall | Reset | Truncate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Any reply, gone wrong on its way in any of the ways of `fakes.broken`, together or alone.
+
+    `answer` is what would have been sent; `delay` is the time in seconds before its first byte. `length` of the framing
+    makes the announced content-length wrong, after which the connection is closed.
+    """
+
+    answer: Answer | Status = _PARTIAL
+    cut: Cut | None = None
+    altered: tuple[Altered, ...] = ()
+    framing: Framing = PLAIN
+    delay: float = 0.0
+    gate: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(isinstance(self.answer, Answer | Status), "answer", "what a model says, or a status")
+        _check(self.cut is None or isinstance(self.cut, Cut), "cut", "a Cut")
+        good = isinstance(self.altered, tuple) and all(isinstance(change, Altered) for change in self.altered)
+        _check(good, "altered", "a tuple of Altered frames")
+        _check(isinstance(self.framing, Framing), "framing", "a Framing")
+        check_seconds(self.delay, "delay", "seconds before the first byte")
+        _check_gate(self.gate)
+
+
+Reply = Answer | Status | StreamError | Stall | Reset | Truncate | Broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +235,13 @@ class Script:
     """Rules in order of precedence: the first that matches answers.
 
     A strict script answers 404, in the provider's error shape, to a request that no rule matches; otherwise
-    such a request gets the text "ok". Either way it is recorded with an empty rule name.
+    such a request gets the text "ok". Either way it is recorded with an empty rule name. With `reading`, connections
+    that are opened while this script plays are read slowly, whatever they ask.
     """
 
     rules: tuple[Rule, ...] = ()
     strict: bool = True
+    reading: Reading | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))

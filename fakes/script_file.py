@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from fakes.script import (
+    Altered,
+    Broken,
+    Cut,
+    Framing,
     Match,
     Parts,
+    Reading,
     Reset,
     Rule,
     Script,
@@ -36,6 +41,7 @@ _KINDS: dict[str, type[Any]] = {
     "stall": Stall,
     "reset": Reset,
     "truncate": Truncate,
+    "broken": Broken,
 }
 _PARTS: dict[str, type[Any]] = {"text": Text, "thinking": Thinking, "tool": ToolCall}
 _READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
@@ -68,14 +74,15 @@ def script_from(data: object) -> Script:
     Raises:
         ScriptError: a key is unknown, missing or wrong.
     """
-    table = _table(data, "the script", ("rules", "strict"))
+    table = _table(data, "the script", ("rules", "strict", "reading"))
     if "rules" not in table:
         raise ScriptError("rules: is missing; write at least one [[rules]]")
     strict = table.get("strict", True)
     if not isinstance(strict, bool):
         raise ScriptError("strict: must be true or false")
     rules = tuple(_rule(rule, f"rules[{n}]") for n, rule in enumerate(_list(table["rules"], "rules")))
-    return Script(rules, strict=strict)
+    reading = _build(Reading, dict(_table(table["reading"], "reading")), "reading") if "reading" in table else None
+    return Script(rules, strict=strict, reading=reading)
 
 
 def _rule(data: object, where: str) -> Rule:
@@ -99,9 +106,20 @@ def _reply(data: object, where: str, kinds: dict[str, type[Any]] = _KINDS) -> An
         given["parts"] = tuple(_reply(part, f"{where}.parts[{n}]", _PARTS) for n, part in enumerate(found))
     if "answer" in given:
         given["answer"] = _reply(given["answer"], f"{where}.answer")
+    for key, part in (("cut", Cut), ("framing", Framing)):
+        if key in given:
+            given[key] = _build(part, dict(_table(given[key], f"{where}.{key}")), f"{where}.{key}")
+    if "altered" in given:
+        changes = _list(given["altered"], f"{where}.altered")
+        given["altered"] = tuple(_altered(change, f"{where}.altered[{n}]") for n, change in enumerate(changes))
     if "headers" in given:
         given["headers"] = _headers(given["headers"], f"{where}.headers")
     return _build(kinds[kind], given, where)
+
+
+def _altered(data: object, where: str) -> Altered:
+    made: Altered = _build(Altered, dict(_table(data, where)), where)
+    return made
 
 
 def _headers(data: object, where: str) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ from typing import Self
 from fakes.desk import Control, Desk
 from fakes.gates import Gates, Ticket
 from fakes.oauth.settings import OAuthSettings
+from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.script import Script
@@ -28,7 +29,8 @@ class Fakes:
     Args:
         script: what the providers answer. oauth: settings of the authorization server, the defaults when
         None. record: called with a record of `fakes.events` for each step, in order, on the loop; it must not
-        raise. clock: the authorization server's time, in seconds since the epoch. tls: make the certificates
+        raise. clock: the server's time, in seconds since the
+        epoch, for lifetimes, `date` headers and stamps in answers. tls: make the certificates
         at once and also listen for direct TLS, at `tls_port`. both_loopbacks: listen on ::1 too, where this machine
         has one, at `port6` and `tls_port6`. require_live_token: Responses requests need a
         bearer token that the authorization server would accept. control: answers `/__fakes__/…`; such paths
@@ -51,6 +53,7 @@ class Fakes:
         control: Control | None = None,
     ) -> None:
         self.oauth = OAuthState(oauth or OAuthSettings(), clock)
+        self.signins = SignIns(self.oauth)
         self.host = ""
         self.port = 0
         self.tls_port = 0
@@ -64,11 +67,13 @@ class Fakes:
         self._desk = Desk(
             script=script,
             oauth=self.oauth,
+            signins=self.signins,
             gates=self._gates,
             record=record,
             authority=self._authority,
             require_live_token=require_live_token,
             control=control,
+            clock=clock,
         )
 
     @property
@@ -135,6 +140,10 @@ class Fakes:
         await self._desk.empty.wait()
         for server in servers:
             await server.wait_closed()
+
+    def demand_live_token(self) -> None:
+        """From now on, refuse Responses requests whose bearer token the authorization server would not accept."""
+        self._desk.require_live_token = True
 
     def set_script(self, script: Script) -> None:
         """Play another script from its start and shut every gate. Replies already under way go on."""

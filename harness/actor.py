@@ -131,6 +131,11 @@ class Actor:
             self._lab.record(Signalled(actor=self.name, signal=int(number), to=to))
         return reached
 
+    def printed(self) -> bool:
+        """Whether anything stands on its standard output by now."""
+        path = _output(self._lab, self.name, "stdout")
+        return path.exists() and path.stat().st_size > 0
+
     async def abandon(self) -> None:
         """Stop following the command: what happens to it from now on is the harness's doing."""
         if self._outcome is None:

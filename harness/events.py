@@ -15,11 +15,11 @@ from fakes.events import ConnectionRefusedHost, ReplyHeld, ReplySent, RequestRec
 from harness.outcome import Outcome
 
 __all__ = [
-    "CallHeld", "CallReleased", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited", "FaultFired",
-    "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen", "NetworkRedirected",
-    "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent", "RequestReceived",
-    "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded",
-    "TreeSeen", "WorkspaceSeen",
+    "CallHeld", "CallReleased", "CallSeen", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited",
+    "FaultFired", "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen",
+    "NetworkRedirected", "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent",
+    "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen", "TokenAnswered",
+    "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -98,6 +98,15 @@ class CallReleased:
     path: str
     index: int
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSeen:
+    """A system call stopped on its way, was noted and went on. `paths` are those that it names, in its own order."""
+
+    actor: str
+    call: str
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,10 +284,10 @@ class Noted:
 
 
 What = (
-    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | Scheduled | FaultPlanned
-    | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat | WorkspaceSeen | LockSeen
-    | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused | ConnectionRefusedHost | Noted | RequestReceived
-    | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
+    Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | CallSeen | Scheduled
+    | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat
+    | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused | ConnectionRefusedHost
+    | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

@@ -11,8 +11,8 @@ import random
 import shlex
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +29,7 @@ from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.events import (
     Hung,
+    ReplyHeld,
     ReplySent,
     RequestReceived,
     TokenAnswered,
@@ -106,6 +107,15 @@ class Lab(Nemesis):
         config = self.target.config_file(self.site)
         self.config_before = config.read_text(encoding="utf-8") if config.exists() else None
 
+    @contextmanager
+    def at_home(self, home: Path) -> Iterator[None]:
+        """Commands started inside find their state by this path, which may be another name of the same folder."""
+        before, self.site = self.site, replace(self.site, home=home)
+        try:
+            yield
+        finally:
+            self.site = before
+
     def draw(self, what: str, strategy: SearchStrategy[T]) -> T:
         """A parameter of this run, by a Hypothesis strategy: the same for the same seed, in either arm."""
         value = draw(strategy, self.chance)
@@ -145,6 +155,14 @@ class Lab(Nemesis):
         words = (sys.executable, "-S", "-E", program, "--heartbeat", heartbeat, "--seconds", f"{seconds:g}", *flags)
         return shlex.join(words)
 
+    def effect(self, name: str) -> str:
+        """A shell command with a side effect that can be counted: it adds a line to a file of that name."""
+        return shlex.join(["sh", "-c", 'echo "$$" >> "$0"', str(self.effects(name))])
+
+    def effects(self, name: str) -> Path:
+        """The file in which the effects of this name are counted, outside every workspace."""
+        return self.site.root / "beats" / f"effect-{name}"
+
     # -- commands -----------------------------------------------------------------------------------------------
 
     async def start(self, intent: Intent, actor: str, *, streams: Streams | None = None) -> Actor:
@@ -183,9 +201,9 @@ class Lab(Nemesis):
             raise TargetFailed(f"{actor}: no list of agents: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.agents
 
-    async def list_runs(self, actor: str) -> tuple[RunSeen, ...]:
-        """Ask the target for its runs. Raises TargetFailed when it cannot say."""
-        outcome = await self.run(ListRuns(), actor)
+    async def list_runs(self, actor: str, *, everything: bool = False) -> tuple[RunSeen, ...]:
+        """Ask the target for its runs, or also for those that have ended. Raises TargetFailed when it cannot say."""
+        outcome = await self.run(ListRuns(everything=everything), actor)
         if outcome.runs is None:
             raise TargetFailed(f"{actor}: no list of runs: {outcome.message or outcome.code or 'no JSON'}")
         return outcome.runs
@@ -214,12 +232,33 @@ class Lab(Nemesis):
         done, _ = await asyncio.wait([asyncio.ensure_future(actor.finished())], timeout=grace)
         return bool(done)
 
+    async def speaks(self, actor: Actor) -> bool:
+        """Wait until a command has printed something on standard output or has ended; whether it has printed."""
+        give_up = time.monotonic() + self.patience
+        while not (printed := actor.printed()) and not actor.exited and time.monotonic() < give_up:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(_POLL)
+        return printed or actor.printed()
+
     # -- what the fakes have seen so far ----------------------------------------------------------------------------
 
     def asked(self, actor: str, provider: str) -> bool:
         """Whether a request of this actor has reached this provider."""
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
+
+    def was_held(self, gate: str) -> bool:
+        """Whether any exchange has waited at this gate, however shortly."""
+        return any(what.gate == gate for _, what in self.history().of(ReplyHeld))
+
+    def refused(self, actor: str, status: int) -> bool:
+        """Whether a provider has answered a request of this actor with this status."""
+        history = self.history()
+        asked = {what.exchange for _, what in history.of(RequestReceived) if what.marker == actor}
+        return any(what.exchange in asked and what.status == status for _, what in history.of(ReplySent))
+
+    def met(self, rule: str) -> bool:
+        """Whether a request has met this rule of the script."""
+        return any(what.rule == rule for _, what in self.history().of(RequestReceived))
 
     def hung(self) -> bool:
         """Whether a command had to be killed because it did not end."""
@@ -232,6 +271,10 @@ class Lab(Nemesis):
     def granted(self, family: str) -> bool:
         """Whether a token request of this credential was answered with new tokens."""
         return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
+
+    def decided(self, family: str, decision: str) -> bool:
+        """Whether the authorization server has decided so about a token request of this credential."""
+        return any(what.family == family and what.decision == decision for _, what in self.history().of(TokenAnswered))
 
     def refused_grants(self) -> int:
         """How many token requests were refused."""

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,34 @@ class Look:
             self._lab.record(document("credentials", path))
         for which in ("main", "other"):
             profile = self._lab.target.profile(self._lab.site, which)
+            family, generation = self._token_in(profile)
             data = b"" if profile is None else json.dumps(profile, sort_keys=True).encode()
             self._lab.record(
                 FileSeen(
                     role=f"profile {which}", path=which, exists=profile is not None, size=len(data),
-                    digest=digest(data), parses=None, facts={"when": when},
+                    digest=digest(data), parses=None,
+                    facts={"when": when, "family": family, "generation": generation},
                 )
             )  # fmt: skip
+
+    def _token_in(self, profile: object) -> tuple[str, int | None]:
+        """Whose refresh token stands in a profile, however the target writes it, and of which generation."""
+        if isinstance(profile, str):
+            return self._lab.fakes.oauth.family_of(profile)
+        inner = profile.values() if isinstance(profile, Mapping) else profile if isinstance(profile, list) else ()
+        found = (self._token_in(value) for value in inner)
+        return next((each for each in found if each[1] is not None), ("", None))
+
+    def effect(self, name: str) -> None:
+        """How often the command `lab.effect(name)` was carried out: once for each line."""
+        path = self._lab.effects(name)
+        data = path.read_bytes() if path.exists() else b""
+        self._lab.record(
+            FileSeen(
+                role=f"effect {name}", path=str(path), exists=path.exists(), size=len(data), digest=digest(data),
+                parses=None, facts={"times": data.count(b"\n")},
+            )
+        )  # fmt: skip
 
     def workspace(self, agent: str, when: str) -> str:
         """Fingerprint names, modes, times and contents of everything in an agent's workspace."""
@@ -168,6 +189,15 @@ def beats(path: Path) -> int:
         return path.read_bytes().count(b"\n")
     except FileNotFoundError:
         return 0
+
+
+def worker(path: Path) -> int | None:
+    """The pid of a child of `fakes.builds`, which its heartbeat file begins with; None before it has begun."""
+    try:
+        words = path.read_text(encoding="ascii").partition("\n")[0].split()
+    except FileNotFoundError:
+        return None
+    return int(words[1]) if len(words) > 1 else None
 
 
 def size(path: Path) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from fakes.server import Fakes
 from harness.actor import Actor
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, Onlooker, Where
+from harness.conductor.directors import Barrier, Keeper, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
-from harness.events import FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
+from harness.events import CallSeen, FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.processes import tree
 from harness.processes.tree import Progress, Stillness
@@ -210,6 +210,44 @@ class Nemesis:
             if director.looks:
                 self.fired(fault, f"{director.looks} looks")
 
+    @asynccontextmanager
+    async def kept(self, fault: str, where: Where) -> AsyncIterator[Callable[[Actor], Awaitable[None]]]:
+        """Keep the first actor that makes a matching call at it until the block ends.
+
+        Inside, what is given waits until this actor is kept, or has ended.
+        """
+        self.plan(fault)
+        keeper = Keeper(fault=fault, where=where, record=self.record)
+
+        async def until_kept(actor: Actor) -> None:
+            loop = asyncio.get_running_loop()
+            give_up = loop.time() + HOLD_SECONDS
+            while self.faulty and not (keeper.actor or actor.exited) and loop.time() < give_up:  # noqa: ASYNC110
+                await asyncio.sleep(_POLL)
+
+        if self.faulty:
+            self.directors.append(keeper)
+        try:
+            yield until_kept
+        finally:
+            if self.faulty:
+                self.directors.remove(keeper)
+                keeper.open()
+
+    @contextmanager
+    def witnessed(self, where: Where) -> Iterator[None]:
+        """Note every matching call, in either arm: no fault, but evidence for a checker. Only where calls stop."""
+
+        def note(call: StoppedCall) -> None:
+            self.record(CallSeen(actor=call.actor, call=call.kind.name, paths=call.paths))
+
+        director = Onlooker(where=lambda call: not call.again and where(call), look=note)
+        self.directors.insert(0, director)  # before whoever holds the call: it is noted when it comes
+        try:
+            yield
+        finally:
+            self.directors.remove(director)
+
     def hold(self, gate: str) -> None:
         """Keep whatever arrives at this gate of the fakes until `release`; in the control arm the gate stands open."""
         self.plan(f"held at {gate}")
@@ -231,6 +269,14 @@ class Nemesis:
         if held:
             self.fired(f"held at {gate}", f"{held} held")
         return held > 0
+
+    async def settled(self, *actors: Actor) -> None:
+        """Wait until each of them has ended or waits for something that it cannot bring about; in either arm."""
+        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
+        while running := self.still_running([actor.name for actor in actors]):
+            if stillness.look(self.progress(running)) or asyncio.get_running_loop().time() > give_up:
+                return
+            await asyncio.sleep(Stillness.INTERVAL)
 
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""
@@ -269,6 +315,11 @@ class Nemesis:
     def is_config(self, call: StoppedCall) -> bool:
         """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
         return call.path == str(self.target.config_file(self.site).resolve())
+
+    def is_beside_config(self, call: StoppedCall) -> bool:
+        """Whether a stopped call names a file in the config's folder, the config itself included."""
+        folder = str(self.target.config_file(self.site).resolve().parent)
+        return any(path.rpartition("/")[0] == folder for path in call.paths)
 
     def is_store(self, call: StoppedCall) -> bool:
         """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""

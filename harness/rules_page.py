@@ -32,6 +32,9 @@ PROJECTS: Mapping[str, str] = {
     "PI": "pi",
     "ON": "opencode",
     "MU": "multica",
+    "FA": "fastagent",
+    "AID": "ai-dispatch",
+    "CL": "cline",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reference.cooldowns import Rest
     from reference.deadline import Deadline
     from reference.messages import Message, Reply, ToolSpec
+    from reference.providers import Client
 
 __all__ = ["Cooldowns", "Policy", "complete", "moves_on"]
 
@@ -41,6 +42,18 @@ __all__ = ["Cooldowns", "Policy", "complete", "moves_on"]
 def moves_on(error: OrchestratorError) -> bool:
     """Whether another model may be asked after this failure."""
     return isinstance(error, Retryable | Auth)
+
+
+def client_for(provider: str, config: Mapping[str, Any]) -> Client:
+    """The client of a provider, imported on use: a turn that is refused locally needs none."""
+    from reference import providers
+
+    return providers.client_for(provider, config)
+
+
+def everything(messages: Sequence[Message]) -> Sequence[Message]:
+    """What the next model is told after a failure: all of it, the results of tools included (FLO-7)."""
+    return messages
 
 
 def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
@@ -51,18 +64,22 @@ def first(failures: Sequence[OrchestratorError]) -> OrchestratorError:
 class Policy:
     """What a variant may get wrong; immutable by convention, with the right answers as defaults."""
 
-    __slots__ = ("honours_rest", "moves_on", "reported", "tries")
+    __slots__ = ("client_for", "handed_on", "honours_rest", "moves_on", "reported", "tries")
 
     def __init__(
         self,
         *,
         moves_on: Callable[[OrchestratorError], bool] = moves_on,
         reported: Callable[[Sequence[OrchestratorError]], OrchestratorError] = first,
+        handed_on: Callable[[Sequence[Message]], Sequence[Message]] = everything,
+        client_for: Callable[[str, Mapping[str, Any]], Client] = client_for,
         tries: int = 1,
         honours_rest: bool = True,
     ) -> None:
         self.moves_on = moves_on
         self.reported = reported
+        self.handed_on = handed_on
+        self.client_for = client_for
         self.tries = tries
         self.honours_rest = honours_rest
 
@@ -133,6 +150,7 @@ class _Turn:
                 self._note(provider, model, error)
                 if not self.policy.moves_on(error):
                     raise self.failure() from caught
+                self.messages = self.policy.handed_on(self.messages)
             else:
                 self.attempts.append(Attempt(provider=provider, model=model, kind="ok", status=200))
                 return reply
@@ -170,9 +188,7 @@ class _Turn:
 
     def _send(self, provider: str, model: str, config: Mapping[str, Any]) -> Reply:
         """One request; a second only if the first was unauthorized and the credential could be renewed."""
-        from reference.providers import client_for
-
-        client = client_for(provider, config)
+        client = self.policy.client_for(provider, config)
         token = self.auth.token(provider, config, self.deadline)
         try:
             return client.complete(model, self.messages, self.tools, token, self.deadline)

@@ -36,16 +36,19 @@ _held: set[int] = set()
 class Lock:
     """One exclusive lock, held by one process at a time and not re-entrant.
 
-    `code` and `what` name it in errors; `run_id` goes into the holder's record.
+    `code` and `what` name it in errors; `run_id` and `owner` go into the holder's record.
     """
 
-    __slots__ = ("_descriptor", "_record", "code", "path", "run_id", "what")
+    __slots__ = ("_descriptor", "_record", "code", "owner", "path", "run_id", "what")
 
-    def __init__(self, path: str, *, code: str = "lock-busy", what: str = "", run_id: str = "") -> None:
+    def __init__(
+        self, path: str, *, code: str = "lock-busy", what: str = "", run_id: str = "", owner: str = ""
+    ) -> None:
         self.path = path
         self.code = code
         self.what = what or path
         self.run_id = run_id
+        self.owner = owner
         self._descriptor = -1
         self._record = b""
 
@@ -95,7 +98,7 @@ class Lock:
             os.close(descriptor)
 
     def holder(self) -> dict[str, object]:
-        """The last holder's {pid, start_time, boot_id, run_id, since}; empty if there is none to read."""
+        """The last holder's {pid, start_time, boot_id, run_id, owner, since}; empty if there is none to read."""
         import json
 
         try:
@@ -133,7 +136,7 @@ class Lock:
         pid = os.getpid()
         text = (
             f'{{"pid": {pid}, "start_time": {identity.start_time(pid)}, "boot_id": "{identity.boot_id()}", '
-            f'"run_id": "{self.run_id}", "since": {time.time():.3f}}}'
+            f'"run_id": "{self.run_id}", "owner": "{self.owner}", "since": {time.time():.3f}}}'
         )
         try:
             os.ftruncate(self._descriptor, 0)

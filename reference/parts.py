@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reference.config import ConfigStore
     from reference.deadline import Deadline
     from reference.errors import Local, OrchestratorError
+    from reference.gateway.server import Server
     from reference.home import Home
     from reference.runs import Registry
     from reference.transcript import Transcript
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Complete = Callable[..., Any]
 
     class SessionLock(Protocol):
-        """The lock of one session for one run."""
+        """The lock of one session, or of one workspace, for one run."""
 
         def acquire(self, deadline: Deadline) -> None:
             """Wait for it. Raises `busy()`."""
@@ -37,20 +38,23 @@ if TYPE_CHECKING:
 class Parts:
     """The policies of one program; immutable.
 
-    program       arguments for the interpreter that start this same program again (the gateway's workers)
-    config_store  how the config file is read and changed
-    session_lock  who may write a session now: (home, agent, session, run id)
-    run_registry  the table of runs
-    transcript    a session's records: (path, run id)
-    complete      `reference.failover.complete`
-    cooldowns     which provider rests after a failure: (home)
-    auth          `reference.auth.Credentials`: (home)
-    tools         `reference.tools`: TOOLS and run
-    agent_entry   the config's entry of an agent: (config, name), or Usage
-    arm_deadline  makes --timeout interrupt whatever hangs
-    prepare       the standard streams, before anything is read or written
-    write_output  bytes to standard output
-    exit_status   the exit status of a failure
+    program         arguments for the interpreter that start this same program again (the gateway's workers)
+    config_store    how the config file is read and changed
+    session_lock    who may write a session now: (home, agent, session, run id)
+    workspace_lock  who may work in a directory now: (home, path, agent and session, run id)
+    run_registry    the table of runs
+    transcript      a session's records: (path, run id)
+    complete        `reference.failover.complete`
+    cooldowns       which provider rests after a failure: (home)
+    auth            `reference.auth.Credentials`: (home)
+    tools           `reference.tools`: TOOLS and run
+    gateway_client  the client's end of the gateway: `reference.gateway.client`
+    gateway_server  the gateway itself: (parts, home, grace period)
+    agent_entry     the config's entry of an agent: (config, name), or Usage
+    arm_deadline    makes --timeout interrupt whatever hangs
+    prepare         the standard streams, before anything is read or written
+    write_output    bytes to standard output
+    exit_status     the exit status of a failure
     """
 
     __slots__ = (
@@ -61,24 +65,30 @@ class Parts:
         "config_store",
         "cooldowns",
         "exit_status",
+        "gateway_client",
+        "gateway_server",
         "prepare",
         "program",
         "run_registry",
         "session_lock",
         "tools",
         "transcript",
+        "workspace_lock",
         "write_output",
     )
 
     program: tuple[str, ...]
     config_store: Callable[[Home], ConfigStore]
     session_lock: Callable[[Home, str, str, str], SessionLock]
+    workspace_lock: Callable[[Home, str, str, str], SessionLock]
     run_registry: Callable[[Home, Deadline], Registry]
     complete: Complete
     cooldowns: Callable[[Home], Any]
     auth: Callable[[Home], Any]
     tools: Callable[[], Any]
     transcript: Callable[[str, str], Transcript]
+    gateway_client: Callable[[], Any]
+    gateway_server: Callable[[Parts, Home, float], Server]
     agent_entry: Callable[[dict[str, Any], str], dict[str, Any]]
     arm_deadline: Callable[[float | None], Deadline]
     prepare: Callable[[], None]
@@ -105,12 +115,15 @@ class Parts:
             program=("-m", "reference"),
             config_store=_config_store,
             session_lock=_session_lock,
+            workspace_lock=_workspace_lock,
             run_registry=_run_registry,
             complete=_complete,
             cooldowns=_cooldowns,
             auth=_auth,
             tools=_tools,
             transcript=_transcript,
+            gateway_client=_gateway_client,
+            gateway_server=_gateway_server,
             agent_entry=_agent_entry,
             arm_deadline=_arm_deadline,
             prepare=_prepare,
@@ -129,6 +142,12 @@ def _session_lock(home: Home, agent: str, session: str, run_id: str) -> SessionL
     from reference.sessions import SessionLock
 
     return SessionLock(home, agent, session, run_id)
+
+
+def _workspace_lock(home: Home, path: str, owner: str, run_id: str) -> SessionLock:
+    from reference.workspaces import WorkspaceLock
+
+    return WorkspaceLock(home, path, owner, run_id)
 
 
 def _run_registry(home: Home, deadline: Deadline) -> Registry:
@@ -165,6 +184,18 @@ def _transcript(path: str, run_id: str) -> Transcript:
     from reference.transcript import Transcript
 
     return Transcript(path, run_id)
+
+
+def _gateway_client() -> Any:
+    from reference.gateway import client
+
+    return client
+
+
+def _gateway_server(parts: Parts, home: Home, grace: float) -> Server:
+    from reference.gateway.server import Server
+
+    return Server(parts, home, grace)
 
 
 def _agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import time
+from itertools import dropwhile
 
 from reference import durable
 from reference.errors import Busy, Local
@@ -200,11 +201,12 @@ def as_message(record: Record) -> Message:
 def conversation(messages: list[Message]) -> list[Message]:
     """What may be sent to a model: every tool call has exactly one result, and no result lacks its call.
 
-    A crash between a call and its result leaves a call without one, which providers refuse.
+    A crash between a call and its result leaves a call without one, and a damaged record may leave a conversation that
+    begins with an answer; providers refuse either.
     """
     sent: list[Message] = []
     pending: list[str] = []
-    for message in messages:
+    for message in dropwhile(lambda message: message.role != "user", messages):
         if message.role == "tool":
             if message.tool_call_id in pending:
                 pending.remove(message.tool_call_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from reference import sessions, stopping
@@ -19,12 +20,12 @@ from reference.messages import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from reference.home import Home
     from reference.messages import Attempt, Reply, ToolCall
-    from reference.parts import Parts
+    from reference.parts import Parts, SessionLock
     from reference.request import Request
     from reference.runs import Registry
 
@@ -115,18 +116,13 @@ class Turn:
     def _locked(self, registry: Registry, config: dict[str, Any], entry: dict[str, Any]) -> str:
         request = self.request
         workspace = checked_workspace(entry["workspace"])
-        sessions.enter_run(request.run_id, request.chain)
-        lock = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
-        try:
-            try:
-                lock.acquire(self.deadline.sooner(limit(config, "sessionWaitSeconds", sessions.WAIT_SECONDS)))
-            except Stopped as stopped:  # the deadline came while somebody else held it: say who
-                if stopped.code != "deadline":
-                    raise
-                raise lock.busy() from None
+        until = self.deadline.sooner(limit(config, "sessionWaitSeconds", sessions.WAIT_SECONDS))
+        session = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
+        owner = f"{request.agent}.{request.session}"
+        place = self.parts.workspace_lock(self.home, workspace, owner, request.run_id)
+        with _held(session, until), _held(place, until):
+            sessions.enter_run(request.run_id, request.chain)
             return self._converse(registry, config, workspace)
-        finally:
-            lock.release()
 
     def _converse(self, registry: Registry, config: dict[str, Any], workspace: str) -> str:
         transcript = self.parts.transcript(
@@ -177,6 +173,21 @@ class Turn:
             grace=stopping.grace(),
         )
         return Message(role="tool", text=text, tool_call_id=call.id)
+
+
+@contextmanager
+def _held(lock: SessionLock, until: Deadline) -> Iterator[None]:
+    """Wait for a lock and keep it. A deadline that comes while somebody else has it is reported as who has it."""
+    try:
+        try:
+            lock.acquire(until)
+        except Stopped as stopped:
+            if stopped.code != "deadline":
+                raise
+            raise lock.busy() from None
+        yield
+    finally:
+        lock.release()
 
 
 def checked_workspace(path: str) -> str:

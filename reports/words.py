@@ -96,6 +96,10 @@ def _released(entry: Entry) -> str:
     return f"{entry.text('actor')} goes on with {_call(entry)}, because: {entry.text('why')}"
 
 
+def _seen(entry: Entry) -> str:
+    return f"{entry.text('actor')} calls {entry.text('call')} on {', '.join(map(str, entry.list('paths')))}"
+
+
 def _scheduled(entry: Entry) -> str:
     objects = ", ".join(map(str, [*entry.list("reads"), *entry.list("writes")]))
     instead = f"; instead of it: {entry.text('fault')}" if entry.text("fault") else ""
@@ -256,6 +260,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "Signalled": _signalled,
     "CallHeld": _held,
     "CallReleased": _released,
+    "CallSeen": _seen,
     "Scheduled": _scheduled,
     "FaultPlanned": _planned,
     "FaultFired": _fired,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fakes.oauth import Fault, OAuthSettings
 from harness.checkers.auth import (
     crash_asks_once,
@@ -10,6 +12,7 @@ from harness.checkers.auth import (
     other_profile_untouched,
     secrets_stay_in,
     single_flight,
+    store_never_goes_back,
 )
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH
@@ -77,6 +80,55 @@ async def test_lost_refresh_race(lab: Lab) -> None:
     await lab.reached("grant", by=[run])
     if lab.faulty:
         lab.target.store_credential(lab.site, lab.redeem_elsewhere(credential))
+    lab.look.credentials("newer installed")
+    lab.release("grant")
+    await run.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-3",
+    fault="between a refresh's commit and its answer, another program refreshes twice and stores the newest token",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="leeway:600", gate_after_commit="answer"),
+    watch=WATCH_WRITES,
+    judges=[store_never_goes_back],
+)
+async def test_answer_that_comes_late(lab: Lab) -> None:
+    """A token that arrives late is not put over a newer one."""
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential))
+    lab.look.credentials("before")
+    lab.hold("answer")
+    look = partial(lab.look.credentials, "between writes")
+    async with lab.onlooker("a reader between the writes of a refresh", where=lambda _: True, look=look):
+        run = await lab.turn("lane0")
+        await lab.reached("answer", by=[run])
+        if lab.faulty:
+            lab.target.store_credential(lab.site, lab.redeem_elsewhere(lab.redeem_elsewhere(credential)))
+        lab.look.credentials("newest installed")
+        lab.release("answer")
+        await run.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-3",
+    fault="while one profile is being refreshed, another program refreshes a second one, in the same file",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    oauth=HELD_GRANT,
+    judges=[store_never_goes_back],
+)
+async def test_two_profiles_in_one_file(lab: Lab) -> None:
+    """Storing one profile's new token takes no other profile back to an older one."""
+    main, other = lab.credential("codex", expired=True), lab.credential("other")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    lab.look.credentials("before")
+    lab.hold("grant")
+    run = await lab.turn("lane0")
+    await lab.reached("grant", by=[run])
+    if lab.faulty:
+        lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
     lab.look.credentials("newer installed")
     lab.release("grant")
     await run.finished()

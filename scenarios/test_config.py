@@ -13,6 +13,7 @@ from harness.checkers.config import (
     crash_leaves_old_or_new,
     one_winner,
     readers_see_whole_config,
+    temporaries_are_unique,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
 from harness.checkers.powerloss import config_survives_power_loss
@@ -157,6 +158,23 @@ async def test_killed_at_every_write(lab: Lab) -> None:
 async def test_killed_cancel(lab: Lab) -> None:
     """After a cancel that was killed anywhere, the runs can be listed and the cancel repeated."""
     await sweep(lab, Rounds(lab).cancel, what="cancels killed at an operation", faults=CRASH, most=4)
+
+
+@scenario(
+    "CFG-4",
+    fault="all four adds are held at the write of the config until each has written its own",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_WRITES,
+    exact=True,
+    judges=[temporaries_are_unique],
+)
+async def test_temporaries_of_four_adds(lab: Lab) -> None:
+    """Adds that run at the same time do not write into each other's files."""
+    lab.prepare(Setup(agents=("first",)))
+    lab.look.config()
+    with lab.witnessed(lab.is_beside_config):
+        async with lab.barrier("adds held before replacing the config", parties=4, where=lab.is_config):
+            await lab.add(*LANES)
 
 
 @scenario(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from fakes.script import Match, Reply, Reset, Rule, Stall, Status, Text, Truncate
 from harness.checkers.failover import (
+    AFTERWARDS,
+    FAILOVER_ORDER,
+    RESTING,
     bounded,
     falls_over_in_order,
     fatal_stops,
     local_error_stays_local,
+    only_the_failed_rests,
     root_cause_first,
 )
 from harness.lab import Lab
@@ -28,7 +32,6 @@ FATAL: dict[str, Reply] = {
     "too-large": Status(413),
     "context-overflow": Status(400, message="prompt is too long: 250000 tokens > 200000 maximum"),
 }
-ALL_THREE = ("anthropic", "gemini", "codex")
 
 
 @scenario(
@@ -126,8 +129,32 @@ async def test_no_retry_storm(lab: Lab) -> None:
     lab.plan(fault)
     if lab.faulty:
         overloaded = Status(529, headers=(("retry-after", "60"),))
-        lab.script(*(Rule(name, Match(provider=name), (overloaded,)) for name in ALL_THREE))
+        lab.script(*(Rule(name, Match(provider=name), (overloaded,)) for name in FAILOVER_ORDER))
     await (await lab.turn("lane0", actor="first")).finished()
     if lab.replied_with_errors() >= 2:
         lab.fired(fault)
     await (await lab.turn("lane0", actor="after-overload")).finished()
+
+
+@scenario(
+    "FLO-6",
+    fault="the first model is overloaded in one turn; in another it asks to be left alone for a minute",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[only_the_failed_rests],
+    not_verified=["that a cooldown ends when its time is over"],
+)
+async def test_turns_after_a_failover(lab: Lab) -> None:
+    """A failover is over with its turn, and a cooldown concerns only the model that asked for it."""
+    credential = lab.credential("codex")
+    minute = Status(429, headers=(("retry-after", "60"),))
+    for name, reply in {"overloaded": Status(529), RESTING: minute}.items():
+        lab.plan(name)
+        setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
+        lab.prepare(setup, home=f"home-{name}")
+        if lab.faulty:
+            lab.script(Rule(name, Match(provider=FAILOVER_ORDER[0], marker=name), (reply,)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(name)
+        for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
+            await (await lab.turn(agent, actor=f"{name}{role}")).finished()

@@ -12,11 +12,15 @@ from harness.checkers.locks import (
     lock_released,
     peers_end_before,
     stale_record_does_not_block,
+    stopped_holder_is_not_robbed,
+    superseded_holder_is_fenced,
 )
+from harness.checkers.messages import ANSWER
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.targets.protocol import Capability, Setup
+from harness.targets.protocol import Capability, Setup, break_lock
 
+WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
 LANES = ("lane0", "lane1", "lane2", "lane3")
 
 
@@ -73,6 +77,66 @@ async def test_reused_pid(lab: Lab) -> None:
     if lab.faulty and lab.target.plant_holder(lab.site, "lane0", lab.launcher.pid):
         lab.fired("record of a reused pid")
     await (await lab.turn("lane0", actor="after-reuse")).finished()
+
+
+def answers(*names: str, held: str) -> list[Rule]:
+    """Answers that can be recognised in later requests; one of them waits at a gate of its name."""
+    return [
+        Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done", gate=held if name == held else None),))
+        for name in names
+    ]
+
+
+@scenario(
+    "LCK-4",
+    fault="the holder is stopped with SIGSTOP while another run asks for its session",
+    needs=[Capability.TURN],
+    judges=[stopped_holder_is_not_robbed],
+)
+async def test_stopped_holder(lab: Lab) -> None:
+    """A holder that is stopped for a while still has its session when it goes on."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.script(*answers("holder", "second", held="holder"))
+    lab.hold("holder")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    lab.signal(holder, signal.SIGSTOP, to="group")
+    if not lab.faulty:
+        await holder.finished()
+    second = await lab.turn("lane0", actor="second")
+    await lab.ends_within(second, WAITS)
+    lab.release("holder")
+    lab.signal(holder, signal.SIGCONT, to="group")
+    await holder.finished()
+    await second.finished()
+    await (await lab.turn("lane0", actor="after-all")).finished()
+
+
+@scenario(
+    "LCK-5",
+    fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
+    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    judges=[superseded_holder_is_fenced],
+)
+async def test_holder_that_comes_back(lab: Lab) -> None:
+    """A holder whose lock has passed on while it was stopped writes nothing when it comes back."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.script(*answers("holder", "second", held="holder"))
+    lab.hold("holder")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    lab.signal(holder, signal.SIGSTOP, to="group")
+    lab.plan("the lock has passed on")
+    broken = lab.faulty and break_lock(lab.target, lab.site, "lane0")
+    if not lab.faulty:
+        await holder.finished()
+    await (await lab.turn("lane0", actor="second")).finished()
+    if broken and lab.met("second"):
+        lab.fired("the lock has passed on")
+    lab.release("holder")
+    lab.signal(holder, signal.SIGCONT, to="group")
+    await holder.finished()
+    await (await lab.turn("lane0", actor="after-all")).finished()
 
 
 @scenario(

@@ -1,17 +1,40 @@
-"""MSG: turns die, or write less than they should, and their session goes on."""
+"""MSG: turns die, or write less than they should, their records rot, their answers are late; the session goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
-from harness.checkers.messages import crash_costs_one_record
+from fakes.script import Match, Rule, Text
+from harness.actor import Actor
+from harness.checkers.messages import (
+    ANSWER,
+    TOOL,
+    bad_record_costs_itself,
+    crash_costs_one_record,
+    exactly_once_visible,
+    return_implies_terminal,
+)
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH, SHORT, TORN
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.striking import Strike, Where, sweep
-from harness.targets.protocol import Capability, Setup
-from scenarios.work import answered_turn
+from harness.targets.protocol import Capability, Setup, transcripts
+from scenarios.gateway import routed, serving
+from scenarios.work import answered_turn, answered_turns
+
+# Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
+BAD_LINES = {
+    "cut": b'{"role": "user", "text": "cut sho',
+    "zeroes": bytes(64),
+    "binary": b"\xff\xfe\x80",
+    "array": b"[]",
+    "future": b'{"type": "of-a-later-version", "content": [{"type": "unheard-of"}]}',
+    "nested": b"[" * 100_000,
+}
 
 
 @scenario(
@@ -56,3 +79,136 @@ async def _turns(lab: Lab, what: str, faults: Sequence[str], *, most: int, where
 
     await sweep(lab, turn, what=what, faults=faults, most=most, where=where)
     await answered_turn(lab, "last")
+
+
+@scenario(
+    "MSG-2",
+    fault="between two turns of a session stands a line that is no record: cut, zeroed, binary, or of another shape",
+    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    judges=[bad_record_costs_itself],
+)
+async def test_bad_record_between_turns(lab: Lab) -> None:
+    """A line of a transcript that cannot be read costs its session nothing else."""
+    lab.prepare(Setup(agents=tuple(BAD_LINES), models=("anthropic",)))
+    await answered_turns(lab, {f"first-{kind}": kind for kind in BAD_LINES})
+    lengths = {kind: _size(lab, kind) for kind in BAD_LINES}
+    await answered_turns(lab, {f"second-{kind}": kind for kind in BAD_LINES})
+    for kind, line in BAD_LINES.items():
+        _spoil(lab, kind, partial(_with_line, line, lengths[kind]))
+    await answered_turns(lab, {f"next-{kind}": kind for kind in BAD_LINES})
+
+
+@scenario(
+    "MSG-2",
+    fault="the records of one turn, in the middle of a session, are overwritten with zeroes",
+    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    judges=[bad_record_costs_itself],
+)
+async def test_overwritten_records(lab: Lab) -> None:
+    """Records that have rotted are forgotten, and no others."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await answered_turn(lab, "first")
+    start = _size(lab, "lane0")
+    await answered_turn(lab, "lost")
+    end = _size(lab, "lane0")
+    await answered_turn(lab, "second")
+    _spoil(lab, "lane0", lambda data: data[:start] + bytes(end - start - 1) + data[end - 1 :])
+    await answered_turn(lab, "next")
+
+
+def _with_line(line: bytes, at: int, data: bytes) -> bytes:
+    return data[:at] + line + b"\n" + data[at:]
+
+
+@scenario(
+    "MSG-3",
+    fault="a turn with a tool call is killed at one of its operations on its files, or in the middle of one",
+    needs=[Capability.TURN, Capability.TOOLS],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[exactly_once_visible],
+)
+async def test_resumed_after_a_kill(lab: Lab) -> None:
+    """After a kill anywhere the session goes on with everything that was acknowledged, and nothing is there twice."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await _turn_with_tool(lab, "first")  # from now on every turn does the same operations
+
+    async def turn(name: str, strike: Strike) -> None:
+        async with strike():
+            await _turn_with_tool(lab, name)
+        await _turn_with_tool(lab, f"{name}-next")
+
+    def after_asking(call: StoppedCall) -> bool:
+        return lab.asked(call.actor, "anthropic")
+
+    await sweep(lab, turn, what="turns killed at an operation", faults=CRASH, most=6, crucial=after_asking)
+    await _turn_with_tool(lab, "last")
+
+
+async def _turn_with_tool(lab: Lab, name: str) -> None:
+    """A turn whose message, tool and answer can each be recognised, and counted, in later requests."""
+    said = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
+    lab.script(
+        Rule("tool", Match(marker=name, turn_step=0), (said,)),
+        Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)),
+    )
+    await (await lab.turn("lane0", actor=name)).finished()
+
+
+@scenario(
+    "MSG-5",
+    fault="the provider keeps the last answers of two turns back until their commands can get no further",
+    needs=[Capability.TURN, Capability.TOOLS],
+    judges=[return_implies_terminal],
+)
+async def test_return_after_the_last_answer(lab: Lab) -> None:
+    """A command returns when its turn is over and not before, here and through a gateway."""
+    lab.prepare(Setup(agents=("direct", "routed"), models=("anthropic",)))
+    turns, works = [lab.turning("direct")], list[Actor]()
+    if Capability.GATEWAY in lab.target.capabilities:
+        works = [await serving(lab)]
+        turns.append(routed(lab, "routed", "routed"))
+    lab.script(*(rule for turn in turns for rule in _tool_then_late_answer(lab, turn.agent)))
+    for turn in turns:
+        lab.hold(f"answer of {turn.agent}")
+        run = await lab.start(turn, turn.agent)
+        await lab.reached(f"answer of {turn.agent}", by=[run, *works])
+        await lab.settled(run)
+        await _list_if_possible(lab, f"list-during-{turn.agent}")
+        lab.release(f"answer of {turn.agent}")
+        await run.finished()
+        await _list_if_possible(lab, f"list-after-{turn.agent}")
+
+
+async def _list_if_possible(lab: Lab, actor: str) -> None:
+    if Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs(actor)
+
+
+def _tool_then_late_answer(lab: Lab, marker: str) -> tuple[Rule, Rule]:
+    return (
+        Rule(f"{marker}-tool", Match(marker=marker, turn_step=0), (lab.target.tool_call("true"),)),
+        Rule(f"{marker}-text", Match(marker=marker), (Text("done", gate=f"answer of {marker}"),)),
+    )
+
+
+def _size(lab: Lab, agent: str) -> int:
+    """How long the agent's only transcript is. Raises TargetFailed when it has none, or several."""
+    return len(_transcript(lab, agent).read_bytes())
+
+
+def _transcript(lab: Lab, agent: str) -> Path:
+    found = transcripts(lab.target, lab.site, agent)
+    if len(found) != 1:
+        raise TargetFailed(f"{agent} has {len(found)} transcripts after a turn; one was to be expected")
+    return found[0]
+
+
+def _spoil(lab: Lab, agent: str, change: Callable[[bytes], bytes]) -> None:
+    """Change what stands in a transcript, in place: no program of ours has it open now."""
+    fault = f"bad record in the session of {agent}"
+    lab.plan(fault)
+    if lab.faulty:
+        path = _transcript(lab, agent)
+        path.write_bytes(change(path.read_bytes()))
+        lab.fired(fault)

@@ -1,9 +1,23 @@
-"""A fake OAuth authorization server for refresh-token families.
+"""A fake OAuth authorization server: sign-in by browser or device, rotating refresh tokens, and questions about them.
 
-`rules` and `policies` are the pure state machine, `dialects` the wire bodies, `state` what callers hold,
-`server` the HTTP glue. It issues no token by any other grant than a refresh, and checks no password.
+`rules`, `policies`, `codes` and `devices` are the pure state machines, `state` and `signins` what is remembered,
+`dialects` the wire bodies, `server` the paths, and one file answers each family of endpoints. It checks no password.
 """
 
-from fakes.oauth.settings import CODEX_CLIENT_ID, Fault, OAuthSettings, OAuthSettingsError, SeededCredential
+from fakes.oauth.settings import (
+    CLAUDE_CLIENT_ID,
+    CODEX_CLIENT_ID,
+    Fault,
+    OAuthSettings,
+    OAuthSettingsError,
+    SeededCredential,
+)
 
-__all__ = ["CODEX_CLIENT_ID", "Fault", "OAuthSettings", "OAuthSettingsError", "SeededCredential"]
+__all__ = [
+    "CLAUDE_CLIENT_ID",
+    "CODEX_CLIENT_ID",
+    "Fault",
+    "OAuthSettings",
+    "OAuthSettingsError",
+    "SeededCredential",
+]

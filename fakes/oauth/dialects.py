@@ -33,7 +33,10 @@ class Dialect(Protocol):
         """The answer that carries tokens."""
 
     def refusal(self, decision: Decision, detail: str) -> HttpReply:
-        """The answer to a refused grant; `detail` says more where the vendor's wording leaves room."""
+        """The answer to a refused refresh; `detail` says more where the vendor's wording leaves room."""
+
+    def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """The answer to a refused exchange of an authorization code."""
 
     def failure(self, status: int) -> HttpReply:
         """A server error that says nothing of the grant."""
@@ -50,14 +53,47 @@ _RFC_ERRORS: dict[str, tuple[str, str]] = {
 }
 
 
+_CODE_ERRORS: dict[str, tuple[str, str]] = {
+    "invalid-request": _RFC_ERRORS["invalid-request"],
+    "wrong-client": ("invalid_grant", "The authorization code was issued to another client."),
+    "unknown": ("invalid_grant", "The authorization code is not known."),
+    "reused": ("invalid_grant", "The authorization code has already been used."),
+    "expired": ("invalid_grant", "The authorization code has expired."),
+    "mismatch": ("invalid_grant", "redirect_uri or code_verifier does not match the authorization request."),
+}
+_DEVICE_ERRORS: dict[str, tuple[str, str]] = {
+    "invalid-request": _RFC_ERRORS["invalid-request"],
+    "wrong-client": ("invalid_grant", "The device code was issued to another client."),
+    "unknown": ("invalid_grant", "The device code is not known, or has been used."),
+    "pending": ("authorization_pending", "The user has not decided yet."),
+    "slow-down": ("slow_down", "The device polls too fast; wait 5 seconds longer from now on."),
+    "denied": ("access_denied", "The user has refused."),
+    "expired": ("expired_token", "The device code has expired."),
+}
+UNSUPPORTED = "unsupported_grant_type"
+_SUPPORTED = "The grant types are refresh_token, authorization_code and urn:ietf:params:oauth:grant-type:device_code."
+
+
+def flat(error: str, description: str, status: int = 400) -> HttpReply:
+    """An error in the words of RFC 6749 section 5.2."""
+    body = to_bytes({"error": error, "error_description": description})
+    return HttpReply(status=status, body=body, headers=NO_STORE)
+
+
+def device_refusal(decision: Decision, detail: str) -> HttpReply:
+    """The answer to a refused poll, in every dialect that of RFC 8628 section 3.5: no vendor's own is known."""
+    error, description = _DEVICE_ERRORS[decision]
+    return flat(error, detail or description)
+
+
 def _rfc_body(decision: Decision, detail: str) -> HttpReply:
     error, description = _RFC_ERRORS[decision]
-    if detail == "unsupported_grant_type":
-        error, description = detail, "Only the grant type refresh_token is supported."
-    elif detail:
-        description = detail
-    body = to_bytes({"error": error, "error_description": description})
-    return HttpReply(status=400, body=body, headers=NO_STORE)
+    return flat(UNSUPPORTED, _SUPPORTED) if detail == UNSUPPORTED else flat(error, detail or description)
+
+
+def _rfc_code_body(decision: Decision, detail: str) -> HttpReply:
+    error, description = _CODE_ERRORS[decision]
+    return flat(error, detail or description)
 
 
 class Rfc6749:
@@ -78,6 +114,10 @@ class Rfc6749:
     def refusal(self, decision: Decision, detail: str) -> HttpReply:
         """Section 5.2."""
         return _rfc_body(decision, detail)
+
+    def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """Section 5.2."""
+        return _rfc_code_body(decision, detail)
 
     def failure(self, status: int) -> HttpReply:
         """A server error with a flat body."""
@@ -104,6 +144,10 @@ class Anthropic:
         """400 invalid_grant and its kin."""
         return _rfc_body(decision, detail)
 
+    def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """400 invalid_grant and its kin."""
+        return _rfc_code_body(decision, detail)
+
     def failure(self, status: int) -> HttpReply:
         """A server error in the API's own shape."""
         error = {"type": "api_error", "message": "Internal server error"}
@@ -129,8 +173,14 @@ _OPENAI_REFUSALS: dict[str, tuple[int, str | None, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class OpenAI:
-    """auth.openai.com: errors in the API's own shape; reuse, expiry and revocation are 401 with a code."""
+    """auth.openai.com: errors in the API's own shape; reuse, expiry and revocation have a code.
+
+    `refusal_status` is the status of those: 401, or 400 as one thread reports.
+    """
+
+    refusal_status: int = 401
 
     def success(self, issued: IssuedTokens) -> HttpReply:
         """All of id_token, access_token, refresh_token and expires_in: some clients need every one."""
@@ -139,21 +189,28 @@ class OpenAI:
     def refusal(self, decision: Decision, detail: str) -> HttpReply:
         """{"error":{"message","type","param","code"}}."""
         status, code, message = _OPENAI_REFUSALS[decision]
-        if detail == "unsupported_grant_type":
-            code, message = detail, "Only the grant type refresh_token is supported."
-        elif detail:
-            message = detail
-        return HttpReply(status=status, body=_openai_body(message, "invalid_request_error", code), headers=NO_STORE)
+        if detail == UNSUPPORTED:
+            code, message = detail, _SUPPORTED
+        status = self.refusal_status if status == 401 else status
+        return _openai(status, message if detail == UNSUPPORTED else detail or message, "invalid_request_error", code)
+
+    def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
+        """The RFC's error as the code; how auth.openai.com words it is not known."""
+        code, message = _CODE_ERRORS[decision]
+        return _openai(400, detail or message, "invalid_request_error", code)
 
     def failure(self, status: int) -> HttpReply:
         """A server error in the API's shape."""
-        body = _openai_body("The server had an error while processing your request.", "server_error", None)
-        return HttpReply(status=status, body=body, headers=NO_STORE)
+        return _openai(status, "The server had an error while processing your request.", "server_error", None)
 
 
-def _openai_body(message: str, kind: str, code: str | None) -> bytes:
+def _openai(status: int, message: str, kind: str, code: str | None) -> HttpReply:
     error: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
-    return to_bytes({"error": error})
+    return HttpReply(status=status, body=to_bytes({"error": error}), headers=NO_STORE)
 
 
-DIALECTS: dict[DialectName, Dialect] = {"openai": OpenAI(), "anthropic": Anthropic(), "rfc6749": Rfc6749()}
+def dialect_named(name: DialectName, refusal_status: int) -> Dialect:
+    """The dialect of this name."""
+    if name == "openai":
+        return OpenAI(refusal_status)
+    return Anthropic() if name == "anthropic" else Rfc6749()

@@ -20,6 +20,10 @@ Decision = Literal[
     "wrong-client",
     "invalid-request",
     "invalid-scope",
+    "mismatch",
+    "pending",
+    "slow-down",
+    "denied",
     "error-before-commit",
     "dropped-after-commit",
 ]
@@ -56,12 +60,16 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redemption:
-    """One decided presentation of a token of the family."""
+    """One decided presentation of a token of the family: by whom, when, and which token it got."""
 
     token: str
     generation: int
     decision: Decision
     at: float
+    issued: str | None
+    client_id: str
+    exchange: int
+    peer_port: int
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,30 +86,33 @@ class Family:
     tokens: dict[str, Token] = field(default_factory=dict)
     redemptions: list[Redemption] = field(default_factory=list)
 
+    def is_live(self, token: Token) -> bool:
+        """Whether a token of this family can still be redeemed, lifetimes apart."""
+        return self.state is FamilyState.ACTIVE and token.state is TokenState.LIVE
+
     def live(self) -> list[Token]:
         """The tokens that can still be redeemed."""
-        if self.state is FamilyState.REVOKED:
-            return []
-        return [token for token in self.tokens.values() if token.state is TokenState.LIVE]
+        return [token for token in self.tokens.values() if self.is_live(token)]
 
     def revoke(self) -> None:
         """End the family: no token of it is LIVE afterwards."""
-        self.state = FamilyState.REVOKED
-        for token in self.live_records():
+        for token in self.live():
             self.tokens[token.value] = replace(token, state=TokenState.REVOKED)
-
-    def live_records(self) -> list[Token]:
-        """The records whose own state is LIVE, whatever the family's."""
-        return [token for token in self.tokens.values() if token.state is TokenState.LIVE]
+        self.state = FamilyState.REVOKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A refresh request: None or empty is a missing parameter. `scope` None asks for the family's own."""
+    """A refresh request: None or empty is a missing parameter. `scope` None asks for the family's own.
+
+    `exchange` and `peer_port` say who asks, for the record; 0 for nobody on the wire.
+    """
 
     refresh_token: str
     client_id: str
     scope: frozenset[str] | None = None
+    exchange: int = 0
+    peer_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +176,21 @@ def redeem(
         decided = _spend(family, family.tokens[grant.refresh_token], policy, now, ttl, mint)
     token = family.tokens.get(grant.refresh_token) if family is not None else None
     if family is not None and token is not None:
-        entry = Redemption(token=token.value, generation=token.generation, decision=decided.decision, at=now)
-        family.redemptions.append(entry)
+        family.redemptions.append(_entry(grant, token, decided, now))
     return decided
+
+
+def _entry(grant: Grant, token: Token, decided: Decided, now: float) -> Redemption:
+    return Redemption(
+        token=token.value,
+        generation=token.generation,
+        decision=decided.decision,
+        at=now,
+        issued=decided.issued.value if decided.issued is not None else None,
+        client_id=grant.client_id,
+        exchange=grant.exchange,
+        peer_port=grant.peer_port,
+    )
 
 
 def _spend(family: Family, token: Token, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint) -> Decided:

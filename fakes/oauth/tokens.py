@@ -1,54 +1,95 @@
-"""Token values: JSON Web Tokens that clients decode, and opaque refresh tokens.
+"""Token values: JSON Web Tokens that clients decode, and opaque refresh tokens and codes.
 
-The claims are those that clients read without verifying. PyJWT and its cryptography take longer to import
-than the rest of the fakes together, so they are imported at the first token.
+The claims are those that clients read without verifying; `fakes.oauth.keys` signs them.
 """
 
+import hashlib
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
-from fakes.wire.sse import to_bytes
+from fakes.oauth.keys import SigningKey
+from fakes.oauth.settings import OAuthSettings
+from fakes.wire.sse import to_ascii
 
 ISSUER = "https://auth.openai.com"
+# A person reads and types these: no vowels, which make words, and no digits, which look like letters.
+_USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+# Only these characters of printable ASCII make base64 need its "+" and "/" ("-" and "_" in JWTs).
+_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom and what a pair of JWTs is about. Times are in seconds since the epoch."""
+
+    account: str
+    client_id: str
+    scope: frozenset[str]
+    issuer: str
+    issued_at: float
+    expires_at: float
+    nonce: str = ""
 
 
 class Minter:
-    """Makes the tokens of one server, signed with a key of its own (ES256)."""
+    """Makes the tokens of one server, signed with a key of its own."""
 
-    def __init__(self, urlsafe_claims: bool) -> None:
-        self._urlsafe = urlsafe_claims
-        self._sign: Any = None
-        self._key: Any = None
+    def __init__(self, settings: OAuthSettings) -> None:
+        self.key = SigningKey(settings.algorithm)
+        self._urlsafe = settings.urlsafe_claims
+        self._seed = settings.token_seed
         self._serial = 0
 
     def refresh_token(self) -> str:
         """A new opaque refresh token."""
-        return f"rt_{secrets.token_hex(24)}"
+        return f"rt_{self._opaque(24).hex()}"
 
-    def access_token(self, account: str, client_id: str, issued_at: float, expires_at: float) -> str:
+    def code(self) -> str:
+        """A new authorization code or device code."""
+        return f"ac_{self._opaque(24).hex()}"
+
+    def verifier(self) -> str:
+        """A PKCE verifier, for a client that lets the server make it."""
+        return self._opaque(32).hex()
+
+    def user_code(self) -> str:
+        """Eight letters to type, as RFC 8628 section 6.1 advises."""
+        letters = [_USER_CODE_LETTERS[byte % len(_USER_CODE_LETTERS)] for byte in self._opaque(8)]
+        return f"{''.join(letters[:4])}-{''.join(letters[4:])}"
+
+    def access_token(self, subject: Subject) -> str:
         """A JWT for the provider; its `jti` makes it unique."""
         claims = {
             "aud": ["https://api.openai.com/v1"],
-            "client_id": client_id,
-            "scp": ["openid", "profile", "email", "offline_access"],
+            "client_id": subject.client_id,
+            "scp": sorted(subject.scope),
         }
-        return self._jwt({**claims, **self._common(account, issued_at, expires_at)})
+        return self._jwt({**claims, **self._common(subject)})
 
-    def id_token(self, account: str, client_id: str, issued_at: float, expires_at: float) -> str:
-        """A JWT that tells the client who signed in."""
-        claims = {"aud": [client_id], "email_verified": True}
-        return self._jwt({**claims, **self._common(account, issued_at, expires_at)})
+    def id_token(self, subject: Subject) -> str:
+        """A JWT that tells the client who signed in (OpenID Connect Core section 2)."""
+        claims: dict[str, Any] = {"aud": [subject.client_id], "email_verified": True}
+        if subject.nonce:
+            claims["nonce"] = subject.nonce
+        return self._jwt({**claims, **self._common(subject)})
 
-    def _common(self, account: str, issued_at: float, expires_at: float) -> dict[str, Any]:
+    def _opaque(self, size: int) -> bytes:
+        if self._seed is None:
+            return secrets.token_bytes(size)
         self._serial += 1
-        email = email_of(account)
+        return hashlib.sha256(f"{self._seed}/{self._serial}".encode()).digest()[:size]
+
+    def _common(self, subject: Subject) -> dict[str, Any]:
+        self._serial += 1
+        account, email = subject.account, email_of(subject.account)
         claims: dict[str, Any] = {
-            "iss": ISSUER,
+            "iss": subject.issuer,
             "sub": f"user-{account}",
             "jti": f"{self._serial:016x}",
-            "iat": int(issued_at),
-            "nbf": int(issued_at),
-            "exp": int(expires_at),
+            "iat": int(subject.issued_at),
+            "nbf": int(subject.issued_at),
+            "exp": int(subject.expires_at),
             "email": email,
             "https://api.openai.com/profile": {"email": email, "email_verified": True},
             "https://api.openai.com/auth": {
@@ -59,20 +100,13 @@ class Minter:
             },
         }
         if self._urlsafe:
-            # Base64 makes "+" and "/" ("-" and "_" in JWTs) of ">" and "?" at one of three alignments; three
-            # in a row meet all. Other printable ASCII, "~" apart, never gives them.
+            # The characters make base64 need "-" and "_" at one of three alignments; three in a row meet all.
             claims["name"] = ">>>???"
         return claims
 
     def _jwt(self, claims: dict[str, Any]) -> str:
-        if self._sign is None:
-            import jwt
-            from cryptography.hazmat.primitives.asymmetric import ec
-
-            self._key = ec.generate_private_key(ec.SECP256R1())
-            self._sign = jwt.PyJWS().encode
-        token: str = self._sign(to_bytes(claims), self._key, algorithm="ES256")
-        return token
+        text = to_ascii(claims)
+        return self.key.sign((text if self._urlsafe else text.translate(_ESCAPES)).encode())
 
 
 def email_of(account: str) -> str:

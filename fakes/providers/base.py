@@ -51,7 +51,8 @@ class ParsedRequest:
     """What every wire format extracts of a request.
 
     `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events;
-    `reports_usage` is false for a stream whose client did not ask for token counts.
+    `reports_usage` is false for a stream whose client did not ask for token counts; `asked_at` is the second, by the
+    server's clock, that the answer states.
     """
 
     model: str
@@ -60,6 +61,7 @@ class ParsedRequest:
     prompt_size: int
     sse: bool = True
     reports_usage: bool = True
+    asked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

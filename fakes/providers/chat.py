@@ -4,7 +4,6 @@ Fields and order are those of the official SDK's types, which the tests use as a
 reasoning here, so thinking is only counted. What is refused stands in `fakes.providers.chat_request`.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,7 +78,7 @@ def _envelope(kind: str, parsed: ParsedRequest, exchange: int) -> dict[str, Any]
     return {
         "id": f"chatcmpl-{exchange:029d}",
         "object": kind,
-        "created": int(time.time()),
+        "created": parsed.asked_at,
         "model": parsed.model,
         "service_tier": "default",
         "system_fingerprint": "fp_fakes",

@@ -115,7 +115,7 @@ def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, A
         "id": f"resp_{exchange:032d}",
         "object": "response",
         "access_programs": None,
-        "created_at": int(time.time()),
+        "created_at": parsed.asked_at,
         "status": state,
         "error": None,
         "incomplete_details": None,

@@ -5,7 +5,6 @@ stand-in number, which is then replaced in each frame. Nothing about a provider 
 """
 
 import os
-import time
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,13 +24,13 @@ def rendered(form: WireFormat, answer: Answer, parsed: ParsedRequest, exchange: 
     # Arguments of a tool that compare equal may differ in JSON (1, 1.0 and true), so only plain text is kept.
     if not isinstance(answer, Text) or len(answer.text) > _LONGEST_KEPT:
         return form.frames(answer, parsed, exchange)
-    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN), int(time.time()))
+    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN))
     number = b"%020d" % exchange
     frames = [frame.replace(_STAND_IN_DIGITS, number) for frame in kept.frames]
     return Wire(frames=frames, content_type=kept.content_type)
 
 
 @lru_cache(maxsize=_KEPT)
-def _kept(form: WireFormat, answer: Answer, parsed: ParsedRequest, second: int) -> Wire:
-    """A rendering with the stand-in number; some formats state the second, so it is kept no longer."""
+def _kept(form: WireFormat, answer: Answer, parsed: ParsedRequest) -> Wire:
+    """A rendering with the stand-in number. The request states its second, so that none is kept for longer."""
     return form.frames(answer, parsed, _STAND_IN)

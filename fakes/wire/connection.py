@@ -6,13 +6,15 @@ be broken on purpose is in `fakes.wire.faults`.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from fakes.wire.faults import reset_transport, undelivered
-from fakes.wire.http import HttpReply, HttpRequest, whole_reply
+from fakes.wire.http import HttpReply, HttpRequest, head_reply
 from fakes.wire.reading import Refusal, RequestReader
+from fakes.wire.slow import SlowReader
 
 _QUEUE_LIMIT = 16
 _LINGER_SECONDS = 2.0
@@ -61,7 +63,8 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
-        self._reader = RequestReader(self.peer_port, "", self._continue)
+        secure = transport.get_extra_info("ssl_object") is not None
+        self._reader = RequestReader(self.peer_port, "", self._continue, secure=secure)
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -131,6 +134,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
+    def read_slowly(self, size: int, every: float) -> None:
+        """Take at most `size` bytes of the client's every so many seconds, until TLS is put in place."""
+        if self._transport is not None:
+            self._transport.set_protocol(SlowReader(self, self._transport, size, every))
+
     def when_flushed(self, callback: Callable[[], None]) -> None:
         """Call back when the kernel has every byte: at once or later, never if the client goes first."""
         if self._flushing:
@@ -154,7 +162,7 @@ class Connection(asyncio.Protocol):
 
     def answer(self, reply: HttpReply, keep_alive: bool) -> None:
         """Send a whole reply that is no exchange of its own, and go on."""
-        self.write(whole_reply(reply, keep_alive))
+        self.write(head_reply(reply, keep_alive, time.time()) + reply.body)
         self.done(keep_alive)
 
     def done(self, keep_alive: bool) -> None:
@@ -200,7 +208,7 @@ class Connection(asyncio.Protocol):
         Returns the transport to upgrade, None once the connection is lost.
         """
         self._deaf = False
-        self._reader = RequestReader(self.peer_port, host, self._continue)
+        self._reader = RequestReader(self.peer_port, host, self._continue, secure=True)
         return self._transport
 
     def upgraded(self, transport: asyncio.Transport) -> None:

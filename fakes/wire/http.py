@@ -33,7 +33,7 @@ class UnreadableBody(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One request, whole. Header names are lower case; `body` is still in its content coding."""
+    """One request, whole. Header names are lower case; `body` is still in its content coding; `secure` is TLS."""
 
     method: str
     path: str
@@ -45,6 +45,7 @@ class HttpRequest:
     keep_alive: bool
     peer_port: int
     upgrade: bool
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,20 +127,18 @@ def _unzstd(body: bytes) -> bytes:
     return _unpacked(body, lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError)
 
 
-def whole_reply(reply: HttpReply, keep_alive: bool) -> bytes:
-    """The head and body of a reply with a content-length."""
-    return head_reply(reply, keep_alive) + reply.body
-
-
-def head_reply(reply: HttpReply, keep_alive: bool) -> bytes:
-    """The head alone, as HEAD is answered."""
+def head_reply(reply: HttpReply, keep_alive: bool, now: float) -> bytes:
+    """The head of a reply with a content-length: all that HEAD is answered, and what goes before the body else."""
     length = b"content-length: %d\r\n\r\n" % len(reply.body)
-    return head(reply.status, reply.content_type, reply.headers, keep_alive) + length
+    return head(reply.status, reply.content_type, reply.headers, keep_alive, now) + length
 
 
-def head(status: int, content_type: str, headers: Headers, keep_alive: bool) -> bytes:
-    """The status line and headers, still without the framing header and the empty line that end them."""
-    lines = _fixed_head(status, content_type, keep_alive, int(time.time()))
+def head(status: int, content_type: str, headers: Headers, keep_alive: bool, now: float) -> bytes:
+    """The status line and headers, still without the framing header and the empty line that end them.
+
+    `now` is what the `date` says, in seconds since the epoch.
+    """
+    lines = _fixed_head(status, content_type, keep_alive, int(now))
     extra = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return lines + extra.encode("latin-1", "replace")
 

@@ -26,8 +26,11 @@ class RequestReader:
     `on_expect` is called when a client waits for "100 Continue" before it sends its body.
     """
 
-    def __init__(self, peer_port: int, tunnel_host: str, on_expect: Callable[[], None]) -> None:
+    def __init__(
+        self, peer_port: int, tunnel_host: str, on_expect: Callable[[], None], *, secure: bool = False
+    ) -> None:
         self.finished = False
+        self._secure = secure
         self._peer_port = peer_port
         self._tunnel_host = tunnel_host
         self._on_expect = on_expect
@@ -136,6 +139,7 @@ class RequestReader:
             keep_alive=self._parser.should_keep_alive(),
             peer_port=self._peer_port,
             upgrade=self._parser.should_upgrade(),
+            secure=self._secure,
         )
 
     def _target(self, method: str) -> tuple[str, str, str]:

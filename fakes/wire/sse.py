@@ -10,6 +10,7 @@ from typing import Any
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+to_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def to_bytes(data: Mapping[str, Any]) -> bytes:

@@ -96,6 +96,26 @@ def loser_rereads(history: History) -> list[Finding]:
     return findings
 
 
+def store_never_goes_back(history: History) -> list[Finding]:
+    """AUT-3: no look at a profile finds an older refresh token of the same sign-in than an earlier look did."""
+    newest: dict[str, tuple[int, str, int]] = {}
+    findings, advanced = [], False
+    for seq, seen in history.of(FileSeen):
+        family, generation = seen.facts.get("family"), seen.facts.get("generation")
+        if not seen.role.startswith("profile ") or not isinstance(family, str) or not isinstance(generation, int):
+            continue
+        before, known, highest = newest.get(seen.role, (seq, family, generation))
+        if family == known and generation < highest:
+            message = f"{seen.role}: token {generation} stands in the store, after token {highest} had stood there"
+            findings.append(Finding(rule="AUT-3", message=message, evidence=(before, seq)))
+            break
+        advanced |= (family, generation) != (known, highest)
+        newest[seen.role] = (seq, family, generation)
+    if not advanced and not findings:
+        raise CannotDecide("no profile was ever seen to get a newer token")
+    return findings
+
+
 def other_profile_untouched(history: History) -> list[Finding]:
     """AUT-7: the other profile is byte for byte what was stored last."""
     before, after = _profile(history, "other", "before"), _profile(history, "other", "at the end")

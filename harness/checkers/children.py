@@ -21,6 +21,7 @@ from harness.verdict import Finding
 
 _STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 TIMEOUT_STATUS = 124
+RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
 
 
@@ -84,6 +85,28 @@ def peers_unharmed(history: History) -> list[Finding]:
 
 def _is_peer(beat: ChildBeat) -> bool:
     return beat.child.startswith("peer")
+
+
+def recycled_pid_is_spared(history: History) -> list[Finding]:
+    """CHD-9: cancelling a run that is dead leaves the process alone that has its number now, and says what it did."""
+    seq, cancel = ask.finished(history, "cancel")
+    fired = [at for at, what in history.of(FaultFired) if what.fault == RECYCLED]
+    looks = [(at, what) for at, what in history.after(seq).of(ChildBeat) if _is_peer(what)]
+    if not fired or not looks:
+        raise CannotDecide("no pid was reused, or nobody looked afterwards at the process that has it now")
+    findings = [
+        Finding(
+            rule="CHD-9",
+            message=f"cancelling a dead run ended {what.child}, which only has its pid ({ask.said(cancel)})",
+            evidence=(fired[0], seq, at),
+        )
+        for at, what in looks
+        if not what.advanced
+    ]
+    if not findings and (cancel.outcome.exit_status is None or cancel.outcome.kind in ("internal", "unclear")):
+        message = f"the cancel of a dead run ended without a typed answer: {ask.said(cancel)}"
+        findings.append(Finding(rule="CHD-9", message=message, evidence=(seq,)))
+    return findings
 
 
 def killed_is_not_success(history: History) -> list[Finding]:

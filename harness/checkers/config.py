@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import CallReleased, FileSeen, Finished, History, Started
+from harness.events import CallReleased, CallSeen, FileSeen, Finished, History, Started
 from harness.verdict import Finding
 
 
 def acknowledged_adds_survive(history: History) -> list[Finding]:
     """CFG-1: whatever the last list shows holds every add that claimed success."""
+    return _survive("CFG-1", history)
+
+
+def one_resource_one_lock(history: History) -> list[Finding]:
+    """CFG-11: the same of adds that reach one config by several paths."""
+    return _survive("CFG-11", history)
+
+
+def _survive(rule: str, history: History) -> list[Finding]:
     seq, listed = _last_list(history)
     adds = _adds(history)
     acknowledged = {name: add_seq for add_seq, name, what in adds if what.outcome.ok and what.outcome.exit_status == 0}
-    findings = _says_two_things("CFG-1", adds)
+    findings = _says_two_things(rule, adds)
     if lost := {name: add_seq for name, add_seq in acknowledged.items() if name not in listed}:
         message = (
             f"{len(lost)} of {len(acknowledged)} agents whose add had exited 0 are lost: {', '.join(sorted(lost))}; "
             f"the list shows {', '.join(listed) or 'nobody'}{_why(history)}"
         )
-        findings.append(Finding(rule="CFG-1", message=message, evidence=(*sorted(lost.values()), seq)))
+        findings.append(Finding(rule=rule, message=message, evidence=(*sorted(lost.values()), seq)))
     for name in acknowledged:
         if (times := listed.count(name)) > 1:
             message = f"{name} is listed {times} times"
-            findings.append(Finding(rule="CFG-1", message=message, evidence=(acknowledged[name], seq)))
+            findings.append(Finding(rule=rule, message=message, evidence=(acknowledged[name], seq)))
     if not acknowledged and not findings:
         raise CannotDecide("no add succeeded, so that none could be lost")
     return findings
@@ -108,6 +118,36 @@ def crash_leaves_old_or_new(history: History) -> list[Finding]:
             )
             findings.append(Finding(rule="CFG-3", message=message, evidence=(seq,)))
     return findings + _lost_by_a_kill(history)
+
+
+def temporaries_are_unique(history: History) -> list[Finding]:
+    """CFG-4: what becomes the config is written by one command at a time.
+
+    A command uses such a file from its opening for writing to the last call that it makes on it, mostly its rename.
+    """
+    seen = list(history.of(CallSeen))
+    target = next((what.path for _, what in history.of(FileSeen) if what.role == "config"), "")
+    written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[-1] == target}
+    findings, uses = [], 0
+    for path in sorted({*written, target}):
+        spans = _spans(seen, path)
+        uses += len(spans)
+        for (first, begun, ended), (second, begun_too, _) in pairwise(spans):
+            if begun_too < ended:
+                message = f"{first} and {second} had {path.rpartition('/')[2]} open for writing at the same time"
+                findings.append(Finding(rule="CFG-4", message=message, evidence=(begun, begun_too, ended)))
+    if not uses:
+        raise CannotDecide("nobody was seen writing the config")
+    return findings
+
+
+def _spans(seen: list[tuple[int, CallSeen]], path: str) -> list[tuple[str, int, int]]:
+    """Who had a file open for writing, from when to when, in the order of opening."""
+    spans = dict[str, tuple[int, int]]()
+    for seq, what in seen:
+        if path in what.paths and (what.actor in spans or what.call.startswith(("open", "creat"))):
+            spans[what.actor] = (spans.get(what.actor, (seq, seq))[0], seq)
+    return sorted(((actor, *span) for actor, span in spans.items()), key=lambda span: span[1])
 
 
 def _in_order(history: History) -> list[tuple[int, FileSeen | Finished]]:

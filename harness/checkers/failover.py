@@ -12,6 +12,9 @@ from harness.outcome import Kind
 from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
+FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
+RESTING = "resting"  # the turn whose first model asks to be left alone for long
+AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
 
 
@@ -154,6 +157,34 @@ def bounded(history: History) -> list[Finding]:
     if not judged:
         raise CannotDecide("no turn that ended had asked a provider")
     return findings
+
+
+def only_the_failed_rests(history: History) -> list[Finding]:
+    """FLO-6: turns after a failover begin with the first model again, or with the second while the first rests."""
+    findings, judged = [], 0
+    for seq, what, _ in ask.turns(history):
+        name, role = _round_of(what.actor)
+        before = ask.requests(history, name)
+        if not role or not before:
+            continue
+        judged += 1
+        asked = ask.requests(history, what.actor)
+        may_begin = FAILOVER_ORDER[:2] if name == RESTING else FAILOVER_ORDER[:1]
+        evidence = (before[0][0], *(s for s, _ in asked[:1]), seq)
+        if not asked and not what.outcome.ok:
+            message = f"{what.actor} asked no model, although one at most had failed: {ask.said(what)}"
+            findings.append(Finding(rule="FLO-6", message=message, evidence=evidence))
+        elif asked and asked[0][1].provider not in may_begin:
+            message = f"{what.actor} began with {asked[0][1].provider}, although {may_begin[-1]} could be asked again"
+            findings.append(Finding(rule="FLO-6", message=message, evidence=evidence))
+    if not judged:
+        raise CannotDecide("no turn came after one that had asked a provider")
+    return findings
+
+
+def _round_of(actor: str) -> tuple[str, str]:
+    """The turn in which something failed, and the role of one that comes after it; "" for that turn itself."""
+    return next(((actor.removesuffix(end), end) for end in AFTERWARDS if actor.endswith(end)), (actor, ""))
 
 
 def _rests(history: History, seq: int, provider: str) -> bool:

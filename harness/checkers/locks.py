@@ -6,9 +6,13 @@ asks for it once it must be free, and every other turn belongs to an agent of it
 
 from __future__ import annotations
 
+import signal
+
 from harness.checkers import ask
+from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
-from harness.events import FaultFired, Finished, History, TreeSeen
+from harness.checkers.messages import ANSWER
+from harness.events import FaultFired, Finished, History, Signalled, TreeSeen
 from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
@@ -86,6 +90,64 @@ def busy_is_typed(history: History) -> list[Finding]:
         return []
     message = f"the second run of a held session was refused with {ask.said(second)}, but {'; '.join(lacks)}"
     return [Finding(rule="LCK-6", message=message, evidence=(seq,))]
+
+
+def stopped_holder_is_not_robbed(history: History) -> list[Finding]:
+    """LCK-4: while a holder is only stopped nobody else gets its session, or else the holder is fenced off (LCK-5)."""
+    resumed = [
+        seq for seq, what in history.of(Signalled) if (what.actor, what.signal) == ("holder", int(signal.SIGCONT))
+    ]
+    if not resumed:
+        raise CannotDecide("the holder was not stopped and let go on")
+    robbed = [seq for seq, _ in ask.requests(history, "second") if seq < resumed[0]]
+    asked, told = _told_afterwards(history)
+    seq, holder = ask.finished(history, "holder")
+    if not robbed and not holder.outcome.ok:
+        raise CannotDecide(f"the holder kept its session, and failed for another reason: {ask.said(holder)}")
+    late = superseded_writer_is_fenced(_fenced_steps(history, asked, told)) if robbed else []
+    if late:
+        message = f"the holder was alive, only stopped; another run got its session, and then {late[0].message}"
+    elif holder.outcome.ok and f"{ANSWER}holder" not in told:
+        message = "the holder, which had only been stopped, reported success; the session does not have its answer"
+    else:
+        return []
+    return [Finding(rule="LCK-4", message=message, evidence=(*robbed[:1], resumed[0], seq, asked))]
+
+
+def superseded_holder_is_fenced(history: History) -> list[Finding]:
+    """LCK-5: a holder that comes back when its lock has passed on adds nothing, spoils nothing, and says so."""
+    asked, told = _told_afterwards(history)
+    findings = superseded_writer_is_fenced(_fenced_steps(history, asked, told))
+    for name in ("holder", "second"):
+        seq, what = ask.finished(history, name)
+        if what.outcome.ok and f"{ANSWER}{name}" not in told:
+            message = f"{name} reported success, and the session does not have its answer"
+            findings.append(Finding(rule="LCK-5", message=message, evidence=(seq, asked)))
+    return findings
+
+
+def _told_afterwards(history: History) -> tuple[int, tuple[str, ...]]:
+    """What the conversation held, in its order, that the turn after all the others sent to its provider."""
+    for _, what, _ in ask.turns(history):
+        if what.actor.startswith("after") and (requests := ask.requests(history, what.actor)):
+            return requests[0][0], requests[0][1].markers
+    raise CannotDecide("no later turn asked a provider, so that what the session holds did not show")
+
+
+def _fenced_steps(history: History, asked: int, told: tuple[str, ...]) -> list[FencedStep]:
+    """A session's questions as grants, numbered in their order, and its answers as what was appended under them."""
+    steps: list[FencedStep] = []
+    numbers: dict[str, int] = {}
+    for marker in told:
+        actor = marker.removeprefix(ANSWER)
+        if marker == actor and actor not in numbers and not actor.startswith("after"):
+            numbers[actor] = len(numbers) + 1
+            seq = ask.started(history, actor)[0]
+            steps.append(FencedStep(actor=actor, kind="granted", lock="the session", number=numbers[actor], seq=seq))
+        elif marker != actor and actor in numbers:
+            number = numbers[actor]
+            steps.append(FencedStep(actor=actor, kind="appended", lock="the session", number=number, seq=asked))
+    return steps
 
 
 def _free_again(history: History, rule: str, when: str) -> list[Finding]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import History
+from harness.events import Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
+TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
 
 
@@ -36,6 +39,105 @@ def crash_costs_one_record(history: History) -> list[Finding]:
         if what.outcome.ok:
             acknowledged.append((seq, what.actor))
     return findings
+
+
+def bad_record_costs_itself(history: History) -> list[Finding]:
+    """MSG-2: every turn works, and is told of every acknowledged turn of its agent but those named "lost…"."""
+    findings, acknowledged = list[Finding](), dict[str, list[tuple[int, str]]]()
+    for seq, what, begun in ask.turns(history):
+        earlier = acknowledged.setdefault(begun.params["agent"], [])
+        if not what.outcome.ok:
+            message = f"{what.actor} does not work: {ask.said(what)}"
+            findings.append(Finding(rule="MSG-2", message=message, evidence=(seq,)))
+        for asked, request in ask.requests(history, what.actor)[:1]:
+            if missing := [(s, actor) for s, actor in earlier if not _holds(request.markers, actor)]:
+                names = ", ".join(actor for _, actor in missing)
+                message = f"{what.actor} was not told of {names}, whose records are whole"
+                findings.append(Finding(rule="MSG-2", message=message, evidence=(missing[0][0], asked)))
+        if what.outcome.ok and not what.actor.startswith("lost"):
+            earlier.append((seq, what.actor))
+    if not findings:
+        ask.all_ended(history, "next")
+        if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
+            raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
+    return findings
+
+
+def exactly_once_visible(history: History) -> list[Finding]:
+    """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
+
+    A turn's parts are its message, what its tool said and its answer, each with a marker of its own.
+    """
+    findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
+    for seq, what, _ in ask.turns(history):
+        for asked, request in ask.requests(history, what.actor)[:1]:
+            resumed += bool(acknowledged)
+            if wrong := _wrong(request.markers, [actor for _, actor in acknowledged]):
+                last = acknowledged[-1][0] if acknowledged else seq
+                message = f"{what.actor} was told {wrong}{_after_strike(history, asked)}"
+                findings.append(Finding(rule="MSG-3", message=message, evidence=(last, asked)))
+        if what.outcome.ok:
+            acknowledged.append((seq, what.actor))
+    if not resumed:
+        raise CannotDecide("no turn came after one that was acknowledged")
+    return findings[:1]  # what is wrong once is wrong in every later turn
+
+
+def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
+    """What a conversation has too often, not at all, or in another order than it happened; empty if all is well."""
+    twice = [marker for marker, times in Counter(markers).items() if times > 1]
+    if twice:
+        return f"the same thing twice: {', '.join(twice)}"
+    expected = [part for actor in acknowledged for part in (actor, f"{TOOL}{actor}", f"{ANSWER}{actor}")]
+    if missing := [part for part in expected if part not in markers]:
+        return f"nothing of what had been acknowledged as {', '.join(missing)}"
+    shown = [marker for marker in markers if marker in expected]
+    return "" if shown == expected else f"what had happened in another order: {', '.join(shown)}"
+
+
+def _after_strike(history: History, seq: int) -> str:
+    last = [strike for strike in ask.strikes(history) if strike.seq < seq][-1:]
+    return "".join(f" after {strike}" for strike in last)
+
+
+def return_implies_terminal(history: History) -> list[Finding]:
+    """MSG-5: when a turn's command has returned, its last answer was given and nothing of it is going on."""
+    findings = list[Finding]()
+    for end, what, begun in ask.turns(history):
+        returned = ask.exited(history, what.actor)
+        seq = returned[0] if returned else end
+        if open_ := _exchanges_after(history, what.actor, seq):
+            message = f"{what.actor} returned ({ask.said(what)}) while its turn went on: {open_[1]}"
+            findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, open_[0])))
+        elif listed := _listed_after(history, begun.params["agent"], seq):
+            message = f"{what.actor} had returned ({ask.said(what)}), and its run is still listed as running"
+            findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, listed)))
+    if not findings:
+        ask.all_ended(history)
+        if not any(ask.requests(history, what.actor) for _, what, _ in ask.turns(history)):
+            raise CannotDecide("no turn asked any provider")
+    return findings
+
+
+def _exchanges_after(history: History, actor: str, returned: int) -> tuple[int, str] | None:
+    """The first request of an actor that began, or was answered, after its command had returned."""
+    replies = {what.exchange: seq for seq, what in history.of(ReplySent)}
+    for seq, request in ask.requests(history, actor):
+        if seq > returned:
+            return seq, "a provider was asked afterwards"
+        if (answered := replies.get(request.exchange, 0)) > returned:
+            return answered, "a provider had not answered yet"
+    return None
+
+
+def _listed_after(history: History, agent: str, returned: int) -> int | None:
+    """The first list of runs begun after the command had returned that shows a run of this agent as running."""
+    begun = {what.actor: seq for seq, what in history.of(Started) if what.verb == "runs list"}
+    for seq, what in history.of(Finished):
+        shown = [run.status for run in what.outcome.runs or () if run.agent == agent]
+        if begun.get(what.actor, 0) > returned and "running" in shown:
+            return seq
+    return None
 
 
 def _holds(markers: tuple[str, ...], actor: str) -> bool:

@@ -1,4 +1,4 @@
-"""What may be done with a stopped call: watched, or gathered at a barrier.
+"""What may be done with a stopped call: watched, kept, or gathered at a barrier.
 
 Each director is one policy. None of them sleeps: they are told of calls by the supervisor, and of the rest of the
 world by `Surroundings`.
@@ -133,3 +133,36 @@ class Onlooker:
             self.looks += 1
             self._look(call)
         return False
+
+
+class Keeper:
+    """Keeps the first actor that makes a matching call at it, with whatever it holds by then, until `open`."""
+
+    def __init__(self, *, fault: str, where: Where, record: Record) -> None:
+        self.actor = ""  # who is kept; empty before anybody is
+        self._fault = fault
+        self._where = where
+        self._record = record
+        self._held: dict[int, StoppedCall] = {}  # by thread
+        self._opened = False
+
+    def take(self, call: StoppedCall) -> bool:
+        if self._opened or self.actor not in ("", call.actor) or not self._where(call):
+            return False
+        self._held[call.thread] = call  # a call interrupted by a signal is asked again: the newest one counts
+        if not self.actor:
+            self.actor = call.actor
+            self._record(CallHeld(actor=call.actor, call=call.kind.name, path=call.path, index=call.index))
+            self._record(FaultFired(fault=self._fault, detail=f"{call.actor} is kept"))
+        return True
+
+    def open(self) -> None:
+        """Let go of what is kept, and of all that comes."""
+        self._opened = True
+        for call in self._held.values():
+            self._record(
+                CallReleased(
+                    actor=call.actor, call=call.kind.name, path=call.path, index=call.index, why="the scenario went on"
+                )
+            )
+            call.go()

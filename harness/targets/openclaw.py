@@ -61,6 +61,7 @@ _EVERYTHING = frozenset(
         Capability.OAUTH,
         Capability.TOOLS,
         Capability.SESSION_HOLDER,
+        Capability.TRANSCRIPTS,
     }
 )
 # Later releases have moved credentials, sessions and providers; of them the agents' config is known.
@@ -165,6 +166,16 @@ class OpenClawTarget:
         record = {"pid": pid, "createdAt": _now(), "starttime": 1}
         files.write_json(sessions / f"{_session(sessions, agent)}.jsonl.lock", record)
         return True
+
+    def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
+        return sorted((_agent(site, agent) / "sessions").glob("*.jsonl"))
+
+    def break_lock(self, site: Site, agent: str) -> bool:
+        """Delete the lock file of the agent's session."""
+        found = list((_agent(site, agent) / "sessions").glob("*.jsonl.lock"))
+        for path in found:
+            path.unlink(missing_ok=True)
+        return bool(found)
 
     def _share_transpiled(self, site: Site) -> None:
         """Its plug-ins are transpiled at start-up into TMPDIR; the result is the same for every run."""

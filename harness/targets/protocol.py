@@ -24,6 +24,7 @@ class Capability(Enum):
     """What a scenario may need of a target."""
 
     ADD_AGENTS = "adds agents to a config file"
+    DELETE_AGENTS = "deletes agents again"
     TURN = "runs a turn of an agent"
     TIMEOUT = "bounds a turn by --timeout"
     FAILOVER = "goes through a list of models"
@@ -35,6 +36,8 @@ class Capability(Enum):
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
+    RUN_RECORDS = "records which process does a run"
+    TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,12 @@ class AddAgent:
     verb: ClassVar[str] = "agents add"
     name: str
     workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAgent:
+    verb: ClassVar[str] = "agents delete"
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +72,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRuns:
+    """The runs that are alive, or with `everything` also those that have ended."""
+
     verb: ClassVar[str] = "runs list"
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +97,7 @@ class Raw:
     words: tuple[str, ...]
 
 
-Intent = AddAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
+Intent = AddAgent | DeleteAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +188,8 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, and `too_many`, see `unstopped`; most need neither.
+    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and what single scenarios ask
+    # for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -219,3 +232,30 @@ def unstopped(target: Target) -> frozenset[Family]:
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
+
+
+def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
+    """The files that hold an agent's sessions, for an adapter that claims TRANSCRIPTS: its `transcripts(site, agent)`.
+
+    None before the agent's first turn.
+    """
+    found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
+    return found
+
+
+def recycle(target: Target, site: Site, old: int, new: int) -> bool:
+    """Have every record of a run that names the process `old` name `new`, as if the kernel had reused the number.
+
+    Nothing else of the records changes, as nothing else does when a number is given out again. For an adapter that
+    claims RUN_RECORDS: its `recycle(site, old, new)`. False: no record names it.
+    """
+    return bool(getattr(target, "recycle")(site, old, new))  # noqa: B009 - only such adapters have it
+
+
+def break_lock(target: Target, site: Site, agent: str) -> bool:
+    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+
+    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    """
+    does = getattr(target, "break_lock", None)
+    return does is not None and bool(does(site, agent))

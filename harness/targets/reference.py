@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, assert_never, get_args
 
@@ -19,6 +21,7 @@ from harness.targets.protocol import (
     CancelRun,
     Capability,
     Command,
+    DeleteAgent,
     Ended,
     Intent,
     ListAgents,
@@ -131,6 +134,20 @@ class ReferenceTarget:
         (folder / f"session-{agent}.main.pid").write_text(f"{pid}\n", encoding="utf-8")
         return True
 
+    def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
+        return sorted((_state(site) / "sessions" / agent).glob("*.jsonl"))
+
+    def recycle(self, site: Site, old: int, new: int) -> bool:
+        with closing(sqlite3.connect(_state(site) / "runs.sqlite")) as table, table:
+            return table.execute("UPDATE runs SET pid = ? WHERE pid = ?", (new, old)).rowcount > 0
+
+    def break_lock(self, site: Site, agent: str) -> bool:
+        """Delete the session's lock file."""
+        path = _state(site) / "locks" / f"session-{agent}.main.lock"
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there
+
 
 def _state(site: Site) -> Path:
     return site.home / ".reference"
@@ -140,6 +157,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
     match intent:
         case AddAgent(name=name, workspace=workspace):
             return ("agents", "add", name, "--non-interactive", "--workspace", workspace, "--json")
+        case DeleteAgent(name=name):
+            return ("agents", "delete", name, "--json")
         case ListAgents():
             return ("agents", "list", "--json")
         case Turn():
@@ -148,8 +167,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
             local = () if intent.gateway else ("--local",)
             words = ("agent", "--agent", intent.agent, "--message", intent.message, "--json")
             return (*words, *session, *timeout, *local)
-        case ListRuns():
-            return ("runs", "list", "--json")
+        case ListRuns(everything=everything):
+            return ("runs", "list", "--json", *(("--all",) if everything else ()))
         case CancelRun(id=identifier):
             return ("runs", "cancel", identifier, "--json")
         case RunGateway():

@@ -41,6 +41,9 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
 class Refresh:
     """The renewal of one profile."""
 
+    tries = MAX_TRIES
+    sends = MAX_SENDS
+
     def __init__(self, store: Store, profile: str, provider: str, config: Mapping[str, Any]) -> None:
         self.store = store
         self.profile = profile
@@ -85,7 +88,7 @@ class Refresh:
         held = _SignalsHeld()
         try:
             grant = self._send(current, note, deadline, held)
-            renewed = self.store.put(self.profile, entry_after(current, grant), deadline)
+            renewed = self.keep(current, grant, deadline)
             note.clear()
         finally:
             held.release()
@@ -95,7 +98,7 @@ class Refresh:
         """The redemption, repeated with the same token where that is safe, and within a bound (AUT-10)."""
         tries, unclear = 0, 0
         while True:
-            if note.sends >= MAX_SENDS:
+            if note.sends >= self.sends:
                 raise self._unknown_outcome()
             held.release()
             note.sending()
@@ -104,12 +107,12 @@ class Refresh:
                 return redeem(self.url, self.provider, current.refresh, deadline, held.hold)
             except Unavailable as error:
                 note.answered()
-                if tries >= MAX_TRIES or not _pause(tries, error.retry_after, deadline):
+                if tries >= self.tries or not _pause(tries, error.retry_after, deadline):
                     raise
             except ServerFailed:
                 note.answered()
                 unclear += 1
-                if unclear >= MAX_SENDS or not _pause(tries, None, deadline):
+                if unclear >= MAX_SENDS or tries >= self.tries or not _pause(tries, None, deadline):
                     raise
             except AnswerLost:
                 continue
@@ -119,6 +122,15 @@ class Refresh:
             except (Auth, Local):  # the server does not want the request, or it never left this machine
                 note.answered()
                 raise
+
+    def keep(self, spent: Credential, grant: Grant, deadline: Deadline) -> Credential:
+        """Store the successor; what somebody else has put in place of the spent token is newer, and stays (AUT-3)."""
+        entry = entry_after(spent, grant, self.life(grant))
+        return self.store.put(self.profile, entry, deadline, instead_of=spent.refresh)
+
+    def life(self, grant: Grant) -> float:
+        """How many seconds the new access token is taken to live, whatever the server says (AUT-6)."""
+        return USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
 
     def sign_in(self, reason: str) -> Auth:
         """The request to the user to sign in again."""
@@ -149,9 +161,8 @@ class _SignalsHeld:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def entry_after(current: Credential, grant: Grant) -> dict[str, object]:
+def entry_after(current: Credential, grant: Grant, life: float) -> dict[str, object]:
     """The profile's entry with the tokens of `grant`; its generation is raised when it is stored."""
-    life = USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
     return current.fields(
         access=grant.access,
         refresh=grant.refresh or current.refresh,

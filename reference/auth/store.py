@@ -110,15 +110,21 @@ class Store:
             raise self._damaged(f"profile {profile!r}: {problem}")
         return Credential(entry)
 
-    def put(self, profile: str, fields: dict[str, object], deadline: Deadline) -> Credential:
+    def put(
+        self, profile: str, fields: dict[str, object], deadline: Deadline, *, instead_of: str | None = None
+    ) -> Credential:
         """Write one profile's entry, generation raised, all other bytes of the file as they are.
 
-        Raises Busy `credentials-busy`, Local `credentials-damaged`, OSError; the file is then as it was.
+        With `instead_of` nothing is written if another refresh token than that stands there; that entry is
+        given. Raises Busy `credentials-busy`, Local `credentials-damaged`, OSError; the file is then as it was.
         """
         lock = Lock(self.home.make().lock("credentials"), code="credentials-busy", what=self.path)
         with lock.acquire(deadline.sooner(LOCK_SECONDS)):
             data = self.read()
             known = {} if data is None else self._parse(data)
+            there = known.get(profile)
+            if instead_of is not None and isinstance(there, dict) and _has_another_token(there, instead_of):
+                return Credential(there)
             entry = {**fields, "generation": max(_generation(known.get(profile)), _generation(fields)) + 1}
             self.write(data, profile, entry)
         return Credential(entry)
@@ -154,6 +160,11 @@ class Store:
             hint="repair the file by hand, or move it away and sign in again",
             detail={"path": self.path},
         )
+
+
+def _has_another_token(entry: dict[str, object], token: str) -> bool:
+    """Whether a usable entry has a refresh token, and not this one."""
+    return not check_entry(entry) and entry.get("refresh", "") not in ("", token)
 
 
 def _generation(entry: object) -> int:

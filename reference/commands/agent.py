@@ -39,12 +39,12 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     parts.agent_entry(config, request.agent)
     stopping.set_grace(limit(config, "graceSeconds", stopping.DEFAULT_GRACE))
     if not values["local"]:
-        from reference.gateway import client
-
+        client = parts.gateway_client()
         connection = client.connect(home, deadline)
         if connection is not None:
             with connection:
-                return client.run(connection, request, deadline, detach=bool(values["detach"]))
+                result: Result = client.run(connection, request, deadline, detach=bool(values["detach"]))
+                return result
         if values["detach"]:
             raise Local("no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`")
     return run_here(parts, home, request, deadline, lambda event: None)

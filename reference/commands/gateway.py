@@ -27,12 +27,10 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 
     Raises Busy(`gateway-running`).
     """
-    from reference.gateway.server import Server
-
     home.make()
     grace = _grace(parts, home)
     stopping.set_grace(grace + _MARGIN)
-    server = Server(parts, home, grace)
+    server = parts.gateway_server(parts, home, grace)
     server.listen()
     path = os.path.join(home.path, protocol.SOCKET)
     return Result(

@@ -68,16 +68,20 @@ class Server:
         with self.parts.run_registry(self.home, Deadline.after(_RECORD_SECONDS)) as registry:
             registry.reconcile()  # what an earlier gateway left is interrupted from now on
         with protocol.Address(self.home) as address:
-            if os.path.lexists(address):
-                os.unlink(address)  # we have the lock: whoever made it is gone
             before = os.umask(0o177)
             try:
-                self.listener.bind(address)
+                self.bind(address)
             finally:
                 os.umask(before)
         self.listener.listen(128)
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+
+    def bind(self, address: str) -> None:
+        """Take the address. We have the lock, so whoever made what stands there is gone."""
+        if os.path.lexists(address):
+            os.unlink(address)
+        self.listener.bind(address)
 
     def serve(self) -> int:
         """Serve until stopped; the exit status."""

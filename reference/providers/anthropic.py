@@ -58,7 +58,16 @@ class AnthropicMessages:
         with post(request, deadline) as answer:
             if answer.status != 200:
                 raise refused(self.provider, answer, token, _said)
-            return _Assembly(self.provider, token).read(events(answer.chunks()))
+            return self.read(events(answer.chunks()), token)
+
+    def read(self, stream: Iterable[Event], token: str) -> Reply:
+        """The answer in a stream, as soon as it is complete: the connection may stay open. Raises Retryable, Fatal."""
+        assembly = Assembly(self.provider, token)
+        return assembly.reply() if assembly.read(stream) else self.cut_off(assembly)
+
+    def cut_off(self, assembly: Assembly) -> Reply:
+        """What an answer is worth that ended before `message_stop`: nothing (FLO-8). Raises Retryable."""
+        raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
 
 
 @dataclass(slots=True)
@@ -69,7 +78,7 @@ class _Block:
     parts: list[str] = field(default_factory=list)
 
 
-class _Assembly:
+class Assembly:
     """The blocks of one message as they come in."""
 
     def __init__(self, provider: str, secret: str) -> None:
@@ -79,12 +88,13 @@ class _Assembly:
         self.usage: Json = {}
         self.stop_reason = ""
 
-    def read(self, stream: Iterable[Event]) -> Reply:
+    def read(self, stream: Iterable[Event]) -> bool:
+        """Take the events in; whether the last of them was there. Raises what the provider says went wrong."""
         for event in stream:
             if event.name == "message_stop":
-                return self._reply()
+                return True
             self._take(event.name, parse_object(event.data, what="an event"))
-        raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
+        return False
 
     def _take(self, name: str, data: Json) -> None:
         match name:
@@ -113,7 +123,8 @@ class _Assembly:
         if block is not None and block.kind in kinds and delta.get("type") == kinds[block.kind][0]:
             block.parts.append(text(delta.get(kinds[block.kind][1])))
 
-    def _reply(self) -> Reply:
+    def reply(self) -> Reply:
+        """What the blocks say. Raises Fatal for a refusal."""
         if self.stop_reason == "refusal":
             raise Fatal("content-refused", f"{self.provider} declined to answer", hint="change the message")
         blocks = self.blocks.values()

@@ -1,6 +1,6 @@
 """Two adds at once: both succeed, one agent is lost [OC#43367, OC#79230].
 
-Breaks CFG-1, CFG-8 and CFG-9. The config is read, changed and renamed into place without a lock: every
+Breaks CFG-1, CFG-8, CFG-9 and CFG-11. The config is read, changed and renamed into place without a lock: every
 reader sees a whole file, and the last rename wins.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
     from reference.parts import Parts
 
-BREAKS = ("CFG-1", "CFG-8", "CFG-9")
+BREAKS = ("CFG-1", "CFG-8", "CFG-9", "CFG-11")
 
 
 class Unlocked(ConfigStore):

@@ -15,7 +15,7 @@ from reference.auth.store import Credential, pending_path
 from reference.deadline import Deadline
 from reference.parts import Parts
 
-BREAKS = ("AUT-4",)
+BREAKS = ("AUT-4", "AUT-5")
 
 
 class _Refresh(Refresh):

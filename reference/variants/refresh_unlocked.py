@@ -22,7 +22,7 @@ BREAKS = ("AUT-1", "AUT-2")
 class _Refresh(Refresh):
     def renew(self, stale: Credential, deadline: Deadline) -> Credential:
         grant = redeem(self.url, self.provider, stale.refresh, deadline, answered=lambda: None)
-        return self.store.put(self.profile, entry_after(stale, grant), deadline)
+        return self.store.put(self.profile, entry_after(stale, grant, self.life(grant)), deadline)
 
 
 class _Credentials(Credentials):

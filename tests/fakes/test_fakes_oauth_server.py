@@ -159,19 +159,39 @@ def test_scope_may_shrink_for_an_answer_but_not_grow(serve, token_call):
     serve(NONE, body)
 
 
-@pytest.mark.parametrize("policy", ["strict", "reject-only"])
-def test_32_concurrent_redemptions_have_one_winner(serve, token_call, policy):
-    async def body(served):
-        seeded = served.fakes.oauth.seed("f", account="a")
-        calls = [token_call(served, refresh(seeded.refresh_token)) for _ in range(32)]
-        statuses = [status for status, _, _ in await asyncio.gather(*calls)]
-        assert sorted(statuses) == [200] + [401] * 31
-        family = served.fakes.oauth.families()[0]
-        assert [entry.decision for entry in family.redemptions].count("minted") == 1
-        assert family.state == ("revoked" if policy == "strict" else "active")
+async def at_once(connections, message):
+    """Send one message on every connection before any answer is read; the statuses."""
+    for _, writer in connections:
+        writer.write(message)
 
-    events = serve(NONE, body, oauth=OAuthSettings(policy=policy))
-    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"].count("minted") == 1
+    async def status(reader):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        return int(head[9:12])
+
+    return await asyncio.gather(*(status(reader) for reader, _ in connections))
+
+
+@pytest.mark.parametrize("policy", ["strict", "reject-only"])
+def test_32_connections_have_one_winner_a_hundred_times(serve_on_both, post, policy):
+    async def body(served):
+        connections = [await asyncio.open_connection("127.0.0.1", served.fakes.port) for _ in range(32)]
+        for number in range(100):
+            seeded = served.fakes.oauth.seed(f"f{number}", account="a")
+            statuses = await at_once(connections, post("/oauth/token", refresh(seeded.refresh_token)))
+            assert sorted(statuses) == [200] + [401] * 31
+            family = served.fakes.oauth.family(f"f{number}")
+            decisions = [entry.decision for entry in family.redemptions]
+            assert (decisions.count("minted"), len(decisions)) == (1, 32)
+            assert family.state == ("revoked" if policy == "strict" else "active")
+            live = [token for token in family.generations if token.state == "live"]
+            assert len(live) == (0 if policy == "strict" else 1)
+        for _, writer in connections:
+            writer.close()
+
+    events = serve_on_both(NONE, body, oauth=OAuthSettings(policy=policy))
+    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"].count("minted") == 100
 
 
 def test_32_held_redemptions_have_one_winner_whatever_the_release_order(serve, token_call):
@@ -229,6 +249,7 @@ def test_a_client_that_leaves_a_held_grant(serve, post, gate, decision, state):
     ("kind", "status", "end", "state", "decision"),
     [
         ("error-before-commit", 503, "fin", "live", "error-before-commit"),
+        ("drop-before-commit", 0, "reset", "live", "error-before-commit"),
         ("drop-after-commit", 0, "reset", "spent", "dropped-after-commit"),
         ("error-after-commit", 503, "fin", "spent", "dropped-after-commit"),
         ("truncate-after-commit", 200, "fin", "spent", "dropped-after-commit"),
@@ -259,6 +280,111 @@ def test_a_fault_lasts_as_often_as_it_says_and_can_be_changed(serve, token_call)
         assert (await token_call(served, refresh(token)))[0] == 200
 
     serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=500, times=2)))
+
+
+def test_a_delayed_answer_comes_after_its_commit(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        began = asyncio.get_running_loop().time()
+        first = asyncio.ensure_future(token_call(served, refresh(seeded.refresh_token)))
+        await served.until("TokenRequested")
+        assert served.fakes.oauth.families()[0].generations[0].state == "spent"
+        assert not served.of("TokenAnswered")
+        assert (await first)[0] == 200
+        assert asyncio.get_running_loop().time() - began >= 0.2
+
+    serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="delay-after-commit", seconds=0.2)))
+
+
+def test_a_client_that_leaves_a_delayed_answer(serve, post):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        writer.write(post("/oauth/token", refresh(seeded.refresh_token)))
+        await served.until("TokenRequested")
+        writer.close()
+        await served.until("ReplySent")
+
+    events = serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="delay-after-commit", seconds=3000.0)))
+    assert (events[-2].decision, events[-1].outcome) == ("dropped-after-commit", "client-gone")
+
+
+@pytest.mark.parametrize("after_bytes", [0, 1, 400, 10**6])
+def test_a_truncated_answer_is_cut_at_its_byte(serve, talk, post, after_bytes):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        raw, end = await talk(served.fakes.port, post("/oauth/token", refresh(seeded.refresh_token)))
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        assert (len(rest), end) == (min(after_bytes, length - 1), "fin")
+
+    serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="truncate-after-commit", after_bytes=after_bytes)))
+
+
+def test_the_view_says_who_redeemed_what_and_when(serve, token_call):
+    now = [100.0]
+
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        now[0] = 160.0
+        await token_call(served, refresh(seeded.refresh_token, client_id="thief"))
+        first, second = served.fakes.oauth.families()[0].redemptions
+        asked = {event.exchange: event.peer_port for event in served.of("RequestReceived")}
+        assert (first.at, first.client_id, first.generation) == (100.0, CODEX_CLIENT_ID, 0)
+        assert first.issued == fingerprint(data["refresh_token"])
+        assert (second.at, second.client_id, second.decision, second.issued) == (160.0, "thief", "wrong-client", "")
+        assert {entry.exchange: entry.peer_port for entry in (first, second)} == asked
+
+    serve(NONE, body, clock=lambda: now[0])
+
+
+def test_openai_may_refuse_with_400(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        await token_call(served, refresh(seeded.refresh_token))
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert (status, data["error"]["code"]) == (400, "refresh_token_reused")
+
+    serve(NONE, body, oauth=OAuthSettings(refusal_status=400))
+
+
+def test_an_access_token_is_revoked_alone_and_only_by_its_client(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+
+        async def revoke(token, **more):
+            assert (await token_call(served, {"token": token, **more}, path="/revoke"))[0] == 200
+
+        await revoke(seeded.refresh_token, client_id="thief")
+        assert served.fakes.oauth.is_live(seeded.access_token)
+        await revoke(seeded.access_token, token_type_hint="refresh_token")
+        assert not served.fakes.oauth.is_live(seeded.access_token)
+        assert served.fakes.oauth.families()[0].state == "active"
+        assert (await token_call(served, refresh(seeded.refresh_token)))[0] == 200
+
+    serve(NONE, body)
+
+
+def test_introspection_says_what_the_token_is_for(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        _, data, _ = await token_call(served, refresh(seeded.refresh_token, scope="openid"))
+        _, said, _ = await token_call(served, {"token": data["access_token"]}, path="/introspect")
+        expected = {"active": True, "client_id": CODEX_CLIENT_ID, "sub": "user-a", "scope": "openid", "exp": 4600}
+        assert said == {**expected, "token_use": "access_token", "token_type": "Bearer"}
+        _, said, _ = await token_call(served, {"token": seeded.refresh_token}, path="/introspect")
+        assert said == {"active": False}
+
+    serve(NONE, body, clock=lambda: 1000.0)
+
+
+def test_numbers_among_unknown_parameters_are_not_looked_at(serve, token_call):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        assert (await token_call(served, refresh(seeded.refresh_token, expires_in=31536000)))[0] == 200
+
+    serve(NONE, body)
 
 
 def test_revoke_and_introspect(serve, token_call):
@@ -301,6 +427,25 @@ def test_codex_can_be_made_to_need_a_live_token(serve, talk, post, ask):
         assert await status(served, f"authorization: Bearer {live.access_token}") == 401
 
     serve(script, body, clock=lambda: now[0], require_live_token=True)
+
+
+def test_an_access_token_can_be_ended_before_its_time(serve, talk, post, ask):
+    async def status(served, token):
+        raw, _ = await talk(served.fakes.port, post(*ask("codex"), f"authorization: Bearer {token}", CLOSE))
+        return int(raw[9:12])
+
+    async def body(served):
+        early = served.fakes.oauth.seed("early", account="a")
+        assert await status(served, "nonsense") == 200
+        served.fakes.demand_live_token()
+        assert await status(served, "nonsense") == 401
+        assert await status(served, early.access_token) == 200
+        served.fakes.oauth.end_access(early.access_token)
+        served.fakes.oauth.end_access("unknown")
+        assert await status(served, early.access_token) == 401
+        assert served.fakes.oauth.introspect(early.refresh_token)["active"]
+
+    serve(Script((Rule("r", Match(), (Text("ok"),)),)), body, clock=lambda: 10.0)
 
 
 def test_an_expired_seed_is_past_its_end_but_can_be_refreshed(serve, token_call):

@@ -26,7 +26,7 @@ from harness.events import (
     TokenAnswered,
     What,
 )
-from harness.outcome import Outcome
+from harness.outcome import Outcome, RunSeen
 from harness.verdict import Finding
 
 Checker = Callable[[History], Collection[Finding]]
@@ -64,6 +64,12 @@ def add(name: str, actor: str = "", **ending: Any) -> tuple[Started, Finished]:
 
 def listing(*agents: str, actor: str = "list", **ending: Any) -> tuple[Started, Finished]:
     return start(actor, "agents list"), end(actor, "agents list", **{"agents": agents, **ending})
+
+
+def runs_listed(actor: str, agent: str, status: str, *, run: str = "r-1", pid: int = 7) -> tuple[Started, Finished]:
+    """A list of runs with one line."""
+    line = RunSeen(id=run, agent=agent, status=status, pid=pid)
+    return start(actor, "runs list"), end(actor, "runs list", runs=(line,))
 
 
 def exited(actor: str, status: int | None = 0, number: int | None = None) -> Exited:

@@ -14,6 +14,7 @@ from harness.checkers.auth import (
     secrets_stay_in,
     single_flight,
     single_flight_of_each_generation,
+    store_never_goes_back,
 )
 from harness.events import FileSeen, SecretSeen, TokenAnswered
 from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, struck, turn, undecided
@@ -128,6 +129,26 @@ AUT_2 = [
     ),
 ]  # fmt: skip
 
+
+def holds(generation: Any, which: str = "main", family: Any = "codex") -> FileSeen:
+    return file(f"profile {which}", path=which, parses=None, facts={"family": family, "generation": generation})
+
+
+AUT_3 = [
+    legal("forward", store_never_goes_back, holds(0), holds(1), holds(1), holds(3)),
+    legal("gone-for-a-while", store_never_goes_back, holds(0), holds(None, family=""), holds(1)),
+    legal("a-new-sign-in-begins-at-0", store_never_goes_back, holds(0), holds(4), holds(0, family="new")),
+    legal("two-profiles", store_never_goes_back, holds(0), holds(5, "other"), holds(1)),
+    illegal("back", store_never_goes_back, "AUT-3", "profile main: token 1 stands|after token 2", [1, 2],
+        holds(2, family="old"), holds(2), holds(1)),
+    illegal("back-after-it-was-gone", store_never_goes_back, "AUT-3", "token 0 stands", [1, 3],
+        holds(0), holds(1), holds(None, family=""), holds(0)),
+    illegal("the-other-one", store_never_goes_back, "AUT-3", "profile other: token 0", [1, 3],
+        holds(0, "other"), holds(1, "other"), holds(1), holds(0, "other")),
+    undecided("never-renewed", store_never_goes_back, "no profile was ever seen", holds(0), holds(0)),
+    undecided("nobody-looked", store_never_goes_back, "no profile was ever seen", turn("lane0")),
+]  # fmt: skip
+
 AUT_7 = [
     legal("same-bytes", other_profile_untouched, profile("other", "before"), profile("other", "at the end")),
     illegal(
@@ -196,7 +217,7 @@ AUT_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_4, *AUT_7, *AUT_9])
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_3, *AUT_4, *AUT_7, *AUT_9])
 def test_auth(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from harness.checkers.children import (
+    RECYCLED,
     background_is_listed,
     killed_is_not_success,
     killed_tree_ends,
     no_unaccounted_survivor,
     peers_unharmed,
+    recycled_pid_is_spared,
     workspace_quiet,
 )
 from harness.events import TreeEnded, TreeSeen, WorkspaceSeen
@@ -167,8 +169,23 @@ CHD_7 = [
     ),
 ]  # fmt: skip
 
+REUSED = (fired(RECYCLED), start("cancel", "runs cancel"))
+OVER = {"ok": False, "kind": "local", "code": "already-finished"}
+CHD_9 = [
+    legal("stranger-spared", recycled_pid_is_spared, REUSED, end("cancel", "runs cancel", **OVER), beat("peer")),
+    illegal("stranger-ended", recycled_pid_is_spared, "CHD-9", "ended peer, which only has its pid", [0, 2, 3],
+        REUSED, end("cancel", "runs cancel"), beat("peer", advanced=False)),
+    illegal("untyped", recycled_pid_is_spared, "CHD-9", "without a typed answer", [2],
+        REUSED, end("cancel", "runs cancel", ok=False, kind="internal"), beat("peer")),
+    undecided("nobody-looked", recycled_pid_is_spared, "nobody looked",
+        REUSED, beat("peer"), end("cancel", "runs cancel", **OVER)),
+    undecided("nothing-reused", recycled_pid_is_spared, "no pid was reused",
+        start("cancel", "runs cancel"), end("cancel", "runs cancel", **OVER), beat("peer")),
+    undecided("no-cancel", recycled_pid_is_spared, "cancel never came to an end", REUSED, beat("peer")),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7])
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_9])
 def test_children(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

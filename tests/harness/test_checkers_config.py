@@ -9,11 +9,13 @@ import pytest
 from harness.checkers.config import (
     acknowledged_adds_survive,
     crash_leaves_old_or_new,
+    one_resource_one_lock,
     one_winner,
     readers_see_whole_config,
+    temporaries_are_unique,
 )
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
-from harness.events import CallReleased
+from harness.events import CallReleased, CallSeen
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
@@ -244,3 +246,37 @@ def test_a_hung_add_is_no_winner_and_no_conflict() -> None:
             end("b", "agents add", ok=False, kind="unclear", code="", exit_status=None), listing("x"),
         ).values
     )  # fmt: skip
+
+
+def seen(actor: str, call: str, *paths: str) -> CallSeen:
+    return CallSeen(actor=actor, call=call, paths=tuple(f"LAB/home/{path}" for path in paths))
+
+
+def replaced(actor: str, temporary: str) -> tuple[CallSeen, CallSeen]:
+    return seen(actor, "openat", temporary), seen(actor, "rename", temporary, "config.json")
+
+
+CFG_11 = [
+    legal("both-listed", one_resource_one_lock, add("a"), add("b"), listing("a", "b")),
+    illegal("one-lost", one_resource_one_lock, "CFG-11", "1 of 2 agents whose add had exited 0 are lost: a", [1, 5],
+        add("a"), add("b"), listing("b")),
+    undecided("none-succeeded", one_resource_one_lock, "no add succeeded", add("a", ok=False), listing("b")),
+]  # fmt: skip
+CFG_4 = [
+    legal("one-after-the-other", temporaries_are_unique, file(), replaced("a", "t"), replaced("b", "t")),
+    legal("own-ones-at-once", temporaries_are_unique, file(),
+        seen("a", "openat", "t.1"), replaced("b", "t.2"), seen("a", "rename", "t.1", "config.json")),
+    legal("a-lock-is-no-temporary", temporaries_are_unique, file(), seen("a", "openat", "lock"),
+        seen("b", "openat", "lock"), replaced("a", "t.1"), seen("b", "write", "lock")),
+    illegal("shared", temporaries_are_unique, "CFG-4", "a and b had t open for writing at the same time", [1, 2, 3],
+        file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json")),
+    illegal("in-place-at-once", temporaries_are_unique, "CFG-4", "config.json open for writing", [1, 2, 3],
+        file(), seen("a", "openat", "config.json"), seen("b", "openat", "config.json"),
+        seen("a", "write", "config.json")),
+    undecided("nobody-wrote", temporaries_are_unique, "nobody was seen writing", file()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*CFG_4, *CFG_11])
+def test_temporaries_and_paths(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

@@ -11,6 +11,7 @@ from harness.checkers.failover import (
     falls_over_in_order,
     fatal_stops,
     local_error_stays_local,
+    only_the_failed_rests,
     root_cause_first,
 )
 from harness.events import TokenRequested
@@ -173,6 +174,32 @@ FLO_5 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_1, *FLO_2, *FLO_3, *FLO_4, *FLO_5])
+SCOPE = only_the_failed_rests
+FAILED_OVER = (asked(1, "overloaded"), asked(2, "overloaded", "gemini"), *turn("overloaded"))
+RESTS = (asked(1, "resting"), asked(2, "resting", "gemini"), *turn("resting"))
+
+
+def began(actor: str, *providers: str) -> list[Any]:
+    return [start(actor), *(asked(9, actor, provider) for provider in providers), turn(actor)[1]]
+
+
+FLO_6 = [
+    legal("begins-anew", SCOPE, FAILED_OVER, began("overloaded-next", "anthropic"),
+        began("overloaded-other", "anthropic")),
+    legal("the-second-while-the-first-rests", SCOPE, RESTS, began("resting-next", "gemini")),
+    legal("not-left-alone-is-another-rule", SCOPE, RESTS, began("resting-next", "anthropic", "gemini")),
+    illegal("sticks", SCOPE, "FLO-6", "overloaded-next began with gemini, although anthropic", [0, 5, 6],
+        FAILED_OVER, began("overloaded-next", "gemini")),
+    illegal("sticks-for-others", SCOPE, "FLO-6", "overloaded-other began with gemini", [0, 5, 6],
+        FAILED_OVER, began("overloaded-other", "gemini")),
+    illegal("one-too-many-rests", SCOPE, "FLO-6", "resting-next began with codex, although gemini", [0, 5, 6],
+        RESTS, began("resting-next", "codex")),
+    illegal("all-rest", SCOPE, "FLO-6", "resting-next asked no model", [0, 5], RESTS, turn("resting-next", ok=False)),
+    undecided("nothing-after", SCOPE, "no turn came after", FAILED_OVER),
+    undecided("nothing-before", SCOPE, "no turn came after", began("overloaded-next", "gemini")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_1, *FLO_2, *FLO_3, *FLO_4, *FLO_5, *FLO_6])
 def test_failover(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -13,10 +13,12 @@ from harness.checkers.locks import (
     lock_released,
     peers_end_before,
     stale_record_does_not_block,
+    stopped_holder_is_not_robbed,
+    superseded_holder_is_fenced,
 )
-from harness.events import ProcessSeen, TreeSeen
+from harness.events import ProcessSeen, TreeSeen, What
 from harness.outcome import HolderSeen
-from tests.harness.histories import asked, check, end, fired, illegal, legal, start, turn, undecided
+from tests.harness.histories import asked, check, end, fired, illegal, legal, signalled, start, turn, undecided
 
 HELD = fired("held at lane0")
 
@@ -110,6 +112,55 @@ LCK_6 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_6])
+def later(*told: str) -> tuple[What, ...]:
+    """The turn after all others, and what it tells its provider of the conversation."""
+    return asked(9, "after-all", markers=(*told, "after-all")), *turn("after-all")
+
+
+BUSY: dict[str, Any] = {"ok": False, "message": "busy"}
+BOTH = (start("holder"), start("second"))
+ENDS = (end("second"), end("holder", ok=False, message="superseded"))
+FENCED = superseded_holder_is_fenced
+LCK_5 = [
+    legal("wrote-nothing", FENCED, BOTH, ENDS, later("holder", "second", "re-second")),
+    legal("one-after-the-other", FENCED, turn("holder"), turn("second"),
+        later("holder", "re-holder", "second", "re-second")),
+    legal("its-own-part-came-before", FENCED, BOTH, end("second"), end("holder", ok=False),
+        later("holder", "re-holder", "second", "re-second")),
+    illegal("wrote-late", FENCED, "LCK-5", "holder appended|number 1, after second had been granted number 2", [1, 4],
+        BOTH, end("second"), end("holder"), later("holder", "second", "re-second", "re-holder")),
+    illegal("says-it-succeeded", FENCED, "LCK-5", "holder reported success", [3, 4],
+        BOTH, end("second"), end("holder"), later("holder", "second", "re-second")),
+    illegal("spoilt-what-stood-there", FENCED, "LCK-5", "second reported success", [2, 4],
+        BOTH, end("second"), end("holder", ok=False), later("holder", "second")),
+    undecided("no-later-turn", FENCED, "no later turn asked a provider", BOTH, ENDS),
+    undecided("nobody-came-after", FENCED, "no lock passed on", BOTH, ENDS, later("holder")),
+    undecided("never-ended", FENCED, "holder never came", BOTH, end("second"), later("holder", "second", "re-second")),
+]  # fmt: skip
+
+STOPPED, RESUMED = signalled("holder", 19, "group"), signalled("holder", 18, "group")
+INTRUDED = (*BOTH, STOPPED, asked(5, "second"))
+ROBBED = stopped_holder_is_not_robbed
+LCK_4 = [
+    legal("second-is-refused", ROBBED, BOTH, STOPPED, end("second", **BUSY), RESUMED, end("holder"),
+        later("holder", "re-holder")),
+    legal("second-waits", ROBBED, BOTH, STOPPED, RESUMED, end("holder"), asked(5, "second"), end("second"),
+        later("holder", "re-holder", "second", "re-second")),
+    legal("robbed-and-fenced-off", ROBBED, INTRUDED, end("second"), RESUMED, end("holder", ok=False),
+        later("holder", "second", "re-second")),
+    illegal("robbed", ROBBED, "LCK-4", "only stopped; another run got its session|holder appended", [3, 5, 6, 7],
+        INTRUDED, end("second"), RESUMED, end("holder"), later("holder", "second", "re-second", "re-holder")),
+    illegal("robbed-and-not-told", ROBBED, "LCK-4", "reported success; the session does not have", [3, 5, 6, 7],
+        INTRUDED, end("second"), RESUMED, end("holder"), later("holder", "second", "re-second")),
+    illegal("its-answer-is-lost", ROBBED, "LCK-4", "reported success; the session does not have", [4, 5, 6],
+        BOTH, STOPPED, end("second", **BUSY), RESUMED, end("holder"), later("holder")),
+    undecided("never-stopped", ROBBED, "was not stopped", BOTH, end("holder"), later("holder", "re-holder")),
+    undecided("failed-otherwise", ROBBED, "failed for another reason", BOTH, STOPPED, RESUMED, end("holder", ok=False),
+        later("holder")),
+    undecided("no-later-turn", ROBBED, "no later turn asked", BOTH, STOPPED, RESUMED, end("holder")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6])
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -6,14 +6,36 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.messages import crash_costs_one_record
-from tests.harness.histories import asked, check, end, illegal, legal, start, struck, turn, undecided
+from harness.checkers.messages import (
+    bad_record_costs_itself,
+    crash_costs_one_record,
+    exactly_once_visible,
+    return_implies_terminal,
+)
+from tests.harness.histories import (
+    asked,
+    check,
+    end,
+    exited,
+    illegal,
+    legal,
+    replied,
+    runs_listed,
+    start,
+    struck,
+    turn,
+    undecided,
+)
 
 KILLED = {"ok": False, "exit_status": None, "code": "", "kind": "unclear"}
 FIRST = (start("first"), asked(1, "first", markers=("first",)), end("first"))
 TOLD = ("first", "re-first")
 STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", markers=(*TOLD, "v")))
-checker = crash_costs_one_record
+checker, rotten, over = crash_costs_one_record, bad_record_costs_itself, return_implies_terminal
+once = exactly_once_visible
+BEGUN = (start("a", agent="x"), asked(1, "a"))
+PARTS = ("first", "tool-first", "re-first")
+TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
 CASES = [
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
@@ -31,6 +53,42 @@ CASES = [
     illegal("next-fails", checker, "MSG-1", "next does not work after torn at write main.jsonl", [8],
         FIRST, STRUCK, end("v", **KILLED), turn("next", ok=False)),
     undecided("no-turn", checker, "no turn came to an end", start("first")),
+    legal("bad-record-skipped", rotten, TOLD_ONE, start("next", agent="a"),
+        asked(2, "next", markers=("one", "re-one", "next")), end("next")),
+    legal("lost-record-forgotten", rotten, start("lost", agent="a"), asked(1, "lost"), end("lost"),
+        start("next", agent="a"), asked(2, "next", markers=("next",)), end("next")),
+    legal("other-agent", rotten, TOLD_ONE, start("next", agent="b"), asked(2, "next", markers=("next",)), end("next")),
+    illegal("whole-record-forgotten", rotten, "MSG-2", "next was not told of one, whose records are whole", [2, 4],
+        TOLD_ONE, start("next", agent="a"), asked(2, "next", markers=("one", "next")), end("next")),
+    illegal("session-blocked", rotten, "MSG-2", "next does not work: |E", [4], TOLD_ONE,
+        start("next", agent="a"), end("next", ok=False)),
+    legal("once-each", once, FIRST, start("next"), asked(2, "next", markers=(*PARTS, "next")), end("next")),
+    legal("killed-turn-in-part", once, FIRST, start("v"), asked(2, "v", markers=(*PARTS, "v")), end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*PARTS, "v", "tool-v", "next")), end("next")),
+    illegal("killed-message-twice", once, "MSG-3", "next was told the same thing twice: v after torn at write", [2, 8],
+        FIRST, start("v"), struck("v", "torn"), asked(2, "v", markers=(*PARTS, "v")), end("v", **KILLED),
+        start("next"), asked(3, "next", markers=(*PARTS, "v", "v", "next")), end("next")),
+    illegal("tool-result-lost", once, "MSG-3", "nothing of what had been acknowledged as tool-first", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=("first", "re-first", "next")), end("next")),
+    illegal("another-order", once, "MSG-3", "in another order: first, re-first, tool-first", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=("first", "re-first", "tool-first", "next")), end("next")),
+    undecided("nothing-acknowledged", once, "no turn came after", turn("v", **KILLED), turn("next", ok=False)),
+    legal("returned-when-over", over, BEGUN, replied(1), exited("a"), end("a"),
+        *runs_listed("after", "x", "succeeded")),
+    legal("listed-while-it-ran", over, BEGUN, *runs_listed("during", "x", "running"), replied(1), exited("a"),
+        end("a")),
+    legal("failed-without-asking", over, BEGUN, replied(1), exited("a"), end("a"),
+        start("b", agent="y"), end("b", ok=False)),
+    illegal("answered-afterwards", over, "MSG-5", "a returned|a provider had not answered yet", [2, 4],
+        BEGUN, exited("a"), end("a"), replied(1)),
+    illegal("asked-afterwards", over, "MSG-5", "a returned|a provider was asked afterwards", [3, 5],
+        BEGUN, replied(1), exited("a"), end("a"), asked(2, "a")),
+    illegal("still-listed", over, "MSG-5", "a had returned|still listed as running", [3, 6],
+        BEGUN, replied(1), exited("a"), end("a"), *runs_listed("after", "x", "running")),
+    undecided("never-returned", over, "a never came to an end", BEGUN),
+    undecided("asked-nobody", over, "no turn asked any provider", start("a", agent="x"), exited("a"), end("a")),
+    undecided("nobody-came-after", rotten, "no turn next", TOLD_ONE),
+    undecided("nobody-asked", rotten, "next succeeded without asking", TOLD_ONE, start("next", agent="a"), end("next")),
 ]  # fmt: skip
 
 

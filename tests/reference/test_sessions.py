@@ -32,9 +32,34 @@ def test_agents_run_in_parallel_while_one_stalls(ready: Any, provider: Any) -> N
     stalled = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
     assert ready.agent("lane1", "hello").status == 0
-    assert ready.agent("lane0", "hello", "--session", "other").status == 0
     provider.released.set()
     assert ready.finish(stalled).json["text"] == "released"
+
+
+def test_sessions_of_one_agent_take_turns_in_its_workspace(ready: Any, provider: Any) -> None:
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.3}})
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    done = ready.agent("lane0", "hello", "--session", "other")
+    assert (done.status, done.code) == (75, "workspace-busy")
+    assert done.json["error"]["detail"]["holder"]["pid"] == stalled.pid
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+    assert ready.agent("lane0", "hello", "--session", "other").status == 0
+
+
+def test_a_directory_is_one_by_every_path(ready: Any, provider: Any) -> None:
+    config = ready.config() | {"limits": {"sessionWaitSeconds": 0.3}}
+    alias = ready.work / "alias"
+    alias.symlink_to(config["agents"]["lane0"]["workspace"])
+    config["agents"]["lane1"]["workspace"] = str(alias)
+    ready.write_config(config)
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    assert ready.agent("lane1", "hello").code == "workspace-busy"
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+    assert ready.agent("lane1", "hello").status == 0
 
 
 def test_busy_session_names_its_holder_within_the_wait(ready: Any, provider: Any) -> None:
@@ -244,7 +269,9 @@ def test_every_conversation_that_is_sent_is_well_formed(drawn: list[tuple[Any, l
         for role, calls, answered in drawn
     ]
     open_calls: set[str] = set()
-    for message in conversation([*history, says("last")]):
+    sent = conversation([*history, says("last")])
+    assert sent[0].role == "user"  # providers refuse one that begins with an answer
+    for message in sent:
         if message.role == "tool":
             assert message.tool_call_id in open_calls
             open_calls.remove(message.tool_call_id)

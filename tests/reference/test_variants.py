@@ -23,26 +23,39 @@ from reference.parts import Parts
 
 OURS = (
     "bad-input-traceback",
+    "cancel-trusts-the-pid",
+    "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
     "config-in-place-write",
+    "config-lock-by-path",
     "config-no-folder-fsync",
     "config-no-fsync",
+    "config-one-temporary",
     "config-resets-when-damaged",
     "config-unlocked",
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "gateway-address-taken",
+    "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
+    "refresh-busy-reads-as-missing",
     "runs-list-trusts-the-table",
     "session-lock-global",
     "session-lock-kept-on-error",
+    "session-lock-lease",
     "session-lock-pid-only",
     "session-lock-stale-wait",
     "session-lock-untyped",
     "stdout-noise",
     "timeout-ignores-hangs",
+    "transcript-one-bad-line",
+    "transcript-recovers-twice",
     "transcript-torn-tail",
+    "transcript-unfenced",
     "unreadable-reads-as-empty",
+    "waits-for-the-connection-to-end",
+    "workspace-unlocked",
 )
 
 
@@ -204,6 +217,27 @@ def test_session_lock_kept_on_error(ready: Any, message: str) -> None:
     name = "session-lock-kept-on-error"
     assert ready.agent("lane0", message, "--timeout", "2", variant=name).status in (1, 124)
     assert ready.agent("lane0", "hello", variant=name).code == "session-busy"
+
+
+@pytest.mark.parametrize(("name", "status"), [("session-lock-lease", 0), ("session-lock-stale-wait", 75)])
+def test_whether_a_stopped_holder_is_robbed(ready: Any, provider: Any, name: str, status: int) -> None:
+    stalled = ready.start("agent", "--local", "--json", "--agent", "lane0", "--message", "stall", variant=name)
+    provider.wait_for(1)
+    stalled.send_signal(signal.SIGSTOP)
+    assert ready.agent("lane0", "hello", variant=name).status == status
+    stalled.send_signal(signal.SIGCONT)
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "status"), [("transcript-unfenced", 0), ("stdout-noise", 1)])
+def test_what_a_superseded_holder_may_write(ready: Any, provider: Any, name: str, status: int) -> None:
+    stalled = ready.start("agent", "--local", "--json", "--agent", "lane0", "--message", "stall", variant=name)
+    provider.wait_for(1)
+    (ready.home / "locks" / "session-lane0.main.lock").unlink()
+    assert ready.agent("lane0", "hello", variant=name).status == 0
+    provider.released.set()
+    assert ready.finish(stalled).status == status
 
 
 def test_session_lock_global(ready: Any, provider: Any) -> None:

@@ -327,9 +327,9 @@ def test_signal_between_answer_and_store_waits(case: Case, monkeypatch: pytest.M
 
     real = Store.put
 
-    def put(self: Store, *arguments: Any) -> Any:
+    def put(self: Store, *arguments: Any, **named: Any) -> Any:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # not to the server's threads
-        return real(self, *arguments)
+        return real(self, *arguments, **named)
 
     monkeypatch.setattr(Store, "put", put)
     before = signal.signal(signal.SIGINT, interrupt)

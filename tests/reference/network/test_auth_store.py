@@ -68,6 +68,22 @@ def test_put_is_private_atomic_and_monotonic(home: Home, deadline: Deadline) -> 
     assert not list(Path(home.path).glob(".credentials*"))
 
 
+def test_put_instead_of_one_token_leaves_another(home: Home, deadline: Deadline) -> None:
+    store = Store(home)
+    store.put("p", {"access": "a9", "refresh": "r9"}, deadline)
+    before = Path(store.path).read_bytes()
+    assert store.put("p", {"access": "a1", "refresh": "r1"}, deadline, instead_of="r0").access == "a9"
+    assert Path(store.path).read_bytes() == before
+    assert store.put("p", {"access": "a10", "refresh": "r10"}, deadline, instead_of="r9").refresh == "r10"
+
+
+@pytest.mark.parametrize("there", [{}, {"access": "a"}, {"access": "a", "refresh": ""}, {"refresh": "no token"}, 7])
+def test_put_instead_of_what_has_no_usable_token(home: Home, deadline: Deadline, there: object) -> None:
+    Path(home.credentials).write_text(json.dumps({"profiles": {"p": there} if there else {}}))
+    Store(home).put("p", {"access": "a1", "refresh": "r1"}, deadline, instead_of="r0")
+    assert Store(home).get("p").refresh == "r1"
+
+
 def test_first_profile_makes_the_file(home: Home, deadline: Deadline) -> None:
     old = os.umask(0)
     try:

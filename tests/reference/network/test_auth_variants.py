@@ -23,6 +23,11 @@ NAMES = [
     "refresh_clears_on_reuse",
     "refresh_overwrites_store",
     "credentials_world_readable",
+    "refresh_gives_up",
+    "refresh_stores_blindly",
+    "refresh_lost_is_spent",
+    "refresh_by_the_clock",
+    "refresh_believes_expires_in",
 ]
 BOUND = 20.0
 
@@ -97,6 +102,56 @@ def test_names_its_rules(name: str) -> None:
 def test_unlocked_redeems_once_per_process(case: Case) -> None:
     assert case.at_once("refresh_unlocked", 3) == ["at-1", "refresh_token_reused", "refresh_token_reused"]
     assert case.endpoint.asked == ["rt-0"] * 3
+
+
+@pytest.mark.parametrize("status", ["500", "503"])
+def test_gives_up_at_the_first_failure(case: Case, status: str) -> None:
+    case.endpoint.faults = [status]
+    with pytest.raises(Auth) as caught:
+        case.token("refresh_gives_up")
+    assert caught.value.code == "reauthentication-needed"
+    assert case.endpoint.asked == ["rt-0"]
+
+
+@pytest.mark.parametrize(("name", "sends"), [("refresh_lost_is_spent", 1), ("refresh_by_the_clock", 2)])
+def test_how_often_a_token_goes_out_whose_answer_was_lost(case: Case, name: str, sends: int) -> None:
+    case.endpoint.faults = ["drop"]
+    for _ in range(2):
+        with pytest.raises(Auth) as caught:
+            case.token(name)
+        assert caught.value.code == "reauthentication-needed"
+    assert case.endpoint.asked == ["rt-0"] * sends
+
+
+@pytest.mark.parametrize(("name", "kept"), [("refresh_stores_blindly", "rt-1"), ("refresh_gives_up", "rt-9")])
+def test_a_token_that_was_stored_meanwhile(case: Case, name: str, kept: str) -> None:
+    def meanwhile(server: Any, connection: Any, seen: Any) -> None:
+        newer = {"access": "at-9", "refresh": "rt-9", "expires": (time.time() + 3600) * 1000}
+        auth.Credentials(case.home).store.put(PROFILE, dict(newer), case.deadline())
+        case.endpoint(server, connection, seen)
+
+    case.server.acts["/token"] = [meanwhile]
+    assert case.token(name) == kept.replace("rt", "at")
+    assert auth.Credentials(case.home).store.get(PROFILE).refresh == kept
+
+
+def test_by_the_clock_a_refused_token_is_final(case: Case) -> None:
+    def renew(name: str) -> str:
+        renewed: str = parts(name).auth(case.home).renew("codex", case.config, "at-1", case.deadline())
+        return renewed
+
+    assert case.token("refresh_by_the_clock") == "at-1"
+    with pytest.raises(Auth):
+        renew("refresh_by_the_clock")
+    assert renew("refresh_gives_up") == "at-2"
+
+
+@pytest.mark.parametrize(("name", "asked"), [("refresh_believes_expires_in", 3), ("refresh_gives_up", 1)])
+def test_tokens_that_are_said_to_last_no_time(case: Case, name: str, asked: int) -> None:
+    case.endpoint.expires_in = 0
+    for _ in range(3):
+        case.token(name)
+    assert len(case.endpoint.asked) == asked
 
 
 def test_clears_the_newer_token(case: Case) -> None:

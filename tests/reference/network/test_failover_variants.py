@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from reference.deadline import Deadline
 from reference.errors import Auth, Fatal, OrchestratorError, Retryable
 from reference.home import Home
 from reference.locks import Lock
-from reference.messages import Message
+from reference.messages import Message, ToolCall
 from reference.parts import Parts
 
 NAMES = [
@@ -22,6 +23,10 @@ NAMES = [
     "failover_never",
     "failover_on_fatal",
     "failover_unbounded",
+    "failover_restarts_turn",
+    "cut_answer_is_whole",
+    "failover_sticks",
+    "cooldown_for_all",
 ]
 
 
@@ -40,12 +45,12 @@ class Turn:
     def act(self, index: int, *acts: Any) -> None:
         self.server.acts[self.kit.formats[index].path] = list(acts)
 
-    def ask(self, name: str) -> Any:
+    def ask(self, name: str, messages: Sequence[Message] = (Message(role="user", text="hello"),)) -> Any:
         parts = variant(name)
         return parts.complete(
             models=self.models,
             providers=self.providers,
-            messages=(Message(role="user", text="hello"),),
+            messages=messages,
             tools=(),
             deadline=Deadline.after(20),
             cooldowns=parts.cooldowns(self.home),
@@ -110,6 +115,46 @@ def test_unbounded(turn: Turn, kit: Any) -> None:
     reply, _ = turn.ask("failover_unbounded")
     assert reply.text == "from gemini"
     assert turn.asked() == 26
+
+
+CALL = ToolCall(id="call-1", name="exec", arguments={"command": "true"})
+AFTER_A_TOOL = (
+    Message(role="user", text="hello"),
+    Message(role="assistant", text="", tool_calls=(CALL,)),
+    Message(role="tool", text="it was done", tool_call_id="call-1"),
+)
+
+
+@pytest.mark.parametrize(("name", "told"), [("failover_restarts_turn", False), ("failover_on_fatal", True)])
+def test_whether_the_next_model_is_told_what_was_done(turn: Turn, kit: Any, name: str, told: bool) -> None:
+    turn.act(0, kit.answer(529, {}))
+    turn.ask(name, AFTER_A_TOOL)
+    assert [b"it was done" in seen.body for seen in turn.server.seen] == [True, told]
+
+
+@pytest.mark.parametrize(("name", "answer"), [("cut_answer_is_whole", "half of"), ("failover_never", "")])
+def test_what_an_answer_without_its_end_is_worth(turn: Turn, kit: Any, name: str, answer: str) -> None:
+    turn.act(0, kit.stream(*kit.formats[0].frames("half of", None)[:-2]))
+    if answer:
+        assert turn.ask(name)[0].text == answer
+    else:
+        assert turn.fail(name).code == "truncated"
+
+
+@pytest.mark.parametrize(("name", "second"), [("failover_sticks", "gemini"), ("failover_last_cause", "anthropic")])
+def test_which_model_the_turn_after_a_failover_begins_with(turn: Turn, kit: Any, name: str, second: str) -> None:
+    turn.act(0, kit.answer(529, {}), kit.formats[0].reply("from anthropic"))
+    assert [turn.ask(name)[0].text for _ in range(2)] == ["from gemini", f"from {second}"]
+
+
+@pytest.mark.parametrize(("name", "asked"), [("cooldown_for_all", 1), ("failover_last_cause", 2)])
+def test_whom_one_cooldown_concerns(turn: Turn, kit: Any, name: str, asked: int) -> None:
+    turn.act(0, kit.answer(429, {}, {"retry-after": "60"}))
+    if asked == 1:
+        assert isinstance(turn.fail(name), Retryable)
+    else:
+        assert turn.ask(name)[0].text == "from gemini"
+    assert turn.asked() == asked
 
 
 def test_local_failure_moves_on(turn: Turn) -> None:

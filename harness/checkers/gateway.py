@@ -1,0 +1,64 @@
+"""CHD-8: a gateway was killed, and another takes its place.
+
+Actors play roles that their names tell: "cut" is the turn that the killed gateway had, "gateway-2" the new gateway,
+"list-after" lists all runs once it serves, and "after" is a turn that goes through it.
+"""
+
+from __future__ import annotations
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import Finished, History, SurvivorSeen
+from harness.verdict import Finding
+
+_RULE = "CHD-8"
+_LIVE = frozenset({"queued", "running"})
+
+
+def restart_recovers(history: History) -> list[Finding]:
+    """CHD-8: the new gateway serves, and what the old one had is over and called so, by everybody who is asked."""
+    restarted, _ = ask.started(history, "gateway-2")
+    ends = {what.actor: (seq, what) for seq, what in history.of(Finished)}
+    findings = list[Finding]()
+    if "gateway-2" in ends:
+        seq, what = ends["gateway-2"]
+        message = f"after a kill the gateway does not start again: {ask.said(what)}"
+        findings.append(Finding(rule=_RULE, message=message, evidence=(restarted, seq)))
+    for seq, survivor in history.of(SurvivorSeen):
+        message = f"a process of the killed gateway's run lives on: {survivor.command[:80]}"
+        findings.append(Finding(rule=_RULE, message=message, evidence=(seq,)))
+    return findings + _cut(history) + _listed(history) + _works(history)
+
+
+def _cut(history: History) -> list[Finding]:
+    """Whoever had asked for the run was not told that it had succeeded."""
+    seq, cut = ask.finished(history, "cut")
+    if not cut.outcome.ok and cut.outcome.exit_status != 0:
+        return []
+    message = f"a turn whose gateway was killed reports success: {ask.said(cut)}"
+    return [Finding(rule=_RULE, message=message, evidence=(seq,))]
+
+
+def _listed(history: History) -> list[Finding]:
+    """The run is in the list, as one that did not finish."""
+    agent = ask.started(history, "cut")[1].params["agent"]
+    seq, listing = ask.finished(history, "list-after")
+    if listing.outcome.runs is None:
+        raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
+    shown = [run for run in listing.outcome.runs if run.agent == agent]
+    if not shown:
+        message = "the run that the killed gateway had is not listed any more"
+        return [Finding(rule=_RULE, message=message, evidence=(seq,))]
+    return [
+        Finding(rule=_RULE, message=f"run {run.id} of the killed gateway is shown as {run.status}", evidence=(seq,))
+        for run in shown
+        if run.status in _LIVE or run.status == "succeeded"
+    ]
+
+
+def _works(history: History) -> list[Finding]:
+    seq, after = ask.finished(history, "after")
+    if after.outcome.ok:
+        return []
+    message = f"after the restart a turn does not work: {ask.said(after)}"
+    return [Finding(rule=_RULE, message=message, evidence=(seq,))]

@@ -1,0 +1,133 @@
+"""AUT: an authorization server that fails, loses its answers, or says something wrong."""
+
+from __future__ import annotations
+
+from fakes.oauth import Fault, OAuthSettings
+from fakes.oauth.settings import FaultKind
+from fakes.script import Match, Rule, Status, Text
+from harness.checkers.token_server import (
+    AGAIN,
+    OUTAGE,
+    SIGNED_IN,
+    lost_answer_costs_one_sign_in,
+    lost_answer_is_fetched_again,
+    passing_errors_are_ridden_out,
+    refused_once_refreshed_once,
+)
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, Setup
+
+LOST: dict[str, FaultKind] = {
+    "dropped": "drop-after-commit",
+    "truncated": "truncate-after-commit",
+    "failed": "error-after-commit",
+}
+PASSING = {"status-429": 429, "status-500": 500, "status-503": 503}
+
+
+@scenario(
+    "AUT-10",
+    fault="the token endpoint fails once, with 429, 500 or 503, before it has spent anything; then with every request",
+    needs=[Capability.TURN, Capability.OAUTH],
+    judges=[passing_errors_are_ridden_out],
+    not_verified=["a token endpoint to which no connection can be made"],
+)
+async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
+    """A token endpoint that fails in passing is asked again, a few times, and nobody has to sign in."""
+    for name, status in (*PASSING.items(), (OUTAGE, 503)):
+        lab.plan(name)
+        credential = lab.credential(name, expired=True)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        if lab.faulty:
+            always = None if name == OUTAGE else 1
+            lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=status, times=always))
+        lab.look.credentials(f"{name} before")
+        await (await lab.turn("lane0", actor=name)).finished()
+        lab.look.credentials(f"{name} after")
+        if lab.decided(name, "error-before-commit"):
+            lab.fired(name)
+    lab.fakes.oauth.set_fault(None)
+    await (await lab.turn("lane0", actor=f"after-{OUTAGE}")).finished()
+
+
+@scenario(
+    "AUT-6",
+    fault="the provider refuses a token that by every clock is good; then one that refuses every token",
+    needs=[Capability.TURN, Capability.OAUTH],
+    judges=[refused_once_refreshed_once],
+)
+async def test_token_refused_before_its_time(lab: Lab) -> None:
+    """A token that is refused is renewed once, whatever the clock says, and not again and again."""
+    lab.fakes.demand_live_token()
+    for name in ("ended-early", "always-refused"):
+        lab.plan(name)
+        credential = lab.credential(name)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        if lab.faulty and name == "ended-early":
+            lab.fakes.oauth.end_access(credential.access_token)
+        elif lab.faulty:
+            lab.script(Rule(name, Match(provider="codex", marker=name), (Status(401),)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.refused(name, 401):
+            lab.fired(name)
+
+
+@scenario(
+    "AUT-6",
+    fault="the token endpoint says of every token that it lasts for 0 seconds",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.TOOLS],
+    oauth=OAuthSettings(reported_expires_in=0),
+    judges=[refused_once_refreshed_once],
+)
+async def test_token_that_lasts_no_time(lab: Lab) -> None:
+    """A turn of several requests refreshes once, although every new token is said to be over at once."""
+    lab.plan("0 seconds")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("codex", expired=lab.faulty)))
+    call = lab.target.tool_call(lab.effect("lane0"))
+    first, second = Match(marker="lane0", turn_step=0), Match(marker="lane0", turn_step=1)
+    lab.script(Rule("tool", first, (call,)), Rule("after the tool", second, (Text("done"),)))
+    await (await lab.turn("lane0")).finished()
+    if lab.granted("codex") and lab.met("after the tool"):
+        lab.fired("0 seconds")
+
+
+async def lose_answers(lab: Lab) -> None:
+    """In each round the answer to a refresh is lost in another way; then there is another turn, and one signed in."""
+    lab.fakes.demand_live_token()
+    for name, kind in LOST.items():
+        lab.plan(name)
+        credential = lab.credential(name, expired=True)
+        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        if lab.faulty:
+            lab.fakes.oauth.set_fault(Fault(kind=kind, status=500))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.decided(name, "dropped-after-commit"):
+            lab.fired(name)
+        await (await lab.turn("lane0", actor=f"{name}{AGAIN}")).finished()
+        lab.target.store_credential(lab.site, lab.credential(f"new-{name}"))
+        await (await lab.turn("lane0", actor=f"{name}{SIGNED_IN}")).finished()
+
+
+@scenario(
+    "AUT-5",
+    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit; the server would repeat it",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="idempotent:600"),
+    judges=[lost_answer_is_fetched_again],
+)
+async def test_lost_answer_of_a_forgiving_server(lab: Lab) -> None:
+    """A refresh whose answer is lost is asked for once more, where the server repeats its answer."""
+    await lose_answers(lab)
+
+
+@scenario(
+    "AUT-5",
+    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit; the server forgives nothing",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(policy="strict"),
+    judges=[lost_answer_costs_one_sign_in],
+)
+async def test_lost_answer_of_a_strict_server(lab: Lab) -> None:
+    """A refresh whose answer is lost costs one sign-in, where the server takes a second try for theft."""
+    await lose_answers(lab)

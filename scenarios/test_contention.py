@@ -1,0 +1,112 @@
+"""CFG-7, CFG-11: somebody holds the lock that a command wants, or holds it under another name."""
+
+from __future__ import annotations
+
+from fakes.oauth import OAuthSettings
+from harness.checkers.config import one_resource_one_lock
+from harness.checkers.contention import contention_is_not_absence
+from harness.lab import Lab
+from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.targets.protocol import Capability, ListAgents, Setup
+
+CONTENTION = 2.0  # seconds that a lock is held: longer than the impatient wait, shorter than the patient
+
+
+@scenario(
+    "CFG-7",
+    fault="an add is kept at the write of the config for two seconds, with the locks that it has",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[contention_is_not_absence],
+)
+async def test_config_is_being_written(lab: Lab) -> None:
+    """While another add holds the config, nobody takes it for empty."""
+    lab.prepare(Setup(agents=("first",)))
+    await lab.list_agents("list-before")
+    async with lab.kept("an add kept at the write of the config", where=lab.is_config) as until_kept:
+        holder = await lab.start(lab.adding("held"), "add-held")
+        await until_kept(holder)
+        await lab.run(ListAgents(), "list-meanwhile")
+        second = await lab.start(lab.adding("second"), "add-second")
+        await lab.ends_within(second, CONTENTION)
+    await holder.finished()
+    await second.finished()
+    await lab.run(ListAgents(), "list-after")
+
+
+@scenario(
+    "CFG-7",
+    fault="a run is kept in the middle of a refresh for two seconds, with the locks that it has",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(gate_before_commit="grant"),
+    judges=[contention_is_not_absence],
+)
+async def test_credential_is_being_refreshed(lab: Lab) -> None:
+    """While another run holds the credential, nobody takes it for missing."""
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=credential))
+    lab.hold("grant")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("grant", by=[holder])
+    waiting = await lab.turn("lane1", actor="waiting")
+    await lab.ends_within(waiting, CONTENTION)
+    lab.look.credentials("while one run refreshes")
+    lab.release("grant")
+    await holder.finished()
+    await waiting.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "CFG-11",
+    fault="four adds, two of which reach the state through a symbolic link, are held at the write of the config",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[one_resource_one_lock],
+    not_verified=["bind mounts, which need privileges"],
+)
+async def test_home_by_two_paths(lab: Lab) -> None:
+    """Adds that reach one state directory by different paths keep each other out."""
+    lab.prepare(Setup())
+    alias = lab.site.root / "alias"
+    alias.symlink_to(lab.site.home)
+    other = alias if lab.faulty else lab.site.home
+    async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
+        direct = [await lab.start(lab.adding(name), f"add-{name}") for name in ("lane0", "lane1")]
+        with lab.at_home(other):
+            aliased = [await lab.start(lab.adding(name), f"add-{name}") for name in ("lane2", "lane3")]
+        for add in (*direct, *aliased):
+            await add.finished()
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-11",
+    fault="two state directories share one config by a symbolic link, and an add in each is held at its write",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[one_resource_one_lock],
+)
+async def test_config_by_two_links(lab: Lab) -> None:
+    """Adds whose configs are links to one file keep each other out."""
+    lab.prepare(Setup(), home="second")
+    lab.prepare(Setup())
+    second, shared = lab.site.root / "second", lab.site.root / "shared.json"
+    mine = lab.target.config_file(lab.site)
+    with lab.at_home(second):
+        theirs = lab.target.config_file(lab.site)
+    lab.plan("one config by two links")
+    if lab.faulty:
+        mine.rename(shared)
+        theirs.unlink()
+        for link in (mine, theirs):
+            link.symlink_to(shared)
+        lab.fired("one config by two links")
+    async with lab.barrier("adds held before writing the config", parties=2, where=lab.is_config):
+        first = await lab.start(lab.adding("lane0"), "add-lane0")
+        with lab.at_home(second if lab.faulty else lab.site.home):
+            other = await lab.start(lab.adding("lane1"), "add-lane1")
+        await first.finished()
+        await other.finished()
+    await lab.list_agents()

@@ -1,0 +1,98 @@
+"""CHD-6, CHD-8, CHD-9: processes end, and what is known of them outlives them."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Stall, Text
+from harness.checkers.children import RECYCLED, recycled_pid_is_spared
+from harness.checkers.exits import exits_when_done
+from harness.checkers.gateway import restart_recovers
+from harness.errors import TargetFailed
+from harness.lab import Lab
+from harness.look import worker
+from harness.scenario import scenario
+from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup, recycle
+from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
+from scenarios.gateway import routed, serving
+
+EVERY_FRAME = 1000  # more than any answer here has
+
+
+@scenario(
+    "CHD-6",
+    fault="the provider leaves the connection open after the whole answer",
+    needs=[Capability.TURN],
+    judges=[exits_when_done],
+)
+async def test_connection_left_open(lab: Lab) -> None:
+    """A command ends when its turn is done, and does not wait for the provider to hang up."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    timeout = await lab.undisturbed("lane0")
+    lab.patience = min(lab.patience, 2 * timeout + 5)
+    answer = Stall(after_frames=EVERY_FRAME, answer=Text("done"), gate="connection") if lab.faulty else Text("done")
+    lab.script(Rule("lingering", Match(marker="lingering"), (answer,)))
+    lab.plan("connection left open")
+    await (await lab.turn("lane1", actor="lingering")).finished()
+    if lab.was_held("connection"):
+        lab.fired("connection left open")
+    lab.look.locks()
+    lab.look.ports()
+
+
+@scenario(
+    "CHD-8",
+    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run",
+    needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
+    judges=[restart_recovers],
+)
+async def test_gateway_killed_and_restarted(lab: Lab) -> None:
+    """After a gateway was killed another starts in its place, and the runs of the first are known to be over."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    lab.script(Rule("cut", Match(marker="cut"), (Text("done", gate="cut"),)))
+    lab.hold("cut")
+    first = await serving(lab, "gateway-1")
+    cut = await lab.start(routed(lab, "lane0", "cut"), "cut")
+    await lab.reached("cut", by=[first, cut])
+    await lab.list_runs("list-before")
+    lab.signal(first, signal.SIGKILL, to="group")
+    if lab.faulty:
+        await cut.finished()
+        await lab.look.survivors(first, GRACE)
+        second = await lab.start(RunGateway(), "gateway-2")
+        if not await lab.speaks(second) and not second.exited:
+            raise TargetFailed("the second gateway neither says that it listens nor ends")
+    await lab.list_runs("list-after", everything=True)
+    await lab.run(routed(lab, "lane1", "after"), "after")
+
+
+@scenario(
+    "CHD-9",
+    fault="a run is killed, and its pid is given to the build of another run before the dead one is cancelled",
+    needs=[*NEEDS, Capability.RUNS, Capability.CANCEL, Capability.RUN_RECORDS],
+    judges=[recycled_pid_is_spared],
+    not_verified=["pids of background jobs"],
+)
+async def test_cancel_when_the_pid_was_reused(lab: Lab) -> None:
+    """Cancelling a run that is dead harms nobody who has its pid now."""
+    lab.prepare(Setup(agents=("peer", "victim"), models=("anthropic",), grace_seconds=0.5))
+    lab.plan(RECYCLED)
+    build = tool_then_text(lab, "peer", lab.build("peer", *KINDS["plain"]) if lab.faulty else "true")
+    lab.script(*build, Rule("victim", Match(marker="victim"), (Text("done", gate="victim"),)))
+    lab.hold("victim")
+    peer, victim = await lab.turn("peer"), await lab.turn("victim")
+    await lab.reached("victim", by=[victim])
+    if not lab.faulty:
+        await peer.finished()
+        await victim.finished()
+        return
+    if not await lab.look.beat("peer", within=lab.target.patience, by=peer):
+        raise TargetFailed("the peer's build never began: the tool call was not carried out")
+    [run] = [row for row in await lab.list_runs("list") if row.agent == "victim"]
+    lab.signal(victim, signal.SIGKILL, to="group")
+    await victim.finished()
+    stranger = worker(lab.heartbeat("peer"))
+    if stranger and run.pid and recycle(lab.target, lab.site, run.pid, stranger):
+        lab.fired(RECYCLED)
+    await lab.run(CancelRun(id=run.id), "cancel")
+    await lab.look.beat("peer", more=OUTLIVES, within=GRACE)

@@ -1,0 +1,86 @@
+"""FLO: failures in the middle of a turn, when something has been done or said already."""
+
+from __future__ import annotations
+
+from fakes.script import Match, Reply, Reset, Rule, Stall, Status, StreamError, Text, Truncate
+from harness.checkers.messages import ANSWER
+from harness.checkers.midway import HALF, NEXT, effects_at_most_once, partial_answers_are_dropped
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, Setup
+
+AFTER_A_TOOL: dict[str, Reply] = {
+    "overloaded": Status(529),
+    "reset": Reset(after_frames=3),
+    "truncated": Truncate(after_frames=4),
+    "stalled": Stall(),
+}
+WHOLE_CALL = 7  # frames of an answer until its tool call is complete, but the answer is not
+
+
+@scenario(
+    "FLO-7",
+    fault="the first provider fails right after a tool has run, or breaks off behind a complete tool call",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.TOOLS],
+    judges=[effects_at_most_once],
+)
+async def test_failure_after_a_tool(lab: Lab) -> None:
+    """A tool call is carried out once, although the model fails that asked for it."""
+    credential = lab.credential("codex")
+    for name in [*AFTER_A_TOOL, "within-the-call"]:
+        lab.plan(name)
+        lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home=f"home-{name}")
+        call = lab.target.tool_call(lab.effect(name))
+        broken = AFTER_A_TOOL.get(name) or Truncate(after_frames=WHOLE_CALL, answer=call)
+        failure = Rule(name, Match(provider="anthropic", turn_step=1 if name in AFTER_A_TOOL else 0), (broken,))
+        tool = Rule(f"{name}-tool", Match(marker=name, turn_step=0), (call,))
+        lab.script(*([failure] if lab.faulty else []), tool)
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(name)
+        lab.look.effect(name)
+
+
+FIRST_WORDS = {"anthropic": 4, "gemini": 1, "codex": 5}  # frames of a stream until an answer's first words have come
+ROUNDS = {  # how the first of which models breaks off
+    "ended": ("anthropic", "gemini"),
+    "reset": ("anthropic", "gemini"),
+    "failed": ("anthropic", "gemini"),
+    "ended-gemini": ("gemini", "anthropic"),
+    "ended-codex": ("codex", "anthropic"),
+    "ended-alone": ("anthropic",),
+}
+
+
+def breaking_off(name: str, frames: int) -> Reply:
+    """An answer of which so many frames arrive, and then no more."""
+    half = Text(f"[[{HALF}{name}]] This is the beginning of an answer that never came to its end, because", chunks=2)
+    match name.partition("-")[0]:
+        case "ended":
+            return Truncate(after_frames=frames, terminated=True, answer=half)
+        case "reset":
+            return Reset(after_frames=frames, answer=half)
+        case _:
+            return StreamError("overloaded_error", after_frames=frames, answer=half)
+
+
+@scenario(
+    "FLO-8",
+    fault="the first provider breaks off in mid-sentence: its stream ends, is reset, or reports an error",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[partial_answers_are_dropped],
+)
+async def test_answer_that_breaks_off(lab: Lab) -> None:
+    """The beginning of an answer whose end never came is no result, and is not remembered as one."""
+    credential = lab.credential("codex")
+    for name, models in ROUNDS.items():
+        lab.plan(name)
+        setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
+        lab.prepare(setup, home=f"home-{name}")
+        half = Rule(name, Match(provider=models[0], marker=name), (breaking_off(name, FIRST_WORDS[models[0]]),))
+        whole = Rule(f"{name}-answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),))
+        lab.script(*([half] if lab.faulty else []), whole)
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(name)
+        await (await lab.turn("lane0", actor=f"{name}{NEXT}")).finished()
