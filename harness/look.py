@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import time
+import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,10 @@ class Look:
         seen = document("config", self._lab.target.config_file(self._lab.site))
         self._lab.record(seen)
         return seen
+
+    def config_parses(self) -> bool:
+        """Whether the config is a whole document now. Nothing is recorded."""
+        return document("config", self._lab.target.config_file(self._lab.site)).parses is True
 
     def credentials(self, when: str) -> None:
         """Each file of credentials, and each profile by fingerprint: values never leave the file."""
@@ -166,21 +171,25 @@ class Look:
 
 
 def document(role: str, path: Path) -> FileSeen:
-    """Read a JSON file and say what it is; its values appear as digests only."""
+    """Read a JSON or TOML file and say what it is; its values appear as digests only."""
     try:
         data = path.read_bytes()
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return FileSeen(role=role, path=str(path), exists=False, size=0, digest="", parses=None)
     try:
-        found = json.loads(data)
+        found = tomllib.loads(data.decode()) if path.suffix == ".toml" else json.loads(data)
     except ValueError:
         found = None
-    facts = {"keys": {key: digest(json.dumps(found[key]).encode()) for key in found}} if isinstance(found, dict) else {}
+    facts = {"keys": {key: _digested(found[key]) for key in found}} if isinstance(found, dict) else {}
     return FileSeen(
         role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
         mode=mode, facts=facts,
     )  # fmt: skip
+
+
+def _digested(value: object) -> str:
+    return digest(json.dumps(value, default=str).encode())  # default: TOML has dates
 
 
 def beats(path: Path) -> int:

@@ -179,7 +179,7 @@ async def test_temporaries_of_four_adds(lab: Lab) -> None:
 
 @scenario(
     "CFG-5",
-    fault="the config is cut short, emptied, or replaced by something that is not JSON",
+    fault="the config is cut short, emptied, or replaced by something that is no document",
     needs=[Capability.ADD_AGENTS],
     judges=[damage_is_not_defaults],
 )
@@ -189,10 +189,12 @@ async def test_damaged_config(lab: Lab) -> None:
         lab.prepare(Setup(agents=("lane0",)), home=f"home-{name}")
         await lab.run(lab.adding("lane1"), f"healthy-{name}")
         config = lab.target.config_file(lab.site)
-        lab.plan(f"config damaged: {name}")
         if lab.faulty:
             whole = config.read_bytes()
             config.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+            if lab.look.config_parses():  # nothing is a whole document in TOML, and so may be a half
+                continue
+            lab.plan(f"config damaged: {name}")
             lab.fired(f"config damaged: {name}")
             lab.look.config()
             await lab.run(lab.adding("lane2"), f"damaged-{name}-add")
@@ -221,7 +223,7 @@ async def test_unknown_keys(lab: Lab) -> None:
 @scenario(
     "CFG-8",
     fault="four adds of the same name are held at the write of the config until each has read the old one",
-    needs=[Capability.ADD_AGENTS],
+    needs=[Capability.ADD_AGENTS, Capability.AGENT_NAMES],
     watch=WATCH_REPLACEMENTS,
     judges=[one_winner],
 )

@@ -47,7 +47,7 @@ async def test_one_stalled_agent(lab: Lab) -> None:
 @scenario(
     "LCK-2",
     fault="the run that holds the session is killed with SIGKILL, its whole process group with it",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[dead_holder_recovered],
 )
 async def test_killed_holder(lab: Lab) -> None:
@@ -66,7 +66,7 @@ async def test_killed_holder(lab: Lab) -> None:
 @scenario(
     "LCK-3",
     fault="a lock record names the pid of a live process that has nothing to do with it",
-    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
     judges=[stale_record_does_not_block],
 )
 async def test_reused_pid(lab: Lab) -> None:
@@ -90,7 +90,7 @@ def answers(*names: str, held: str) -> list[Rule]:
 @scenario(
     "LCK-4",
     fault="the holder is stopped with SIGSTOP while another run asks for its session",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[stopped_holder_is_not_robbed],
 )
 async def test_stopped_holder(lab: Lab) -> None:
@@ -115,7 +115,7 @@ async def test_stopped_holder(lab: Lab) -> None:
 @scenario(
     "LCK-5",
     fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
-    needs=[Capability.TURN, Capability.SESSION_HOLDER],
+    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
     judges=[superseded_holder_is_fenced],
 )
 async def test_holder_that_comes_back(lab: Lab) -> None:
@@ -142,7 +142,7 @@ async def test_holder_that_comes_back(lab: Lab) -> None:
 @scenario(
     "LCK-6",
     fault="the session is held by a run whose provider does not answer",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     judges=[busy_is_typed],
 )
 async def test_second_run_of_a_held_session(lab: Lab) -> None:
@@ -162,7 +162,7 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
 @scenario(
     "LCK-8",
     fault="a run ends by an error, by its time-out, by SIGTERM and by SIGINT",
-    needs=[Capability.TURN, Capability.TIMEOUT],
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.SESSIONS],
     judges=[lock_released],
 )
 async def test_session_free_after_every_end(lab: Lab) -> None:

@@ -40,7 +40,7 @@ BAD_LINES = {
 @scenario(
     "MSG-1",
     fault="a turn is killed at one of its operations on its files, or writes half of what it should",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     watch=WATCH_CHANGES,
     exact=True,
     judges=[crash_costs_one_record],
@@ -53,7 +53,7 @@ async def test_cut_off_turns(lab: Lab) -> None:
 @scenario(
     "MSG-1",
     fault="a turn writes half of a record of its message or its answer, and is killed or goes on",
-    needs=[Capability.TURN],
+    needs=[Capability.TURN, Capability.SESSIONS],
     watch=WATCH_CHANGES,
     exact=True,
     judges=[crash_costs_one_record],
@@ -84,7 +84,7 @@ async def _turns(lab: Lab, what: str, faults: Sequence[str], *, most: int, where
 @scenario(
     "MSG-2",
     fault="between two turns of a session stands a line that is no record: cut, zeroed, binary, or of another shape",
-    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    needs=[Capability.TURN, Capability.TRANSCRIPTS, Capability.SESSIONS],
     judges=[bad_record_costs_itself],
 )
 async def test_bad_record_between_turns(lab: Lab) -> None:
@@ -101,7 +101,7 @@ async def test_bad_record_between_turns(lab: Lab) -> None:
 @scenario(
     "MSG-2",
     fault="the records of one turn, in the middle of a session, are overwritten with zeroes",
-    needs=[Capability.TURN, Capability.TRANSCRIPTS],
+    needs=[Capability.TURN, Capability.TRANSCRIPTS, Capability.SESSIONS],
     judges=[bad_record_costs_itself],
 )
 async def test_overwritten_records(lab: Lab) -> None:
@@ -123,7 +123,7 @@ def _with_line(line: bytes, at: int, data: bytes) -> bytes:
 @scenario(
     "MSG-3",
     fault="a turn with a tool call is killed at one of its operations on its files, or in the middle of one",
-    needs=[Capability.TURN, Capability.TOOLS],
+    needs=[Capability.TURN, Capability.TOOLS, Capability.SESSIONS],
     watch=WATCH_CHANGES,
     exact=True,
     judges=[exactly_once_visible],

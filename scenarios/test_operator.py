@@ -52,7 +52,7 @@ async def test_list_after_a_kill(lab: Lab) -> None:
 @scenario(
     "OPS-2",
     fault="commands succeed, fail at the provider, meet unknown agents and unknown options, and are terminated",
-    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
 async def test_every_kind_of_end(lab: Lab) -> None:
@@ -142,7 +142,7 @@ async def test_without_a_terminal(lab: Lab) -> None:
 @scenario(
     "RES-5",
     fault="unknown agents, impossible names and workspaces, missing and impossible options",
-    needs=[Capability.ADD_AGENTS, Capability.TURN],
+    needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[bad_input_is_refused],
 )
 async def test_bad_input(lab: Lab) -> None:

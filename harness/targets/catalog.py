@@ -68,6 +68,25 @@ RECIPES: tuple[Recipe, ...] = (
         entry="@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
         megabytes=410,
     ),
+    Recipe(
+        name="claude-code",
+        version="2.1.330",
+        package="@anthropic-ai/claude-code",
+        entry="@anthropic-ai/claude-code-linux-x64/claude",
+    ),
+    Recipe(
+        name="opencode",
+        version="1.18.33",
+        package="opencode-ai",
+        entry="opencode-linux-x64/bin/opencode",
+    ),
+    Recipe(
+        name="pi",
+        version="0.73.1",
+        package="@mariozechner/pi-coding-agent",
+        entry="@mariozechner/pi-coding-agent/dist/cli.js",
+        node=_NODE_22,
+    ),
 )
 
 

@@ -27,6 +27,7 @@ from harness.errors import ProvisionError, UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
 from harness.targets.catalog import find_recipe
+from harness.targets.files import write_json
 from harness.targets.openclaw_output import outcome
 from harness.targets.protocol import (
     AddAgent,
@@ -55,7 +56,9 @@ class Release:
 _EVERYTHING = frozenset(
     {
         Capability.ADD_AGENTS,
+        Capability.AGENT_NAMES,
         Capability.TURN,
+        Capability.SESSIONS,
         Capability.TIMEOUT,
         Capability.FAILOVER,
         Capability.OAUTH,
@@ -65,7 +68,9 @@ _EVERYTHING = frozenset(
     }
 )
 # Later releases have moved credentials, sessions and providers; of them the agents' config is known.
-_AGENTS_ONLY = Release(capabilities=frozenset({Capability.ADD_AGENTS}), providers=("anthropic",))
+_AGENTS_ONLY = Release(
+    capabilities=frozenset({Capability.ADD_AGENTS, Capability.AGENT_NAMES}), providers=("anthropic",)
+)
 RELEASES = {
     "2026.3.8": Release(capabilities=_EVERYTHING, providers=tuple(files.PROVIDERS)),
     "2026.4.2": _AGENTS_ONLY,
@@ -105,11 +110,9 @@ class OpenClawTarget:
         self._warm = warm
 
     def prepare(self, site: Site, setup: Setup) -> None:
-        files.write_json(
-            self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600
-        )
+        write_json(self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600)
         for agent in setup.agents:
-            files.write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
+            write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
         if setup.credential is not None:
             self.store_credential(site, setup.credential)
         self._share_transpiled(site)
@@ -153,7 +156,7 @@ class OpenClawTarget:
         if which != "main":
             raise ValueError("this adapter keeps one profile")
         temporary = _store(site).with_name("auth-profiles.json.foreign")
-        files.write_json(temporary, files.credentials(credential), mode=0o600)
+        write_json(temporary, files.credentials(credential), mode=0o600)
         temporary.replace(_store(site))
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
@@ -164,7 +167,7 @@ class OpenClawTarget:
         """The lock file of this release: it records the holder's start time, which a reused pid cannot share."""
         sessions = _agent(site, agent) / "sessions"
         record = {"pid": pid, "createdAt": _now(), "starttime": 1}
-        files.write_json(sessions / f"{_session(sessions, agent)}.jsonl.lock", record)
+        write_json(sessions / f"{_session(sessions, agent)}.jsonl.lock", record)
         return True
 
     def transcripts(self, site: Site, agent: str) -> Sequence[Path]:
@@ -206,7 +209,7 @@ def _session(sessions: Path, agent: str) -> str:
     index, key = sessions / "sessions.json", f"agent:{agent}:main"
     if not index.exists():
         row = {"sessionId": str(uuid.uuid4()), "updatedAt": int(datetime.now(UTC).timestamp() * 1000)}
-        files.write_json(index, {key: row})
+        write_json(index, {key: row})
     return str(json.loads(index.read_text(encoding="utf-8"))[key]["sessionId"])
 
 

@@ -6,10 +6,8 @@ no setting changes what is locked, retried across models, refreshed or killed.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from fakes.oauth import SeededCredential
 from harness.targets.protocol import UNREACHABLE, Setup, Site
@@ -72,13 +70,6 @@ def profile(credential: SeededCredential) -> dict[str, object]:
         "expires": int(credential.expires_at * 1000),
         "accountId": credential.account_id,
     }
-
-
-def write_json(path: Path, document: Mapping[str, object], *, mode: int = 0o644) -> None:
-    """Write a new file, with its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=mode)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def _turn_seconds(setup: Setup) -> int:

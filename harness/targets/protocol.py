@@ -23,7 +23,8 @@ UNREACHABLE = "http://127.0.0.1:1"  # tcpmux: needs privileges to listen on, so 
 class Capability(Enum):
     """What a scenario may need of a target."""
 
-    ADD_AGENTS = "adds agents to a config file"
+    ADD_AGENTS = "adds named entries to a config file: agents, or what stands for them"
+    AGENT_NAMES = "knows its agents by name, and takes a name once"
     DELETE_AGENTS = "deletes agents again"
     TURN = "runs a turn of an agent"
     TIMEOUT = "bounds a turn by --timeout"
@@ -37,6 +38,7 @@ class Capability(Enum):
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
     RUN_RECORDS = "records which process does a run"
+    SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 

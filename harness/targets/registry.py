@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,7 +31,7 @@ def find(name: str) -> Target:
 
 def known() -> list[str]:
     """Every name that `find` takes, patterns included."""
-    real = ["openclaw@2026.3.8"]
+    real = ["openclaw@2026.3.8", "codex@0.169.0"]
     return ["reference", *(f"variant:{name}" for name in variant_names()), *real, "path/to/file.py:attribute"]
 
 
@@ -48,14 +49,15 @@ def states() -> list[tuple[str, str]]:
 
 def patterns() -> list[str]:
     """The kinds of name that `find` takes."""
-    return ["reference", "variant:NAME", "openclaw@VERSION", "file.py:attribute"]
+    return ["reference", "variant:NAME", "openclaw@VERSION", "codex@VERSION", "file.py:attribute"]
 
 
 def _real(program: str, version: str) -> Target:
-    from harness.targets import openclaw
+    from harness.targets import codex, openclaw
 
-    if program == "openclaw":
-        return openclaw.find(version)
+    finders: dict[str, Callable[[str], Target]] = {"openclaw": openclaw.find, "codex": codex.find}
+    if program in finders:
+        return finders[program](version)
     raise UsageError(f"there is no adapter for {program!r}", hint=f"targets: {', '.join(known())}")
 
 
