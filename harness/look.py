@@ -21,6 +21,7 @@ from harness.events import (
     LockSeen,
     PortSeen,
     ProcessSeen,
+    RequestReceived,
     SecretSeen,
     SurvivorSeen,
     TreeSeen,
@@ -95,6 +96,15 @@ class Look:
         self._lab.record(seen)
         return seen.fingerprint
 
+    def said(self, actor: Actor) -> None:
+        """What stands on a command's standard error by now: how much, and a digest; its end has the text."""
+        path = actor.stream("stderr")
+        data = path.read_bytes().strip() if path.exists() else b""
+        role = f"standard error of {actor.name}"
+        exists = path.exists()
+        seen = FileSeen(role=role, path=str(path), exists=exists, size=len(data), digest=digest(data), parses=None)
+        self._lab.record(seen)
+
     def secrets(self) -> None:
         """Search every file of the home, but for those that hold credentials, for tokens that the fakes issued."""
         allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}
@@ -112,6 +122,12 @@ class Look:
         )
         self._lab.record(TreeSeen(when=when, processes=rows))
         return seen
+
+    def asking(self, rule: str) -> str:
+        """Whose process has the connection of the newest request that met this rule of the script; "" for nobody's."""
+        ports = [what.peer_port for _, what in self._lab.history().of(RequestReceived) if what.rule == rule]
+        below = tree.below(self._lab.launcher.pid) if ports else ()
+        return next((seen.actor for seen in below if tree.connected(seen.pid, ports[-1])), "")
 
     def locks(self) -> None:
         """Which files of the run are locked now, by whom; one record says "none" when there are none."""

@@ -37,16 +37,21 @@ class Capability(Enum):
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
+    LOCK_FILES = "keeps the lock of a session in a file that can be deleted"
     RUN_RECORDS = "records which process does a run"
+    WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAgent:
+    """`worktree_of` is a git repository of which the workspace is to be a new worktree, on a branch of its own."""
+
     verb: ClassVar[str] = "agents add"
     name: str
     workspace: str
+    worktree_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +236,11 @@ def unstopped(target: Target) -> frozenset[Family]:
     return getattr(target, "too_many", frozenset())
 
 
+def oauth_client(target: Target) -> str | None:
+    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
+    return getattr(target, "oauth_client", None)
+
+
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
@@ -255,9 +265,8 @@ def recycle(target: Target, site: Site, old: int, new: int) -> bool:
 
 
 def break_lock(target: Target, site: Site, agent: str) -> bool:
-    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+    """Delete the file of a session's lock, as people do who find one in their way.
 
-    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
     """
-    does = getattr(target, "break_lock", None)
-    return does is not None and bool(does(site, agent))
+    return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it
