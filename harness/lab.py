@@ -163,6 +163,13 @@ class Lab(Nemesis):
         """The file in which the effects of this name are counted, outside every workspace."""
         return self.site.root / "beats" / f"effect-{name}"
 
+    def within(self, intent: Intent, name: str) -> str:
+        """A shell command that does this inside a tool call, and counts its own beginning and end as effects."""
+        command = self.target.command(self.site, intent)
+        settings = (f"{key}={value}" for key, value in command.env.items())
+        words = shlex.join(["env", "-C", str(command.cwd), *settings, *command.argv])
+        return f"{self.effect(f'{name}-begun')}; {words} </dev/null; {self.effect(f'{name}-ended')}"
+
     # -- commands -----------------------------------------------------------------------------------------------
 
     async def start(self, intent: Intent, actor: str, *, streams: Streams | None = None) -> Actor:

@@ -21,6 +21,7 @@ from harness.events import (
     LockSeen,
     PortSeen,
     ProcessSeen,
+    RequestReceived,
     SecretSeen,
     SurvivorSeen,
     TreeSeen,
@@ -121,6 +122,12 @@ class Look:
         )
         self._lab.record(TreeSeen(when=when, processes=rows))
         return seen
+
+    def asking(self, rule: str) -> str:
+        """Whose process has the connection of the newest request that met this rule of the script; "" for nobody's."""
+        ports = [what.peer_port for _, what in self._lab.history().of(RequestReceived) if what.rule == rule]
+        below = tree.below(self._lab.launcher.pid) if ports else ()
+        return next((seen.actor for seen in below if tree.connected(seen.pid, ports[-1])), "")
 
     def locks(self) -> None:
         """Which files of the run are locked now, by whom; one record says "none" when there are none."""

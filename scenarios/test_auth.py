@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fakes.oauth import Fault, OAuthSettings
+from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
     crash_asks_once,
     everybody_succeeds,
@@ -14,6 +15,7 @@ from harness.checkers.auth import (
     single_flight,
     store_never_goes_back,
 )
+from harness.checkers.token_server import auth_noise_is_contained
 from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
@@ -207,6 +209,34 @@ async def test_revoked_profile(lab: Lab) -> None:
     if lab.refused_grants():
         lab.fired("family revoked")
     lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-8",
+    fault="one turn meets a held session, another providers that are overloaded; the last one's credential is revoked",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[auth_noise_is_contained],
+)
+async def test_revoked_fallback(lab: Lab) -> None:
+    """A fallback's dead credential is not what is reported when something else was wrong first."""
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=("lane0", "lane1"), credential=credential))
+    providers = ("anthropic", "gemini")
+    overloaded = [Rule(name, Match(provider=name, marker="overloaded"), (Status(529),)) for name in providers]
+    stalled = Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),))
+    lab.script(stalled, *(overloaded if lab.faulty else []))
+    lab.plan("credential revoked")
+    if lab.faulty:
+        lab.fakes.oauth.revoke(credential.refresh_token)
+    lab.hold("holder")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    await (await lab.turn("lane0" if lab.faulty else "lane1", actor="second")).finished()
+    lab.release("holder")
+    await holder.finished()
+    await (await lab.turn("lane1", actor="overloaded")).finished()
+    if lab.refused_grants():
+        lab.fired("credential revoked")
 
 
 @scenario(

@@ -18,6 +18,7 @@ from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 
+LANES = ("lane0", "lane1", "lane2")  # one agent a turn: they share the credential, and no session
 LOST: dict[str, FaultKind] = {
     "dropped": "drop-after-commit",
     "truncated": "truncate-after-commit",
@@ -38,7 +39,7 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
     for name, status in (*PASSING.items(), (OUTAGE, 503)):
         lab.plan(name)
         credential = lab.credential(name, expired=True)
-        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty:
             always = None if name == OUTAGE else 1
             lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=status, times=always))
@@ -48,7 +49,7 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
         if lab.decided(name, "error-before-commit"):
             lab.fired(name)
     lab.fakes.oauth.set_fault(None)
-    await (await lab.turn("lane0", actor=f"after-{OUTAGE}")).finished()
+    await (await lab.turn("lane1", actor=f"after-{OUTAGE}")).finished()
 
 
 @scenario(
@@ -98,15 +99,15 @@ async def lose_answers(lab: Lab) -> None:
     for name, kind in LOST.items():
         lab.plan(name)
         credential = lab.credential(name, expired=True)
-        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty:
             lab.fakes.oauth.set_fault(Fault(kind=kind, status=500))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.decided(name, "dropped-after-commit"):
             lab.fired(name)
-        await (await lab.turn("lane0", actor=f"{name}{AGAIN}")).finished()
+        await (await lab.turn("lane1", actor=f"{name}{AGAIN}")).finished()
         lab.target.store_credential(lab.site, lab.credential(f"new-{name}"))
-        await (await lab.turn("lane0", actor=f"{name}{SIGNED_IN}")).finished()
+        await (await lab.turn("lane2", actor=f"{name}{SIGNED_IN}")).finished()
 
 
 @scenario(

@@ -48,7 +48,6 @@ ROUNDS = {  # how the first of which models breaks off
     "failed": ("anthropic", "gemini"),
     "ended-gemini": ("gemini", "anthropic"),
     "ended-codex": ("codex", "anthropic"),
-    "ended-alone": ("anthropic",),
 }
 
 
@@ -67,7 +66,7 @@ def breaking_off(name: str, frames: int) -> Reply:
 @scenario(
     "FLO-8",
     fault="the first provider breaks off in mid-sentence: its stream ends, is reset, or reports an error",
-    needs=[Capability.TURN, Capability.FAILOVER],
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.SESSIONS],
     judges=[partial_answers_are_dropped],
 )
 async def test_answer_that_breaks_off(lab: Lab) -> None:

@@ -11,6 +11,7 @@ from harness.checkers.locks import (
     isolated_agents_do_not_contend,
     lock_released,
     peers_end_before,
+    run_does_not_wait_for_itself,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
@@ -115,7 +116,7 @@ async def test_stopped_holder(lab: Lab) -> None:
 @scenario(
     "LCK-5",
     fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
-    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
+    needs=[Capability.TURN, Capability.LOCK_FILES, Capability.SESSIONS],
     judges=[superseded_holder_is_fenced],
 )
 async def test_holder_that_comes_back(lab: Lab) -> None:
@@ -157,6 +158,27 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
         await (await lab.turn("lane0", actor="second")).finished()
     lab.release("holder")
     await holder.finished()
+
+
+@scenario(
+    "LCK-7",
+    fault="a tool of the run that holds the session starts another turn in that session, and waits for it",
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS, Capability.SESSIONS],
+    judges=[run_does_not_wait_for_itself],
+)
+async def test_turn_within_a_turn(lab: Lab) -> None:
+    """A run whose own tool asks for its session does not wait for itself."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    timeout = await lab.undisturbed("lane0")
+    lab.plan("a turn within a turn")
+    inner = lab.turning("lane0" if lab.faulty else "lane1", actor="inner")
+    call = lab.target.tool_call(lab.within(inner, "inner"))
+    lab.script(Rule("inner", Match(marker="outer", turn_step=0), (call,)))
+    await (await lab.turn("lane0", actor="outer", timeout=2 * timeout)).finished()
+    for effect in ("inner-begun", "inner-ended"):
+        lab.look.effect(effect)
+    if lab.effects("inner-begun").exists():
+        lab.fired("a turn within a turn")
 
 
 @scenario(

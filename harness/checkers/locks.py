@@ -66,6 +66,22 @@ def lock_released(history: History) -> list[Finding]:
     return _free_again(history, "LCK-8", "after the run before it had ended")
 
 
+def run_does_not_wait_for_itself(history: History) -> list[Finding]:
+    """LCK-7: a turn that a tool of the holder starts in the holder's session ends, and lets the holder end."""
+    seq, outer = ask.finished(history, "outer")
+    times = {what.role: what.facts.get("times") for _, what in history.of(FileSeen)}
+    begun, ended = times.get("effect inner-begun"), times.get("effect inner-ended")
+    if not begun:
+        raise CannotDecide("the tool call that was to start a turn within the turn was never carried out")
+    if outer.outcome.ok and ended:
+        return []
+    if outer.outcome.ok:
+        raise CannotDecide("the turn ended well, and left the turn within it unended")
+    how = "ended, and it failed all the same" if ended else "waited for it, and it for the one within"
+    message = f"a turn whose tool starts another in the same session: the one within {how}: {ask.said(outer)}"
+    return [Finding(rule="LCK-7", message=message, evidence=(seq,))]
+
+
 def busy_is_typed(history: History) -> list[Finding]:
     """LCK-6: the second run of a held session is refused in time, and says by whom it is held."""
     seq, second = ask.finished(history, "second")

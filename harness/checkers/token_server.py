@@ -191,6 +191,24 @@ def _sent_once_more(lost: _LostAnswer) -> list[Finding]:
     return [Finding(rule="AUT-5", message=message, evidence=lost.sends)]
 
 
+def auth_noise_is_contained(history: History) -> list[Finding]:
+    """AUT-8: where something else was wrong first, that is reported, and not the credential of a fallback."""
+    findings, judged = [], 0
+    for actor, cause in (("second", "its session was held"), ("overloaded", "its first provider was overloaded")):
+        seq, what = ask.finished(history, actor)
+        if what.outcome.ok:
+            continue
+        judged += 1
+        if what.outcome.kind == "auth":
+            message = f"{actor} failed because {cause}, and reports a credential: {ask.said(what)}"
+            findings.append(Finding(rule="AUT-8", message=message, evidence=(seq,)))
+        elif what.outcome.kind == "unclear" and not findings:
+            raise CannotDecide(f"{actor} does not say of what kind its failure is: {ask.said(what)}")
+    if judged < 2 and not findings:
+        raise CannotDecide("not both of the turns that were to fail did")
+    return findings
+
+
 def is_typed(what: Finished) -> bool:
     """Whether a failed command says by status and code, and without a stack trace, that it failed."""
     outcome = what.outcome

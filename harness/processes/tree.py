@@ -86,6 +86,15 @@ def ports(pid: int) -> tuple[int, ...]:
     return tuple(c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN)
 
 
+def connected(pid: int, port: int) -> bool:
+    """Whether a process has a TCP connection whose own end is this port."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return any(c.laddr.port == port and c.status != psutil.CONN_LISTEN for c in connections)
+
+
 def progress(pids: Iterable[int]) -> Progress:
     """Read the processes and all their threads (proc(5), /proc/PID/task/TID/stat)."""
     ticks, busy, alive = 0, False, set()

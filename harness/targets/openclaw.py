@@ -64,6 +64,7 @@ _EVERYTHING = frozenset(
         Capability.OAUTH,
         Capability.TOOLS,
         Capability.SESSION_HOLDER,
+        Capability.LOCK_FILES,
         Capability.TRANSCRIPTS,
     }
 )

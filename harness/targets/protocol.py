@@ -37,6 +37,7 @@ class Capability(Enum):
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
     SESSION_HOLDER = "records who holds a session"
+    LOCK_FILES = "keeps the lock of a session in a file that can be deleted"
     RUN_RECORDS = "records which process does a run"
     WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
@@ -235,6 +236,11 @@ def unstopped(target: Target) -> frozenset[Family]:
     return getattr(target, "too_many", frozenset())
 
 
+def oauth_client(target: Target) -> str | None:
+    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
+    return getattr(target, "oauth_client", None)
+
+
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
@@ -259,9 +265,8 @@ def recycle(target: Target, site: Site, old: int, new: int) -> bool:
 
 
 def break_lock(target: Target, site: Site, agent: str) -> bool:
-    """Remove the lock of an agent's session, as people do who find one in their way: by deleting its file.
+    """Delete the file of a session's lock, as people do who find one in their way.
 
-    The adapter's own `break_lock(site, agent)` does it. False: it has none, or there is no such file.
+    For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
     """
-    does = getattr(target, "break_lock", None)
-    return does is not None and bool(does(site, agent))
+    return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it

@@ -143,11 +143,11 @@ class ReferenceTarget:
             return table.execute("UPDATE runs SET pid = ? WHERE pid = ?", (new, old)).rowcount > 0
 
     def break_lock(self, site: Site, agent: str) -> bool:
-        """Delete the session's lock file."""
-        path = _state(site) / "locks" / f"session-{agent}.main.lock"
-        there = path.exists()
-        path.unlink(missing_ok=True)
-        return there
+        """Delete the lock files of sessions; a variant may have one for all agents."""
+        found = list((_state(site) / "locks").glob("session-*.lock"))
+        for path in found:
+            path.unlink(missing_ok=True)
+        return bool(found)
 
 
 def _state(site: Site) -> Path:

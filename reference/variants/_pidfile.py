@@ -54,10 +54,14 @@ class PidFileLock:
         return self._busy.busy()
 
     def release(self) -> None:
-        """Remove the file, if it is ours."""
-        if self.held:
-            self.held = False
+        """Remove the file, if it is still ours."""
+        if self.is_ours():
             os.unlink(self.path)
+        self.held = False
+
+    def is_ours(self) -> bool:
+        """Whether we have had the lock, and nobody has taken it away or deleted its file."""
+        return self.held and self.record().get("run_id") == self.run_id
 
     def is_held(self, record: dict[str, Any]) -> bool:
         """Whether the holder of this record still lives."""

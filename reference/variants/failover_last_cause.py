@@ -11,7 +11,7 @@ from typing import Any
 from reference import failover
 from reference.parts import Parts
 
-BREAKS = ("FLO-2",)
+BREAKS = ("FLO-2", "AUT-8")
 
 
 def replace(parts: Parts) -> Parts:

@@ -31,7 +31,7 @@ class KeptOnError(PidFileLock):
         """Remove the file, unless an exception is on its way through the caller."""
         if sys.exc_info()[1] is None:
             super().release()
-        elif self.held:
+        elif self.is_ours():
             self.held = False
             self.write(None)
 

@@ -35,16 +35,22 @@ class Lease(PidFileLock):
     def __init__(self, home: Home, agent: str, session: str, run_id: str) -> None:
         super().__init__(home, agent, session, run_id)
         self._over = threading.Event()
+        self._file = -1
 
     def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the lease, and keep it. Raises Busy(`session-busy`)."""
         super().acquire(deadline, waiting)
-        threading.Thread(target=self._renew, daemon=True).start()
+        self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self._thread.start()
 
     def release(self) -> None:
         """Stop renewing, and remove the file if it is still ours."""
         self._over.set()
-        self.held = self.held and self.record().get("run_id") == self.run_id
+        if self._file >= 0:
+            self._thread.join()
+            os.close(self._file)
+            self._file = -1
         super().release()
 
     def is_held(self, record: dict[str, Any]) -> bool:
@@ -52,8 +58,9 @@ class Lease(PidFileLock):
         return super().is_held(record) and time.time() - os.stat(self.path).st_mtime < LEASE_SECONDS
 
     def _renew(self) -> None:
-        while not self._over.wait(RENEWAL_SECONDS) and self.record().get("run_id") == self.run_id:
-            os.utime(self.path)
+        """Touch the file until the end, or until it is no longer the one in the folder."""
+        while not self._over.wait(RENEWAL_SECONDS) and os.fstat(self._file).st_nlink:
+            os.utime(self._file)
 
 
 def replace(parts: Parts) -> Parts:

@@ -13,6 +13,7 @@ from harness.checkers.locks import (
     lock_released,
     peers_end_before,
     queue_or_refuse_is_said,
+    run_does_not_wait_for_itself,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
@@ -152,6 +153,26 @@ LCK_5 = [
     undecided("never-ended", FENCED, "holder never came", BOTH, end("second"), later("holder", "second", "re-second")),
 ]  # fmt: skip
 
+ALONE = run_does_not_wait_for_itself
+
+
+def within(*ends: str, outer: Any = ()) -> tuple[What, ...]:
+    """An outer turn, and how far the one within it came."""
+    return *(outer or turn("outer")), *(file(f"effect inner-{name}", facts={"times": 1}) for name in ends)
+
+
+TIMED_OUT = turn("outer", ok=False, message="timed out", exit_status=124)
+LCK_7 = [
+    legal("both-end", ALONE, within("begun", "ended")),
+    illegal("waits-for-itself", ALONE, "LCK-7", "the one within waited for it|“timed out” (exit 124)", [1],
+        within("begun", outer=TIMED_OUT)),
+    illegal("fails-because-of-it", ALONE, "LCK-7", "ended, and it failed all the same", [1],
+        within("begun", "ended", outer=TIMED_OUT)),
+    undecided("never-begun", ALONE, "was never carried out", within()),
+    undecided("left-behind", ALONE, "left the turn within it unended", within("begun")),
+    undecided("outer-never-ended", ALONE, "outer never came", start("outer")),
+]  # fmt: skip
+
 STOPPED, RESUMED = signalled("holder", 19, "group"), signalled("holder", 18, "group")
 INTRUDED = (*BOTH, STOPPED, asked(5, "second"))
 ROBBED = stopped_holder_is_not_robbed
@@ -191,6 +212,6 @@ OPS_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *OPS_4])
+@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7, *OPS_4])
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.token_server import (
+    auth_noise_is_contained,
     lost_answer_costs_one_sign_in,
     lost_answer_is_fetched_again,
     passing_errors_are_ridden_out,
@@ -139,6 +140,23 @@ AUT_5 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_5, *AUT_6, *AUT_10])
+NOISE = auth_noise_is_contained
+HELD = turn("second", ok=False, kind="busy", message="in use")
+DEAD = {"ok": False, "kind": "auth", "message": "sign in"}
+AUT_8 = [
+    legal("first-causes", NOISE, HELD, turn("overloaded", ok=False, kind="retryable")),
+    illegal("instead-of-the-lock", NOISE, "AUT-8", "second failed because its session was held|“sign in”", [1],
+        turn("second", **DEAD), turn("overloaded", ok=False, kind="retryable")),
+    illegal("instead-of-the-provider", NOISE, "AUT-8", "overloaded failed because its first provider", [3],
+        HELD, turn("overloaded", **DEAD)),
+    illegal("whatever-the-other-says", NOISE, "AUT-8", "second failed", [1],
+        turn("second", **DEAD), turn("overloaded", ok=False, kind="unclear")),
+    undecided("untyped", NOISE, "does not say of what kind", HELD, turn("overloaded", ok=False, kind="unclear")),
+    undecided("nothing-was-wrong", NOISE, "not both of the turns", HELD, turn("overloaded")),
+    undecided("never-ended", NOISE, "overloaded never came", HELD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_5, *AUT_6, *AUT_8, *AUT_10])
 def test_token_server(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

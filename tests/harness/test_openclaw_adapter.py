@@ -29,6 +29,7 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
+    break_lock,
 )
 from harness.targets.provision import cache_folder, installed
 
@@ -146,6 +147,13 @@ def test_two_homes_of_one_site_share_what_is_transpiled(target: OpenClawTarget, 
     target.config_file(site).unlink()
     target.prepare(site, Setup())
     assert (site.tmp / "jiti").resolve() == tmp_path / "warm" / "jiti"
+
+
+def test_break_lock_deletes_what_plant_holder_left(target: OpenClawTarget, site: Site) -> None:
+    assert not break_lock(target, site, "lane0")
+    target.plant_holder(site, "lane0", 4242)
+    assert break_lock(target, site, "lane0")
+    assert not list(site.home.rglob("*.jsonl.lock"))
 
 
 def test_a_planted_holder_belongs_to_the_agents_session(target: OpenClawTarget, site: Site) -> None:

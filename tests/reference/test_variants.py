@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ OURS = (
     "disk-full-swallowed",
     "exit-zero-when-killed",
     "gateway-address-taken",
+    "gateway-lost-runs-here",
     "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
     "refresh-busy-reads-as-missing",
@@ -47,6 +49,7 @@ OURS = (
     "session-lock-pid-only",
     "session-lock-stale-wait",
     "session-lock-untyped",
+    "session-lock-waits-for-itself",
     "session-wait-silent",
     "stdout-noise",
     "timeout-ignores-hangs",
@@ -243,6 +246,14 @@ def test_what_a_superseded_holder_may_write(ready: Any, provider: Any, name: str
     assert ready.finish(stalled).status == status
 
 
+@pytest.mark.parametrize(("name", "status"), [("session-lock-waits-for-itself", 124), ("session-lock-lease", 0)])
+def test_whether_a_turn_waits_for_the_one_that_it_is_part_of(ready: Any, name: str, status: int) -> None:
+    words = (sys.executable, "-m", "reference.variants", name, "agent", "--local", "--agent", "lane0")
+    inner = shlex.join([*words, "--message", "within"])
+    done = ready.agent("lane0", f"run: {inner}", "--timeout", "4", variant=name)
+    assert done.status == status
+
+
 def test_session_lock_global(ready: Any, provider: Any) -> None:
     quick(ready)
     words = ("agent", "--local", "--json", "--agent", "lane0", "--message", "stall")
@@ -332,3 +343,18 @@ def test_gateway_of_a_variant_has_its_workers(ready: Any, provider: Any) -> None
     assert ready.finish(stalled).status == 0
     gateway.terminate()
     assert gateway.wait(20) == 143
+
+
+def test_gateway_lost_runs_here(ready: Any, provider: Any) -> None:
+    name = "gateway-lost-runs-here"
+    gateway = ready.start("gateway", "run", "--json", variant=name, stderr=subprocess.DEVNULL)
+    assert json.loads(gateway.stdout.readline())["ok"]
+    words = ("agent", "--json", "--agent", "lane0", "--message", "stall")
+    client = ready.start(*words, variant=name)
+    provider.wait_for(1)
+    gateway.kill()
+    gateway.wait(10)
+    provider.wait_for(2)
+    provider.released.set()
+    done = ready.finish(client)
+    assert (done.status, done.json["via"]) == (0, "local")

@@ -25,6 +25,7 @@ NAMES = [
     "failover_unbounded",
     "failover_restarts_turn",
     "cut_answer_is_whole",
+    "cut_answer_is_kept",
     "failover_sticks",
     "cooldown_for_all",
 ]
@@ -155,6 +156,16 @@ def test_whom_one_cooldown_concerns(turn: Turn, kit: Any, name: str, asked: int)
     else:
         assert turn.ask(name)[0].text == "from gemini"
     assert turn.asked() == asked
+
+
+def test_a_cut_answer_is_kept_beside_the_whole_one(turn: Turn, kit: Any, tmp_path: Path) -> None:
+    turn.act(0, kit.stream(*kit.formats[0].frames("half of", None)[:-2]))
+    reply, _ = turn.ask("cut_answer_is_kept")
+    kept = variant("cut_answer_is_kept").transcript(str(tmp_path / "t.jsonl"), "r-1")
+    kept.begin(Message(role="user", text="hello"), Deadline.after(5))
+    kept.append(Message(role="assistant", text=reply.text), Deadline.after(5))
+    texts = [message.text for message in kept.begin(Message(role="user", text="again"), Deadline.after(5))]
+    assert texts == ["hello", "half of", "from gemini", "again"]
 
 
 def test_local_failure_moves_on(turn: Turn) -> None:

@@ -1,0 +1,41 @@
+"""FLO: a gateway that is lost while it has a turn."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Text
+from harness.checkers.gateway_loss import GATEWAY, lost_gateway_is_final
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, Setup
+from scenarios.gateway import routed, serving
+
+ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
+GRACE = 5.0  # seconds for the client to notice; a gateway that drains by waiting for the turn is then let finish it
+
+
+@scenario(
+    "FLO-9",
+    fault="the gateway is killed, or terminated, while it waits for the model's answer to a turn",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    judges=[lost_gateway_is_final],
+)
+async def test_lost_gateway(lab: Lab) -> None:
+    """A turn whose gateway is lost is reported as lost, and not begun again elsewhere."""
+    for name, number in ENDS.items():
+        lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5), home=f"home-{name}")
+        gateway = await serving(lab, f"{GATEWAY}{name}")
+        lab.script(Rule(name, Match(marker=name), (Text("done", gate=name),)))
+        lab.hold(name)
+        lab.plan(f"{name}: the gateway has the turn")
+        run = await lab.start(routed(lab, "lane0", name), name)
+        await lab.reached(name, by=[gateway])
+        if lab.look.asking(name) == gateway.name:
+            lab.fired(f"{name}: the gateway has the turn")
+        lab.signal(gateway, number)
+        await lab.ends_within(run, GRACE)
+        lab.release(name)
+        await run.finished()
+        gateway.signal(signal.SIGTERM)  # in the control arm it is still there
+        await gateway.finished()

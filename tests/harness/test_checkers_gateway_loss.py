@@ -1,0 +1,42 @@
+"""FLO: the smallest legal and illegal histories of a gateway that is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.gateway_loss import lost_gateway_is_final
+from tests.harness.histories import asked, check, end, illegal, legal, replied, signalled, start, undecided
+
+FINAL = lost_gateway_is_final
+HAS_IT = (start("killed"), asked(1, "killed"))
+KILLED = signalled("gateway-killed", 9)
+LOST: dict[str, Any] = {"ok": False, "kind": "ambiguous", "code": "gateway-lost", "message": "gone"}
+FLO_9 = [
+    legal("reported", FINAL, HAS_IT, KILLED, replied(1, outcome="client-gone"), end("killed", **LOST)),
+    legal("drained-to-the-end", FINAL, HAS_IT, KILLED, replied(1), end("killed")),
+    legal("ended-afterwards", FINAL, HAS_IT, replied(1), end("killed"), KILLED),
+    illegal("begun-again", FINAL, "FLO-9", "killed: the gateway was lost|requests after that: 1", [1, 2, 3, 5],
+        HAS_IT, KILLED, asked(2, "killed"), replied(2), end("killed")),
+    illegal("begun-again-in-vain", FINAL, "FLO-9", "begun again elsewhere", [1, 2, 3, 4],
+        HAS_IT, KILLED, asked(2, "killed"), end("killed", **LOST)),
+    illegal("no-answer-is-no-success", FINAL, "FLO-9", "reported success", [1, 2, 4],
+        HAS_IT, KILLED, replied(1, outcome="client-gone"), end("killed")),
+    *[
+        illegal(name, FINAL, "FLO-9", "does not say so by a code: “gone”", [1, 2, 3],
+            HAS_IT, KILLED, end("killed", **{**LOST, **how}))
+        for name, how in (("no-code", {"code": ""}), ("trace", {"traceback": True}))
+    ],
+    illegal("only-the-first-signal-counts", FINAL, "FLO-9", "begun again", [1, 2, 3, 5],
+        HAS_IT, KILLED, asked(2, "killed"), signalled("gateway-killed", 15), end("killed", **LOST)),
+    undecided("nobody-was-ended", FINAL, "no gateway was ended", HAS_IT, end("killed")),
+    undecided("it-had-nothing", FINAL, "no gateway was ended", start("killed"), KILLED, asked(1, "killed"),
+        end("killed")),
+    undecided("never-ended", FINAL, "no gateway was ended", HAS_IT, KILLED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_9])
+def test_gateway_loss(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)

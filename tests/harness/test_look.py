@@ -1,0 +1,111 @@
+"""What the harness finds out by looking: whose token stands in a store, how often a tool ran, who has a connection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fakes.oauth import OAuthSettings
+from fakes.oauth.rules import Grant
+from fakes.oauth.state import OAuthState
+from harness.events import FileSeen
+from harness.lab import Lab
+from harness.look import Look
+from harness.processes import tree
+from harness.targets.protocol import Site, Turn, break_lock
+from harness.targets.reference import ReferenceTarget
+
+
+class Stand:
+    """What `Look` asks a lab for, and what it has recorded there; commands are those of a real lab."""
+
+    effect, effects, within = Lab.effect, Lab.effects, Lab.within
+
+    def __init__(self, root: Path) -> None:
+        (root / "beats").mkdir()
+        self.site = Site(
+            root=root, home=root / "home", workspaces=root / "ws", tmp=root, url="http://127.0.0.1:9",
+            ca_file=root / "ca.pem",
+        )  # fmt: skip
+        self.seen: list[FileSeen] = []
+        self.record = self.seen.append
+        self.stored: object = None
+        self.fakes = SimpleNamespace(oauth=OAuthState(OAuthSettings(), lambda: 1000.0))
+        self.target = SimpleNamespace(
+            profile=lambda site, which: self.stored if which == "main" else None,
+            credentials_files=lambda site: [],
+            command=lambda site, intent: SimpleNamespace(argv=(sys.executable, "-c", ""), env={"A": "b c"}, cwd=root),
+        )
+
+    @property
+    def look(self) -> Any:
+        return Look(self)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    return Stand(tmp_path)
+
+
+def test_the_generation_of_a_stored_token_however_it_is_written(stand: Stand) -> None:
+    oauth = stand.fakes.oauth
+    first = oauth.seed("codex", account="a")
+    _, issued = oauth.redeem(Grant(refresh_token=first.refresh_token, client_id=oauth.settings.client_id))
+    stores = [
+        {"refresh": first.refresh_token, "n": 1},
+        {"tokens": [{"id": "x"}, {"refresh_token": issued.refresh_token}]},
+        {"refresh": "unknown"},
+        None,
+    ]
+    for stand.stored in stores:
+        stand.look.credentials("now")
+    facts = [seen.facts for seen in stand.seen if seen.role == "profile main"]
+    assert [(fact["family"], fact["generation"]) for fact in facts] == [
+        ("codex", 0),
+        ("codex", 1),
+        ("", None),
+        ("", None),
+    ]
+
+
+def test_effects_are_counted(stand: Stand) -> None:
+    stand.look.effect("it")
+    for _ in range(2):
+        subprocess.run(stand.effect("it"), shell=True, check=True)
+        stand.look.effect("it")
+    assert [(seen.exists, seen.facts["times"]) for seen in stand.seen] == [(False, 0), (True, 1), (True, 2)]
+
+
+@pytest.mark.parametrize(("code", "ended"), [("raise SystemExit(3)", 1), ("import os; os.kill(os.getppid(), 9)", 0)])
+def test_a_command_within_a_tool_counts_its_beginning_and_its_end(stand: Stand, code: str, ended: int) -> None:
+    command = SimpleNamespace(argv=(sys.executable, "-c", code), env={"A": "b c"}, cwd=stand.site.root)
+    stand.target.command = lambda site, intent: command
+    subprocess.run(["sh", "-c", stand.within(Turn(agent="a", message="m"), "in")], check=False)
+    for name in ("in-begun", "in-ended"):
+        stand.look.effect(name)
+    assert [seen.facts["times"] for seen in stand.seen] == [1, ended]
+
+
+def test_whose_connection_a_port_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        port = client.getsockname()[1]
+        assert tree.connected(os.getpid(), port)
+        assert not tree.connected(os.getppid(), port)
+    assert not tree.connected(os.getpid(), port)
+
+
+def test_break_lock_of_the_reference(stand: Stand) -> None:
+    locks = stand.site.home / ".reference" / "locks"
+    assert not break_lock(ReferenceTarget(), stand.site, "lane0")
+    locks.mkdir(parents=True)
+    for name in ("session-lane0.main.lock", "session-all.all.lock", "config.lock"):
+        (locks / name).touch()
+    assert break_lock(ReferenceTarget(), stand.site, "lane0")
+    assert [path.name for path in locks.iterdir()] == ["config.lock"]
