@@ -276,8 +276,10 @@ def test_too_many_clients_are_turned_away_and_nobody_else(
 
 def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: Any) -> None:
     """Several runs and the gateway's end at once: every client gets its one document."""
+    for number in range(4):
+        ready.add(f"own{number}")
     gateway = serve()
-    clients = [ready.start_agent("lane0", "stall", "--session", f"s{n}") for n in range(4)]
+    clients = [ready.start_agent(f"own{number}", "stall") for number in range(4)]
     provider.wait_for(4)
     gateway.terminate()
     done = [ready.finish(client) for client in clients]

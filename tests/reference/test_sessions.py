@@ -62,6 +62,13 @@ def test_a_directory_is_one_by_every_path(ready: Any, provider: Any) -> None:
     assert ready.agent("lane1", "hello").status == 0
 
 
+def test_tool_may_run_another_session_in_the_workspace_of_its_run(ready: Any) -> None:
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--session", "other", "--message", "inner")
+    done = ready.agent("lane0", f"run: {' '.join(ready.argv(*words))}")
+    assert done.status == 0
+    assert "you said inner" in done.json["text"]
+
+
 def test_busy_session_names_its_holder_within_the_wait(ready: Any, provider: Any) -> None:
     ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.3}})
     stalled = ready.start_agent("lane0", "stall")
