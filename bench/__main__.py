@@ -10,7 +10,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from bench import conductor, detection, fault_runs, reference, replay, results, schedules, suite
+from bench import conductor, detection, fakes, fault_runs, growth, reference, replay, results, schedules, suite
 from bench.results import Results
 from bench.rounds import BenchError, Say
 from harness.errors import PileupError
@@ -27,7 +27,9 @@ BENCHES: Mapping[str, Bench] = {
     "reference": reference.run,
     "conductor": conductor.run,
     "detection": detection.run,
+    "fakes": fakes.run,
     "fault-runs": fault_runs.run,
+    "growth": growth.run,
     "replay": replay.run,
     "schedules": schedules.run,
 }

@@ -38,8 +38,8 @@ answers:
   name = "everything else is overloaded"
   replies = [ { kind = "status", code = 529 } ]
 
-Reply kinds: text, tool, status, stream-error, stall, reset, truncate. The marker is the NAME of the first
-[[NAME]] in the last user message. A reply with a gate waits until it is released.
+Reply kinds: text, tool, parts, status, stream-error, stall, reset, truncate, broken. The marker is the NAME of the
+newest [[NAME]] in the user's messages. A reply with a gate waits until it is released.
 
 example:
   python -m fakes --port 8080 --script script.toml --journal journal.jsonl &

@@ -12,7 +12,7 @@ from fakes.server import Fakes
 from fakes.wire.http import HttpReply, HttpRequest
 from fakes.wire.sse import to_bytes
 
-_HELP = "GET journal, GET held, GET oauth, POST release/GATE, POST release/GATE?count=N"
+_HELP = "GET openapi.json, GET journal, GET held, GET oauth, POST release/GATE, POST release/GATE?count=N"
 
 
 def control_of(fakes: Callable[[], Fakes], journal: Callable[[], bytes]) -> Callable[[HttpRequest], HttpReply]:
@@ -22,6 +22,11 @@ def control_of(fakes: Callable[[], Fakes], journal: Callable[[], bytes]) -> Call
         name = request.path.removeprefix(CONTROL)
         if name.startswith("release/") and request.method == "POST":
             return _release(fakes(), unquote(name.removeprefix("release/")), request.query)
+        if request.method == "GET" and name == "openapi.json":
+            # Imported when asked for: a server that nobody asks starts sooner.
+            from fakes.openapi.document import document_bytes
+
+            return HttpReply(status=200, body=document_bytes())
         if request.method == "GET" and name == "journal":
             return HttpReply(status=200, body=journal(), content_type="application/x-ndjson")
         if request.method == "GET" and name == "held":

@@ -52,6 +52,7 @@ class Desk:
         clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
+        self.closing = False
         self.connections: set[Connection] = set()
         self.tunnels = Tunnels(authority, record)
         self.empty = asyncio.Event()
@@ -76,6 +77,9 @@ class Desk:
         """Count the connection in."""
         self.connections.add(connection)
         self.empty.clear()
+        if self.closing:  # it was accepted before the listening socket closed, and heard of after
+            connection.abort()
+            return
         slow = self.position.script.reading
         if slow is not None:
             connection.read_slowly(slow.size, slow.every)
@@ -119,7 +123,8 @@ class Desk:
         self._other(exchange, route, request)
 
     def drop_all(self) -> None:
-        """End every exchange and drop every connection."""
+        """End every exchange and drop every connection, those that are yet to be heard of included."""
+        self.closing = True
         for exchange in list(self._open.values()):
             exchange.lost(by_client=False)
         for task in list(self.tunnels.handshakes):

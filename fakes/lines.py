@@ -6,12 +6,15 @@ Lines are collected and written once for each turn of the event loop. A line is 
 
 import asyncio
 import json
+import os
+import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Setting up the encoder costs more than all else in a line, and the same few values come again and again.
@@ -36,8 +39,12 @@ def _shape(kind: type) -> _Shape:
     return _SHAPES[kind]
 
 
+def _nameless() -> IO[bytes]:
+    return tempfile.TemporaryFile(buffering=0)
+
+
 class Lines:
-    """A journal in a file, or in memory when `path` is None.
+    """A journal in a file; when `path` is None, in one that has no name and ends with the journal.
 
     Raises:
         OSError: the file cannot be written.
@@ -45,8 +52,8 @@ class Lines:
 
     def __init__(self, path: Path | None, on_failure: Callable[[OSError], None]) -> None:
         self._path = path
-        self._file = path.open("wb", buffering=0) if path is not None else None
-        self._kept: list[bytes] = []
+        self._file = path.open("wb", buffering=0) if path is not None else _nameless()
+        weakref.finalize(self, self._file.close)
         self._pending: list[bytes] = []
         self._on_failure = on_failure
 
@@ -60,9 +67,6 @@ class Lines:
 
     def _flush(self) -> None:
         data, self._pending = b"".join(self._pending), []
-        if self._file is None:
-            self._kept.append(data)
-            return
         try:
             while data:
                 data = data[self._file.write(data) :]
@@ -73,11 +77,12 @@ class Lines:
         """All lines so far."""
         if self._pending:
             self._flush()
-        return self._path.read_bytes() if self._path is not None else b"".join(self._kept)
+        if self._path is not None:
+            return self._path.read_bytes()
+        return os.pread(self._file.fileno(), self._file.tell(), 0)
 
     def close(self) -> None:
         """Write what is pending and close the file."""
         if self._pending:
             self._flush()
-        if self._file is not None:
-            self._file.close()
+        self._file.close()

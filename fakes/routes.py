@@ -34,7 +34,7 @@ _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
 _ASSIST = Route(endpoint="completion", provider="code-assist")
 _ACCOUNT = Route(endpoint="account", provider="code-assist")
-_PATHS = {
+EXACT: dict[str, Route] = {
     "/v1/messages": _MESSAGES,
     "/v1/messages/count_tokens": Route(endpoint="count", provider="anthropic"),
     "/v1/chat/completions": Route(endpoint="completion", provider="chat"),
@@ -50,11 +50,24 @@ _PATHS = {
     LOAD: _ACCOUNT,
     ONBOARD: _ACCOUNT,
 }
+# Paths that name a model, as OpenAPI writes them; `route_of` finds them by their parts.
+TEMPLATES: dict[str, Route] = {
+    **{
+        f"/{version}/models/{{model}}:{method}": _GENERATE
+        for version in ("v1", "v1beta")
+        for method in ("generateContent", "streamGenerateContent")
+    },
+    "/v1beta/models/{model}:countTokens": Route(endpoint="count", provider="gemini"),
+    "/v1/models": Route(endpoint="models", provider="codex", methods=_READ),
+    "/v1/models/{model}": Route(endpoint="models", provider="codex", methods=_READ),
+    "/v1beta/models": Route(endpoint="models", provider="gemini", methods=_READ),
+    "/v1beta/models/{model}": Route(endpoint="models", provider="gemini", methods=_READ),
+}
 
 
 def route_of(request: HttpRequest) -> Route:
     """The endpoint of a request; "none" with the likeliest provider when no endpoint has its path."""
-    known = _PATHS.get(request.path)
+    known = EXACT.get(request.path)
     if known is not None:
         return known
     found = model_and_method(request.path)

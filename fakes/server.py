@@ -102,6 +102,7 @@ class Fakes:
         if self._servers:
             raise RuntimeError("these fakes are started already; make another Fakes for another port")
         self.host = host
+        self._desk.closing = False
         try:
             self.port = await self._listen(host, port, secure=False)
             if self._tls:

@@ -131,9 +131,13 @@ class Actor:
             self._lab.record(Signalled(actor=self.name, signal=int(number), to=to))
         return reached
 
+    def stream(self, which: str) -> Path:
+        """The file in which its "stdout" or "stderr" is kept."""
+        return _output(self._lab, self.name, which)
+
     def printed(self) -> bool:
         """Whether anything stands on its standard output by now."""
-        path = _output(self._lab, self.name, "stdout")
+        path = self.stream("stdout")
         return path.exists() and path.stat().st_size > 0
 
     async def abandon(self) -> None:

@@ -18,8 +18,8 @@ __all__ = [
     "CallHeld", "CallReleased", "CallSeen", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited",
     "FaultFired", "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen",
     "NetworkRedirected", "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent",
-    "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen", "TokenAnswered",
-    "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "RepositorySeen", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen",
+    "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -237,6 +237,21 @@ class WorkspaceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepositorySeen:
+    """A git repository as its files show it. `config` digests its config and HEAD; worktrees go by their folders.
+
+    `broken` are worktrees that only one side knows, or that are still being made; `folders` exist, whatever they hold.
+    """
+
+    when: str
+    config: str
+    branches: tuple[str, ...]
+    worktrees: tuple[str, ...]
+    broken: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockSeen:
     """A lock that the kernel holds on a file of the run (/proc/locks); `holder` 0 says that none was found."""
 
@@ -286,8 +301,8 @@ class Noted:
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | CallSeen | Scheduled
     | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat
-    | WorkspaceSeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused | ConnectionRefusedHost
-    | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
+    | WorkspaceSeen | RepositorySeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused
+    | ConnectionRefusedHost | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(What)}

@@ -96,6 +96,15 @@ class Look:
         self._lab.record(seen)
         return seen.fingerprint
 
+    def said(self, actor: Actor) -> None:
+        """What stands on a command's standard error by now: how much, and a digest; its end has the text."""
+        path = actor.stream("stderr")
+        data = path.read_bytes().strip() if path.exists() else b""
+        role = f"standard error of {actor.name}"
+        exists = path.exists()
+        seen = FileSeen(role=role, path=str(path), exists=exists, size=len(data), digest=digest(data), parses=None)
+        self._lab.record(seen)
+
     def secrets(self) -> None:
         """Search every file of the home, but for those that hold credentials, for tokens that the fakes issued."""
         allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}

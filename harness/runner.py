@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fakes.oauth import OAuthSettings
 from fakes.script import Script
 from fakes.server import Fakes
 from harness.checkers.judge import VOID, judge
@@ -30,7 +31,7 @@ from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
 from harness.schedules.strategy import Profile, Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target, unstopped, vendor_names
+from harness.targets.protocol import Site, Target, oauth_client, unstopped, vendor_names
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
@@ -118,6 +119,12 @@ def _unsupported(scenario: Scenario, target: Target, ground: Ground) -> str:
     return ""
 
 
+def _oauth(scenario: Scenario, target: Target) -> OAuthSettings:
+    """The settings of the authorization server, to which the target is known as the client that it really is."""
+    client = oauth_client(target)
+    return scenario.oauth if client is None else replace(scenario.oauth, client_id=client)
+
+
 async def _run_in(
     root: Path, scenario: Scenario, target: Target, plan: Plan, ground: Ground, chooses: tuple[str, Strategy]
 ) -> Trial:
@@ -126,7 +133,7 @@ async def _run_in(
     journal = Journal(time.monotonic)
     names = vendor_names(target)
     named = bool(names.hosts) and ground.conducted
-    fakes = Fakes(Script(()), oauth=scenario.oauth, record=journal.record, tls=named, both_loopbacks=named)
+    fakes = Fakes(Script(()), oauth=_oauth(scenario, target), record=journal.record, tls=named, both_loopbacks=named)
     async with fakes, outside(names, fakes, journal) if ground.conducted else nullcontext() as beyond:
         lab = Lab(
             target=target,

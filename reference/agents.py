@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 def add(config: dict[str, Any], name: str, workspace: str) -> None:
     """Raises Usage(`agent-exists`)."""
-    agents = config.setdefault("agents", {})
+    check_free(config, name)
+    config.setdefault("agents", {})[name] = {"workspace": workspace}
+
+
+def check_free(config: dict[str, Any], name: str) -> None:
+    """Raises Usage(`agent-exists`)."""
+    agents = config.get("agents", {})
     if name in agents:
         raise Usage(
             "agent-exists",
@@ -19,7 +25,6 @@ def add(config: dict[str, Any], name: str, workspace: str) -> None:
             hint=f"choose another name, or remove it with `reference agents delete {name}`",
             detail={"agent": name, "workspace": agents[name]["workspace"]},
         )
-    agents[name] = {"workspace": workspace}
 
 
 def delete(config: dict[str, Any], name: str) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     class SessionLock(Protocol):
         """The lock of one session, or of one workspace, for one run."""
 
-        def acquire(self, deadline: Deadline) -> None:
-            """Wait for it. Raises `busy()`."""
+        def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
+            """Wait for it, telling `waiting` before who has it. Raises `busy()`."""
 
         def busy(self) -> Local:
             """The refusal, naming the holder."""
@@ -53,6 +53,7 @@ class Parts:
     agent_entry     the config's entry of an agent: (config, name), or Usage
     arm_deadline    makes --timeout interrupt whatever hangs
     prepare         the standard streams, before anything is read or written
+    worktrees       `reference.worktrees`: add
     write_output    bytes to standard output
     exit_status     the exit status of a failure
     """
@@ -74,6 +75,7 @@ class Parts:
         "tools",
         "transcript",
         "workspace_lock",
+        "worktrees",
         "write_output",
     )
 
@@ -81,6 +83,7 @@ class Parts:
     config_store: Callable[[Home], ConfigStore]
     session_lock: Callable[[Home, str, str, str], SessionLock]
     workspace_lock: Callable[[Home, str, str, str], SessionLock]
+    worktrees: Callable[[], Any]
     run_registry: Callable[[Home, Deadline], Registry]
     complete: Complete
     cooldowns: Callable[[Home], Any]
@@ -116,6 +119,7 @@ class Parts:
             config_store=_config_store,
             session_lock=_session_lock,
             workspace_lock=_workspace_lock,
+            worktrees=_worktrees,
             run_registry=_run_registry,
             complete=_complete,
             cooldowns=_cooldowns,
@@ -148,6 +152,12 @@ def _workspace_lock(home: Home, path: str, owner: str, run_id: str) -> SessionLo
     from reference.workspaces import WorkspaceLock
 
     return WorkspaceLock(home, path, owner, run_id)
+
+
+def _worktrees() -> Any:
+    from reference import worktrees
+
+    return worktrees
 
 
 def _run_registry(home: Home, deadline: Deadline) -> Registry:

@@ -14,8 +14,10 @@ from reference.locks import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference.deadline import Deadline
-    from reference.errors import Busy
+    from reference.errors import Busy, Local
     from reference.home import Home
 
 WAIT_SECONDS = 5.0
@@ -31,12 +33,16 @@ class SessionLock:
         what = f"session {session} of agent {agent}"
         self._lock = Lock(home.session_lock(agent, session), code="session-busy", what=what, run_id=run_id)
 
-    def acquire(self, deadline: Deadline) -> None:
-        """Wait for the session until the deadline. Raises Busy(`session-busy`) or OSError."""
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
+        """Wait for the session until the deadline; before that `waiting` is told who has it (OPS-4).
+
+        Raises Busy(`session-busy`) or OSError.
+        """
         if self._lock.try_acquire():
             return
         if self._lock.holder().get("run_id") in run_chain():
             raise self._lock.busy()
+        waiting(self._lock.busy())
         self._lock.acquire(deadline)
 
     def busy(self) -> Busy:

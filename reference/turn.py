@@ -120,9 +120,14 @@ class Turn:
         session = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
         owner = f"{request.agent}.{request.session}"
         place = self.parts.workspace_lock(self.home, workspace, owner, request.run_id)
-        with _held(session, until), _held(place, until):
+        with _held(session, until, self._waiting), _held(place, until, self._waiting):
             sessions.enter_run(request.run_id, request.chain)
             return self._converse(registry, config, workspace)
+
+    def _waiting(self, busy: Local) -> None:
+        """Say that this run waits, for whom, and what comes if that takes too long."""
+        message = f"waiting: {busy.message}; limits.sessionWaitSeconds or --timeout bounds this, then comes {busy.code}"
+        self.emit({"event": "waiting", "run": self.request.run_id, "message": message})
 
     def _converse(self, registry: Registry, config: dict[str, Any], workspace: str) -> str:
         transcript = self.parts.transcript(
@@ -176,11 +181,11 @@ class Turn:
 
 
 @contextmanager
-def _held(lock: SessionLock, until: Deadline) -> Iterator[None]:
+def _held(lock: SessionLock, until: Deadline, waiting: Callable[[Local], object]) -> Iterator[None]:
     """Wait for a lock and keep it. A deadline that comes while somebody else has it is reported as who has it."""
     try:
         try:
-            lock.acquire(until)
+            lock.acquire(until, waiting)
         except Stopped as stopped:
             if stopped.code != "deadline":
                 raise

@@ -18,8 +18,10 @@ from reference.sessions import run_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference.deadline import Deadline
-    from reference.errors import Busy
+    from reference.errors import Busy, Local
     from reference.home import Home
 
 
@@ -37,12 +39,16 @@ class WorkspaceLock:
         self._name = f"workspace-{status.st_dev:x}-{status.st_ino:x}"
         self._lock = self._at(0)
 
-    def acquire(self, deadline: Deadline) -> None:
-        """Wait for the directory until the deadline. Raises Busy(`workspace-busy`) or OSError."""
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
+        """Wait for the directory until the deadline; before that `waiting` is told who has it (OPS-4).
+
+        Raises Busy(`workspace-busy`) or OSError.
+        """
         level = 0
         while not self._lock.try_acquire():
             holder = self._lock.holder()
             if holder.get("run_id") not in run_chain() and holder.get("owner") != self.owner:
+                waiting(self._lock.busy())
                 self._lock.acquire(deadline)
                 return
             level += 1

@@ -100,6 +100,11 @@ def _seen(entry: Entry) -> str:
     return f"{entry.text('actor')} calls {entry.text('call')} on {', '.join(map(str, entry.list('paths')))}"
 
 
+def _repository(entry: Entry) -> str:
+    facts = ((name, ", ".join(map(str, entry.list(name))) or "none") for name in ("branches", "worktrees", "broken"))
+    return f"the repository {entry.text('when')}: " + "; ".join(f"{name}: {what}" for name, what in facts)
+
+
 def _scheduled(entry: Entry) -> str:
     objects = ", ".join(map(str, [*entry.list("reads"), *entry.list("writes")]))
     instead = f"; instead of it: {entry.text('fault')}" if entry.text("fault") else ""
@@ -271,6 +276,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "SurvivorSeen": _survivor,
     "ChildBeat": _beat,
     "WorkspaceSeen": _workspace,
+    "RepositorySeen": _repository,
     "LockSeen": _lock,
     "PortSeen": _port,
     "SecretSeen": _secret,

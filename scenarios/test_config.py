@@ -21,7 +21,7 @@ from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
-from harness.targets.protocol import AddAgent, Capability, ListAgents, Setup
+from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
 from scenarios.work import Rounds
 
 # Names that any orchestrator may be expected to take; some have an agent "main" or "default" from the beginning.
@@ -251,6 +251,24 @@ async def test_adds_and_lists_interleaved(lab: Lab) -> None:
         adds = [await lab.start(lab.adding(lane), f"add-{lane}") for lane in LANES]
         await lab.run(ListAgents(), "list-meanwhile")
         await asyncio.gather(*(_list_after(lab, add) for add in adds))
+    await lab.run(ListAgents(), "list-at-the-end")
+
+
+@scenario(
+    "CFG-9",
+    fault="two adds and two deletes are held at the write of the config until each has read the old one",
+    needs=[Capability.ADD_AGENTS, Capability.DELETE_AGENTS],
+    watch=WATCH_REPLACEMENTS,
+    judges=[agents_linearizable],
+)
+async def test_adds_and_deletes_at_once(lab: Lab) -> None:
+    """Agents that are added while others are deleted are there, and those that were deleted are not."""
+    lab.prepare(Setup(agents=("old0", "old1")))
+    await lab.run(ListAgents(), "list-before")
+    changes = [(f"add-{lane}", lab.adding(lane)) for lane in LANES[:2]]
+    deletes = [(f"delete-{name}", DeleteAgent(name=name)) for name in ("old0", "old1")]
+    async with lab.barrier("changes held before writing the config", parties=4, where=lab.is_config):
+        await lab.run_all([*changes, *deletes])
     await lab.run(ListAgents(), "list-at-the-end")
 
 

@@ -24,7 +24,7 @@ from harness.scenario import WATCH_CHANGES, scenario
 from harness.striking import Strike, Where, sweep
 from harness.targets.protocol import Capability, Setup, transcripts
 from scenarios.gateway import routed, serving
-from scenarios.work import answered_turn, answered_turns
+from scenarios.work import answered_turn
 
 # Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
 BAD_LINES = {
@@ -83,19 +83,17 @@ async def _turns(lab: Lab, what: str, faults: Sequence[str], *, most: int, where
 
 @scenario(
     "MSG-2",
-    fault="between two turns of a session stands a line that is no record: cut, zeroed, binary, or of another shape",
+    fault="between turns of a session stand lines that are no record: cut, zeroed, binary, or of another shape",
     needs=[Capability.TURN, Capability.TRANSCRIPTS, Capability.SESSIONS],
     judges=[bad_record_costs_itself],
 )
-async def test_bad_record_between_turns(lab: Lab) -> None:
+async def test_bad_records_between_turns(lab: Lab) -> None:
     """A line of a transcript that cannot be read costs its session nothing else."""
-    lab.prepare(Setup(agents=tuple(BAD_LINES), models=("anthropic",)))
-    await answered_turns(lab, {f"first-{kind}": kind for kind in BAD_LINES})
-    lengths = {kind: _size(lab, kind) for kind in BAD_LINES}
-    await answered_turns(lab, {f"second-{kind}": kind for kind in BAD_LINES})
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await answered_turn(lab, "first")
     for kind, line in BAD_LINES.items():
-        _spoil(lab, kind, partial(_with_line, line, lengths[kind]))
-    await answered_turns(lab, {f"next-{kind}": kind for kind in BAD_LINES})
+        _spoil(lab, f"a line that is no record: {kind}", partial(_followed_by, line))
+        await answered_turn(lab, f"next-{kind}")
 
 
 @scenario(
@@ -108,16 +106,12 @@ async def test_overwritten_records(lab: Lab) -> None:
     """Records that have rotted are forgotten, and no others."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     await answered_turn(lab, "first")
-    start = _size(lab, "lane0")
+    start = _size(lab)
     await answered_turn(lab, "lost")
-    end = _size(lab, "lane0")
+    end = _size(lab)
     await answered_turn(lab, "second")
-    _spoil(lab, "lane0", lambda data: data[:start] + bytes(end - start - 1) + data[end - 1 :])
+    _spoil(lab, "records overwritten", lambda data: data[:start] + bytes(end - start - 1) + data[end - 1 :])
     await answered_turn(lab, "next")
-
-
-def _with_line(line: bytes, at: int, data: bytes) -> bytes:
-    return data[:at] + line + b"\n" + data[at:]
 
 
 @scenario(
@@ -192,23 +186,26 @@ def _tool_then_late_answer(lab: Lab, marker: str) -> tuple[Rule, Rule]:
     )
 
 
-def _size(lab: Lab, agent: str) -> int:
-    """How long the agent's only transcript is. Raises TargetFailed when it has none, or several."""
-    return len(_transcript(lab, agent).read_bytes())
+def _followed_by(line: bytes, data: bytes) -> bytes:
+    return data + line + b"\n"
 
 
-def _transcript(lab: Lab, agent: str) -> Path:
-    found = transcripts(lab.target, lab.site, agent)
+def _size(lab: Lab) -> int:
+    return len(_transcript(lab).read_bytes())
+
+
+def _transcript(lab: Lab) -> Path:
+    """The only transcript of the only agent. Raises TargetFailed when it has none, or several."""
+    found = transcripts(lab.target, lab.site, "lane0")
     if len(found) != 1:
-        raise TargetFailed(f"{agent} has {len(found)} transcripts after a turn; one was to be expected")
+        raise TargetFailed(f"lane0 has {len(found)} transcripts after a turn; one was to be expected")
     return found[0]
 
 
-def _spoil(lab: Lab, agent: str, change: Callable[[bytes], bytes]) -> None:
-    """Change what stands in a transcript, in place: no program of ours has it open now."""
-    fault = f"bad record in the session of {agent}"
+def _spoil(lab: Lab, fault: str, change: Callable[[bytes], bytes]) -> None:
+    """Change what stands in the transcript, in place: no program of ours has it open now."""
     lab.plan(fault)
     if lab.faulty:
-        path = _transcript(lab, agent)
+        path = _transcript(lab)
         path.write_bytes(change(path.read_bytes()))
         lab.fired(fault)

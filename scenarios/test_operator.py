@@ -7,6 +7,7 @@ import signal
 
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.actor import Streams
+from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
     bad_input_is_refused,
@@ -103,6 +104,28 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
         await run.finished()
     if all(lab.asked(name, "anthropic") for name in names):
         lab.fired("three kinds of hang")
+
+
+@scenario(
+    "OPS-4",
+    fault="the session is held by a run whose provider does not answer, until a second run gets no further",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    judges=[queue_or_refuse_is_said],
+)
+async def test_what_a_second_run_says(lab: Lab) -> None:
+    """Whoever starts a second run of a busy session is told whether it waits or is refused."""
+    lab.prepare(Setup(agents=("lane0", "lane1")))
+    lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.hold("holder")
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    second = await lab.turn("lane0" if lab.faulty else "lane1", actor="second")
+    await lab.settled(second)
+    if lab.faulty:
+        lab.look.said(second)
+    lab.release("holder")
+    await holder.finished()
+    await second.finished()
 
 
 @scenario(

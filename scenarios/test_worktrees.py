@@ -2,11 +2,126 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 from fakes.script import Match, Rule, Text
+from harness import repository
 from harness.checkers.directories import SHARED, directory_is_used_alone
+from harness.checkers.worktrees import (
+    add_and_worktree_compose,
+    repository_is_unchanged,
+    worktrees_exist_or_fail_cleanly,
+)
+from harness.conductor.supervisor import StoppedCall
 from harness.lab import Lab
-from harness.scenario import scenario
-from harness.targets.protocol import Capability, Setup
+from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.schedules.decisions import Fault
+from harness.striking import Where
+from harness.targets.protocol import AddAgent, Capability, Setup
+
+LANES = ("lane0", "lane1", "lane2", "lane3")
+CONTENTION = 2.0  # seconds that one add is kept in the middle of its git
+NEEDS = (Capability.ADD_AGENTS, Capability.WORKTREES)
+
+
+def adding(lab: Lab, name: str) -> AddAgent:
+    """An agent in a new worktree of the run's repository."""
+    return AddAgent(name=name, workspace=str(lab.site.workspace(name)), worktree_of=str(_folder(lab)))
+
+
+def look(lab: Lab, when: str) -> None:
+    """Record what the repository's files say."""
+    lab.record(repository.seen(_folder(lab), lab.site.workspaces, when))
+
+
+def _folder(lab: Lab) -> Path:
+    return lab.site.root / "repository"
+
+
+def _prepared(lab: Lab) -> None:
+    lab.prepare(Setup())
+    repository.make(_folder(lab))
+    look(lab, "before")
+
+
+def _in_mid_git(lab: Lab) -> Where:
+    """A rename onto the repository's config, or of what git keeps of a worktree."""
+    shared = str(_folder(lab) / ".git")
+
+    def matches(call: StoppedCall) -> bool:
+        place = call.path.removeprefix(shared) if call.path.startswith(shared) else ""
+        return call.kind.name.startswith("rename") and (place == "/config" or place.startswith("/worktrees/"))
+
+    return matches
+
+
+async def _four_at_once(lab: Lab) -> None:
+    """One add is kept at a rename of its git's, with the lock that this has, while three others try."""
+    _prepared(lab)
+    async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
+        first = await lab.start(adding(lab, LANES[0]), f"add-{LANES[0]}")
+        await until_kept(first)
+        others = [await lab.start(adding(lab, lane), f"add-{lane}") for lane in LANES[1:]]
+        for other in others if lab.faulty else ():
+            await lab.ends_within(other, CONTENTION)
+    for add in (first, *others):
+        await add.finished()
+    look(lab, "after")
+
+
+@scenario(
+    "GIT-1",
+    fault="four agents are added in worktrees at once, and the first is kept in the middle of its git",
+    needs=NEEDS,
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[worktrees_exist_or_fail_cleanly],
+)
+async def test_four_worktrees_at_once(lab: Lab) -> None:
+    """Worktrees of one repository that are made at once are all there, or their adds fail and leave nothing."""
+    await _four_at_once(lab)
+
+
+@scenario(
+    "GIT-2",
+    fault="four agents are added in worktrees at once, and the first is kept in the middle of its git",
+    needs=NEEDS,
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[repository_is_unchanged],
+)
+async def test_repository_after_worktrees(lab: Lab) -> None:
+    """The repository whose worktrees agents get keeps its config and its branch."""
+    await _four_at_once(lab)
+
+
+@scenario(
+    "CFG-12",
+    fault="adds in worktrees meet a name that is taken, a full disk at the config, and SIGTERM in the middle of git",
+    needs=NEEDS,
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[add_and_worktree_compose],
+    not_verified=["an add that is killed with SIGKILL"],
+)
+async def test_worktree_and_agent_together(lab: Lab) -> None:
+    """An add that fails leaves neither an agent nor a worktree, branch or folder."""
+    _prepared(lab)
+    await lab.run(adding(lab, "good"), "add-good")
+    if lab.faulty:
+        await lab.run(AddAgent(name="good", workspace=str(lab.site.workspace("twice"))), "taken")
+        other = AddAgent(name="good", workspace=str(lab.site.workspace("other")), worktree_of=str(_folder(lab)))
+        await lab.run(other, "taken-with-worktree")
+        async with lab.struck(Fault("add-full", 0, "ENOSPC"), where=lab.is_config):
+            await lab.run(adding(lab, "full"), "add-full")
+    async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
+        victim = await lab.start(adding(lab, "ended"), "add-ended")
+        await until_kept(victim)
+        lab.signal(victim, signal.SIGTERM)
+    await victim.finished()
+    look(lab, "after")
+    await lab.list_agents()
 
 
 @scenario(

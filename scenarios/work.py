@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.messages import ANSWER
@@ -72,13 +71,8 @@ class Rounds:
 
 async def answered_turn(lab: Lab, name: str) -> None:
     """A turn whose answer can be recognised in later requests."""
-    await answered_turns(lab, {name: "lane0"})
-
-
-async def answered_turns(lab: Lab, turns: Mapping[str, str]) -> None:
-    """Such turns, all at once: the agent of each actor."""
-    lab.script(*(Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)) for name in turns))
-    await lab.run_all((name, lab.turning(agent, actor=name)) for name, agent in turns.items())
+    lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)))
+    await (await lab.turn("lane0", actor=name)).finished()
 
 
 def before_asking(lab: Lab) -> Where:

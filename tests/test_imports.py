@@ -34,7 +34,7 @@ LAYERS = [
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["lab", "nemesis", "look", "actor", "striking", "powercut", "outside"],
+    ["repository", "lab", "nemesis", "look", "actor", "striking", "powercut", "outside"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
     ["schedules"],

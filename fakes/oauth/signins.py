@@ -12,6 +12,8 @@ from fakes.oauth.dialects import IssuedTokens
 from fakes.oauth.rules import Decision, Family
 from fakes.oauth.state import OAuthState
 
+_WAITING = 512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
@@ -32,11 +34,15 @@ class HandedCode:
 
 
 class SignIns:
-    """The codes and devices of one server. Used and expired ones are kept, so that a second use is recognised."""
+    """The codes and devices of one server.
+
+    Used codes are kept, so that a second use is recognised; of those that wait, only so many are: the oldest go first.
+    """
 
     def __init__(self, state: OAuthState) -> None:
         self._state = state
         self._codes: dict[str, Code] = {}
+        self._used: dict[str, Code] = {}
         self._devices: dict[str, Device] = {}
         self._by_user_code: dict[str, Device] = {}
         self._numbers = count(1)
@@ -55,15 +61,18 @@ class SignIns:
             expires_at=state.clock() + state.settings.code_ttl,
         )
         self._codes[code.value] = code
+        if len(self._codes) > _WAITING:
+            del self._codes[next(iter(self._codes))]
         return code.value
 
     def exchange(self, grant: CodeGrant, issuer: str) -> SignedIn:
         """Exchange a code for tokens, once; a second use revokes what the first minted."""
-        code = self._codes.get(grant.code)
+        code = self._codes.get(grant.code) or self._used.get(grant.code)
         decision = judge_code(grant, code, self._state.clock())
         if code is None or decision != "minted":
             return SignedIn(decision=decision, family=code.family if code is not None else None)
         code.family = self._family(code.account, code.client_id, code.scope)
+        self._used[code.value] = self._codes.pop(code.value)
         tokens = self._state.issue(code.family, issuer=issuer, nonce=code.nonce)
         return SignedIn(decision=decision, family=code.family, tokens=tokens)
 
@@ -80,6 +89,8 @@ class SignIns:
         )
         self._devices[device.device_code] = device
         self._by_user_code[_bare(device.user_code)] = device
+        if len(self._devices) > _WAITING:
+            self._forget(next(iter(self._devices.values())))
         return device
 
     def decide(self, user_code: str, *, approve: bool = True, account: str = "") -> bool:
@@ -99,6 +110,7 @@ class SignIns:
         decision = poll(device, client_id, self._state.clock())
         if device is None or decision != "minted":
             return SignedIn(decision=decision)
+        self._forget(device)
         family = self._family(device.account, device.client_id, device.scope)
         return SignedIn(decision=decision, family=family, tokens=self._state.issue(family, issuer=issuer))
 
@@ -110,10 +122,15 @@ class SignIns:
         decision = poll(device, device.client_id if device is not None else "", self._state.clock())
         if device is None or decision != "minted":
             return "pending" if decision == "slow-down" else decision, None
+        self._forget(device)
         verifier = self._state.minter.verifier()
         challenge = challenge_of(verifier)
         code = self.code(client_id=device.client_id, redirect_uri=redirect_uri, challenge=challenge, scope=device.scope)
         return decision, HandedCode(code=code, verifier=verifier, challenge=challenge)
+
+    def _forget(self, device: Device) -> None:
+        del self._devices[device.device_code]
+        self._by_user_code.pop(_bare(device.user_code), None)
 
     def _family(self, account: str, client_id: str, scope: frozenset[str]) -> Family:
         free = (f"sign-in-{number}" for number in self._numbers)

@@ -10,11 +10,18 @@ from dataclasses import dataclass, replace
 from fakes.oauth.dialects import IssuedTokens
 from fakes.oauth.policies import policy_named
 from fakes.oauth.rules import Decided, Family, FamilyState, Grant, Token, redeem
-from fakes.oauth.settings import Fault, OAuthSettings, OAuthSettingsError, SeededCredential
+from fakes.oauth.settings import CLAUDE_CLIENT_ID, Fault, OAuthSettings, OAuthSettingsError, SeededCredential
 from fakes.oauth.tokens import ISSUER, Minter, Subject
 from fakes.oauth.views import FamilyView, view
 
 DEFAULT_SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
+# What Claude Code asks for when it signs in, and again with every refresh.
+CLAUDE_SCOPE = frozenset(
+    {
+        "org:create_api_key", "user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers",
+        "user:file_upload",
+    }
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -51,7 +58,9 @@ class OAuthState:
         """
         if family in self._families:
             raise OAuthSettingsError(f"the family {family!r} exists already; seed another name")
-        record = self.start(family, account=account, client_id=client_id or self.settings.client_id)
+        client = client_id or self.settings.client_id
+        scope = CLAUDE_SCOPE if client == CLAUDE_CLIENT_ID else DEFAULT_SCOPE
+        record = self.start(family, account=account, client_id=client, scope=scope)
         now = self.clock()
         tokens, expires_at = self._tokens(
             record, record.newest, now - self.settings.access_ttl - 60 if expired else now
@@ -124,7 +133,7 @@ class OAuthState:
         """Let an access token end now, whatever it says of itself; its family lives on. Unknown ones are ignored."""
         access = self._access.get(access_token)
         if access is not None:
-            self._access[access_token] = replace(access, expires_at=self.clock())
+            access.expires_at = self.clock()
 
     def is_live(self, access_token: str) -> bool:
         """Whether a provider would accept the access token now."""

@@ -40,6 +40,12 @@ _ERROR_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_SERVICE = {
+    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+    "inference_geo": None,
+    "service_tier": "standard",
+    "speed": None,
+}
 _MESSAGES = {429: "This request would exceed your rate limit. Please try again later.", 529: "Overloaded"}
 
 
@@ -68,7 +74,7 @@ class AnthropicFormat:
             message = _message(_blocks(answer, exchange), _stop_reason(answer), usage, parsed, exchange)
             return Wire(frames=[to_bytes(message)], content_type="application/json")
         opening = _message([], None, replace(usage, said=1, thought=0), parsed, exchange)
-        ending = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
+        ending = {"stop_reason": _stop_reason(answer), "stop_sequence": None, "stop_details": None, "container": None}
         frames = [
             _event("message_start", message=opening),
             *_block_frames(answer, exchange),
@@ -113,6 +119,7 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "cache_read_input_tokens": usage.cached,
         "output_tokens": usage.output,
         "output_tokens_details": {"thinking_tokens": usage.thought},
+        "server_tool_use": None,
     }
 
 
@@ -127,7 +134,10 @@ def _message(
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
-        "usage": _usage(usage),
+        "stop_details": None,
+        "container": None,
+        "diagnostics": None,
+        "usage": {**_usage(usage), **_SERVICE},
     }
 
 
@@ -138,12 +148,13 @@ def _blocks(answer: Answer, exchange: int) -> list[dict[str, Any]]:
 def _block(part: Part, exchange: int, index: int) -> dict[str, Any]:
     match part:
         case Text():
-            return {"type": "text", "text": part.text}
+            return {"type": "text", "text": part.text, "citations": None}
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": signature_of(part)}
         case ToolCall():
             name = f"toolu_{part_number(exchange, index)}"
-            return {"type": "tool_use", "id": name, "name": part.name, "input": dict(part.arguments)}
+            call = {"type": "tool_use", "id": name, "name": part.name, "input": dict(part.arguments)}
+            return {**call, "caller": {"type": "direct"}}
 
 
 _EMPTY: dict[str, dict[str, Any]] = {

@@ -114,6 +114,7 @@ def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, A
     return {
         "id": f"resp_{exchange:032d}",
         "object": "response",
+        "access_programs": None,
         "created_at": parsed.asked_at,
         "status": state,
         "error": None,

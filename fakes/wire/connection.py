@@ -170,7 +170,9 @@ class Connection(asyncio.Protocol):
         self._busy = False
         if keep_alive:
             self._next()
-        elif self._deaf:
+            return
+        self._jobs.clear()  # what was sent behind a last request is not answered (RFC 9112 section 9.6)
+        if self._deaf:
             self._close_lingering()
         else:
             self.finish()

@@ -12,7 +12,7 @@ from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER
-from harness.events import FaultFired, FileSeen, Finished, History, Signalled, TreeSeen
+from harness.events import FaultFired, FileSeen, Finished, History, ReplySent, Signalled, TreeSeen
 from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
@@ -164,6 +164,29 @@ def _fenced_steps(history: History, asked: int, told: tuple[str, ...]) -> list[F
             number = numbers[actor]
             steps.append(FencedStep(actor=actor, kind="appended", lock="the session", number=number, seq=asked))
     return steps
+
+
+def queue_or_refuse_is_said(history: History) -> list[Finding]:
+    """OPS-4: the second run of a held session waits and says so meanwhile, or is refused with a typed error."""
+    seq, second = ask.finished(history, "second")
+    held = {request.exchange for _, request in ask.requests(history, "holder")}
+    answered = [at for at, what in history.of(ReplySent) if what.exchange in held]
+    looks = [(at, what) for at, what in history.of(FileSeen) if what.role == "standard error of second"]
+    if not answered or not looks:
+        raise CannotDecide("the session was not held, or nobody looked at what the second run said meanwhile")
+    if not second.outcome.ok:
+        if second.outcome.code and second.outcome.kind not in ("internal", "unclear"):
+            return []
+        message = f"the second run of a held session was neither queued nor refused clearly: {ask.said(second)}"
+        return [Finding(rule="OPS-4", message=message, evidence=(seq,))]
+    asked = [at for at, _ in ask.requests(history, "second")]
+    if asked and asked[0] < answered[-1]:
+        message = "the second run of a held session was neither queued nor refused: it ran beside the first"
+        return [Finding(rule="OPS-4", message=message, evidence=(asked[0], answered[-1]))]
+    if looks[-1][1].size == 0:
+        message = "the second run waited for a held session and said nothing: nobody can tell a queue from a hang"
+        return [Finding(rule="OPS-4", message=message, evidence=(looks[-1][0], seq))]
+    return []
 
 
 def _free_again(history: History, rule: str, when: str) -> list[Finding]:

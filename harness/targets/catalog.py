@@ -73,18 +73,14 @@ RECIPES: tuple[Recipe, ...] = (
         version="2.1.330",
         package="@anthropic-ai/claude-code",
         entry="@anthropic-ai/claude-code-linux-x64/claude",
-    ),
-    Recipe(
-        name="opencode",
-        version="1.18.33",
-        package="opencode-ai",
-        entry="opencode-linux-x64/bin/opencode",
+        megabytes=370,
     ),
     Recipe(
         name="pi",
         version="0.73.1",
         package="@mariozechner/pi-coding-agent",
         entry="@mariozechner/pi-coding-agent/dist/cli.js",
+        megabytes=400,
         node=_NODE_22,
     ),
 )

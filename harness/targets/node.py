@@ -110,9 +110,9 @@ def npm_install(folder: Path, *, env: Mapping[str, str], timeout: float, held: i
 
 
 def check_starts(argv: Sequence[str], *, expect: str, timeout: float) -> None:
-    """Run `argv` in an empty home and require exit 0 and `expect` as one word of its first output line.
+    """Run `argv` in an empty home and require exit 0 and `expect` as one word of the first line that it prints.
 
-    Raises `BrokenInstall`.
+    That may be on either stream: some programs keep their standard output for answers. Raises `BrokenInstall`.
     """
     with tempfile.TemporaryDirectory(prefix="pileup-check-") as home:
         env = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "TERM": "dumb"}
@@ -125,7 +125,7 @@ def check_starts(argv: Sequence[str], *, expect: str, timeout: float) -> None:
         except OSError as error:
             hint = "the program needs Linux on x86-64 with the GNU C library"
             raise BrokenInstall(f"{_shown(argv)} cannot be run: {error.strerror}", hint=hint) from error
-    first_line = done.stdout.decode(errors="replace").partition("\n")[0]
+    first_line = (done.stdout.strip() or done.stderr.strip()).decode(errors="replace").partition("\n")[0]
     if done.returncode != 0 or expect not in first_line.split():
         said = _last_lines(done.stdout + done.stderr) or "it printed nothing"
         message = f"{_shown(argv)} gave exit status {done.returncode}, expected {expect!r}: {said}"

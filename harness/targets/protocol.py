@@ -39,15 +39,19 @@ class Capability(Enum):
     SESSION_HOLDER = "records who holds a session"
     LOCK_FILES = "keeps the lock of a session in a file that can be deleted"
     RUN_RECORDS = "records which process does a run"
+    WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAgent:
+    """`worktree_of` is a git repository of which the workspace is to be a new worktree, on a branch of its own."""
+
     verb: ClassVar[str] = "agents add"
     name: str
     workspace: str
+    worktree_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +234,11 @@ def unstopped(target: Target) -> frozenset[Family]:
     A scheduled run leaves them out: the target's reads, or its shared locks, then belong to the turn before them.
     """
     return getattr(target, "too_many", frozenset())
+
+
+def oauth_client(target: Target) -> str | None:
+    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
+    return getattr(target, "oauth_client", None)
 
 
 def vendor_names(target: Target) -> VendorNames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class ReferenceTarget:
 
     patience = 60.0
     needs_tls = False
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - (frozenset() if shutil.which("git") else {Capability.WORKTREES})
     version = VERSION
 
     def __init__(self, name: str = "reference", module: Sequence[str] = ("reference",)) -> None:
@@ -155,8 +156,9 @@ def _state(site: Site) -> Path:
 
 def _words(intent: Intent) -> tuple[str, ...]:
     match intent:
-        case AddAgent(name=name, workspace=workspace):
-            return ("agents", "add", name, "--non-interactive", "--workspace", workspace, "--json")
+        case AddAgent(name=name, workspace=workspace, worktree_of=repository):
+            of = ("--worktree-of", repository) if repository is not None else ()
+            return ("agents", "add", name, "--non-interactive", "--workspace", workspace, *of, "--json")
         case DeleteAgent(name=name):
             return ("agents", "delete", name, "--json")
         case ListAgents():

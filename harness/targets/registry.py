@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +13,13 @@ from harness.targets.protocol import Target
 from harness.targets.reference import ReferenceTarget
 from harness.targets.variant import variant_names, variant_target
 
+# Real programs: the module of the adapter, and the release on which it was made.
+_REAL = {
+    "openclaw": ("harness.targets.openclaw", "2026.3.8"),
+    "codex": ("harness.targets.codex", "0.169.0"),
+    "claude-code": ("harness.targets.claude_code", "2.1.330"),
+    "pi": ("harness.targets.pi", "0.73.1"),
+}
 _PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "needs_tls", "prepare", "command", "read")
 
 
@@ -31,7 +38,7 @@ def find(name: str) -> Target:
 
 def known() -> list[str]:
     """Every name that `find` takes, patterns included."""
-    real = ["openclaw@2026.3.8", "codex@0.169.0"]
+    real = [f"{program}@{version}" for program, (_, version) in _REAL.items()]
     return ["reference", *(f"variant:{name}" for name in variant_names()), *real, "path/to/file.py:attribute"]
 
 
@@ -49,16 +56,22 @@ def states() -> list[tuple[str, str]]:
 
 def patterns() -> list[str]:
     """The kinds of name that `find` takes."""
-    return ["reference", "variant:NAME", "openclaw@VERSION", "codex@VERSION", "file.py:attribute"]
+    return [
+        "reference",
+        "variant:NAME",
+        "openclaw@VERSION",
+        "codex@VERSION",
+        "claude-code@VERSION",
+        "file.py:attribute",
+    ]
 
 
 def _real(program: str, version: str) -> Target:
-    from harness.targets import codex, openclaw
-
-    finders: dict[str, Callable[[str], Target]] = {"openclaw": openclaw.find, "codex": codex.find}
-    if program in finders:
-        return finders[program](version)
-    raise UsageError(f"there is no adapter for {program!r}", hint=f"targets: {', '.join(known())}")
+    """The adapter's own function for that; imported when it is needed, as most runs need none."""
+    if program not in _REAL:
+        raise UsageError(f"there is no adapter for {program!r}", hint=f"targets: {', '.join(known())}")
+    found: Target = importlib.import_module(_REAL[program][0]).find(version)
+    return found
 
 
 def _from_file(path: str, attribute: str) -> Target:

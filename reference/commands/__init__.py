@@ -15,9 +15,10 @@ _GATEWAY = "reference.commands.gateway"
 _AUTH = "reference.commands.auth"
 
 _AGENT_NOTES = """\
-A session (`main` unless --session names one) is used by one run at a time. A second run waits for
-limits.sessionWaitSeconds of the config (5), or until --timeout if that is sooner, and is then refused with
-`session-busy`, exit 75, which names the holder.
+A session (`main` unless --session names one) is used by one run at a time, and so is a workspace. A second
+run says on standard error that it waits, and for whom; it waits for limits.sessionWaitSeconds of the config
+(5), or until --timeout if that is sooner, and is then refused with `session-busy` or `workspace-busy`, exit
+75, which names the holder.
 
 When a gateway is listening the run is handed to it, unless --local is given. Once it has accepted a run, its
 loss is reported as `gateway-lost`; the turn is never run again elsewhere. When this command ends, so does the
@@ -29,7 +30,7 @@ COMMANDS = (
         "add an agent with a workspace of its own",
         run=f"{_AGENTS}:add",
         arguments=("name",),
-        options={"workspace": "DIR", "non-interactive": ""},
+        options={"workspace": "DIR", "worktree-of": "REPO", "branch": "NAME", "non-interactive": ""},
         required=("workspace",),
         example="reference agents add lane0 --workspace ~/lanes/lane0",
     ),

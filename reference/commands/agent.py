@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from reference import options, stopping
+from reference import options, stopping, streams
 from reference.config import limit
 from reference.errors import Local, Usage
 from reference.request import Request
@@ -47,7 +47,13 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
                 return result
         if values["detach"]:
             raise Local("no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`")
-    return run_here(parts, home, request, deadline, lambda event: None)
+    return run_here(parts, home, request, deadline, _tell)
+
+
+def _tell(event: dict[str, Any]) -> None:
+    """Of what happens meanwhile, people are told that their run waits for another (OPS-4)."""
+    if event["event"] == "waiting":
+        streams.write_diagnostics(f"reference: {event['message']}")
 
 
 def run_here(parts: Parts, home: Home, request: Request, deadline: Deadline, emit: Emit) -> Result:

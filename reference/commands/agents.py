@@ -6,14 +6,16 @@ import os
 
 from reference import agents
 from reference.deadline import Deadline
-from reference.errors import Usage
+from reference.errors import OrchestratorError, Usage
 from reference.home import checked_name
 from reference.result import Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from reference.config import ConfigStore
     from reference.home import Home
     from reference.parts import Parts
 
@@ -24,14 +26,38 @@ def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     workspace = checked_workspace(values["workspace"], home)
     home.make()
     store = parts.config_store(home)
+    undo = _worktree(parts, home, values, name, workspace) if values["worktree-of"] else None
 
     def edit(config: dict[str, Any]) -> None:
         agents.add(config, name, workspace)
         os.makedirs(workspace, exist_ok=True)
 
-    store.change(edit, Deadline.after(None))
+    try:
+        store.change(edit, Deadline.after(None))
+    except BaseException:
+        if undo is not None and not _is_listed(store, name):
+            undo()
+        raise
     entry = {"name": name, "workspace": workspace}
     return Result({"ok": True, "agent": entry}, f"added {name}, working in {workspace}")
+
+
+def _is_listed(store: ConfigStore, name: str) -> bool:
+    """Whether the change took place although it failed: when only the folder could not be synced."""
+    try:
+        return name in store.read().get("agents", {})
+    except (OrchestratorError, OSError):
+        return False
+
+
+def _worktree(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace: str) -> Callable[[], None]:
+    """Make the agent's worktree; what takes it back. Raises what `reference.worktrees.add` raises, and Usage."""
+    agents.check_free(parts.config_store(home).read(), name)  # a name that is taken makes no worktree
+    branch = values["branch"] or f"agent/{name}"
+    undo: Callable[[], None] = parts.worktrees().add(
+        home, values["worktree-of"], workspace, branch, Deadline.after(None)
+    )
+    return undo
 
 
 def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:

@@ -6,7 +6,7 @@ started it: its loss is Ambiguous(`gateway-lost`), and the turn is never run aga
 
 from __future__ import annotations
 
-from reference import stopping
+from reference import stopping, streams
 from reference.deadline import Deadline
 from reference.errors import Ambiguous, Local, OrchestratorError, Stopped
 from reference.gateway import protocol
@@ -122,6 +122,8 @@ def _follow(connection: Connection, request: Request, *, detach: bool) -> Result
         line = connection.receive(Deadline.after(None))
         if line is None:
             raise _lost(request)
+        if line.get("event") == "waiting":
+            streams.write_diagnostics(f"reference: {line['message']}")
         if line.get("event") == "refused":
             raise Remote(line["error"])
         if line.get("event") == "accepted" and detach:

@@ -5,7 +5,7 @@ directory.
     client:  {"op": "status"} | {"op": "run", "request": {…}, "detach": …} | {"op": "cancel"}
     gateway: {"event": "status", "gateway": {…}}
     gateway: {"event": "accepted", "run": {…}} | {"event": "refused", "error": {…}}
-    gateway: {"event": "started" | "attempt" | "tool", …}       as the run goes on
+    gateway: {"event": "started" | "waiting" | "attempt" | "tool", …}  as the run goes on
     gateway: {"event": "result", "document": {…}, "exit": …}    once, at the end
 
 A client that closes its end cancels its run, unless it asked to detach.

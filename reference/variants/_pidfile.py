@@ -16,6 +16,7 @@ from reference.locks import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from reference.deadline import Deadline
@@ -36,12 +37,16 @@ class PidFileLock:
         self._busy = Lock(self.path, code="session-busy", what=what)  # for its wording only; never acquired
         self._guard = Lock(home.lock(f"guard-{agent}.{session}"))
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the lock. Raises Busy(`session-busy`)."""
+        tries = 0
         while not self._try(deadline):
             own = self.record().get("run_id") in sessions.run_chain()
             if own or deadline.passed():
                 raise self.busy()
+            if not tries:
+                waiting(self.busy())
+            tries += 1
             time.sleep(_PAUSE)
 
     def busy(self) -> Local:

@@ -7,6 +7,7 @@ what the user reads. The same happens here with any other local failure inside a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reference import failover
@@ -27,9 +28,9 @@ class _SessionLock:
         self._home = home
         self._lock = parts.session_lock(home, *names)
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         try:
-            self._lock.acquire(deadline)
+            self._lock.acquire(deadline, waiting)
         except Busy as busy:
             raise self._last_failure(busy) from busy
 

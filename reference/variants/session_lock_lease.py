@@ -15,9 +15,11 @@ from reference.variants.transcript_unfenced import Unfenced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from reference.deadline import Deadline
+    from reference.errors import Local
     from reference.home import Home
     from reference.parts import Parts
 
@@ -35,9 +37,9 @@ class Lease(PidFileLock):
         self._over = threading.Event()
         self._file = -1
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the lease, and keep it. Raises Busy(`session-busy`)."""
-        super().acquire(deadline)
+        super().acquire(deadline, waiting)
         self._file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._renew, daemon=True)
         self._thread.start()

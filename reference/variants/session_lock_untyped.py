@@ -11,6 +11,8 @@ from reference.sessions import SessionLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference.deadline import Deadline
     from reference.home import Home
     from reference.parts import Parts
@@ -24,10 +26,10 @@ class Untyped:
     def __init__(self, home: Home, agent: str, session: str, run_id: str) -> None:
         self._lock = SessionLock(home, agent, session, run_id)
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the lock. Raises Local(`run-failed`)."""
         try:
-            self._lock.acquire(deadline)
+            self._lock.acquire(deadline, waiting)
         except Busy:
             raise self.busy() from None
 

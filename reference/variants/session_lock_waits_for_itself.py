@@ -11,6 +11,9 @@ from reference.sessions import SessionLock, run_chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reference.errors import Local
     from reference.parts import Parts
 
 BREAKS = ("LCK-7",)
@@ -21,8 +24,11 @@ class Patient(SessionLock):
 
     __slots__ = ()
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Wait for the session. Raises Busy(`session-busy`)."""
+        if self._lock.try_acquire():
+            return
+        waiting(self._lock.busy())
         kin = self._lock.holder().get("run_id") in run_chain()
         self._lock.acquire(Deadline.after(None) if kin else deadline)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference.deadline import Deadline
     from reference.errors import Local
     from reference.home import Home
@@ -22,7 +24,7 @@ class Open:
     def __init__(self, home: Home, path: str, owner: str, run_id: str) -> None:
         self.path = path
 
-    def acquire(self, deadline: Deadline) -> None:
+    def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Go on at once."""
 
     def busy(self) -> Local:

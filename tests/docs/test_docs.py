@@ -227,13 +227,15 @@ def test_the_examples_of_the_fakes_run(code: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_script_of_the_fakes_page_is_one(tmp_path: Path) -> None:
+def test_the_scripts_of_the_fakes_page_are_some(tmp_path: Path) -> None:
     from fakes.script_file import load_script
 
-    (text,) = blocks(ROOT / "docs" / "fakes.md", "toml")
-    path = tmp_path / "script.toml"
-    path.write_text(text, encoding="utf-8")
-    assert [rule.name for rule in load_script(path).rules] == [
-        "lane0 runs a tool, then is done",
-        "everything else is overloaded",
+    found = []
+    for text in blocks(ROOT / "docs" / "fakes.md", "toml"):
+        path = tmp_path / "script.toml"
+        path.write_text(text, encoding="utf-8")
+        found.append([rule.name for rule in load_script(path).rules])
+    assert found == [
+        ["lane0 runs a tool, then is done", "everything else is overloaded"],
+        ["thinks, speaks, and runs two tools at once"],
     ]

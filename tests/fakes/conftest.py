@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,18 +147,21 @@ def ask() -> Callable[..., tuple[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[list[dict[str, Any]]], str]]:
-    """Start the fakes as a program on a script's rules, once for a module; gives the URL."""
-    with ExitStack() as stack:
-
-        def start(rules: list[dict[str, Any]]) -> str:
-            script = tmp_path_factory.mktemp("program") / "script.json"
-            script.write_text(json.dumps({"rules": rules}))
-            command = [sys.executable, "-m", "fakes", "--script", str(script)]
-            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-            stack.callback(process.terminate)
+def sdk_url() -> Iterator[str]:
+    """The URL of the fakes as a program, on the script that the SDKs are tested with."""
+    command = [sys.executable, "-m", "fakes", "--script", str(Path(__file__).with_name("sdks.toml"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
             assert process.stdout is not None
             url: str = json.loads(process.stdout.readline())["url"]
-            return url
+            yield url
+        finally:
+            process.terminate()
 
-        yield start
+
+@pytest.fixture(scope="module")
+def nowhere() -> Iterator[str]:
+    """A URL at which nobody listens: its port is taken, and stays so."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"

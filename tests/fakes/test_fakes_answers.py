@@ -62,7 +62,7 @@ def test_anthropic_blocks():
     usage = found[-2]["usage"]
     assert (usage["input_tokens"], usage["cache_read_input_tokens"]) == (5, 5)
     assert usage["output_tokens_details"]["thinking_tokens"] == 5
-    assert usage == whole(AnthropicFormat())["usage"]
+    assert usage.items() <= whole(AnthropicFormat())["usage"].items()
 
 
 def test_chat_fragments():

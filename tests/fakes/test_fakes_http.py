@@ -115,6 +115,19 @@ def test_nonsense_after_a_good_request_does_not_harm_its_answer(serve, talk, pos
     serve(OK, body)
 
 
+def test_what_follows_a_last_request_is_not_answered(serve, talk, post, ask):
+    async def body(served):
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+        last = post(*ask("codex"), CLOSE)
+        for behind in (last, b"nonsense\r\n\r\n", last + b"nonsense\r\n\r\n"):
+            raw, end = await talk(served.fakes.port, last + behind)
+            assert (statuses(raw), end) == ([200], "fin")
+        assert not problems
+
+    serve(OK, body)
+
+
 def test_http_1_0_gets_no_chunks_and_is_closed(serve, talk, post, ask):
     async def body(served):
         raw, end = await talk(served.fakes.port, post(*ask("anthropic", stream=True), version="1.0"))

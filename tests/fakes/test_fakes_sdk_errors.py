@@ -3,61 +3,9 @@
 Beside `test_fakes_sdks` the one module that imports the SDKs.
 """
 
-import socket
-
 import pytest
 
 CODES = (400, 401, 402, 403, 404, 408, 409, 412, 413, 422, 429, 431, 499, 500, 501, 502, 503, 504, 529)
-TWO = {"kind": "text", "text": "one two", "chunks": 2}
-SOON = {"retry-after-ms": "1"}
-AGAIN = [*({"kind": "status", "code": code, "headers": SOON} for code in (429, 503)), TWO]
-RULES = [
-    *(
-        {"name": f"status {code}", "match": {"marker": f"s{code}"}, "replies": [{"kind": "status", "code": code}]}
-        for code in CODES
-    ),
-    {"name": "stalled", "match": {"marker": "stalled"}, "replies": [{"kind": "stall"}]},
-    {"name": "stalled midway", "match": {"marker": "midway"}, "replies": [{"kind": "stall", "after_frames": 2}]},
-    {"name": "reset", "match": {"marker": "reset"}, "replies": [{"kind": "reset"}]},
-    {"name": "torn", "match": {"marker": "torn"}, "replies": [{"kind": "reset", "after_frames": 3, "answer": TWO}]},
-    {"name": "cut", "match": {"marker": "cut"}, "replies": [{"kind": "truncate", "after_frames": 3, "answer": TWO}]},
-    {
-        "name": "ended early",
-        "match": {"marker": "early"},
-        "replies": [{"kind": "truncate", "after_frames": 3, "terminated": True, "answer": TWO}],
-    },
-    {
-        "name": "overloaded midway",
-        "match": {"marker": "overloaded"},
-        "replies": [{"kind": "stream-error", "error": "overloaded_error", "message": "too much", "after_frames": 3}],
-    },
-    {
-        "name": "limited midway",
-        "match": {"marker": "limited"},
-        "replies": [{"kind": "stream-error", "error": "rate_limit_exceeded", "message": "too fast", "after_frames": 3}],
-    },
-    {
-        "name": "unavailable midway",
-        "match": {"marker": "unavailable"},
-        "replies": [{"kind": "stream-error", "error": "UNAVAILABLE", "message": "not now", "after_frames": 1}],
-    },
-    {"name": "again", "match": {"marker": "again"}, "replies": AGAIN},
-    {"name": "again for a stream", "match": {"marker": "again-stream"}, "replies": AGAIN},
-    {"name": "again for chat", "match": {"marker": "again-chat"}, "replies": AGAIN},
-]
-
-
-@pytest.fixture(scope="module")
-def url(program):
-    return program(RULES)
-
-
-@pytest.fixture(scope="module")
-def nowhere():
-    """A URL at which nobody listens: the port is taken and never listened on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 # Anthropic
@@ -86,10 +34,10 @@ ANTHROPIC = {
 
 
 @pytest.fixture(scope="module")
-def anthropic_client(url):
+def anthropic_client(sdk_url):
     import anthropic
 
-    with anthropic.Anthropic(base_url=url, api_key="k", max_retries=0) as client:
+    with anthropic.Anthropic(base_url=sdk_url, api_key="k", max_retries=0) as client:
         yield client
 
 
@@ -188,10 +136,10 @@ OPENAI = {
 
 
 @pytest.fixture(scope="module")
-def openai_client(url):
+def openai_client(sdk_url):
     import openai
 
-    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{sdk_url}/v1", api_key="k", max_retries=0) as client:
         yield client
 
 
@@ -298,17 +246,17 @@ GEMINI = {
 }
 
 
-def gemini_client_of(url, **more):
+def gemini_client_of(sdk_url, **more):
     from google import genai
     from google.genai.types import HttpOptions, HttpRetryOptions
 
     once = HttpRetryOptions(attempts=1)
-    return genai.Client(api_key="k", http_options=HttpOptions(base_url=url, retry_options=once, **more))
+    return genai.Client(api_key="k", http_options=HttpOptions(base_url=sdk_url, retry_options=once, **more))
 
 
 @pytest.fixture(scope="module")
-def gemini_client(url):
-    client = gemini_client_of(url)
+def gemini_client(sdk_url):
+    client = gemini_client_of(sdk_url)
     yield client
     client.close()
 
@@ -343,7 +291,7 @@ def test_gemini_refusals(gemini_client):
     assert "temperature" in caught.value.message
 
 
-def test_gemini_connection_and_time_out(url, gemini_client, nowhere):
+def test_gemini_connection_and_time_out(sdk_url, gemini_client, nowhere):
     import httpx2
 
     with pytest.raises(httpx2.ConnectError):
@@ -351,7 +299,7 @@ def test_gemini_connection_and_time_out(url, gemini_client, nowhere):
     with pytest.raises(httpx2.ReadError):
         gemini(gemini_client, "reset")
     with pytest.raises(httpx2.TimeoutException):
-        gemini(gemini_client_of(url, timeout=300), "stalled")
+        gemini(gemini_client_of(sdk_url, timeout=300), "stalled")
 
 
 def test_gemini_streams_that_break(gemini_client):

@@ -4,6 +4,7 @@ They are blocking and slow to import, so they run in two modules only, against t
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -14,42 +15,13 @@ import pytest
 TEXT = "Grüße aus der Schleife"
 THOUGHT = "first I think it over"
 CALLS = [("exec", {"command": "make", "n": 3}), ("read", {"path": "ü"})]
-PARTS = [
-    {"kind": "thinking", "text": THOUGHT, "chunks": 3},
-    {"kind": "text", "text": "I run two.", "chunks": 2},
-    *({"kind": "tool", "name": name, "arguments": arguments} for name, arguments in CALLS),
-]
-RULES = [
-    {
-        "name": "tools",
-        "match": {"marker": "tools", "turn_step": 0},
-        "replies": [{"kind": "parts", "parts": PARTS, "cached": 3}],
-    },
-    {
-        "name": "tool",
-        "match": {"marker": "tool", "turn_step": 0},
-        "replies": [{"kind": "tool", "name": "exec", "arguments": {"command": "make"}, "text": "I run it."}],
-    },
-    {
-        "name": "length",
-        "match": {"marker": "length"},
-        "replies": [{"kind": "parts", "parts": [{"kind": "text", "text": "cut"}], "stop": "length"}],
-    },
-    {
-        "name": "refusal",
-        "match": {"marker": "refusal"},
-        "replies": [{"kind": "parts", "parts": [{"kind": "text", "text": "no"}], "stop": "refusal"}],
-    },
-    {"name": "nothing", "match": {"marker": "nothing"}, "replies": [{"kind": "text", "text": ""}]},
-    {"name": "text", "replies": [{"kind": "text", "text": TEXT, "chunks": 4}]},
-]
 MARKERS = ["tools", "tool", "length", "refusal", "nothing", "text"]
 TOOLS = [{"name": name, "description": "d", "input_schema": {"type": "object", "properties": {}}} for name, _ in CALLS]
 
 
 @pytest.fixture(scope="module")
-def url(program):
-    return program(RULES)
+def url(sdk_url):
+    return sdk_url
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +63,14 @@ def frames(url, path, body, **headers):
     return [text for text in data if text != "[DONE]"]
 
 
+@cache
+def adapter(kind):
+    return pydantic.TypeAdapter(kind)
+
+
 def strictly(kind, text):
     """The record in an SDK's own type: no coercion, every required field there, no field that the type lacks."""
-    record = pydantic.TypeAdapter(kind).validate_json(text, strict=True)
+    record = adapter(kind).validate_json(text, strict=True)
     assert unknown_fields(record) == []
     return record
 

@@ -194,3 +194,49 @@ def test_host_and_port(text, parts):
 def test_wrong_ports(text):
     with pytest.raises(ValueError, match=r"port|invalid literal"):
         host_and_port(text, 443)
+
+
+async def asked_twice(host, port, context=None, name=None):
+    """Two requests on one connection; their statuses."""
+    reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name)
+    found = []
+    for _ in range(2):
+        writer.write(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        found.append(head[:12])
+    writer.close()
+    await writer.wait_closed()
+    return found
+
+
+def test_connections_are_kept_on_both_loopbacks_with_and_without_tls(serve):
+    async def body(served):
+        context, fakes = trusting(served), served.fakes
+        good = [b"HTTP/1.1 200"] * 2
+        assert await asked_twice("127.0.0.1", fakes.port) == good
+        assert await asked_twice("::1", fakes.port6) == good
+        assert await asked_twice("127.0.0.1", fakes.tls_port, context, "localhost") == good
+        assert await asked_twice("::1", fakes.tls_port6, context, "chatgpt.com") == good
+
+    events = serve(OK, body, tls=True, both_loopbacks=True)
+    ports = [event.peer_port for event in events if type(event).__name__ == "RequestReceived"]
+    assert len(set(ports)) == 4
+    assert all(ports.count(port) == 2 for port in ports)
+
+
+def test_two_hundred_connections_end_with_the_server(serve):
+    async def body(served):
+        context, fakes = trusting(served), served.fakes
+        plain = [await asyncio.open_connection("127.0.0.1", fakes.port) for _ in range(180)]
+        secured = [
+            await asyncio.open_connection("127.0.0.1", fakes.tls_port, ssl=context, server_hostname="localhost")
+            for _ in range(20)
+        ]
+        await fakes.close()
+        for reader, writer in plain + secured:
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+            writer.close()
+
+    serve(OK, body, tls=True)

@@ -12,6 +12,7 @@ from harness.checkers.locks import (
     isolated_agents_do_not_contend,
     lock_released,
     peers_end_before,
+    queue_or_refuse_is_said,
     run_does_not_wait_for_itself,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
@@ -19,7 +20,20 @@ from harness.checkers.locks import (
 )
 from harness.events import ProcessSeen, TreeSeen, What
 from harness.outcome import HolderSeen
-from tests.harness.histories import asked, check, end, file, fired, illegal, legal, signalled, start, turn, undecided
+from tests.harness.histories import (
+    asked,
+    check,
+    end,
+    file,
+    fired,
+    illegal,
+    legal,
+    replied,
+    signalled,
+    start,
+    turn,
+    undecided,
+)
 
 HELD = fired("held at lane0")
 
@@ -182,6 +196,22 @@ LCK_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7])
+QUEUED = (start("holder"), asked(1, "holder"), start("second"))
+SAID, SILENT = (file("standard error of second", size=size) for size in (30, 0))
+OPS_4 = [
+    legal("waits-and-says-so", queue_or_refuse_is_said, QUEUED, SAID, replied(1), asked(2, "second"), end("second")),
+    legal("refused", queue_or_refuse_is_said, QUEUED, SILENT, end("second", ok=False, kind="busy"), replied(1)),
+    illegal("waits-in-silence", queue_or_refuse_is_said, "OPS-4", "said nothing", [3, 6],
+        QUEUED, SILENT, replied(1), asked(2, "second"), end("second")),
+    illegal("runs-beside", queue_or_refuse_is_said, "OPS-4", "ran beside the first", [3, 5],
+        QUEUED, asked(2, "second"), SAID, replied(1), end("second")),
+    illegal("fails", queue_or_refuse_is_said, "OPS-4", "neither queued nor refused clearly: |E", [4],
+        QUEUED, SILENT, end("second", ok=False, kind="internal"), replied(1)),
+    undecided("nobody-looked", queue_or_refuse_is_said, "nobody looked", QUEUED, replied(1), end("second")),
+    undecided("not-held", queue_or_refuse_is_said, "was not held", start("second"), SAID, end("second")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7, *OPS_4])
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

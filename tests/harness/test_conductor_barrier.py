@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness.conductor.calls import Family
-from harness.conductor.directors import Barrier, Onlooker
+from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.events import CallHeld, CallReleased, FaultFired
 from harness.processes.tree import Stillness
 
@@ -265,3 +265,21 @@ def test_the_onlooker_sees_the_world_before_every_call(conduct):
     worlds, looks = conduct(body)
     assert worlds == [[str(number)] for number in range(50)]
     assert looks == 50
+
+
+def test_a_keeper_keeps_the_first_actor_and_no_other(conduct):
+    async def body(rig):
+        keeper = Keeper(fault="kept", where=lambda call: call.path.endswith("/target"), record=rig.events.append)
+        rig.directors.append(keeper)
+        first = await rig.python("one", RENAMER, "one", families=REPLACE)
+        while not keeper.actor:  # noqa: ASYNC110 - as scenarios do
+            await asyncio.sleep(0.005)
+        second = await rig.python("two", RENAMER, "two", families=REPLACE)
+        assert await second.ended() == 0
+        assert (keeper.actor, (rig.folder / "one").exists(), (rig.folder / "two").exists()) == ("one", True, False)
+        keeper.open()
+        assert await first.ended() == 0
+        assert not (rig.folder / "one").exists()
+        assert [type(event) for event in rig.events] == [CallHeld, FaultFired, CallReleased]
+
+    conduct(body)

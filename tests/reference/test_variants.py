@@ -50,6 +50,7 @@ OURS = (
     "session-lock-stale-wait",
     "session-lock-untyped",
     "session-lock-waits-for-itself",
+    "session-wait-silent",
     "stdout-noise",
     "timeout-ignores-hangs",
     "transcript-one-bad-line",
@@ -59,6 +60,8 @@ OURS = (
     "unreadable-reads-as-empty",
     "waits-for-the-connection-to-end",
     "workspace-unlocked",
+    "worktree-left-behind",
+    "worktree-tracks-upstream",
 )
 
 

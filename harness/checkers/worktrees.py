@@ -1,0 +1,87 @@
+"""GIT-1, GIT-2, CFG-12: agents that are added in new worktrees of one repository.
+
+An agent's worktree has the agent's name. The repository is looked at before the first add and after the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.events import Finished, History, RepositorySeen, Started
+from harness.verdict import Finding
+
+
+def worktrees_exist_or_fail_cleanly(history: History) -> list[Finding]:
+    """GIT-1: each add that exited 0 has a whole worktree; each other left no worktree, no branch and no folder."""
+    return _all_or_nothing("GIT-1", history)
+
+
+def repository_is_unchanged(history: History) -> list[Finding]:
+    """GIT-2: the repository's config and HEAD are byte for byte what they were."""
+    (first, before), (last, after) = _looks(history)
+    if before.config == after.config:
+        return []
+    message = "adding agents in worktrees changed the config or the HEAD of the main repository"
+    return [Finding(rule="GIT-2", message=message, evidence=(first, last))]
+
+
+def add_and_worktree_compose(history: History) -> list[Finding]:
+    """CFG-12: an add leaves an agent with its worktree, or neither, and nothing else.
+
+    One that was ended after its agent stood in the config has left both: others may have read of it already.
+    """
+    last, after = _looks(history)[1]
+    seq, listing = ask.finished(history, "list")
+    if listing.outcome.agents is None:
+        raise CannotDecide(f"the agents could not be listed: {ask.said(listing)}")
+    findings = _all_or_nothing("CFG-12", history, set(listing.outcome.agents) & set(after.worktrees))
+    tried = {name for _, name, _ in _adds(history)}
+    for name in sorted(tried & set(listing.outcome.agents) - set(after.worktrees)):
+        message = f"{name} is listed, and its worktree is not there"
+        findings.append(Finding(rule="CFG-12", message=message, evidence=(seq, last)))
+    for name in sorted(tried & set(after.worktrees) - set(listing.outcome.agents)):
+        message = f"the worktree of {name} is there, and no such agent is listed"
+        findings.append(Finding(rule="CFG-12", message=message, evidence=(last, seq)))
+    return findings
+
+
+def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> list[Finding]:
+    """What is missing of adds that succeeded, and left of those that failed; `both` are agents with all they need."""
+    (_, before), (last, after) = _looks(history)
+    findings, done = list[Finding](), {name for _, name, _ in _adds(history) if name in both}
+    for seq, name, what in _adds(history):
+        if what.outcome.ok and what.outcome.exit_status == 0:
+            done.add(name)
+            if name not in after.worktrees:
+                message = f"{what.actor} exited 0, and there is no whole worktree for {name}"
+                findings.append(Finding(rule=rule, message=message, evidence=(seq, last)))
+        elif what.outcome.kind in ("internal", "unclear") or not what.outcome.code:
+            message = f"{what.actor} failed without saying why: {ask.said(what)}"
+            findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
+    failed = sorted({name for _, name, _ in _adds(history)} - done)
+    left = [f"a worktree of {name}" for name in failed if name in after.worktrees + after.broken]
+    left += [f"the folder of {name}" for name in failed if name in set(after.folders) - set(before.folders)]
+    surplus = len(set(after.branches) - set(before.branches)) - len(done)
+    if surplus > 0:
+        left.append(f"{surplus} branch{'es' if surplus > 1 else ''} of nobody")
+    if left:
+        message = f"failed adds left behind: {', '.join(left)}"
+        findings.append(Finding(rule=rule, message=message, evidence=(last,)))
+    return findings
+
+
+def _adds(history: History) -> list[tuple[int, str, Finished]]:
+    names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb == "agents add"}
+    found = [(seq, names[what.actor], what) for seq, what in history.of(Finished) if what.actor in names]
+    if not found:
+        raise CannotDecide("no add came to an end")
+    return found
+
+
+def _looks(history: History) -> tuple[tuple[int, RepositorySeen], tuple[int, RepositorySeen]]:
+    looks = list(history.of(RepositorySeen))
+    if len(looks) < 2:
+        raise CannotDecide("the repository was not looked at before and after")
+    return looks[0], looks[-1]

@@ -1,0 +1,81 @@
+"""A real git repository for a run, and what its files say of worktrees and branches.
+
+Looking reads files and asks no git, so that it neither changes the repository nor believes what a broken one is told to
+say. How the files lie: gitrepository-layout(5).
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import TargetFailed
+from harness.events import RepositorySeen
+from harness.look import digest
+
+_IDENTITY = ("-c", "user.name=Pileup", "-c", "user.email=pileup@localhost")
+
+
+def make(folder: Path) -> Path:
+    """A repository with one commit on main, which follows a remote branch. Raises TargetFailed when git fails."""
+    folder.mkdir()
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    (folder / "README").write_text("a repository\n", encoding="utf-8")
+    _git(folder, "add", "README")
+    _git(folder, *_IDENTITY, "commit", "--quiet", "--message=first")
+    _git(folder, "remote", "add", "origin", str(folder))
+    _git(folder, "fetch", "--quiet", "origin")
+    _git(folder, "branch", "--quiet", "--set-upstream-to=origin/main")
+    return folder
+
+
+def branch(folder: Path, name: str) -> None:
+    """One more branch."""
+    _git(folder, "branch", name)
+
+
+def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
+    """What there is now."""
+    shared = folder / ".git"
+    whole, broken = list[str](), list[str]()
+    for admin in sorted((shared / "worktrees").glob("*")):
+        place = Path(_text(admin / "gitdir")).parent
+        (whole if _is_whole(admin, place) else broken).append(place.name or admin.name)
+    return RepositorySeen(
+        when=when,
+        config=digest((_text(shared / "config") + _text(shared / "HEAD")).encode()),
+        branches=tuple(sorted(_branches(shared))),
+        worktrees=tuple(whole),
+        broken=tuple(broken),
+        folders=tuple(sorted(path.name for path in workspaces.glob("*"))),
+    )
+
+
+def _is_whole(admin: Path, place: Path) -> bool:
+    """Whether folder and repository know each other, and nobody is still at it."""
+    known = _text(place / ".git") == f"gitdir: {admin}"
+    return known and (admin / "index").exists() and not any(admin.glob("*.lock")) and not (admin / "locked").exists()
+
+
+def _branches(shared: Path) -> Iterator[str]:
+    for path in (shared / "refs" / "heads").rglob("*"):
+        if path.is_file():  # a leftover lock of a branch is one more that should not be there
+            yield str(path.relative_to(shared / "refs" / "heads"))
+    for line in _text(shared / "packed-refs").splitlines():
+        if " refs/heads/" in line:
+            yield line.partition(" refs/heads/")[2]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _git(folder: Path, *words: str) -> None:
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    ran = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60)
+    if ran.returncode:
+        raise TargetFailed(f"the repository could not be made: git {' '.join(words)}: {ran.stderr.strip()}")

@@ -1,0 +1,212 @@
+"""The adapter of pi, as npm delivers it: `pi -p --mode json`, one run and one process for each message.
+
+Its models are set to the fakes by its own list of models. Signed in to ChatGPT it knows its hosts by name alone: where
+system calls can be stopped, these lead to the fakes, under a test CA; elsewhere it cannot be run signed in. It has no
+agents: a run is told its workspace by where it starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fakes.oauth import SeededCredential
+from fakes.script import ToolCall
+from harness.errors import ProvisionError
+from harness.outcome import Kind, Outcome
+from harness.targets.catalog import find_recipe
+from harness.targets.files import write_json
+from harness.targets.output import documents, shows_traceback
+from harness.targets.protocol import (
+    UNREACHABLE,
+    Capability,
+    Command,
+    Ended,
+    Intent,
+    Raw,
+    Setup,
+    Site,
+    Turn,
+    VendorNames,
+)
+from harness.targets.provision import cache_folder, installed
+
+_HOSTS = frozenset({"chatgpt.com", "auth.openai.com"})
+_SIGNED_IN = ("openai-codex", "gpt-5.3-codex")  # the provider that it ships for ChatGPT, and a model of it
+# Our names of providers: the interface by which it talks to each, and the path below the fakes' address.
+_APIS = {"anthropic": ("anthropic-messages", ""), "gemini": ("google-generative-ai", "/v1beta")}
+_API_KEYED = ("openai-responses", "/v1")
+# The first that fits decides. Wordings of 0.73.1.
+_KINDS: tuple[tuple[str, Kind], ...] = (
+    (r"\b40[13]\b|No API key|refresh|log ?in", "auth"),
+    (r"\b(?:429|5\d\d)\b|overloaded|rate limit|[Cc]onnection error|fetch failed|terminated|ECONN", "retryable"),
+    (r"\b4\d\d\b|context", "fatal"),
+    (r"EACCES|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
+    (r"Unknown (?:option|provider)|not found", "usage"),
+)
+
+
+def find(version: str) -> PiTarget:
+    """The adapter of an installed release. Raises ProvisionError for one that is not installed."""
+    name = f"pi@{version}"
+    found = installed(find_recipe(name), cache_folder())
+    if found is None:
+        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
+    return PiTarget(version, found.argv)
+
+
+class PiTarget:
+    """Drives `node cli.js`."""
+
+    name = "pi"
+    patience = 60.0  # a run takes 1 s
+    needs_tls = True
+    names = VendorNames(hosts=_HOSTS)
+    capabilities = frozenset({Capability.TURN, Capability.OAUTH, Capability.TOOLS})
+
+    def __init__(self, version: str, argv: tuple[str, ...]) -> None:
+        self.version = version
+        self.argv = argv
+
+    def prepare(self, site: Site, setup: Setup) -> None:
+        provider = "openai-codex" if setup.credential else setup.models[0]
+        write_json(self.config_file(site), {**_settings(provider), **setup.extra})
+        write_json(_state(site) / "models.json", {"providers": _providers(site, setup)})
+        if setup.credential is not None:
+            self.store_credential(site, setup.credential)
+
+    def command(self, site: Site, intent: Intent) -> Command:
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(site.home),
+            "TMPDIR": str(site.tmp),
+            "TERM": "dumb",
+            "PI_CODING_AGENT_DIR": str(_state(site)),
+            "PI_OFFLINE": "1",
+            "PI_TELEMETRY": "0",
+            "NODE_EXTRA_CA_CERTS": str(site.ca_file),
+        }
+        cwd = site.workspace(intent.agent) if isinstance(intent, Turn) else site.home
+        return Command(argv=(*self.argv, *_words(intent)), env=env, cwd=cwd)
+
+    def read(self, site: Site, intent: Intent, ended: Ended) -> Outcome:
+        events = [each for each in documents(ended.stdout).found if isinstance(each, dict)]
+        last = _last_answer(events)
+        ok = ended.code == 0 and (not isinstance(intent, Turn) or last.get("stopReason") == "stop")
+        message = "" if ok else _message(last, ended)
+        return Outcome(
+            ok=ok,
+            kind="ok" if ok else _kind(message),
+            exit_status=ended.code if ended.code >= 0 else None,
+            message=message,
+            text=_text(last),
+            documents=None,  # a run prints an event a line, which is what its mode "json" means
+            traceback=shows_traceback(ended.stdout) or shows_traceback(ended.stderr),
+        )
+
+    def config_file(self, site: Site) -> Path:
+        return _state(site) / "settings.json"
+
+    def credentials_files(self, site: Site) -> Sequence[Path]:
+        return [_state(site) / "auth.json"]
+
+    def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
+        if which != "main":
+            return None
+        try:
+            found = json.loads(self.credentials_files(site)[0].read_text(encoding="utf-8")).get("openai-codex")
+        except (OSError, ValueError, AttributeError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
+        if which != "main":
+            raise ValueError("this adapter keeps one profile")
+        tokens = {
+            "type": "oauth",
+            "access": credential.access_token,
+            "refresh": credential.refresh_token,
+            "expires": int(credential.expires_at * 1000),
+            "accountId": credential.account_id,
+        }
+        [store] = self.credentials_files(site)
+        temporary = store.with_name("auth.json.foreign")
+        write_json(temporary, {"openai-codex": tokens}, mode=0o600)
+        temporary.replace(store)
+
+    def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
+        return ToolCall("bash", {"command": command})
+
+    def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
+        return False
+
+
+def _state(site: Site) -> Path:
+    return site.home / ".pi" / "agent"
+
+
+def _settings(provider: str) -> dict[str, object]:
+    """Its own retries of a model are off, so that one fault is one request."""
+    name, model = _SIGNED_IN if provider == "openai-codex" else (f"fake-{provider}", f"fake-{provider}")
+    return {"defaultProvider": name, "defaultModel": model, "retry": {"enabled": False}}
+
+
+def _providers(site: Site, setup: Setup) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for ours in setup.models:
+        base = UNREACHABLE if ours in setup.unreachable else site.url
+        api, path = _APIS.get(ours, _API_KEYED)
+        models = [_model(f"fake-{ours}")]
+        found[f"fake-{ours}"] = {"baseUrl": base + path, "api": api, "apiKey": "fake", "models": models}
+    return found
+
+
+def _model(name: str) -> dict[str, object]:
+    return {
+        "id": name,
+        "name": name,
+        "reasoning": False,
+        "input": ["text"],
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "contextWindow": 200_000,
+        "maxTokens": 8192,
+    }
+
+
+def _words(intent: Intent) -> tuple[str, ...]:
+    match intent:
+        case Turn(message=message, session=None, timeout=None, gateway=False):
+            return ("-p", "--mode", "json", message)
+        case Raw(words=words):
+            return words
+        case _:
+            raise ValueError(f"{intent.verb} is not among this target's capabilities, or not in this form")
+
+
+def _last_answer(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The last message of the model: its exit status is 0 whatever the model had answered."""
+    ends = [event["message"] for event in events if event.get("type") == "message_end" and "message" in event]
+    said = [message for message in ends if isinstance(message, dict) and message.get("role") == "assistant"]
+    return said[-1] if said else {}
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    parts = answer.get("content")
+    rows = parts if isinstance(parts, list) else []
+    return "\n".join(str(row.get("text", "")) for row in rows if isinstance(row, dict) and row.get("type") == "text")
+
+
+def _message(answer: Mapping[str, Any], ended: Ended) -> str:
+    """What the model's message says it failed of, else the first line of standard error; "" after a signal."""
+    if answer.get("errorMessage"):
+        return str(answer["errorMessage"])
+    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    return lines[0] if lines and ended.code >= 0 else ""
+
+
+def _kind(message: str) -> Kind:
+    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")

@@ -1,0 +1,103 @@
+"""Agents in git worktrees (GIT-1, GIT-2, CFG-12)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference import worktrees
+from reference.deadline import Deadline
+from reference.errors import Local, Usage
+from reference.home import Home
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+FOREVER = Deadline.after(None)
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@localhost")
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    ran = subprocess.run(["git", *identity, *words], cwd=folder, env=env, capture_output=True, text=True, check=True)
+    return ran.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message=first")
+    return folder
+
+
+def branches(repository: Path) -> set[str]:
+    return set(git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").splitlines())
+
+
+def test_add_makes_a_worktree_and_leaves_the_config_alone(program: Any, repository: Path) -> None:
+    before = (repository / ".git" / "config").read_bytes()
+    lane = program.work / "lane0"
+    words = ("agents", "add", "lane0", "--json", "--workspace", str(lane), "--worktree-of", str(repository))
+    assert program.finish(program.start(*words)).status == 0
+    assert git(lane, "rev-parse", "--abbrev-ref", "HEAD") == "agent/lane0"
+    assert (repository / ".git" / "config").read_bytes() == before
+    assert program.names() == ["lane0"]
+
+
+def test_taken_name_makes_no_worktree(program: Any, repository: Path) -> None:
+    program.add("lane0")
+    lane = program.work / "other"
+    words = ("agents", "add", "lane0", "--json", "--workspace", str(lane), "--worktree-of", str(repository))
+    done = program.finish(program.start(*words))
+    assert (done.status, done.code) == (2, "agent-exists")
+    assert not lane.exists()
+    assert branches(repository) == {"main"}
+
+
+@pytest.mark.parametrize(("branch", "code"), [("main", "branch-exists"), ("not..a name", "git-failed")])
+def test_git_refuses(program: Any, repository: Path, branch: str, code: str) -> None:
+    lane = program.work / "lane0"
+    words = ("--workspace", str(lane), "--worktree-of", str(repository), "--branch", branch)
+    done = program.finish(program.start("agents", "add", "lane0", "--json", *words))
+    assert done.code == code
+    assert not lane.exists()
+    assert branches(repository) == {"main"}
+
+
+def test_what_is_no_repository_is_a_usage_error(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(Usage) as caught:
+            worktrees.add(Home(str(tmp_path / "home")).make(), str(folder), str(tmp_path / "w"), "b", FOREVER)
+        assert caught.value.code == "not-a-repository"
+
+
+def test_folder_with_something_in_it_is_kept(tmp_path: Path, repository: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine").touch()
+    with pytest.raises(Usage) as caught:
+        worktrees.add(Home(str(tmp_path / "home")).make(), str(repository), str(full), "b", FOREVER)
+    assert caught.value.code == "bad-workspace"
+    assert (full / "mine").exists()
+
+
+def test_undo_takes_both_back(tmp_path: Path, repository: Path) -> None:
+    home, lane = Home(str(tmp_path / "home")).make(), tmp_path / "lane"
+    undo = worktrees.add(home, str(repository), str(lane), "b", FOREVER)
+    assert branches(repository) == {"main", "b"}
+    undo()
+    assert branches(repository) == {"main"}
+    assert not lane.exists()
+    assert git(repository, "worktree", "list", "--porcelain").count("worktree ") == 1
+
+
+def test_missing_git_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Local) as caught:
+        worktrees.git(str(tmp_path), "status", "--short")
+    assert caught.value.code == "git-missing"
