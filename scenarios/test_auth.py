@@ -235,7 +235,7 @@ async def test_revoked_fallback(lab: Lab) -> None:
     lab.release("holder")
     await holder.finished()
     await (await lab.turn("lane1", actor="overloaded")).finished()
-    if lab.refused_grants():
+    if lab.refused_grants() or (lab.met("anthropic") and not lab.met("gemini")):  # who asks no fallback makes no noise
         lab.fired("credential revoked")
 
 

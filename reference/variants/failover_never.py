@@ -10,7 +10,7 @@ from typing import Any
 from reference import failover
 from reference.parts import Parts
 
-BREAKS = ("FLO-3",)
+BREAKS = ("FLO-3", "FLO-6")
 
 
 def replace(parts: Parts) -> Parts:
