@@ -35,6 +35,10 @@ from tests.fakes.oauth_model import TOLERANCES, Asked, Lifetimes, Model
 # For each of the six policies.
 SEQUENCES = 1_700 if settings.get_current_profile_name() == "long" else 40
 SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
+# Of a family that is seeded for Claude Code.
+CLAUDE_SCOPE = frozenset(
+    "org:create_api_key user:file_upload user:inference user:mcp_servers user:profile user:sessions:claude_code".split()
+)
 REDIRECT = "http://127.0.0.1:9/callback"
 LIFETIMES = Lifetimes(token=50.0, family=120.0)
 CODE_LIFE, DEVICE_LIFE, INTERVAL = 20.0, 40.0, 5.0
@@ -218,7 +222,8 @@ def machine_of(policy: str, loop: asyncio.AbstractEventLoop, problems: list[Any]
             world = self.world
             name = f"family-{len(world.wire.fakes.oauth.families())}"
             credential = world.wire.fakes.oauth.seed(name, account="a", client_id=client)
-            first = world.model.sign_in(client, SCOPE, world.wire.now)
+            scope = CLAUDE_SCOPE if client == CLAUDE_CLIENT_ID else SCOPE
+            first = world.model.sign_in(client, scope, world.wire.now)
             world.learn(first, {"refresh_token": credential.refresh_token, "access_token": credential.access_token})
 
         def time_passes(self, path: str, data: st.DataObject) -> None:
@@ -251,7 +256,9 @@ def machine_of(policy: str, loop: asyncio.AbstractEventLoop, problems: list[Any]
         def refresh(self, path: str, data: st.DataObject) -> None:
             """Any token, asked for in any way."""
             client = data.draw(st.sampled_from([None, None, "other", ""]), label="client")
-            scope = data.draw(st.sampled_from([None, "openid", "openid email", "openid admin"]), label="scope")
+            scope = data.draw(
+                st.sampled_from([None, "openid", "openid email", "openid admin", "user:profile"]), label="scope"
+            )
             form = data.draw(st.booleans(), label="form")
             self.present(self.any_token(data), path, form=form, client=client, scope=scope)
 
@@ -289,7 +296,9 @@ def machine_of(policy: str, loop: asyncio.AbstractEventLoop, problems: list[Any]
                 assert reply.status == FAULTS[fault]
             else:
                 assert reply.status == 200, reply
-                assert set(reply.json["scope"].split()) == (asked.scope if asked.scope is not None else SCOPE)
+                family = world.model.home_of(name)
+                assert family is not None
+                assert set(reply.json["scope"].split()) == (family.scope if asked.scope is None else asked.scope)
                 world.learn(given, reply.json)
 
         def revoke(self, path: str, data: st.DataObject) -> None:

@@ -189,8 +189,10 @@ def test_lock_survives_the_removal_of_its_file(tmp_path: Path) -> None:
 def test_names_with_hyphens_have_locks_of_their_own(tmp_path: Path) -> None:
     home = Home(str(tmp_path)).make()
     one, two = SessionLock(home, "a-b", "c", "r-1"), SessionLock(home, "a", "b-c", "r-2")
-    one.acquire(Deadline.after(0))
-    two.acquire(Deadline.after(0))
+    waits: list[object] = []
+    one.acquire(Deadline.after(0), waits.append)
+    two.acquire(Deadline.after(0), waits.append)
+    assert waits == []
     one.release()
     two.release()
 

@@ -193,7 +193,7 @@ class TestHeldSession:
             lock = variant("failover_on_lock").session_lock(turn.home, "lane0", "main", "r-1")
             held = Lock(turn.home.session_lock("lane0", "main"), run_id="r-0").acquire(Deadline.after(1))
             with held, pytest.raises(OrchestratorError) as caught:
-                lock.acquire(Deadline.after(0.1))
+                lock.acquire(Deadline.after(0.1), lambda busy: None)
             return caught.value
 
         return attempt
