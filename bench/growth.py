@@ -9,6 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,8 @@ from bench.rounds import BenchError, Say
 REQUESTS = 100_000
 _WARM = 10_000  # caches fill and the allocator settles
 _CONNECTIONS = 16
+_SPARE = 16  # descriptors that a server without a connection may have
+_PATIENCE = 5.0  # seconds
 _MEGABYTE = 1024.0
 
 
@@ -49,10 +52,10 @@ def _measured(
     assert process.stdout is not None
     port = json.loads(process.stdout.readline())["port"]
     _drive(port, warm)
-    before = _size(process.pid)
+    before = _size(process.pid, _SPARE)
     say(f"after {warm} requests: {before[0]:.1f} MB, {before[1]} descriptors; {count} more")
     tally = _drive(port, count)
-    return before, _size(process.pid), tally
+    return before, _size(process.pid, before[1]), tally
 
 
 def _drive(port: int, count: int) -> Tally:
@@ -60,8 +63,14 @@ def _drive(port: int, count: int) -> Tally:
         return runner.run(drive("127.0.0.1", port, _requests(), connections=_CONNECTIONS, count=count))
 
 
-def _size(pid: int) -> tuple[float, int]:
-    """Resident memory in megabytes, and open descriptors."""
+def _size(pid: int, most: int) -> tuple[float, int]:
+    """Resident memory in megabytes, and open descriptors: once it has at most so many, or does not come to that.
+
+    The client has left; that its connections are over, the server learns a moment later.
+    """
+    patience = time.monotonic() + _PATIENCE
+    while len(list(Path(f"/proc/{pid}/fd").iterdir())) > most and time.monotonic() < patience:
+        time.sleep(0.01)
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     resident = int(status.partition("VmRSS:")[2].split()[0])
     return resident / _MEGABYTE, len(list(Path(f"/proc/{pid}/fd").iterdir()))

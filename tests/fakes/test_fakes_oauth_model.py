@@ -37,7 +37,14 @@ SEQUENCES = 1_700 if settings.get_current_profile_name() == "long" else 40
 SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 # Of a family that is seeded for Claude Code.
 CLAUDE_SCOPE = frozenset(
-    "org:create_api_key user:file_upload user:inference user:mcp_servers user:profile user:sessions:claude_code".split()
+    [
+        "org:create_api_key",
+        "user:file_upload",
+        "user:inference",
+        "user:mcp_servers",
+        "user:profile",
+        "user:sessions:claude_code",
+    ]
 )
 REDIRECT = "http://127.0.0.1:9/callback"
 LIFETIMES = Lifetimes(token=50.0, family=120.0)
