@@ -37,15 +37,11 @@ SEQUENCES = 1_700 if settings.get_current_profile_name() == "long" else 40
 SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 # Of a family that is seeded for Claude Code.
 CLAUDE_SCOPE = frozenset(
-    [
-        "org:create_api_key",
-        "user:file_upload",
-        "user:inference",
-        "user:mcp_servers",
-        "user:profile",
+    {
+        "org:create_api_key", "user:file_upload", "user:inference", "user:mcp_servers", "user:profile",
         "user:sessions:claude_code",
-    ]
-)
+    }
+)  # fmt: skip
 REDIRECT = "http://127.0.0.1:9/callback"
 LIFETIMES = Lifetimes(token=50.0, family=120.0)
 CODE_LIFE, DEVICE_LIFE, INTERVAL = 20.0, 40.0, 5.0
