@@ -195,8 +195,8 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, and what single scenarios ask
-    # for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
+    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, and what single
+    # scenarios ask for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
