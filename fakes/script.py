@@ -7,10 +7,18 @@ position in each rule, `fakes.providers` turns a reply into bytes.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fakes.answers import Answer, Parts, ScriptError, Text, Thinking, ToolCall, check_seconds
-from fakes.answers import check as _check
-from fakes.answers import check_gate as _check_gate
-from fakes.answers import is_whole as _whole
+from fakes.answers import (
+    Answer,
+    Parts,
+    ScriptError,
+    Text,
+    Thinking,
+    ToolCall,
+    check,
+    check_gate,
+    check_seconds,
+    is_whole,
+)
 from fakes.broken import PLAIN, STALL_GATE, Altered, Cut, Framing, Reading
 
 __all__ = [
@@ -23,17 +31,17 @@ _PROVIDERS = ("anthropic", "chat", "codex", "gemini", "code-assist")
 
 
 def _check_cut(frames: int | None, sent: int | None) -> None:
-    _check(frames is None or sent is None, "after_bytes", "left out when after_frames is given")
-    _check(frames is None or (_whole(frames) and frames >= 0), "after_frames", "a whole number, at least 0")
-    _check(sent is None or (_whole(sent) and sent >= 0), "after_bytes", "a whole number, at least 0")
+    check(frames is None or sent is None, "after_bytes", "left out when after_frames is given")
+    check(frames is None or (is_whole(frames) and frames >= 0), "after_frames", "a whole number, at least 0")
+    check(sent is None or (is_whole(sent) and sent >= 0), "after_bytes", "a whole number, at least 0")
 
 
 def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     for pair in headers:
         good = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
-        _check(good, "headers", "pairs of a name and a value")
+        check(good, "headers", "pairs of a name and a value")
         clean = pair[0] != "" and not any(c in part for part in pair for c in "\r\n\0")
-        _check(clean, "headers", "free of line breaks, each with a name")
+        check(clean, "headers", "free of line breaks, each with a name")
 
 
 _PARTIAL = Text("This answer was cut short by the fake before its end.", chunks=8)
@@ -54,11 +62,11 @@ class Status:
     gate: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check(_whole(self.code) and 400 <= self.code <= 599, "code", "an HTTP error status, 400 to 599")
-        _check(isinstance(self.error, str), "error", "a string")
-        _check(isinstance(self.message, str), "message", "a string")
+        check(is_whole(self.code) and 400 <= self.code <= 599, "code", "an HTTP error status, 400 to 599")
+        check(isinstance(self.error, str), "error", "a string")
+        check(isinstance(self.message, str), "message", "a string")
         _check_headers(self.headers)
-        _check_gate(self.gate)
+        check_gate(self.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +80,11 @@ class StreamError:
     gate: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check(isinstance(self.error, str) and self.error != "", "error", "the provider's error code")
-        _check(isinstance(self.message, str), "message", "a string")
+        check(isinstance(self.error, str) and self.error != "", "error", "the provider's error code")
+        check(isinstance(self.message, str), "message", "a string")
         _check_cut(self.after_frames, None)
-        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
-        _check_gate(self.gate)
+        check(isinstance(self.answer, Answer), "answer", "a Text, a ToolCall or Parts")
+        check_gate(self.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +101,8 @@ class Stall:
 
     def __post_init__(self) -> None:
         _check_cut(self.after_frames, None)
-        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
-        _check_gate(self.gate)
+        check(isinstance(self.answer, Answer), "answer", "a Text, a ToolCall or Parts")
+        check_gate(self.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,8 @@ class Reset:
 
     def __post_init__(self) -> None:
         _check_cut(self.after_frames, self.after_bytes)
-        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
-        _check_gate(self.gate)
+        check(isinstance(self.answer, Answer), "answer", "a Text, a ToolCall or Parts")
+        check_gate(self.gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +136,10 @@ class Truncate:
     def __post_init__(self) -> None:
         _check_cut(self.after_frames, self.after_bytes)
         given = self.after_frames is not None or self.after_bytes is not None
-        _check(isinstance(self.terminated, bool), "terminated", "true or false")
-        _check(given, "after_frames", "given (or after_bytes): say where the stream is cut")
-        _check(isinstance(self.answer, Answer), "answer", "a Text or a ToolCall")
-        _check_gate(self.gate)
+        check(isinstance(self.terminated, bool), "terminated", "true or false")
+        check(given, "after_frames", "given (or after_bytes): say where the stream is cut")
+        check(isinstance(self.answer, Answer), "answer", "a Text, a ToolCall or Parts")
+        check_gate(self.gate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +158,13 @@ class Broken:
     gate: str | None = None
 
     def __post_init__(self) -> None:
-        _check(isinstance(self.answer, Answer | Status), "answer", "what a model says, or a status")
-        _check(self.cut is None or isinstance(self.cut, Cut), "cut", "a Cut")
+        check(isinstance(self.answer, Answer | Status), "answer", "what a model says, or a status")
+        check(self.cut is None or isinstance(self.cut, Cut), "cut", "a Cut")
         good = isinstance(self.altered, tuple) and all(isinstance(change, Altered) for change in self.altered)
-        _check(good, "altered", "a tuple of Altered frames")
-        _check(isinstance(self.framing, Framing), "framing", "a Framing")
+        check(good, "altered", "a tuple of Altered frames")
+        check(isinstance(self.framing, Framing), "framing", "a Framing")
         check_seconds(self.delay, "delay", "seconds before the first byte")
-        _check_gate(self.gate)
+        check_gate(self.gate)
 
 
 Reply = Answer | Status | StreamError | Stall | Reset | Truncate | Broken
@@ -188,12 +196,12 @@ class Match:
     contains: str | None = None
 
     def __post_init__(self) -> None:
-        _check(self.provider in (None, *_PROVIDERS), "provider", f"one of {', '.join(_PROVIDERS)}")
+        check(self.provider in (None, *_PROVIDERS), "provider", f"one of {', '.join(_PROVIDERS)}")
         step = self.turn_step
-        _check(step is None or (_whole(step) and step >= 0), "turn_step", "a whole number, at least 0")
+        check(step is None or (is_whole(step) and step >= 0), "turn_step", "a whole number, at least 0")
         for key in ("model", "marker", "contains"):
             value = getattr(self, key)
-            _check(value is None or isinstance(value, str), key, "a string")
+            check(value is None or isinstance(value, str), key, "a string")
 
     def misses(self, request: Request) -> tuple[str, ...]:
         """The names of the fields that do not accept the request; empty when it matches."""
@@ -223,11 +231,11 @@ class Rule:
     repeat_last: bool = True
 
     def __post_init__(self) -> None:
-        _check(isinstance(self.name, str) and self.name != "", "name", "a rule's name, not empty")
-        _check(isinstance(self.match, Match), "match", "a Match")
+        check(isinstance(self.name, str) and self.name != "", "name", "a rule's name, not empty")
+        check(isinstance(self.match, Match), "match", "a Match")
         good = isinstance(self.replies, tuple) and bool(self.replies)
-        _check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of replies")
-        _check(isinstance(self.repeat_last, bool), "repeat_last", "true or false")
+        check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of replies")
+        check(isinstance(self.repeat_last, bool), "repeat_last", "true or false")
 
 
 @dataclass(frozen=True, slots=True)
