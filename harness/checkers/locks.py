@@ -11,7 +11,7 @@ import signal
 from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
-from harness.checkers.messages import ANSWER
+from harness.checkers.messages import ANSWER, of_turns
 from harness.events import FaultFired, FileSeen, Finished, History, ReplySent, Signalled, TreeSeen
 from harness.verdict import Finding
 
@@ -146,7 +146,7 @@ def _told_afterwards(history: History) -> tuple[int, tuple[str, ...]]:
     """What the conversation held, in its order, that the turn after all the others sent to its provider."""
     for _, what, _ in ask.turns(history):
         if what.actor.startswith("after") and (requests := ask.requests(history, what.actor)):
-            return requests[0][0], requests[0][1].markers
+            return requests[0][0], of_turns(history, requests[0][1].markers)
     raise CannotDecide("no later turn asked a provider, so that what the session holds did not show")
 
 

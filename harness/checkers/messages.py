@@ -72,7 +72,7 @@ def exactly_once_visible(history: History) -> list[Finding]:
     for seq, what, _ in ask.turns(history):
         for asked, request in ask.requests(history, what.actor)[:1]:
             resumed += bool(acknowledged)
-            if wrong := _wrong(request.markers, [actor for _, actor in acknowledged]):
+            if wrong := _wrong(of_turns(history, request.markers), [actor for _, actor in acknowledged]):
                 last = acknowledged[-1][0] if acknowledged else seq
                 message = f"{what.actor} was told {wrong}{_after_strike(history, asked)}"
                 findings.append(Finding(rule="MSG-3", message=message, evidence=(last, asked)))
@@ -81,6 +81,12 @@ def exactly_once_visible(history: History) -> list[Finding]:
     if not resumed:
         raise CannotDecide("no turn came after one that was acknowledged")
     return findings[:1]  # what is wrong once is wrong in every later turn
+
+
+def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
+    """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
+    actors = {what.actor for _, what in history.of(Started)}
+    return tuple(each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL) in actors)
 
 
 def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:

@@ -142,6 +142,7 @@ LCK_5 = [
         later("holder", "re-holder", "second", "re-second")),
     legal("its-own-part-came-before", FENCED, BOTH, end("second"), end("holder", ok=False),
         later("holder", "re-holder", "second", "re-second")),
+    legal("words-of-the-program's-own", FENCED, BOTH, ENDS, later("reply_to", "holder", "reply_to", "second", "re-second")),
     illegal("wrote-late", FENCED, "LCK-5", "holder appended|number 1, after second had been granted number 2", [1, 4],
         BOTH, end("second"), end("holder"), later("holder", "second", "re-second", "re-holder")),
     illegal("says-it-succeeded", FENCED, "LCK-5", "holder reported success", [3, 4],

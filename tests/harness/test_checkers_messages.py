@@ -63,6 +63,8 @@ CASES = [
     illegal("session-blocked", rotten, "MSG-2", "next does not work: |E", [4], TOLD_ONE,
         start("next", agent="a"), end("next", ok=False)),
     legal("once-each", once, FIRST, start("next"), asked(2, "next", markers=(*PARTS, "next")), end("next")),
+    legal("words-of-the-program's-own", once, FIRST, start("next"),
+        asked(2, "next", markers=("reply_to", *PARTS, "reply_to", "next")), end("next")),
     legal("killed-turn-in-part", once, FIRST, start("v"), asked(2, "v", markers=(*PARTS, "v")), end("v", **KILLED),
         start("next"), asked(3, "next", markers=(*PARTS, "v", "tool-v", "next")), end("next")),
     illegal("killed-message-twice", once, "MSG-3", "next was told the same thing twice: v after torn at write", [2, 8],
