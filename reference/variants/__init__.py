@@ -1,8 +1,9 @@
 """The reference with one part replaced by a mistake that a real project made, one file each.
 
-A variant is a module here whose name has no leading underscore. Its docstring says what is wrong and who
-made the mistake, `BREAKS` which rules it breaks, and `replace` swaps the part. Everything else works as it
-should: a scenario that fails on a variant fails because of that mistake.
+A variant is a module here whose name has no leading underscore. Its docstring says what is wrong and who made
+the mistake, `BREAKS` which rules it breaks in every run and `MAY_BREAK`, if it is there, which by chance;
+`replace` swaps the part. Everything else works as it should: a scenario that fails on a variant fails because
+of that mistake.
 """
 
 from __future__ import annotations
@@ -49,5 +50,6 @@ def listed() -> list[dict[str, Any]]:
     for name in names():
         module = load(name)
         summary = (module.__doc__ or "").strip().splitlines()[0]
-        found.append({"name": name, "breaks": list(module.BREAKS), "summary": summary})
+        may_break = list(getattr(module, "MAY_BREAK", ()))
+        found.append({"name": name, "breaks": list(module.BREAKS), "may_break": may_break, "summary": summary})
     return found

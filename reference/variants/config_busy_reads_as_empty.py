@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("CFG-7", "CFG-9")
+BREAKS = ("CFG-7",)
+MAY_BREAK = ("CFG-9",)
 
 _PATIENCE = 0.2  # seconds
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("CFG-1", "CFG-4", "CFG-8", "CFG-9", "CFG-11")
+BREAKS = ("CFG-4",)
+MAY_BREAK = ("CFG-1", "CFG-8", "CFG-9", "CFG-11")
 
 
 class _OneTemporary(Unlocked):
