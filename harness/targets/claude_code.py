@@ -8,7 +8,6 @@ MCP servers of the user. Its own retries of a request are off, so that one fault
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +16,9 @@ from typing import Any
 
 from fakes.oauth import CLAUDE_CLIENT_ID, SeededCredential
 from fakes.script import ToolCall
-from harness.errors import ProvisionError
 from harness.outcome import Kind, Outcome
-from harness.targets.catalog import find_recipe
-from harness.targets.files import write_json
-from harness.targets.output import documents, shows_traceback
+from harness.targets.files import object_in, only_profile, replace_json, write_json
+from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     AddAgent,
@@ -36,7 +33,7 @@ from harness.targets.protocol import (
     Turn,
     VendorNames,
 )
-from harness.targets.provision import cache_folder, installed
+from harness.targets.provision import release
 
 _MODEL = "claude-sonnet-4-5"
 _HOSTS = frozenset({"api.anthropic.com", "platform.claude.com", "console.anthropic.com"})
@@ -54,11 +51,7 @@ _LISTED = re.compile(r"^([A-Za-z0-9_-]+): .* - ", re.MULTILINE)
 
 def find(version: str) -> ClaudeCodeTarget:
     """The adapter of an installed release. Raises ProvisionError for one that is not installed."""
-    name = f"claude-code@{version}"
-    found = installed(find_recipe(name), cache_folder())
-    if found is None:
-        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
-    return ClaudeCodeTarget(version, found.argv)
+    return ClaudeCodeTarget(version, release(f"claude-code@{version}").argv)
 
 
 class ClaudeCodeTarget:
@@ -124,20 +117,13 @@ class ClaudeCodeTarget:
         return _state(site) / ".claude.json"
 
     def credentials_files(self, site: Site) -> Sequence[Path]:
-        return [_state(site) / ".credentials.json"]
+        return [_store(site)]
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
-        if which != "main":
-            return None
-        try:
-            found = json.loads(self.credentials_files(site)[0].read_text(encoding="utf-8")).get("claudeAiOauth")
-        except (OSError, ValueError, AttributeError):
-            return None
-        return found if isinstance(found, dict) else None
+        return object_in(_store(site), "claudeAiOauth") if which == "main" else None
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
-        if which != "main":
-            raise ValueError("this adapter keeps one profile")
+        only_profile(which)
         tokens = {
             "accessToken": credential.access_token,
             "refreshToken": credential.refresh_token,
@@ -145,10 +131,7 @@ class ClaudeCodeTarget:
             "scopes": list(_SCOPES),
             "subscriptionType": "max",
         }
-        [store] = self.credentials_files(site)
-        temporary = store.with_name(".credentials.json.foreign")
-        write_json(temporary, {"claudeAiOauth": tokens}, mode=0o600)
-        temporary.replace(store)
+        replace_json(_store(site), {"claudeAiOauth": tokens})
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         more = {"run_in_background": True} if background else {}
@@ -160,6 +143,10 @@ class ClaudeCodeTarget:
 
 def _state(site: Site) -> Path:
     return site.home / ".claude"
+
+
+def _store(site: Site) -> Path:
+    return _state(site) / ".credentials.json"
 
 
 def _entry(workspace: Path) -> dict[str, object]:
@@ -203,4 +190,4 @@ def _kind(document: Mapping[str, Any], message: str) -> Kind:
     status = document.get("api_error_status")
     if isinstance(status, int):
         return _STATUSES.get(status, "retryable" if status >= 500 else "unclear")
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")
+    return kind_in(message, _KINDS)

@@ -7,9 +7,7 @@ own retries of a model are off, so that one fault is one request.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +17,9 @@ import tomli_w
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
-from harness.errors import ProvisionError
 from harness.outcome import Kind, Outcome
-from harness.targets.catalog import find_recipe
-from harness.targets.files import write_json
-from harness.targets.output import documents, shows_traceback
+from harness.targets.files import object_in, only_profile, replace_json
+from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     AddAgent,
@@ -37,7 +33,7 @@ from harness.targets.protocol import (
     Site,
     Turn,
 )
-from harness.targets.provision import cache_folder, installed
+from harness.targets.provision import release
 
 _MODEL = "gpt-5.3-codex"
 # The first that fits decides. Wordings of 0.169.0, each seen in a real run.
@@ -53,11 +49,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 
 def find(version: str) -> CodexTarget:
     """The adapter of an installed release. Raises ProvisionError for one that is not installed."""
-    name = f"codex@{version}"
-    found = installed(find_recipe(name), cache_folder())
-    if found is None:
-        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
-    return CodexTarget(version, found.argv)
+    return CodexTarget(version, release(f"codex@{version}").argv)
 
 
 class CodexTarget:
@@ -97,7 +89,7 @@ class CodexTarget:
         message = "" if ok else _message(events, ended)
         return Outcome(
             ok=ok,
-            kind="ok" if ok else _kind(message),
+            kind="ok" if ok else kind_in(message, _KINDS),
             exit_status=ended.code if ended.code >= 0 else None,
             message=message,
             text=_text(events),
@@ -110,20 +102,13 @@ class CodexTarget:
         return _state(site) / "config.toml"
 
     def credentials_files(self, site: Site) -> Sequence[Path]:
-        return [_state(site) / "auth.json"]
+        return [_store(site)]
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
-        if which != "main":
-            return None
-        try:
-            found = json.loads(self.credentials_files(site)[0].read_text(encoding="utf-8")).get("tokens")
-        except (OSError, ValueError, AttributeError):
-            return None
-        return found if isinstance(found, dict) else None
+        return object_in(_store(site), "tokens") if which == "main" else None
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
-        if which != "main":
-            raise ValueError("this adapter keeps one profile")
+        only_profile(which)
         tokens = {
             "id_token": credential.id_token,
             "access_token": credential.access_token,
@@ -132,10 +117,7 @@ class CodexTarget:
         }
         # A store that says it is old would be refreshed for that alone; so the token's own end decides.
         document = {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": _now()}
-        [store] = self.credentials_files(site)
-        temporary = store.with_name("auth.json.foreign")
-        write_json(temporary, document, mode=0o600)
-        temporary.replace(store)
+        replace_json(_store(site), document)
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         """`exec_command`: what has not ended after `yield_time_ms` goes on in the background."""
@@ -147,6 +129,10 @@ class CodexTarget:
 
 def _state(site: Site) -> Path:
     return site.home / ".codex"
+
+
+def _store(site: Site) -> Path:
+    return _state(site) / "auth.json"
 
 
 def _config(site: Site, setup: Setup) -> dict[str, object]:
@@ -225,10 +211,6 @@ def _message(events: Sequence[Mapping[str, Any]], ended: Ended) -> str:
         return str(failures[-1].get("message", ""))
     lines = [line for line in ended.stderr.splitlines() if line.strip()]
     return lines[-1].strip() if lines and ended.code >= 0 else ""
-
-
-def _kind(message: str) -> Kind:
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")
 
 
 def _names(found: Sequence[Any]) -> tuple[str, ...] | None:

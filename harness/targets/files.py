@@ -1,4 +1,4 @@
-"""How adapters put a program's files in place."""
+"""How adapters put a program's files in place, and read them back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,59 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from fakes.oauth import SeededCredential
+
 
 def write_json(path: Path, document: Mapping[str, object], *, mode: int = 0o644) -> None:
     """Write a new file, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=mode)
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def replace_json(path: Path, document: Mapping[str, object]) -> None:
+    """Put a file of secrets in the place of whatever is there, as another program would: at once, without a lock."""
+    temporary = path.with_name(f"{path.name}.foreign")
+    write_json(temporary, document, mode=0o600)
+    temporary.replace(path)
+
+
+def object_in(path: Path, *keys: str) -> Mapping[str, object] | None:
+    """The object that stands under these keys of a JSON file; None when the file or the object is not there."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def only_profile(which: str) -> None:
+    """For an adapter that keeps one profile. Raises ValueError for another than "main"."""
+    if which != "main":
+        raise ValueError("this adapter keeps one profile")
+
+
+def pi_tokens(credential: SeededCredential) -> dict[str, object]:
+    """An OAuth credential as pi stores it, and OpenClaw, which embeds pi. It is secret."""
+    return {
+        "type": "oauth",
+        "access": credential.access_token,
+        "refresh": credential.refresh_token,
+        "expires": int(credential.expires_at * 1000),
+        "accountId": credential.account_id,
+    }
+
+
+def pi_model(name: str) -> dict[str, object]:
+    """A model in a list of models of pi's, or of OpenClaw's."""
+    return {
+        "id": name,
+        "name": name,
+        "reasoning": False,
+        "input": ["text"],
+        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+        "contextWindow": 200_000,
+        "maxTokens": 8192,
+    }

@@ -23,11 +23,10 @@ from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from fakes.wire.tls import SERVED_HOSTS
 from harness.conductor.calls import Family
-from harness.errors import ProvisionError, UsageError
+from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
-from harness.targets.catalog import find_recipe
-from harness.targets.files import write_json
+from harness.targets.files import object_in, only_profile, replace_json, write_json
 from harness.targets.openclaw_output import outcome
 from harness.targets.protocol import (
     AddAgent,
@@ -42,7 +41,7 @@ from harness.targets.protocol import (
     Turn,
     VendorNames,
 )
-from harness.targets.provision import cache_folder, installed
+from harness.targets.provision import cache_folder, release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +87,7 @@ def find(version: str) -> OpenClawTarget:
         known = ", ".join(f"openclaw@{each}" for each in RELEASES)
         raise UsageError(f"there is no adapter for openclaw {version or 'without a version'}", hint=f"targets: {known}")
     name = f"openclaw@{version}"
-    found = installed(find_recipe(name), cache_folder())
-    if found is None:
-        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
-    return OpenClawTarget(version, found.argv, cache_folder() / "warm" / name)
+    return OpenClawTarget(version, release(name).argv, cache_folder() / "warm" / name)
 
 
 class OpenClawTarget:
@@ -144,21 +140,12 @@ class OpenClawTarget:
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
         """The profile in the main agent's store; this adapter keeps no second one."""
-        if which != "main":
-            return None
-        try:
-            found = json.loads(_store(site).read_text(encoding="utf-8"))["profiles"].get(files.PROFILE)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return found if isinstance(found, dict) else None
+        return object_in(_store(site), "profiles", files.PROFILE) if which == "main" else None
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
         """Into the main agent's store, where signing in puts it and from where every agent inherits."""
-        if which != "main":
-            raise ValueError("this adapter keeps one profile")
-        temporary = _store(site).with_name("auth-profiles.json.foreign")
-        write_json(temporary, files.credentials(credential), mode=0o600)
-        temporary.replace(_store(site))
+        only_profile(which)
+        replace_json(_store(site), files.credentials(credential))
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         """The tool `exec`; without `yieldMs` it would move a command to the background after ten seconds."""

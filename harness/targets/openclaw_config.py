@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from fakes.oauth import SeededCredential
+from harness.targets.files import pi_model, pi_tokens
 from harness.targets.protocol import UNREACHABLE, Setup, Site
 
 # Our names of providers, and this program's, with the model that it ships for each.
@@ -62,14 +63,7 @@ def credentials(credential: SeededCredential) -> dict[str, object]:
 
 def profile(credential: SeededCredential) -> dict[str, object]:
     """One OAuth profile as this program stores it. It is secret."""
-    return {
-        "type": "oauth",
-        "provider": PROVIDERS["codex"],
-        "access": credential.access_token,
-        "refresh": credential.refresh_token,
-        "expires": int(credential.expires_at * 1000),
-        "accountId": credential.account_id,
-    }
+    return {**pi_tokens(credential), "provider": PROVIDERS["codex"]}
 
 
 def _turn_seconds(setup: Setup) -> int:
@@ -85,16 +79,4 @@ def _provider(name: str, site: Site, setup: Setup) -> dict[str, object]:
         "gemini": {"baseUrl": f"{base}/v1beta", "apiKey": "AIza-fake", "api": "google-generative-ai"},
         "codex": {"baseUrl": f"{base}/backend-api", "auth": "oauth", "api": "openai-codex-responses"},
     }
-    return {**how[name], "models": [_model(_MODELS[name])]}
-
-
-def _model(name: str) -> dict[str, object]:
-    return {
-        "id": name,
-        "name": name,
-        "reasoning": False,
-        "input": ["text"],
-        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-        "contextWindow": 200_000,
-        "maxTokens": 8192,
-    }
+    return {**how[name], "models": [pi_model(_MODELS[name])]}

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome
 from harness.targets.openclaw_config import PROVIDERS
-from harness.targets.output import documents, shows_traceback
+from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import AddAgent, Ended, Intent, ListAgents, Raw, Turn
 
 IMPLICIT_AGENT = "main"  # every config has it, whether it is written there or not
@@ -76,7 +76,7 @@ def attempts(message: str) -> tuple[AttemptSeen, ...] | None:
 
 def kind_of(message: str) -> Kind:
     """The kind that a sentence of this program stands for."""
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")
+    return kind_in(message, _KINDS)
 
 
 def _attempt(head: re.Match[str], said: str) -> AttemptSeen:

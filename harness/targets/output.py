@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from harness.outcome import Kind
 
 _DECODER = json.JSONDecoder()
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):|^\s+at .+ \(.+:\d+:\d+\)$", re.MULTILINE)
@@ -44,6 +47,11 @@ def documents(text: str) -> Documents:
         end_of_line = text.find("\n", position)
         position = len(text) if end_of_line < 0 else end_of_line + 1
     return Documents(tuple(found), stray)
+
+
+def kind_in(message: str, kinds: Sequence[tuple[str, Kind]]) -> Kind:
+    """The kind of the first pattern that is found in a program's sentence, for a program whose errors have no type."""
+    return next((kind for pattern, kind in kinds if re.search(pattern, message)), "unclear")
 
 
 def shows_traceback(text: str) -> bool:

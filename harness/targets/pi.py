@@ -7,20 +7,16 @@ agents: a run is told its workspace by where it starts.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
-from harness.errors import ProvisionError
 from harness.outcome import Kind, Outcome
-from harness.targets.catalog import find_recipe
-from harness.targets.files import write_json
-from harness.targets.output import documents, shows_traceback
+from harness.targets.files import object_in, only_profile, pi_model, pi_tokens, replace_json, write_json
+from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     Capability,
@@ -33,7 +29,7 @@ from harness.targets.protocol import (
     Turn,
     VendorNames,
 )
-from harness.targets.provision import cache_folder, installed
+from harness.targets.provision import release
 
 _HOSTS = frozenset({"chatgpt.com", "auth.openai.com"})
 _SIGNED_IN = ("openai-codex", "gpt-5.3-codex")  # the provider that it ships for ChatGPT, and a model of it
@@ -52,11 +48,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 
 def find(version: str) -> PiTarget:
     """The adapter of an installed release. Raises ProvisionError for one that is not installed."""
-    name = f"pi@{version}"
-    found = installed(find_recipe(name), cache_folder())
-    if found is None:
-        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
-    return PiTarget(version, found.argv)
+    return PiTarget(version, release(f"pi@{version}").argv)
 
 
 class PiTarget:
@@ -100,7 +92,7 @@ class PiTarget:
         message = "" if ok else _message(last, ended)
         return Outcome(
             ok=ok,
-            kind="ok" if ok else _kind(message),
+            kind="ok" if ok else kind_in(message, _KINDS),
             exit_status=ended.code if ended.code >= 0 else None,
             message=message,
             text=_text(last),
@@ -112,31 +104,14 @@ class PiTarget:
         return _state(site) / "settings.json"
 
     def credentials_files(self, site: Site) -> Sequence[Path]:
-        return [_state(site) / "auth.json"]
+        return [_store(site)]
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
-        if which != "main":
-            return None
-        try:
-            found = json.loads(self.credentials_files(site)[0].read_text(encoding="utf-8")).get("openai-codex")
-        except (OSError, ValueError, AttributeError):
-            return None
-        return found if isinstance(found, dict) else None
+        return object_in(_store(site), "openai-codex") if which == "main" else None
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
-        if which != "main":
-            raise ValueError("this adapter keeps one profile")
-        tokens = {
-            "type": "oauth",
-            "access": credential.access_token,
-            "refresh": credential.refresh_token,
-            "expires": int(credential.expires_at * 1000),
-            "accountId": credential.account_id,
-        }
-        [store] = self.credentials_files(site)
-        temporary = store.with_name("auth.json.foreign")
-        write_json(temporary, {"openai-codex": tokens}, mode=0o600)
-        temporary.replace(store)
+        only_profile(which)
+        replace_json(_store(site), {"openai-codex": pi_tokens(credential)})
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("bash", {"command": command})
@@ -147,6 +122,10 @@ class PiTarget:
 
 def _state(site: Site) -> Path:
     return site.home / ".pi" / "agent"
+
+
+def _store(site: Site) -> Path:
+    return _state(site) / "auth.json"
 
 
 def _settings(provider: str) -> dict[str, object]:
@@ -160,21 +139,9 @@ def _providers(site: Site, setup: Setup) -> dict[str, object]:
     for ours in setup.models:
         base = UNREACHABLE if ours in setup.unreachable else site.url
         api, path = _APIS.get(ours, _API_KEYED)
-        models = [_model(f"fake-{ours}")]
+        models = [pi_model(f"fake-{ours}")]
         found[f"fake-{ours}"] = {"baseUrl": base + path, "api": api, "apiKey": "fake", "models": models}
     return found
-
-
-def _model(name: str) -> dict[str, object]:
-    return {
-        "id": name,
-        "name": name,
-        "reasoning": False,
-        "input": ["text"],
-        "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-        "contextWindow": 200_000,
-        "maxTokens": 8192,
-    }
 
 
 def _words(intent: Intent) -> tuple[str, ...]:
@@ -206,7 +173,3 @@ def _message(answer: Mapping[str, Any], ended: Ended) -> str:
         return str(answer["errorMessage"])
     lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
     return lines[0] if lines and ended.code >= 0 else ""
-
-
-def _kind(message: str) -> Kind:
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, message)), "unclear")

@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from harness.errors import ProvisionError
-from harness.targets.catalog import Recipe
+from harness.targets.catalog import Recipe, find_recipe
 from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install
 
 PROVISION_TIMEOUT = 900.0  # seconds for npm, and as many for another process that installs the same
@@ -77,6 +77,14 @@ def installed(recipe: Recipe, cache: Path) -> Installation | None:
     installation = _installation(recipe, root)
     complete = all(Path(word).is_file() for word in installation.argv)
     return installation if complete else None
+
+
+def release(name: str) -> Installation:
+    """The finished installation of `NAME@VERSION`. Raises UsageError for an unknown one, else ProvisionError."""
+    found = installed(find_recipe(name), cache_folder())
+    if found is None:
+        raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
+    return found
 
 
 def provision(

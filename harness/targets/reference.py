@@ -15,6 +15,7 @@ from typing import Any, assert_never, get_args
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
+from harness.targets.files import object_in, replace_json
 from harness.targets.output import documents, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -106,22 +107,14 @@ class ReferenceTarget:
         return [_state(site) / "credentials.json"]
 
     def profile(self, site: Site, which: str) -> Mapping[str, object] | None:
-        try:
-            store = json.loads((_state(site) / "credentials.json").read_text(encoding="utf-8"))
-            found = store["profiles"].get(_PROFILES[which])
-        except (OSError, ValueError, KeyError, AttributeError):
-            return None
-        return found if isinstance(found, dict) else None
+        return object_in(_state(site) / "credentials.json", "profiles", _PROFILES[which])
 
     def store_credential(self, site: Site, credential: SeededCredential, which: str = "main") -> None:
         store = _state(site) / "credentials.json"
         profiles = json.loads(store.read_text(encoding="utf-8"))["profiles"] if store.exists() else {}
         generation = profiles[_PROFILES[which]]["generation"] + 1 if _PROFILES[which] in profiles else 0
         profiles[_PROFILES[which]] = _profile(credential, generation)
-        temporary = store.with_name("credentials.json.foreign")
-        temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps({"version": 1, "profiles": profiles}, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(store)
+        replace_json(store, {"version": 1, "profiles": profiles})
 
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("exec", {"command": command, **({"background": True} if background else {})})

@@ -21,6 +21,7 @@ from harness.conductor.supervisor import Director, StoppedCall, Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
+from harness.targets.protocol import Site
 
 T = TypeVar("T")
 CHANGES = frozenset(Family) - {Family.LOOKUP, Family.READ, Family.LOOK, Family.FORK, Family.START}
@@ -197,3 +198,18 @@ def watcher() -> Watcher:
 @pytest.fixture
 def holder() -> type[Holder]:
     return Holder
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """For an adapter: folders, and the address of fakes that are not there."""
+    for name in ("home", "workspaces", "tmp"):
+        (tmp_path / name).mkdir()
+    return Site(
+        root=tmp_path,
+        home=tmp_path / "home",
+        workspaces=tmp_path / "workspaces",
+        tmp=tmp_path / "tmp",
+        url="http://127.0.0.1:4711",
+        ca_file=tmp_path / "ca.pem",
+    )

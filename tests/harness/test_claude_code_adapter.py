@@ -38,20 +38,6 @@ LISTED = (
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    for name in ("home", "workspaces", "tmp"):
-        (tmp_path / name).mkdir()
-    return Site(
-        root=tmp_path,
-        home=tmp_path / "home",
-        workspaces=tmp_path / "workspaces",
-        tmp=tmp_path / "tmp",
-        url="http://127.0.0.1:4711",
-        ca_file=tmp_path / "ca.pem",
-    )
-
-
-@pytest.fixture
 def target() -> ClaudeCodeTarget:
     return ClaudeCodeTarget("2.1.330", ("/claude",))
 

@@ -24,20 +24,6 @@ COMPLETED = '{"type":"turn.completed","usage":{"input_tokens":1}}\n'
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    for name in ("home", "workspaces", "tmp"):
-        (tmp_path / name).mkdir()
-    return Site(
-        root=tmp_path,
-        home=tmp_path / "home",
-        workspaces=tmp_path / "workspaces",
-        tmp=tmp_path / "tmp",
-        url="http://127.0.0.1:4711",
-        ca_file=tmp_path / "ca.pem",
-    )
-
-
-@pytest.fixture
 def target() -> CodexTarget:
     return CodexTarget("0.169.0", ("/codex",))
 

@@ -20,20 +20,6 @@ TURN = Turn(agent="lane0", message="[[lane0]] hi")
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    for name in ("home", "workspaces", "tmp"):
-        (tmp_path / name).mkdir()
-    return Site(
-        root=tmp_path,
-        home=tmp_path / "home",
-        workspaces=tmp_path / "workspaces",
-        tmp=tmp_path / "tmp",
-        url="http://127.0.0.1:4711",
-        ca_file=tmp_path / "ca.pem",
-    )
-
-
-@pytest.fixture
 def target() -> PiTarget:
     return PiTarget("0.73.1", ("/node", "/cli.js"))
 
