@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 
 from bench import chart, results
 from bench.commands import PATIENCE, adding, python, site, timed
-from bench.grown import AGENTS, SESSIONS, answered, grow, serving
 from bench.results import OURS, Results
 from bench.rounds import Action, BenchError, Sample, Say, interleave, ratios
+from bench.serving import answered, serving
+from harness.checkers.large_state import AGENTS, SESSIONS
 from harness.targets.protocol import AddAgent, Command, Intent, ListAgents, ListRuns, Raw, Setup, Site, Turn
 from harness.targets.reference import ReferenceTarget
 
@@ -137,14 +138,13 @@ def _turns(target: ReferenceTarget, rounds: int, say: Say) -> list[Sample]:
 def _large(target: ReferenceTarget, rounds: int, say: Say) -> list[list[Sample]]:
     """The commands that read or extend the state, each with a large one beside one with a single agent and run."""
     measured = []
-    one, many = ("agent0",), tuple(f"agent{number}" for number in range(AGENTS))
+    one = Setup(agents=("agent0",), models=("anthropic",))
     with serving() as url:
-        setups = [Setup(agents=names, models=("anthropic",)) for names in (one, many)]
-        with _home(target, setups[0], url) as empty, _home(target, setups[1], url) as large:
+        with _home(target, one, url) as empty, _home(target, one, url) as large:
             say(f"{_LARGE}: making them")
             for where in (empty, large):
                 _output(target.command(where, Turn(agent="agent0", message="hello")))
-            grow(large, target)
+            target.grow(large, agents=AGENTS, sessions=SESSIONS)
             for name, intent in _READERS.items():
                 arms = {OURS: _timed(target, large, intent), EMPTY: _timed(target, empty, intent)}
                 measured.append(interleave(f"{name}, {_LARGE}", arms, rounds, say))

@@ -191,7 +191,7 @@ class Actor:
         self._lab.record(
             Finished(
                 actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=ended.stdout, stderr=ended.stderr,
-                seconds=self.seconds,
+                seconds=self.seconds, cpu=round(self.process.cpu, 6),
             )
         )  # fmt: skip
         return outcome

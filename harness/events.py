@@ -60,7 +60,10 @@ class TreeEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """The adapter's reading of a command that ended, with the (redacted, bounded) text it was read from."""
+    """The adapter's reading of a command that ended, with the (redacted, bounded) text it was read from.
+
+    `cpu` is the seconds of processor time of it and of all its descendants that were waited for (wait4(2)).
+    """
 
     actor: str
     verb: str
@@ -68,6 +71,7 @@ class Finished:
     stdout: str
     stderr: str
     seconds: float
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
-"""RES: the disk is full, files are denied, descriptors run out: at one operation after the other."""
+"""RES: the disk is full, files are denied, descriptors run out, at one operation after the other; the state grows."""
 
 from __future__ import annotations
 
+from harness.checkers.large_state import AGENTS, ROUNDS, SESSIONS, STATES, large_state_costs_little
 from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
 from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
 from harness.striking import sweep
-from harness.targets.protocol import Capability
+from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup, grow
 from scenarios.work import Rounds, before_asking
 
 ADDS = (Capability.ADD_AGENTS,)
@@ -201,3 +202,28 @@ async def test_refresh_out_of_descriptors(lab: Lab) -> None:
 async def test_cancel_out_of_descriptors(lab: Lab) -> None:
     """A cancel that runs out of descriptors anywhere ends the run or fails clearly, and works afterwards."""
     await sweep(lab, Rounds(lab).cancel, what="a cancel out of descriptors", faults=EXHAUSTED, most=4)
+
+
+@scenario(
+    "RES-4",
+    fault=f"the state has grown to {AGENTS:,} agents and {SESSIONS:,} sessions",
+    needs=[*ADDS, *TURNS, Capability.RUNS, Capability.LARGE_STATE],
+    judges=[large_state_costs_little],
+    not_verified=["time in which a command waits: what is compared is the processor time that it uses"],
+)
+async def test_commands_on_a_large_state(lab: Lab) -> None:
+    """Commands that concern one agent or run do not pay for all the others."""
+    for state in STATES:
+        lab.prepare(Setup(agents=("agent0",), models=("anthropic",)), home=state)
+        await (await lab.turn("agent0", actor=f"first-{state}")).finished()
+    lab.plan("a large state")
+    if lab.faulty:
+        grow(lab.target, lab.site, agents=AGENTS, sessions=SESSIONS)  # the last one prepared
+        lab.fired("a large state")
+    for number in range(ROUNDS):
+        for state in STATES:  # side by side, so that what slows this machine slows both
+            with lab.at_home(lab.site.root / state):
+                await lab.run(lab.adding(f"new{number}"), f"add-{number}-{state}")
+                await lab.run(ListAgents(), f"list-agents-{number}-{state}")
+                await lab.run(ListRuns(), f"list-runs-{number}-{state}")
+                await (await lab.turn("agent0", actor=f"turn-{number}-{state}")).finished()

@@ -42,6 +42,7 @@ class Capability(Enum):
     WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
+    LARGE_STATE = "can be given the state of a large team after a year"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,7 @@ class Target(Protocol):
         ...
 
     # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, and what single
-    # scenarios ask for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
+    # scenarios ask for: `break_lock`, `transcripts`, `recycle`, `grow`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -270,3 +271,12 @@ def break_lock(target: Target, site: Site, agent: str) -> bool:
     For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
     """
     return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it
+
+
+def grow(target: Target, site: Site, *, agents: int, sessions: int) -> None:
+    """Multiply the one agent, session and run that are there, until there are so many; the agents named "agent0" and on.
+
+    For an adapter that claims LARGE_STATE: its `grow(site, agents=…, sessions=…)`. It multiplies what the program has
+    written itself, so that every file and row is a real one. Raises LabError when there is not exactly one.
+    """
+    getattr(target, "grow")(site, agents=agents, sessions=sessions)  # noqa: B009 - only such adapters have it

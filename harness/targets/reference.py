@@ -15,6 +15,7 @@ from typing import Any, assert_never, get_args
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
+from harness.targets import reference_state
 from harness.targets.files import object_in, replace_json
 from harness.targets.output import documents, shows_traceback
 from harness.targets.protocol import (
@@ -134,6 +135,9 @@ class ReferenceTarget:
     def recycle(self, site: Site, old: int, new: int) -> bool:
         with closing(sqlite3.connect(_state(site) / "runs.sqlite")) as table, table:
             return table.execute("UPDATE runs SET pid = ? WHERE pid = ?", (new, old)).rowcount > 0
+
+    def grow(self, site: Site, *, agents: int, sessions: int) -> None:
+        reference_state.multiply(_state(site), site.workspaces, agents=agents, sessions=sessions)
 
     def break_lock(self, site: Site, agent: str) -> bool:
         """Delete the lock files of sessions; a variant may have one for all agents."""

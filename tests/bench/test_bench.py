@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import conductor, grown, reference, results, suite
+from bench import conductor, reference, results, suite
 from bench.commands import python, timed
 from bench.results import OURS, Results
 from bench.rounds import BenchError, Sample, interleave, ratios
@@ -89,7 +89,6 @@ def test_reference_is_measured_alone_in_a_crowd_and_with_a_large_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (("SESSIONS", 30), ("AGENTS", 4)):
-        monkeypatch.setattr(grown, name, value)
         monkeypatch.setattr(reference, name, value)
     monkeypatch.setattr(results, "OUT", tmp_path)
     listed: list[int] = []
