@@ -139,15 +139,14 @@ def _large(target: ReferenceTarget, rounds: int, say: Say) -> list[list[Sample]]
     """The commands that read or extend the state, each with a large one beside one with a single agent and run."""
     measured = []
     one = Setup(agents=("agent0",), models=("anthropic",))
-    with serving() as url:
-        with _home(target, one, url) as empty, _home(target, one, url) as large:
-            say(f"{_LARGE}: making them")
-            for where in (empty, large):
-                _output(target.command(where, Turn(agent="agent0", message="hello")))
-            target.grow(large, agents=AGENTS, sessions=SESSIONS)
-            for name, intent in _READERS.items():
-                arms = {OURS: _timed(target, large, intent), EMPTY: _timed(target, empty, intent)}
-                measured.append(interleave(f"{name}, {_LARGE}", arms, rounds, say))
+    with serving() as url, _home(target, one, url) as empty, _home(target, one, url) as large:
+        say(f"{_LARGE}: making them")
+        for where in (empty, large):
+            _output(target.command(where, Turn(agent="agent0", message="hello")))
+        target.grow(large, agents=AGENTS, sessions=SESSIONS)
+        for name, intent in _READERS.items():
+            arms = {OURS: _timed(target, large, intent), EMPTY: _timed(target, empty, intent)}
+            measured.append(interleave(f"{name}, {_LARGE}", arms, rounds, say))
     return measured
 
 

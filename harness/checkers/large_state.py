@@ -27,7 +27,9 @@ def large_state_costs_little(history: History) -> list[Finding]:
     for verb, ends in verbs.items():
         small, large = ([end for end in ends if end[1].actor.endswith(f"-{state}")] for state in STATES)
         if not small or not large or not all(what.outcome.ok for _, what in small):
-            raise CannotDecide(f"there is nothing to compare {verb} with: it was not run, or failed, with a small state")
+            raise CannotDecide(
+                f"there is nothing to compare {verb} with: it was not run, or failed, with a small state"
+            )
         findings += _failures(large) or _dear(verb, _cheapest(small), _cheapest(large))
     return findings
 

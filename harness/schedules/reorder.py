@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Switch
+from harness.schedules.holdings import Holdings, locks_of
 from harness.schedules.points import Point, contested, racing
 from harness.schedules.trace import Trace
 
@@ -51,7 +52,7 @@ class Reorder:
         self._place = {(p.actor, p.index): place for lane in self._lanes for place, p in enumerate(lane)}
         self._enabling = self._enablers(trace)
         self._needs = self._causes()
-        self._held = self._holdings()
+        self._locks = Holdings(self.points, self._lanes)
 
     def switches(self, order: Sequence[Point]) -> tuple[Switch, ...]:
         """The decisions by which the actors take turns in this order, if the targets do as they did."""
@@ -177,8 +178,8 @@ class Reorder:
         place = counts[actor]
         if place >= len(self._lanes[actor]):
             return False
-        takes = self._takes(self._lanes[actor][place])
-        return any(takes & self._held[other][count] for other, count in enumerate(counts) if other != actor)
+        takes = self._locks.taken(actor, place)
+        return any(takes & self._locks.held(other, count) for other, count in enumerate(counts) if other != actor)
 
     def _switch(self, counts: Counts, usual: int, actor: int) -> Switch:
         point = self._next(counts, usual)
@@ -186,16 +187,6 @@ class Reorder:
 
     def _next(self, counts: Counts, actor: int) -> Point:
         return self._lanes[actor][counts[actor]]
-
-    def _holdings(self) -> list[list[frozenset[str]]]:
-        """By actor and count: the locks that it has after so many points, which it touched an odd number of times."""
-        found: list[list[frozenset[str]]] = []
-        for lane in self._lanes:
-            held = [frozenset[str]()]
-            for point in lane:
-                held.append(held[-1] ^ _locks(point))
-            found.append(held)
-        return found
 
     def _enablers(self, trace: Trace) -> dict[tuple[int, int], Needs]:
         """For each point, the one after which it first could go on: its actor's own, or a fork, an exit …
@@ -211,7 +202,12 @@ class Reorder:
             for point in step.enabled:
                 key = (point.actor, point.index)
                 new = key in self._place and key not in shown
-                if new and before is not None and before.actor != point.actor and not _locks(point) & _locks(before):
+                if (
+                    new
+                    and before is not None
+                    and before.actor != point.actor
+                    and not locks_of(point) & locks_of(before)
+                ):
                     self._need(found[self._number[point.actor], self._place[key]], before)
                 shown.add(key)
             before = step.chosen
@@ -274,9 +270,7 @@ class Reorder:
 
     def _takes(self, point: Point) -> frozenset[str]:
         """The locks that a point takes."""
-        held = self._held[self._number[point.actor]]
-        place = self._place[point.actor, point.index]
-        return held[place + 1] - held[place]
+        return self._locks.taken(self._number[point.actor], self._place[point.actor, point.index])
 
     def _before(self, clocks: list[Counts], early: int, late: int) -> bool:
         one = self.points[early]
@@ -306,7 +300,3 @@ def _unwound(done: _Done) -> Order:
         done, point = done
         points.append(point)
     return tuple(reversed(points))
-
-
-def _locks(point: Point) -> frozenset[str]:
-    return frozenset(touch.object for touch in point.touches if touch.object.startswith("lock:"))

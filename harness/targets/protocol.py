@@ -274,7 +274,7 @@ def break_lock(target: Target, site: Site, agent: str) -> bool:
 
 
 def grow(target: Target, site: Site, *, agents: int, sessions: int) -> None:
-    """Multiply the one agent, session and run that are there, until there are so many; the agents named "agent0" and on.
+    """Multiply the one agent, session and run that are there, until there are so many, of agents "agent0" and on.
 
     For an adapter that claims LARGE_STATE: its `grow(site, agents=…, sessions=…)`. It multiplies what the program has
     written itself, so that every file and row is a real one. Raises LabError when there is not exactly one.

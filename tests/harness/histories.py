@@ -50,9 +50,7 @@ def end(
     """Fails with exit status 1 and the code "E" unless told otherwise."""
     usual = {"kind": "ok", "exit_status": 0} if ok else {"kind": "fatal", "exit_status": 1, "code": "E"}
     result = Outcome(ok=ok, **{**usual, **outcome})
-    return Finished(
-        actor=actor, verb=verb, outcome=result, stdout=stdout, stderr=stderr, seconds=seconds, cpu=cpu
-    )
+    return Finished(actor=actor, verb=verb, outcome=result, stdout=stdout, stderr=stderr, seconds=seconds, cpu=cpu)
 
 
 def turn(actor: str, *, timeout: float | None = None, **ending: Any) -> tuple[Started, Finished]:

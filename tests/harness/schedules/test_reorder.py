@@ -7,9 +7,10 @@ import random
 import pytest
 
 from harness.schedules.decisions import Decisions, Follow
+from harness.schedules.points import Point, Touch
 from harness.schedules.reorder import Reorder
 from harness.schedules.strategies.bounded import Bounded, explore
-from harness.schedules.trace import Trace
+from harness.schedules.trace import Step, Trace
 from tests.harness.schedules.programs import alone, classes, drawn, ops, order
 from tests.harness.schedules.simulated import Programs, simulate
 from tests.harness.schedules.test_decisions import walked
@@ -114,3 +115,19 @@ def test_an_actor_can_be_left_out() -> None:
     left = Reorder(trace, without=["c"])
     assert "c" not in order(left.points)
     assert not {switch.other for switch in left.switches(left.points)} & {"c"}
+
+
+def _flocks(*actors: str) -> Trace:
+    """Each actor in turn asks for one lock; at the end all end, and touch nothing."""
+    calls = [(actor, 0, (Touch("lock:m", True),)) for actor in actors] + [(actor, 1, ()) for actor in actors]
+    points = [Point(actor=actor, index=index, call="flock", touches=touches) for actor, index, touches in calls]
+    nexts = [{point.actor: point for point in reversed(points[place:])} for place in range(len(points))]
+    steps = zip(nexts, points, strict=True)
+    return Trace(tuple(Step(enabled=tuple(enabled.values()), chosen=point) for enabled, point in steps))
+
+
+def test_a_lock_that_was_only_tried_keeps_nobody_out() -> None:
+    """Codex tries the lock of every other's folder, to see which of them are in use."""
+    reorder = Reorder(_flocks("a", "b"))
+    assert reorder.possible(reorder.points) == reorder.points
+    assert str(reorder.points[1]) == "b.0: flock lock:m"
