@@ -21,6 +21,14 @@ _PYTEST_RAN = (0, 1)  # all green, or some not: both are answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The rules that a variant says it breaks: in every run, and by chance, in some, whose breaking proves nothing."""
+
+    breaks: tuple[str, ...]
+    may_break: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """The records, one a variant, and in words what was not as the variants say of themselves."""
 
@@ -32,44 +40,30 @@ def sweep(names: Sequence[str], *, only_broken: bool, runs: int, progress: Calla
     """Run the suite on each variant. Raises UsageError for an unknown name, PileupError when pytest itself fails."""
     if unknown := sorted(set(names) - set(variant_names())):
         raise UsageError(f"there is no variant {unknown[0]!r}", hint=f"variants: {', '.join(variant_names())}")
-    breaks, may_break = _tested(what_variants_break()), what_variants_may_break()
+    claimed, known = claims(), load_rules(RULES_FILE)
     chosen = list(dict.fromkeys(names)) or list(variant_names())
-    if silent := [name for name in chosen if name not in breaks]:
+    if silent := [name for name in chosen if name not in claimed]:
         raise PileupError(f"the reference does not say what {', '.join(silent)} breaks")
     records, surprises = [], []
     with tempfile.TemporaryDirectory(prefix="pileup-variants-") as folder:
         for number, name in enumerate(chosen, 1):
-            progress(f"{number} of {len(chosen)}: {name} (breaks {', '.join(breaks[name])})")
-            rules = breaks[name] if only_broken else ()
-            record = _run_suite(name, rules, runs, Path(folder) / name)
+            breaks = [rule for rule in claimed[name].breaks if rule in known]  # or no scenario provokes it yet
+            progress(f"{number} of {len(chosen)}: {name} (breaks {', '.join(breaks)})")
+            record = _run_suite(name, breaks if only_broken else (), runs, Path(folder) / name)
             records.append(record)
-            surprises += _surprises(name, breaks[name], record, may_break.get(name, ()))
+            surprises += _surprises(name, breaks, record, claimed[name].may_break)
     return Swept(records=tuple(records), surprises=tuple(surprises))
 
 
-def what_variants_break() -> Mapping[str, tuple[str, ...]]:
-    """The rules that each variant says it breaks. The reference is a program, so it is asked as one."""
-    return _told_by_variants("breaks")
-
-
-def what_variants_may_break() -> Mapping[str, tuple[str, ...]]:
-    """The rules that each variant says it breaks in some runs, by chance: whether they broke proves nothing."""
-    return _told_by_variants("may_break")
-
-
-def _told_by_variants(key: str) -> Mapping[str, tuple[str, ...]]:
+def claims() -> Mapping[str, Claim]:
+    """What each variant says of itself. The reference is a program, so it is asked as one."""
     command = [sys.executable, "-m", "reference.variants", "--json"]
     try:
         answer = subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=SCENARIOS.parent)
-        return {entry["name"]: tuple(entry[key]) for entry in json.loads(answer.stdout)["variants"]}
+        told = json.loads(answer.stdout)["variants"]
+        return {e["name"]: Claim(breaks=tuple(e["breaks"]), may_break=tuple(e["may_break"])) for e in told}
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         raise PileupError(f"the reference does not say what its variants break: {error}") from error
-
-
-def _tested(breaks: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-    """Without the rules that have no scenario yet."""
-    known = load_rules(RULES_FILE)
-    return {name: tuple(rule for rule in rules if rule in known) for name, rules in breaks.items()}
 
 
 def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Record:

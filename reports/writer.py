@@ -33,7 +33,7 @@ def write(record: Record, folder: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise ReportError(
             f"{error.filename or folder}: the report cannot be written: {error.strerror or error}",
-            f"make {folder} a writable folder, or choose another with --report DIR",
+            f"make {folder} a folder that you can write, or choose another",
         ) from error
 
 

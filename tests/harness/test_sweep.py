@@ -13,7 +13,7 @@ from harness import sweep as sweeps
 from harness.errors import PileupError, UsageError
 from harness.places import RULES_FILE
 from harness.scenario import load_rules
-from harness.sweep import sweep, what_variants_break, what_variants_may_break
+from harness.sweep import Claim, claims, sweep
 from harness.targets.variant import variant_names
 from reports.record import ArmFacts, Record, Result, TargetFacts
 from reports.writer import write
@@ -65,8 +65,8 @@ SURPRISES: list[tuple[str, tuple[str, ...], list[Result], list[str]]] = [
 def swept(monkeypatch: pytest.MonkeyPatch, breaks: Any, ran: Any, *names: str, **how: Any) -> tuple[Any, list[str]]:
     """A sweep whose suites give the record, and what it told of its progress."""
     told: list[str] = []
-    monkeypatch.setattr(sweeps, "what_variants_break", lambda: breaks)
-    monkeypatch.setattr(sweeps, "what_variants_may_break", lambda: {NAME: ("LCK-8",)})
+    claimed = {name: Claim(breaks=rules, may_break=("LCK-8",)) for name, rules in breaks.items()}
+    monkeypatch.setattr(sweeps, "claims", lambda: claimed)
     monkeypatch.setattr(subprocess, "run", ran)
     return sweep(names, **{"only_broken": False, "runs": 3, "progress": told.append, **how}), told
 
@@ -130,14 +130,13 @@ def test_a_variant_that_the_reference_does_not_know(monkeypatch: pytest.MonkeyPa
 def test_an_answer_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, answer))
     with pytest.raises(PileupError, match="does not say what its variants break"):
-        what_variants_break()
+        claims()
 
 
 def test_every_variant_says_what_it_breaks() -> None:
     """Asked of the real program: one by one, known rules, and each rule but END-1 is broken by somebody."""
-    breaks, rules = what_variants_break(), load_rules(RULES_FILE)
-    may_break = what_variants_may_break()
-    assert all(set(may_break[name]) <= set(rules) - set(breaks[name]) for name in breaks)
-    assert set(breaks) == set(variant_names())
-    assert [name for name, broken in breaks.items() if not broken] == []
-    assert {rule for broken in breaks.values() for rule in broken} >= set(rules) - {"END-1"}
+    told, rules = claims(), load_rules(RULES_FILE)
+    assert set(told) == set(variant_names())
+    assert all(set(claim.may_break) <= set(rules) - set(claim.breaks) for claim in told.values())
+    assert [name for name, claim in told.items() if not claim.breaks] == []
+    assert {rule for claim in told.values() for rule in claim.breaks} >= set(rules) - {"END-1"}

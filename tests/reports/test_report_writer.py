@@ -68,7 +68,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, violated: Record, blo
     with pytest.raises(ReportError) as caught:
         writer.write(violated, tmp_path / blocked)
     assert "cannot be written" in caught.value.message
-    assert "--report" in caught.value.hint
+    assert "choose another" in caught.value.hint
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
