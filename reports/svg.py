@@ -22,6 +22,7 @@ _STRETCH = 9.0  # for waits, times the logarithm of the milliseconds
 _RIGHT = 28
 _NARROWEST = 1078  # the width of a page's column; a short history is spread over it
 _TICK_GAP = 74
+_HALF_A_TIME = 26.0  # of "123 ms", which stands above the middle of its event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def _columns(marks: Sequence[Mark]) -> dict[int, float]:
         x += _STRETCH * log1p(max(0.0, mark.at - last) * 1000)
         xs[mark.seq] = x
         x, last = x + _STEP, mark.at
-    left = GUTTER + 14.0
+    left = GUTTER + _HALF_A_TIME
     scale = max(1.0, (_NARROWEST - left - _RIGHT) / max(1.0, x - _STEP))
     return {seq: round(left + offset * scale, 1) for seq, offset in xs.items()}
 
