@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 
-from reference import identity, sqlerrors
+from reference import identity, rowcheck, sqlerrors
 from reference.deadline import Deadline
 from reference.errors import Usage
 
@@ -136,7 +136,7 @@ class Registry:
 
     def knows(self, run_id: str) -> bool:
         """Whether there is, or was, a run of this id."""
-        return bool(self._read("SELECT 1 FROM runs WHERE id = ?", (run_id,)))
+        return bool(self._read("SELECT id FROM runs WHERE id = ?", (run_id,)))
 
     def find_job(self, job_id: str) -> Row | None:
         """One background job, checked against the process table."""
@@ -155,6 +155,13 @@ class Registry:
             "" if everything else " WHERE status = 'running' OR id IN (SELECT run FROM jobs WHERE status = 'running')"
         )
         return self._with_jobs(self._read(f"SELECT * FROM runs{alive} ORDER BY started, id", ()))
+
+    def verify(self) -> None:
+        """Look at every page and every row. Raises Local(`database-damaged`)."""
+        found = self._patiently(lambda: self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        if found != "ok":
+            raise sqlerrors.damaged(self.path, found)
+        self.rows(everything=True)
 
     def reconcile(self) -> int:
         """Record as interrupted what claims to run but does not; how many rows that were."""
@@ -190,12 +197,15 @@ class Registry:
         for job in self._read(statement, (json.dumps(list(jobs)),)):
             jobs[job["run"]].append(job)
         for row in rows:
-            row["error"] = json.loads(row["error"]) if row["error"] else None
             row["jobs"] = jobs[row["id"]]
         return rows
 
     def _read(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
-        return self._patiently(lambda: [dict(r) for r in self._connection.execute(statement, values).fetchall()])
+        """Rows that this program can have written. Raises Local(`database-damaged`) for others."""
+        try:
+            return rowcheck.checked(self._patiently(lambda: self._connection.execute(statement, values).fetchall()))
+        except rowcheck.Damaged as problem:
+            raise sqlerrors.damaged(self.path, str(problem)) from None
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
         self._patiently(lambda: self._connection.execute(statement, values))
@@ -206,6 +216,8 @@ class Registry:
         while True:
             try:
                 return work()
+            except UnicodeDecodeError as error:  # a text, or SQLite's own message, which quotes a damaged schema
+                raise sqlerrors.damaged(self.path, str(error)) from None
             except sqlite3.Error as error:
                 if not sqlerrors.is_busy(error) or deadline.passed():
                     raise sqlerrors.typed(error, self.path) from None

@@ -7,17 +7,12 @@ import sqlite3
 
 from reference.errors import Busy, Local, from_oserror
 
+_DAMAGED = ("database-damaged", "`reference doctor --fix` puts it aside and starts a new one")
 _CODES: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: ("disk-full", "free some space on that file system, then run the command again"),
     sqlite3.SQLITE_READONLY: ("read-only", "give yourself permission to write there"),
-    sqlite3.SQLITE_CORRUPT: (
-        "database-damaged",
-        "`reference doctor --fix` puts it aside and starts a new one",
-    ),
-    sqlite3.SQLITE_NOTADB: (
-        "database-damaged",
-        "`reference doctor --fix` puts it aside and starts a new one",
-    ),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
 
 
@@ -35,6 +30,8 @@ def typed(error: sqlite3.Error, path: str) -> Local:
             hint="end the program that holds it open, for example an sqlite3 shell; `fuser` names it",
             detail={"path": path},
         )
+    if isinstance(error, sqlite3.OperationalError) and _primary(error) == 0:
+        return damaged(path, str(error))  # not SQLite's: Python's own, of a text that is no UTF-8
     if _primary(error) == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(path)
     if _primary(error) == sqlite3.SQLITE_IOERR and os.statvfs(os.path.dirname(path)).f_bavail == 0:
@@ -42,6 +39,12 @@ def typed(error: sqlite3.Error, path: str) -> Local:
     else:
         code, hint = _CODES.get(_primary(error), ("database-error", "look at `reference doctor`"))
     return Local(code, f"{path}: {error}", hint=hint, detail={"path": path, "sqlite": error_name(error)})
+
+
+def damaged(path: str, problem: str) -> Local:
+    """The typed failure for a value that cannot be what this program wrote."""
+    code, hint = _DAMAGED
+    return Local(code, f"{path}: {problem}", hint=hint, detail={"path": path})
 
 
 def error_name(error: sqlite3.Error) -> str:

@@ -99,6 +99,7 @@ def _database(parts: Parts, home: Home) -> Iterator[Problem]:
         return
     try:
         with parts.run_registry(home, Deadline.after(_SECONDS)) as registry:
+            registry.verify()
             registry.reconcile()
     except Local as error:
         damaged = error.code == "database-damaged"
