@@ -104,8 +104,7 @@ class ConfigStore:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return durable.read(path)
     except FileNotFoundError:
         return None
 
@@ -164,8 +163,7 @@ def newest_good_backup(path: str) -> str | None:
     for number in range(1, BACKUPS + 1):
         backup = backup_path(path, number)
         try:
-            with open(backup, "rb") as file:
-                check_shape(jsonfile.parse_object(file.read()))
+            check_shape(jsonfile.parse_object(durable.read(backup)))
         except (FileNotFoundError, jsonfile.Damaged):
             continue
         return backup
@@ -212,7 +210,6 @@ def rotate(path: str) -> None:
     try:
         os.link(path, temporary)
     except PermissionError:  # a file system without hard links (link(2): EPERM)
-        with open(path, "rb") as file:
-            durable.replace(backup_path(path, 1), file.read())
+        durable.replace(backup_path(path, 1), durable.read(path))
         return
     os.rename(temporary, backup_path(path, 1))

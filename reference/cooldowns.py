@@ -69,8 +69,7 @@ class Cooldowns:
 
     def _read(self) -> dict[str, Any]:
         try:
-            with open(self.path, "rb") as file:
-                found = jsonfile.parse_object(file.read()).get("cooldowns")
+            found = jsonfile.parse_object(durable.read(self.path)).get("cooldowns")
         except FileNotFoundError:
             return {}
         except jsonfile.Damaged as error:

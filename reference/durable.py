@@ -9,7 +9,9 @@ first.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MARK = ".tmp"
+_PART = 1 << 20  # bytes read at a time
 
 
 class naming:
@@ -72,6 +75,23 @@ def write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def read(path: str) -> bytes:
+    """The whole file. Raises OSError, also for what is no file: a pipe is refused, as nobody may ever write to it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with naming(path):
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                number = errno.EISDIR if stat.S_ISDIR(mode) else errno.ENXIO  # as open(2) says of a socket
+                raise OSError(number, os.strerror(number))
+            parts = []
+            while part := os.read(descriptor, _PART):
+                parts.append(part)
+            return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: str) -> None:

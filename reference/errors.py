@@ -150,6 +150,7 @@ _OS_CODES: Mapping[int, tuple[str, str]] = {
     errno.ENOENT: ("path-missing", "create it, or name another one"),
     errno.ENOTDIR: ("not-a-directory", "a part of that path is a file: move it away, or name another path"),
     errno.EISDIR: ("is-a-directory", "a directory stands where a file should be: move it away"),
+    errno.ENXIO: ("not-a-file", "a pipe, a socket or a device stands where a file should be: move it away"),
     errno.ELOOP: ("symlink-loop", "follow the symbolic links with `namei -l` and break the loop"),
     errno.ENAMETOOLONG: ("path-too-long", "use a shorter path"),
 }

@@ -66,8 +66,7 @@ class Pending:
     def _read(self) -> dict[str, object]:
         """What the note says; one that cannot be understood says nothing about our token."""
         try:
-            with open(self._path, "rb") as file:
-                return jsonfile.parse_object(file.read())
+            return jsonfile.parse_object(durable.read(self._path))
         except (FileNotFoundError, jsonfile.Damaged):
             return {}
 

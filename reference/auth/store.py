@@ -139,8 +139,7 @@ class Store:
     def read(self) -> bytes | None:
         """The file as it is, or None if there is none yet. Raises OSError."""
         try:
-            with open(self.path, "rb") as file:
-                return file.read()
+            return durable.read(self.path)
         except FileNotFoundError:
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reference import auth, jsonfile
+from reference import auth, durable, jsonfile
 from reference.deadline import Deadline
 from reference.errors import Usage, from_oserror
 from reference.result import Result
@@ -33,8 +33,7 @@ def status(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 def _read(path: str) -> dict[str, Any]:
     """The object in the file. Nothing of its content gets into an error."""
     try:
-        with open(path, "rb") as file:
-            return jsonfile.parse_object(file.read())
+        return jsonfile.parse_object(durable.read(path))
     except jsonfile.Damaged as error:
         place = f"line {error.line} column {error.column}"
         raise Usage("bad-credential", f"{path} is not a JSON object ({place})", hint="see `auth --help`") from None

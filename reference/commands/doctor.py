@@ -85,8 +85,7 @@ def _config(home: Home) -> Iterator[Problem]:
 def _restore(store: config.ConfigStore, backup: str) -> None:
     path = store.real_path()
     with store.lock(path).acquire(Deadline.after(_SECONDS)):
-        with open(backup, "rb") as file:
-            data = file.read()
+        data = durable.read(backup)
         config.check_shape(jsonfile.parse_object(data))
         if os.path.exists(path):
             _put_aside(path)

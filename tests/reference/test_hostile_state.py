@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,10 +42,24 @@ json_values = st.recursive(
 
 @dataclass(frozen=True)
 class Damage:
-    """One file of the state is not what it was; `what` says how, for the one who reads a failure."""
+    """A file of the state is not what it was; `what` says how, for the one who reads a failure."""
 
     what: str
     change: Callable[[bytes], bytes]
+
+    def befall(self, path: Path) -> None:
+        path.write_bytes(self.change(path.read_bytes()))
+
+
+@dataclass(frozen=True)
+class NoFile:
+    """What stands in the place of a file is none."""
+
+    make: Callable[[Path], None]
+
+    def befall(self, path: Path) -> None:
+        path.unlink()
+        self.make(path)
 
 
 def flipped(data: bytes, places: list[float]) -> bytes:
@@ -79,6 +94,14 @@ def _spots(document: object) -> Iterator[tuple[dict[object, object] | list[objec
         yield from _spots(value)
 
 
+def _nowhere(path: Path) -> None:
+    path.symlink_to("nowhere/at/all")
+
+
+def _itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
 fractions = st.floats(0, 1, exclude_max=True)
 damages = st.one_of(
     st.builds(lambda part: Damage(f"cut off at {part}", lambda data: data[: int(part * len(data))]), fractions),
@@ -96,6 +119,7 @@ damages = st.one_of(
     st.just(Damage("zeroes", lambda data: bytes(len(data)))),
     st.just(Damage("nested deeply", lambda _: b"[" * 100_000)),
     st.just(Damage("a number without end", lambda _: b"9" * 100_000)),
+    st.sampled_from([NoFile(os.mkfifo), NoFile(os.mkdir), NoFile(_nowhere), NoFile(_itself)]),
 )
 
 
@@ -126,7 +150,7 @@ def files(home: Path) -> dict[str, bytes]:
 
 
 @settings(
-    max_examples=250 if LONG else 60,
+    max_examples=2000 if LONG else 60,
     derandomize=not LONG,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -144,8 +168,7 @@ def test_a_damaged_file(
         shutil.copytree(home, folder / "home")
         (folder / "work").mkdir()
         _point_to(provider, folder / "home" / "config.json", folder / "work")
-        target = folder / "home" / name
-        target.write_bytes(damage.change(target.read_bytes()))
+        damage.befall(folder / "home" / name)
         _run_and_judge(Program(folder / "home", folder / "work"), command, run, name)
     finally:
         shutil.rmtree(folder)
@@ -184,7 +207,9 @@ def _run_and_judge(program: Program, command: str, run: str, damaged: str) -> No
         elif name.startswith("sessions/"):
             assert _lines(content) <= _lines(after[name]), f"records of {name} are gone"
     if ended.status == 0 and command in ("agents-add", "agents-delete"):
-        _judge_config(before["config.json"], after["config.json"], gone="lane1" if command == "agents-delete" else "")
+        _judge_config(
+            before.get("config.json", b"{}"), after["config.json"], gone="lane1" if command == "agents-delete" else ""
+        )
 
 
 def _lines(data: bytes) -> set[bytes]:
