@@ -12,13 +12,10 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
 from harness.actor import Actor
-from harness.conductor import locks
-from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Keeper, Onlooker, Where
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall
@@ -31,7 +28,8 @@ from harness.schedules.points import Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target, unstopped
+from harness.targets.protocol import Site, Target
+from harness.territory import Territory
 
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
@@ -51,7 +49,7 @@ class _HeldReply:
         self.fakes.let_go(self.ticket)
 
 
-class Nemesis:
+class Nemesis(Territory):
     """The faults of one run, and the journal that tells of them."""
 
     def __init__(
@@ -67,8 +65,7 @@ class Nemesis:
         strategy: Strategy,
         decisions: Decisions,
     ) -> None:
-        self.target = target
-        self.site = site
+        super().__init__(target, site)
         self.fakes = fakes
         self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.chance = chance  # the plan's only source of choices
@@ -143,7 +140,7 @@ class Nemesis:
             self.fired(fault, "all were started at once; system calls are not stopped in this run")
             return
         scheduler = Scheduler(
-            fault=fault, parties=parties - len(self._decisions.absent), where=where or self._is_turn,
+            fault=fault, parties=parties - len(self._decisions.absent), where=where or self.is_turn,
             root=str(self.site.root), strategy=self._strategy, decisions=self._decisions, surroundings=self,
             record=self.record,
         )  # fmt: skip
@@ -295,36 +292,6 @@ class Nemesis:
             number = sum(what.gate == ticket.gate for _, what in self.history().of(ReplyHeld))
             reply = _HeldReply(self.fakes, ticket)
             scheduler.hold(f"{ticket.gate}/{number}", (Touch(f"gate:{ticket.gate}", True),), reply)
-
-    def is_credentials(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns a file of credentials, or another beside it that has its name in its own."""
-        files = [str(path.resolve().with_suffix("")) for path in self.target.credentials_files(self.site)]
-        return any(path.startswith(file) for path in call.paths for file in files)
-
-    def is_state(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns what other commands can see: the target's home, or a workspace."""
-        folders = (self.site.home, self.site.workspaces)
-        return any(Path(path).is_relative_to(folder) for path in call.paths for folder in folders)
-
-    def _is_turn(self, call: StoppedCall) -> bool:
-        """Whether a stopped call is worth a decision of its own: `is_state`, but for what the target does too often."""
-        if Family.SHARE in unstopped(self.target) and locks.shares(call):
-            return False
-        return self.is_state(call)
-
-    def is_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call changes the config file itself, by whichever path the target reaches it."""
-        return call.path == str(self.target.config_file(self.site).resolve())
-
-    def is_beside_config(self, call: StoppedCall) -> bool:
-        """Whether a stopped call names a file in the config's folder, the config itself included."""
-        folder = str(self.target.config_file(self.site).resolve().parent)
-        return any(path.rpartition("/")[0] == folder for path in call.paths)
-
-    def is_store(self, call: StoppedCall) -> bool:
-        """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""
-        names = [path.name for path in self.target.credentials_files(self.site)]
-        return any(name in Path(path).name for path in call.paths for name in names)
 
     # -- for the barrier ----------------------------------------------------------------------------------------
 

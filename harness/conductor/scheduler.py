@@ -15,13 +15,12 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from harness.conductor import calls, locks
 from harness.conductor.calls import Family
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
+from harness.conductor.parties import Finishing, Held, Reply, Surroundings
 from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
@@ -42,37 +41,6 @@ _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an att
 _BUSY = 10.0
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
-
-
-class Surroundings(Protocol):
-    """What the scheduler must know of the actors."""
-
-    def processes(self, actor: str) -> frozenset[int]:
-        """All processes of an actor that are alive."""
-        ...
-
-
-class Reply(Protocol):
-    """A reply that a fake holds."""
-
-    def waits(self) -> bool: ...
-
-    def go(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Held:
-    """A reply and its point."""
-
-    point: Point
-    reply: Reply
-
-
-@runtime_checkable
-class Finishing(Protocol):
-    """A strategy that has something to say when the run is over."""
-
-    def finish(self) -> None: ...
 
 
 class Scheduler:
