@@ -68,7 +68,7 @@ class Tiny:
             documents=len(found.found),
             stray_output=found.stray,
             traceback=shows_traceback(ended.stderr),
-            agents=tuple(agents) if agents is not None else None,
+            agents=tuple(map(str, agents)) if isinstance(agents, list) else None,  # None: no list stands there
         )
 
     def config_file(self, site: Site) -> Path:

@@ -1,7 +1,7 @@
 """What a check of an adapter is, and how it complains: what is wrong, and how to mend it.
 
-A check is a body that acts in a lab, as a scenario's does, and stops at the first thing that is not as the protocol says
-(harness/targets/protocol.py). It judges the adapter, never the program's guarantees: those are what scenarios are for.
+A check is a body that acts in a lab, as a scenario's does, and stops at the first thing that is not as the protocol
+(harness/targets/protocol.py) says. It judges the adapter, never what the program guarantees: scenarios are for that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import NotConforming
 from harness.events import Exited, Finished, NetworkRefused
@@ -53,7 +53,12 @@ def check(*needs: Capability) -> Callable[[Body], Callable[..., None]]:
 def require(good: object, wrong: str, mend: str) -> None:
     """Raises NotConforming unless `good` is true."""
     if not good:
-        raise NotConforming(wrong, hint=f"mend: {mend}")
+        complain(wrong, mend)
+
+
+def complain(wrong: str, mend: str) -> NoReturn:
+    """Raises NotConforming."""
+    raise NotConforming(wrong, hint=f"mend: {mend}")
 
 
 def ended(lab: Lab, actor: str) -> str:

@@ -1,7 +1,7 @@
 """What an adapter does to the machine while it should only translate: files it changes, processes, connections.
 
-Python tells an audit hook of each such deed (PEP 578). A hook cannot be taken off again, so one is installed at the first
-use, and does nothing outside `watched`. Extension modules that call the kernel themselves are not seen.
+Python tells an audit hook of each such deed (PEP 578). A hook cannot be taken off again, so one is installed at the
+first use, and does nothing outside `watched`. Extension modules that call the kernel themselves are not seen.
 """
 
 from __future__ import annotations

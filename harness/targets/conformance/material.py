@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fakes.script import Match, Rule, Text
 from harness.actor import Actor
@@ -110,6 +110,7 @@ async def held_turn(lab: Lab, actor: str = "held") -> AsyncIterator[Actor]:
     await run.finished()
 
 
-def prepared(lab: Lab, **more: object) -> None:
+def prepared(lab: Lab, home: str = "home", **more: Any) -> None:
     """A home with AGENT in it, and models that need no credential."""
-    lab.prepare(replace(Setup(agents=(AGENT,), models=models(lab.target), grace_seconds=0.5), **more))  # type: ignore[arg-type]
+    setup = Setup(agents=(AGENT,), models=models(lab.target), grace_seconds=0.5)
+    lab.prepare(replace(setup, **more), home=home)

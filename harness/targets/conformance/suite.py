@@ -1,4 +1,4 @@
-"""Runs checks on an adapter: each in a world of its own, which the runner builds and clears as it does for scenarios."""
+"""Runs checks on an adapter, each in a world of its own that the runner builds and clears as it does for scenarios."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ def check_target(
     conductor: bool = True,
     tell: Callable[[Examined], object] = lambda _: None,
 ) -> tuple[Examined, ...]:
-    """Run the suite on an adapter, which `--target` calls `name`; `only` names checks, and `tell` hears of each at once.
+    """Run the suite on an adapter, which `--target` calls `name`.
 
-    Raises UsageError for a check that does not exist, LabError when the lab cannot be built.
+    `only` names checks, and `tell` hears of each as soon as it is done. Raises UsageError for a check that does not
+    exist, LabError when the lab cannot be built.
     """
     wanted = [each for each in checks() if not only or each.name in only]
     if unknown := set(only) - {each.name for each in wanted}:

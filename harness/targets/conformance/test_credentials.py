@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from fakes.oauth import SeededCredential
 from harness.events import FileSeen, RequestReceived, TokenAnswered
 from harness.lab import Lab
-from harness.targets.conformance.check import beyond, check, ended, require
+from harness.targets.conformance.check import beyond, check, complain, ended, require
 from harness.targets.conformance.material import AGENT, another_site, intents, models, texts
 from harness.targets.protocol import Capability, Setup
 
+_TOKEN = re.compile(r"[\w.~+/=-]{16,}")
 _ROUND = "let profile give what the store holds, tokens included, and store_credential put a newer one in its place"
 
 
@@ -26,6 +28,10 @@ def _secrets(credential: SeededCredential | None) -> set[str]:
     if credential is None:
         return set()
     return {credential.access_token, credential.refresh_token, credential.id_token} - {""}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _stored(lab: Lab, which: str) -> tuple[str, int | None]:
@@ -70,7 +76,9 @@ async def test_a_profile_is_read_as_it_is(lab: Lab) -> None:
     lab.target.prepare(empty, Setup(agents=(AGENT,), models=models(lab.target)))
     for which in ("main", "other"):
         found = lab.target.profile(empty, which)
-        require(found is None, f"without a credential profile({which!r}) is {found!r}", "give None where none is stored")
+        require(
+            found is None, f"without a credential profile({which!r}) is {found!r}", "give None where none is stored"
+        )
     lab.prepare(_setup(lab))
     require(
         _stored(lab, "main") == ("main", 0),
@@ -90,7 +98,7 @@ def _bears_damage(lab: Lab, path: Path) -> None:
             found = lab.target.profile(lab.site, "main")
         except Exception as error:  # noqa: BLE001 - the point of the check
             wrong = f"profile raised {type(error).__name__}: {error} for a store of {damaged[:40]!r}"
-            require(False, wrong, "give None: the harness looks while a program writes (object_in does it so)")
+            complain(wrong, "give None: the harness looks while a program writes (object_in does it so)")
         else:
             require(found is None, f"profile gives {found!r} of a store of {damaged[:40]!r}", "give None for it")
         finally:
@@ -157,13 +165,17 @@ async def test_an_expired_credential_is_renewed(lab: Lab) -> None:
         f"{beyond(lab)}",
         "let the provider that needs the credential be at site.url too",
     )
+    files = lab.target.credentials_files(lab.site)
+    held = {lab.fakes.oauth.family_of(word) for path in files if path.exists() for word in _TOKEN.findall(_text(path))}
     require(
-        _stored(lab, "main") == ("main", 1),
-        f"after the renewal profile('main') shows {_stored(lab, 'main')}, and should show ('main', 1)",
-        "let profile read the file into which the program writes its renewed tokens",
+        ("main", 1) in held,
+        f"the renewed token stands in none of {', '.join(map(str, files))}",
+        "name in credentials_files every file into which the program writes tokens, copies included",
     )
     asked = [what for _, what in lab.history().of(RequestReceived) if what.marker == "turn"]
-    require(asked, f"the turn asked no model: {ended(lab, 'turn')}{beyond(lab)}", "let it use the credential's provider")
+    require(
+        asked, f"the turn asked no model: {ended(lab, 'turn')}{beyond(lab)}", "let it use the credential's provider"
+    )
 
 
 @check(Capability.TURN, Capability.OAUTH)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from harness.lab import Lab
+from harness.processes import tree
 from harness.targets.conformance.check import check, require
 from harness.targets.conformance.material import AGENT, held_turn, prepared, texts
 from harness.targets.protocol import Capability, break_lock
@@ -22,7 +23,7 @@ async def test_a_planted_holder_is_where_the_program_looks(lab: Lab) -> None:
     """`plant_holder` writes the pid into the file in which the program itself records who holds a session."""
     prepared(lab)
     async with held_turn(lab) as run:
-        own = _naming(lab, *lab.processes(run.name))
+        own = _naming(lab, *tree.family({run.pid}))
     require(
         own,
         "while a turn holds its session, no file of the home names its process",
@@ -33,7 +34,7 @@ async def test_a_planted_holder_is_where_the_program_looks(lab: Lab) -> None:
     mine = _naming(lab, stranger)
     require(
         planted is True and mine & own,
-        f"plant_holder gave {planted}; the program's record was {_names(own)}, and the planted pid is in {_names(mine)}",
+        f"plant_holder gave {planted}; the program's record was {_names(own)}, the planted pid is in {_names(mine)}",
         "write the record of a crashed run: the program's own file and format, with that pid, and return True",
     )
 

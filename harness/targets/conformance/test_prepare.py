@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.lab import Lab
-from harness.targets.conformance.check import check, require
+from harness.targets.conformance.check import check, complain, require
 from harness.targets.conformance.deeds import watched
 from harness.targets.conformance.material import AGENT, another_site, intents, models, prepared, texts
 from harness.targets.protocol import Capability, Ended, Setup, Site, Target, shared_folders, vendor_names
@@ -88,7 +88,7 @@ def _knows(target: Target, mine: Site, other: Site) -> str:
 
 @check()
 async def test_config_file_is_in_the_site(lab: Lab) -> None:
-    """`config_file` and `credentials_files` are absolute paths in the site's home, the same whenever they are asked for."""
+    """`config_file` and `credentials_files` are absolute paths in the site's home, the same whenever they are asked."""
     lab.prepare(Setup(models=models(lab.target)))
     before = lab.target.config_file(lab.site)
     stores = list(lab.target.credentials_files(lab.site))
@@ -143,8 +143,7 @@ async def test_addresses_are_the_fakes(lab: Lab) -> None:
     for where, text in said:
         for address in _ADDRESS.findall(text):
             if not _is_ours(address, lab.target) and "$schema" not in text.partition(address)[0][-20:]:
-                require(
-                    False,
+                complain(
                     f"{where} has the address {address}",
                     "point the program at site.url; a host that no setting moves belongs into `names`",
                 )

@@ -1,4 +1,4 @@
-"""How an adapter reads what a command left: never raises, claims nothing from noise, and sees what checkers ask about."""
+"""How an adapter reads what a command left: never raises, claims nothing from noise, sees what checkers ask about."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from harness.lab import Lab
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
-from harness.targets.conformance.check import check, require
+from harness.targets.conformance.check import check, complain, require
 from harness.targets.conformance.material import intents, prepared
 from harness.targets.protocol import Ended, Intent, ListAgents, ListRuns, Target
 
-PYTHON_TRACE = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nKeyError: \'agents\'\n'
+PYTHON_TRACE = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nKeyError: 'agents'\n"
 NODE_TRACE = "TypeError: x is not a function\n    at main (/srv/app/cli.js:10:7)\n    at run (node:internal/x:1:2)\n"
 # Nobody's answer: what a program may print that is broken, killed, or not the one that was meant.
 NOISE = (
@@ -70,8 +70,7 @@ def survives(target: Target, lab: Lab, intent: Intent, finish: Ended) -> Outcome
     try:
         outcome = target.read(lab.site, intent, finish)
     except Exception as error:  # noqa: BLE001 - the point of the check
-        require(False, f"read raised {type(error).__name__}: {error} for {_shown(intent, finish)}", _MEND)
-        raise
+        complain(f"read raised {type(error).__name__}: {error} for {_shown(intent, finish)}", _MEND)
     wrong = sound(target, outcome, intent, finish)
     require(not wrong, f"read of {_shown(intent, finish)}: {wrong}", "harness/outcome.py says what each field may be")
     return outcome

@@ -6,23 +6,26 @@ import signal
 from dataclasses import replace
 
 from fakes.script import Match, Rule, Text
+from harness.actor import Actor
 from harness.lab import Lab
 from harness.outcome import RunSeen
+from harness.processes import tree
 from harness.targets.conformance.check import check, ended, require
 from harness.targets.conformance.material import AGENT, held_turn, prepared
 from harness.targets.protocol import CancelRun, Capability, RunGateway, recycle
 
 
-async def _only_run(lab: Lab, actor: str, run: str) -> RunSeen:
+async def _only_run(lab: Lab, actor: str, run: Actor) -> RunSeen:
     rows = await lab.list_runs(actor)
     require(
         len(rows) == 1 and rows[0].agent == AGENT and rows[0].id,
         f"one turn of {AGENT} is running, and the list has {rows}: {ended(lab, actor)}",
         "let read give each run's id and agent as RunSeen, those that are running alone",
     )
+    family = tree.family({run.pid})
     require(
-        rows[0].pid is None or rows[0].pid in lab.processes(run),
-        f"the run that is listed has the pid {rows[0].pid}, and its processes are {sorted(lab.processes(run))}",
+        rows[0].pid is None or rows[0].pid in family,
+        f"the run that is listed has the pid {rows[0].pid}, and its processes are {sorted(family)}",
         "give the pid as the program lists it, else None",
     )
     return rows[0]
@@ -33,7 +36,7 @@ async def test_a_running_turn_is_listed(lab: Lab) -> None:
     """A turn that waits is listed, and afterwards only among all runs."""
     prepared(lab)
     async with held_turn(lab) as run:
-        row = await _only_run(lab, "list", run.name)
+        row = await _only_run(lab, "list", run)
     after = await lab.list_runs("list-after")
     require(not after, f"the turn has ended, and the list has {after}", "ListRuns() is about the runs that are alive")
     everything = await lab.list_runs("list-all", everything=True)
@@ -49,7 +52,7 @@ async def test_a_run_is_cancelled_by_its_id(lab: Lab) -> None:
     """The id that the list gives is one that CancelRun takes: the run ends, and is not ok."""
     prepared(lab)
     async with held_turn(lab) as run:
-        row = await _only_run(lab, "list", run.name)
+        row = await _only_run(lab, "list", run)
         outcome = await lab.run(CancelRun(id=row.id), "cancel")
         require(
             outcome.ok and await lab.ends_within(run, lab.patience),
@@ -65,7 +68,7 @@ async def test_a_record_can_name_another_process(lab: Lab) -> None:
     """`recycle` replaces the pid in every record of a run, and says whether there was one."""
     prepared(lab)
     async with held_turn(lab) as run:
-        pid = (await _only_run(lab, "list", run.name)).pid
+        pid = (await _only_run(lab, "list", run)).pid
         require(pid is not None, "the run that is listed has no pid", "without one leave RUN_RECORDS out")
         assert pid is not None
         stranger = lab.launcher.pid
@@ -99,6 +102,8 @@ async def test_a_gateway_runs_a_turn(lab: Lab) -> None:
         f"the model was asked by {asker or 'nobody'}, not by the gateway: {ended(lab, 'routed')}",
         "let Turn(gateway=True) go through the gateway of this home; else leave GATEWAY out",
     )
-    require(outcome.ok and "by-gateway" in outcome.text, f"no answer: {ended(lab, 'routed')}", "read it as a local turn")
+    require(
+        outcome.ok and "by-gateway" in outcome.text, f"no answer: {ended(lab, 'routed')}", "read it as a local turn"
+    )
     gateway.signal(signal.SIGTERM)
     await gateway.finished()

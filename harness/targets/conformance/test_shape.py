@@ -80,9 +80,9 @@ def _words(it: object) -> bool:
 @check()
 async def test_members(lab: Lab) -> None:
     """Every member of the protocol is there, with its type."""
-    for name, (fits, must) in _MEMBERS.items():
+    for name, (_, must) in _MEMBERS.items():
         require(hasattr(lab.target, name), f"the adapter has no {name}", f"{name} must be {must}")
-    for name, (fits, must) in (_MEMBERS | _OPTIONAL).items():
+    for name, (fits, must) in {**_MEMBERS, **_OPTIONAL}.items():
         if hasattr(lab.target, name):
             value = getattr(lab.target, name)
             require(fits(value), f"{name} is {value!r}", f"{name} must be {must}")

@@ -40,7 +40,9 @@ async def test_a_tool_call_runs_a_command(lab: Lab) -> None:
     require(done == 1, f"the command was run {done} times: {ended(lab, 'tool')}{beyond(lab)}", _TOOL)
     told = [what for _, what in lab.history().of(RequestReceived) if what.marker == "tool" and what.turn_step > 0]
     require(told, f"the model was never told how the command ended: {ended(lab, 'tool')}", _TOOL)
-    require(outcome.ok, f"the tool ran, and read says {outcome.kind}: {ended(lab, 'tool')}", "let read see the last answer")
+    require(
+        outcome.ok, f"the tool ran, and read says {outcome.kind}: {ended(lab, 'tool')}", "let read see the last answer"
+    )
     where = beside.read_text(encoding="utf-8").strip()
     require(
         where == str(lab.site.workspace(AGENT).resolve()),
