@@ -38,8 +38,10 @@ def documents(text: str) -> Documents:
         if text[position] in "{[":
             try:
                 document, position = _DECODER.raw_decode(text, position)
-            except (ValueError, RecursionError):  # nested more deeply than any document of a target
+            except ValueError:
                 pass
+            except RecursionError:  # nested more deeply than any document, and each line of it would take as long again
+                return Documents(tuple(found), True)
             else:
                 found.append(document)
                 continue

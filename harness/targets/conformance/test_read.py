@@ -34,7 +34,7 @@ NOISE = (
     "<html><body>502 Bad Gateway</body></html>",
 )
 _LONG = (
-    "{" * 50_000, "[" * 50_000, "[\n" * 5_000, " " * 100_000, "a" * 100_000, "\\" * 50_000, "Error: " * 10_000,
+    "{" * 50_000, "[" * 50_000, "[\n" * 50_000, " " * 100_000, "a" * 100_000, "\\" * 50_000, "Error: " * 10_000,
     json.dumps({"text": "x" * 100_000}), "1" * 50_000, "a: b (c) | " * 10_000,
 )  # fmt: skip
 _MEND = "read every value as something that may be missing or of another type, and answer Outcome(ok=False, ...)"
