@@ -1,4 +1,4 @@
-"""The adapter of tiny.py: `--target docs/example/tiny_target.py:as_shipped`, and `:repaired`, which takes the lock."""
+"""The adapter of tiny.py: `--target docs/example/tiny_target.py:as_shipped`, and `:repaired`, with every care taken."""
 
 import json
 import sys
@@ -65,6 +65,7 @@ class Tiny:
             exit_status=ended.code if ended.code >= 0 else None,  # negative: ended by that signal
             code=str(said.get("code", "")),
             message=str(said.get("message", "")),
+            subject=str(said["path"]) if "path" in said else None,
             documents=len(found.found),
             stray_output=found.stray,
             traceback=shows_traceback(ended.stderr),
@@ -94,4 +95,6 @@ class Tiny:
 
 
 as_shipped = Tiny()
-repaired = Tiny("--lock")
+locked = Tiny("--lock")
+durable = Tiny("--lock", "--sync")
+repaired = Tiny("--lock", "--sync", "--tell")
