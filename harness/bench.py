@@ -21,6 +21,7 @@ from harness.plan import Plan
 from harness.processes.client import LauncherClient, Program
 from harness.processes.folders import remove
 from harness.runner import Ground, Trial, can_conduct
+from harness.runner import run as run_once
 from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
 from harness.targets.protocol import Target
@@ -79,6 +80,11 @@ class Bench:
             return self._runner.run(self._campaign(scenario, ground, round_))
         except LabError as failure:
             return _failed(scenario, self._first_plan(scenario), failure)
+
+    def once(self, scenario: Scenario) -> Trial:
+        """One run of a scenario, with the first seed, on this target. Raises LabError."""
+        ground = self._living_ground()
+        return self._runner.run(run_once(scenario, self.target, self._first_plan(scenario), ground))
 
     async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
         if self.settings.exhaustive and scenario.scheduled:

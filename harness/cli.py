@@ -23,6 +23,7 @@ from harness.plan import Plan
 from harness.rules_page import render as rules_page
 from harness.scenario import load_rules
 from harness.targets import catalog, provision, registry
+from harness.targets.conformance.suite import Examined, check_target
 from harness.version import VERSION
 from reports.diff import diff
 from reports.diff import render as render_diff
@@ -40,6 +41,7 @@ _EPILOG = """\
 examples:
   pileup provision openclaw@2026.3.8      install a real CLI into the user's cache
   pytest scenarios/ --target openclaw@2026.3.8
+  pileup check-target file.py:attribute   does an adapter do what the harness assumes of it?
   pileup variants config-unlocked         what a deliberate mistake breaks
   pileup diff old/record.json new/record.json
 
@@ -104,6 +106,9 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "targets", _targets, "what can be put under test, and what is installed")
     one = _add(commands, "provision", _provision, "install a real CLI, with its own Node, into the user's cache")
     one.add_argument("name", metavar="NAME@VERSION", help="such as openclaw@2026.3.8")
+    adapter = _add(commands, "check-target", _check_target, "whether an adapter does what the harness assumes of it")
+    adapter.add_argument("name", metavar="NAME", help="as --target takes it, such as file.py:attribute")
+    adapter.add_argument("--only", action="append", default=[], metavar="CHECK", help="this check; may be repeated")
     some = _add(commands, "variants", _variants, "run the scenarios on deliberately broken variants: who catches what")
     some.add_argument("names", nargs="*", metavar="VARIANT", help="all of them unless named")
     some.add_argument("--only-broken", action="store_true", help="only the rules that each variant says it breaks")
@@ -160,6 +165,23 @@ def _provision(arguments: argparse.Namespace, console: Console) -> int:
     console.print(f"{recipe.label} is installed; try: pytest scenarios/ --target {recipe.label}", markup=False)
     console.print(f"it lies in {installation.root}", markup=False, soft_wrap=True)
     return 0
+
+
+def _check_target(arguments: argparse.Namespace, console: Console) -> int:
+    marks = {"passed": ("ok", "green"), "failed": ("no", "red"), "skipped": ("--", "dim")}
+
+    def tell(examined: Examined) -> None:
+        mark, style = marks[examined.state]
+        console.print(f"[{style}]{mark}[/] ", end="")
+        console.print(f"{examined.check.name}: {examined.check.title}", markup=False, soft_wrap=True)
+        for line in "\n".join(examined.reasons).splitlines():
+            console.print(f"   {screen.safe(line)}", style=style, markup=False, soft_wrap=True)
+
+    results = check_target(registry.find(arguments.name), name=arguments.name, only=arguments.only, tell=tell)
+    states = [examined.state for examined in results]
+    counts = ", ".join(f"{sum(each == state for each in states)} {state}" for state in marks)
+    console.print(f"{arguments.name}: {counts}", markup=False, soft_wrap=True)
+    return 1 if "failed" in states else 0
 
 
 def _variants(arguments: argparse.Namespace, console: Console) -> int:

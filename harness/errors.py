@@ -5,7 +5,8 @@
     ├── ProvisionError         a real CLI could not be installed                           exit 3
     ├── LabError               the lab could not be built or cleared                       exit 1
     ├── Diverged               a replay left the recorded run (harness/schedules/replay.py)
-    └── TargetFailed           a program did not do what the scenario's *setup* needs      verdict UNKNOWN
+    ├── TargetFailed           a program did not do what the scenario's *setup* needs      verdict UNKNOWN
+    └── NotConforming          an adapter is not what the protocol says (harness/targets/conformance)
 
 What a target does wrong under test is never an exception: it is a finding in the verdict.
 """
@@ -45,3 +46,7 @@ class LabError(PileupError):
 
 class TargetFailed(PileupError):
     """The target failed where the scenario did not test it, so there is nothing to judge."""
+
+
+class NotConforming(PileupError):
+    """An adapter does not do what its protocol says; `hint` says how to mend it."""

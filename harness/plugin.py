@@ -17,6 +17,8 @@ from harness.errors import PileupError
 from harness.scenario import Scenario
 from harness.session import DEFAULT_REPORT, Controller, Session, Worker, stress_round
 from harness.targets import registry
+from harness.targets.conformance.check import Check
+from harness.targets.conformance.suite import examine
 from harness.verdict import Verdict
 from reports.baseline import Baseline
 from reports.errors import ReportError
@@ -117,6 +119,27 @@ class _Judge:
 def pileup_bench(_pileup_session_bench: Bench, request: pytest.FixtureRequest) -> _Judge:
     """The test bench that scenarios run on."""
     return _Judge(_pileup_session_bench, request.config.stash[_SESSION], request.node)
+
+
+class _Examiner:
+    """What a check of `harness.targets.conformance` calls: runs it on the session's target, as pytest's outcome."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def examine(self, check: Check) -> None:
+        examined = examine(check, self._bench)
+        reasons = screen.safe("\n".join(examined.reasons))
+        if examined.state == "skipped":
+            pytest.skip(reasons)
+        if examined.state == "failed":
+            pytest.fail(f"{check.name}: {check.title}\n{reasons}", pytrace=False)
+
+
+@pytest.fixture
+def pileup_adapter(_pileup_session_bench: Bench) -> _Examiner:
+    """The adapter that `--target` names, for the suite that every adapter must pass."""
+    return _Examiner(_pileup_session_bench)
 
 
 def _conclude(campaign: Campaign, result: Result, baseline: Baseline | None) -> None:

@@ -30,6 +30,7 @@ LAYERS = [
     ["__main__"],
     ["plugin", "cli"],
     ["session"],
+    ["targets.conformance"],  # it runs adapters in labs, so it stands above these
     ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page", "examples"],
     ["campaign"],
     ["shrinking"],

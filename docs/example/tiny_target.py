@@ -1,4 +1,4 @@
-"""The adapter of tiny.py: `--target docs/example/tiny_target.py:as_shipped`, and `:repaired`, which takes the lock."""
+"""The adapter of tiny.py: `--target docs/example/tiny_target.py:as_shipped`, and `:repaired`, with every care taken."""
 
 import json
 import sys
@@ -65,10 +65,11 @@ class Tiny:
             exit_status=ended.code if ended.code >= 0 else None,  # negative: ended by that signal
             code=str(said.get("code", "")),
             message=str(said.get("message", "")),
+            subject=str(said["path"]) if "path" in said else None,
             documents=len(found.found),
             stray_output=found.stray,
             traceback=shows_traceback(ended.stderr),
-            agents=tuple(agents) if agents is not None else None,
+            agents=tuple(map(str, agents)) if isinstance(agents, list) else None,  # None: no list stands there
         )
 
     def config_file(self, site: Site) -> Path:
@@ -94,4 +95,6 @@ class Tiny:
 
 
 as_shipped = Tiny()
-repaired = Tiny("--lock")
+locked = Tiny("--lock")
+durable = Tiny("--lock", "--sync")
+repaired = Tiny("--lock", "--sync", "--tell")

@@ -46,6 +46,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"configuration file at .* is corrupted|EACCES|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
     (r"already exists in|Invalid name|unknown option|missing required", "usage"),
 )
+_NONE = "No MCP servers configured"
 _LISTED = re.compile(r"^([A-Za-z0-9_-]+): .* - ", re.MULTILINE)
 
 
@@ -167,9 +168,10 @@ def _words(intent: Intent) -> tuple[str, ...]:
             raise ValueError(f"{intent.verb} is not among this target's capabilities, or not in this form")
 
 
-def _listed(ended: Ended) -> tuple[str, ...]:
+def _listed(ended: Ended) -> tuple[str, ...] | None:
     """The names of `mcp list`, which starts each server and says of ours that it did not answer."""
-    return tuple(_LISTED.findall(ended.stdout))
+    names = tuple(_LISTED.findall(ended.stdout))
+    return names if names or _NONE in ended.stdout else None
 
 
 def _message(document: Mapping[str, Any], ended: Ended) -> str:

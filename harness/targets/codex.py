@@ -141,7 +141,8 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
     Without `analytics` and `features` off, a run asks hosts that are none of a test's business, for 5 s where they do
     not answer. TOML has no null, so keys of `setup.extra` that are null are left out.
     """
-    base = UNREACHABLE if "codex" in setup.unreachable else site.url
+    only = {"codex", setup.models[0]}  # its one provider stands for whichever is named first
+    base = UNREACHABLE if only & set(setup.unreachable) else site.url
     provider = {
         "name": "fakes",
         "base_url": f"{base}/v1",

@@ -105,6 +105,7 @@ class OpenClawTarget:
         self.argv = argv
         self.capabilities = RELEASES[version].capabilities
         self._warm = warm
+        self.shared = (warm,)
 
     def prepare(self, site: Site, setup: Setup) -> None:
         write_json(self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600)

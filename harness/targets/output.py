@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,10 @@ def documents(text: str) -> Documents:
         if text[position] in "{[":
             try:
                 document, position = _DECODER.raw_decode(text, position)
-            except (ValueError, RecursionError):  # nested more deeply than any document of a target
+            except ValueError:
                 pass
+            except RecursionError:  # nested more deeply than any document, and each line of it would take as long again
+                return Documents(tuple(found), True)
             else:
                 found.append(document)
                 continue
@@ -47,6 +49,12 @@ def documents(text: str) -> Documents:
         end_of_line = text.find("\n", position)
         position = len(text) if end_of_line < 0 else end_of_line + 1
     return Documents(tuple(found), stray)
+
+
+def rows_in(document: Mapping[str, Any], key: str) -> list[dict[str, Any]] | None:
+    """The list of objects that stands under this key; None when it is not there, or is something else."""
+    found = document.get(key)
+    return found if isinstance(found, list) and all(isinstance(row, dict) for row in found) else None
 
 
 def kind_in(message: str, kinds: Sequence[tuple[str, Kind]]) -> Kind:

@@ -196,17 +196,23 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, and what single
-    # scenarios ask for: `break_lock`, `transcripts`, `recycle`, `grow`, see below. Most need none of them.
+    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, `shared`, and
+    # what single scenarios ask for: `break_lock`, `transcripts`, `recycle`, `grow`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
 
-    def command(self, site: Site, intent: Intent) -> Command: ...
+    def command(self, site: Site, intent: Intent) -> Command:
+        """The command line for an intent that the capabilities promise; another may raise ValueError."""
+        ...
 
-    def read(self, site: Site, intent: Intent, ended: Ended) -> Outcome: ...
+    def read(self, site: Site, intent: Intent, ended: Ended) -> Outcome:
+        """What a command said. Never raises, whatever it printed, and claims nothing that does not stand there."""
+        ...
 
-    def config_file(self, site: Site) -> Path: ...
+    def config_file(self, site: Site) -> Path:
+        """The file that an add changes, JSON or TOML, below the site's home."""
+        ...
 
     def credentials_files(self, site: Site) -> Sequence[Path]:
         """Every file that holds credentials, present or not."""
@@ -240,6 +246,11 @@ def unstopped(target: Target) -> frozenset[Family]:
 def oauth_client(target: Target) -> str | None:
     """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
     return getattr(target, "oauth_client", None)
+
+
+def shared_folders(target: Target) -> Sequence[Path]:
+    """Folders outside the site that all runs share, for an adapter with `shared`: they save time and hold no state."""
+    return getattr(target, "shared", ())
 
 
 def vendor_names(target: Target) -> VendorNames:

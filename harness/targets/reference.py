@@ -7,17 +7,17 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, assert_never, get_args
+from typing import Any, TypeVar, assert_never, get_args
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
 from harness.targets import reference_state
 from harness.targets.files import object_in, replace_json
-from harness.targets.output import documents, shows_traceback
+from harness.targets.output import documents, rows_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     AddAgent,
@@ -37,6 +37,7 @@ from harness.targets.protocol import (
 )
 from harness.version import VERSION
 
+T = TypeVar("T")
 _ROOT = Path(__file__).resolve().parents[2]
 EXIT_BUSY = 75
 _PROFILES = {"main": "codex:default", "other": "other:default"}
@@ -95,9 +96,9 @@ class ReferenceTarget:
             documents=len(found.found),
             stray_output=found.stray,
             traceback=shows_traceback(ended.stdout) or shows_traceback(ended.stderr),
-            agents=tuple(agent["name"] for agent in document["agents"]) if "agents" in document else None,
-            runs=tuple(_run(row) for row in document["runs"]) if "runs" in document else None,
-            attempts=tuple(_attempt(row) for row in document["attempts"]) if "attempts" in document else None,
+            agents=_each(_agent, rows_in(document, "agents")),
+            runs=_each(_run, rows_in(document, "runs")),
+            attempts=_each(_attempt, rows_in(document, "attempts")),
             holder=_holder(error),
         )
 
@@ -225,8 +226,21 @@ def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -
 
 def _subject(error: Mapping[str, Any]) -> str | None:
     """The path in question; None for errors that concern no file."""
-    path = error.get("detail", {}).get("path")
+    detail = error.get("detail")
+    path = detail.get("path") if isinstance(detail, dict) else None
     return None if path is None else str(path)
+
+
+def _each(make: Callable[[Mapping[str, Any]], T], rows: Sequence[Mapping[str, Any]] | None) -> tuple[T, ...] | None:
+    """Every row, made into something; None when there are none, or one that is not as the reference writes it."""
+    try:
+        return None if rows is None else tuple(make(row) for row in rows)
+    except (KeyError, TypeError):
+        return None
+
+
+def _agent(row: Mapping[str, Any]) -> str:
+    return str(row["name"])
 
 
 def _run(row: Mapping[str, Any]) -> RunSeen:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.targets.output import documents, shows_traceback
+from harness.targets.output import documents, rows_in, shows_traceback
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ from harness.targets.output import documents, shows_traceback
         ("\x1b[31m{}\x1b[0m\n", (), True),
         ('{"ü\ud800": "\u2028"}', ({"ü\ud800": "\u2028"},), False),
         ('{"long": ' + "9" * 5000 + "}", (), True),
+        ("{}\n" + "[\n" * 100_000, ({},), True),  # each of these lines would cost as much as the first
     ],
 )
 def test_documents(text: str, found: Any, stray: bool) -> None:
@@ -56,6 +57,21 @@ def test_what_was_printed_is_found(printed: list[Any]) -> None:
 def test_the_last_object_counts() -> None:
     assert documents('{"a": 1}\n{"b": 2}\n[3]').last_object == {"b": 2}
     assert documents("[3]").last_object == {}
+
+
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        ({"key": [{"a": 1}, {}]}, [{"a": 1}, {}]),
+        ({"key": []}, []),
+        ({}, None),
+        ({"key": None}, None),
+        ({"key": {"a": 1}}, None),
+        ({"key": [{"a": 1}, "b"]}, None),
+    ],
+)
+def test_rows_are_objects_or_none(document: dict[str, Any], rows: Any) -> None:
+    assert rows_in(document, "key") == rows
 
 
 @pytest.mark.parametrize(

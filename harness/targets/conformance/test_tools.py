@@ -1,0 +1,90 @@
+"""Child work, by really running the program: a tool call of the model runs a shell command where the agent works."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from fakes.answers import ToolCall
+from fakes.script import Match, Rule, Text
+from harness.events import RequestReceived
+from harness.lab import Lab
+from harness.targets.conformance.check import beyond, check, ended, require
+from harness.targets.conformance.material import AGENT, prepared
+from harness.targets.protocol import CancelRun, Capability
+
+_TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
+
+
+def _scripted(lab: Lab, actor: str, call: ToolCall) -> None:
+    lab.script(
+        Rule("tool", Match(marker=actor, turn_step=0), (call,)), Rule("after", Match(marker=actor), (Text("done"),))
+    )
+
+
+@check(Capability.TURN, Capability.TOOLS)
+async def test_a_tool_call_runs_a_command(lab: Lab) -> None:
+    """`tool_call` has a shell run the command, once, in the agent's workspace, and the model is told of its end."""
+    beside = lab.effects("tool").with_name("folder")
+    command = f"{lab.effect('tool')} && pwd > {shlex.quote(str(beside))}"
+    call = lab.target.tool_call(command)
+    require(
+        isinstance(call, ToolCall) and lab.target.tool_call(command) == call,
+        f"tool_call gives {call!r}, and the next time {lab.target.tool_call(command)!r}",
+        "return a fakes.script.ToolCall that depends on the arguments alone",
+    )
+    prepared(lab)
+    _scripted(lab, "tool", call)
+    outcome = await (await lab.turn(AGENT, actor="tool")).finished()
+    done = lab.effects("tool").read_bytes().count(b"\n") if lab.effects("tool").exists() else 0
+    require(done == 1, f"the command was run {done} times: {ended(lab, 'tool')}{beyond(lab)}", _TOOL)
+    told = [what for _, what in lab.history().of(RequestReceived) if what.marker == "tool" and what.turn_step > 0]
+    require(told, f"the model was never told how the command ended: {ended(lab, 'tool')}", _TOOL)
+    require(
+        outcome.ok, f"the tool ran, and read says {outcome.kind}: {ended(lab, 'tool')}", "let read see the last answer"
+    )
+    where = beside.read_text(encoding="utf-8").strip()
+    require(
+        where == str(lab.site.workspace(AGENT).resolve()),
+        f"the command ran in {where}, and not in the agent's workspace {lab.site.workspace(AGENT)}",
+        "let prepare write site.workspace(agent), or start the turn there: rules about worktrees look into it",
+    )
+
+
+@check(Capability.TURN, Capability.TOOLS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL)
+async def test_background_work_has_a_handle(lab: Lab) -> None:
+    """`tool_call(background=True)` outlives its turn, is listed with a handle, and ends when that is cancelled."""
+    prepared(lab)
+    _scripted(lab, "background", lab.target.tool_call(lab.build("child"), background=True))
+    run = await lab.turn(AGENT, actor="background")
+    await run.finished()
+    beats = await lab.look.beat("child")
+    require(beats, f"the background work did not go on after its turn: {ended(lab, 'background')}", _TOOL)
+    handles = [handle for row in await lab.list_runs("list") for handle in row.jobs]
+    require(
+        handles,
+        f"no run that is listed has a job: {ended(lab, 'list')}",
+        "let read give the handles of background work as RunSeen.jobs; without them leave BACKGROUND out",
+    )
+    for number, handle in enumerate(handles):
+        await lab.run(CancelRun(id=handle), f"cancel-{number}")
+    require(
+        await run.tree_ended(lab.patience),
+        f"the work goes on after its handle {', '.join(handles)} was cancelled: {ended(lab, 'cancel-0')}",
+        "give as jobs what the command for CancelRun takes",
+    )
+
+
+@check(Capability.TURN, Capability.TOOLS, Capability.SESSIONS)
+async def test_a_turn_can_run_inside_a_tool(lab: Lab) -> None:
+    """A command of the adapter runs inside a tool call too: everything that it needs stands in argv, env and cwd."""
+    prepared(lab, agents=(AGENT, "inner"))
+    inner = lab.within(replace(lab.turning("inner", actor="inner")), "inner")
+    _scripted(lab, "outer", lab.target.tool_call(inner))
+    await (await lab.turn(AGENT, actor="outer")).finished()
+    asked = [what for _, what in lab.history().of(RequestReceived) if what.marker == "inner"]
+    require(
+        asked,
+        f"a turn of another agent that a tool started asked no model: {ended(lab, 'outer')}",
+        "give the command everything by argv, env and cwd; let tool_call pass the command on as it is, quotes included",
+    )
