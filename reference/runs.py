@@ -1,8 +1,9 @@
 """The table of runs and background jobs, in SQLite.
 
 A row says which process does the work: pid, start time, boot id. A row that says "running" is a claim, and
-the process table is the truth: whoever reads a row whose process is gone records it as interrupted. Waiting
-for the database is bounded and ends in a typed error. A connection must not be used in a forked child.
+the process table is the truth: whoever reads a row whose process is gone records it as interrupted. The row of
+a run that another has delegated is also where that one finds what came of it. Waiting for the database is
+bounded and ends in a typed error. A connection must not be used in a forked child.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from reference.errors import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any, TypeVar
 
     from reference.home import Home
@@ -35,8 +36,10 @@ CREATE TABLE runs (
   status TEXT NOT NULL CHECK (status IN
     ('running', 'succeeded', 'failed', 'timed-out', 'cancelled', 'interrupted')),
   pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,
-  started REAL NOT NULL, finished REAL, error TEXT, text TEXT, via TEXT NOT NULL);
+  started REAL NOT NULL, finished REAL, error TEXT, text TEXT, via TEXT NOT NULL,
+  parent TEXT REFERENCES runs (id), message TEXT);
 CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL;
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id),
   background INTEGER NOT NULL, command TEXT NOT NULL,
@@ -84,14 +87,33 @@ class Registry:
         self.close()
 
     def start(self, run_id: str, agent: str, session: str, *, pid: int, via: str) -> Row:
-        """Record that this process starts a run; harmless when that is recorded already."""
-        values = (run_id, agent, session, "running", *_identity(pid), time.time(), via)
-        self._write(
-            "INSERT OR IGNORE INTO runs (id, agent, session, status, pid, start_time, boot_id, started, via)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
-        )
+        """Record that this process starts a run, or that it is the one that does a run on record."""
+        self._start(run_id, agent, session, pid, via, None, None)
         return self.get(run_id)
+
+    def delegate(self, run_id: str, agent: str, session: str, *, pid: int, parent: str, message: str) -> None:
+        """Record a run that another asks for, before it begins; `pid` is its keeper's until it does."""
+        self._start(run_id, agent, session, pid, "local", parent, message)
+
+    def delegated(self, agent: str, session: str, *, without: Collection[str]) -> list[Row]:
+        """The runs that runs of this session have delegated, but for these, oldest first."""
+        self.reconcile()
+        statement = (
+            "SELECT child.* FROM runs child CROSS JOIN runs parent ON parent.id = child.parent"  # CROSS: in this order
+            " WHERE child.parent IS NOT NULL AND parent.agent = ? AND parent.session = ?"
+            " AND child.id NOT IN (SELECT value FROM json_each(?)) ORDER BY child.started, child.id"
+        )
+        return self._with_jobs(self._read(statement, (agent, session, json.dumps(list(without)))))
+
+    def _start(
+        self, run_id: str, agent: str, session: str, pid: int, via: str, parent: str | None, message: str | None
+    ) -> None:
+        self._write(
+            "INSERT INTO runs (id, agent, session, status, pid, start_time, boot_id, started, via, parent, message)"
+            " VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pid = excluded.pid,"
+            " start_time = excluded.start_time, boot_id = excluded.boot_id WHERE status = 'running'",
+            (run_id, agent, session, *_identity(pid), time.time(), via, parent, message),
+        )
 
     def finish(self, run_id: str, status: str, *, error: Mapping[str, Any] | None = None, text: str = "") -> Row:
         """Record how a run ended. The first end stands: what was cancelled does not become a success."""
@@ -242,9 +264,22 @@ def is_alive(row: Row) -> bool:
     return identity.is_alive(row["pid"], row["start_time"], row["boot_id"])
 
 
+def wait_for(row: Row, deadline: Deadline) -> None:
+    """Wait until the run's process has ended, or a moment: its end is recorded just before. Raises Stopped."""
+    descriptor = identity.signal_process(row["pid"], row["start_time"], row["boot_id"], 0)
+    if descriptor is None:
+        time.sleep(_SLICE)
+        return
+    try:
+        identity.wait_gone(descriptor, deadline)
+    finally:
+        os.close(descriptor)
+    deadline.check()
+
+
 def public(row: Row) -> Row:
     """A run as it is shown."""
-    names = ("id", "agent", "session", "status", "pid", "start_time", "started", "finished", "via", "error")
+    names = ("id", "agent", "session", "status", "pid", "start_time", "started", "finished", "via", "parent", "error")
     jobs = [
         {name: job[name] for name in ("id", "command", "status", "pid", "start_time", "started", "finished")}
         | {"background": bool(job["background"])}
