@@ -113,7 +113,8 @@ class Delegation:
             running = [row for row in owed if row["status"] == "running"]
             if not running:
                 return bool(owed)
-            runs.wait_for(running[0], deadline)
+            for row in running:
+                runs.wait_for(row, deadline)
 
     def owed(self, messages: list[Message]) -> list[Row]:
         """The session's delegated runs of which this conversation does not tell, those that still run included."""

@@ -42,6 +42,7 @@ class Capability(Enum):
     WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
+    SUBAGENTS = "lets a turn have other agents work at the same time, and tells it what came of that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +197,7 @@ class Target(Protocol):
         ...
 
     # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, and what single
-    # scenarios ask for: `break_lock`, `transcripts`, `recycle`, see below. Most need none of them.
+    # scenarios ask for: `break_lock`, `transcripts`, `delegation`, `recycle`, see below. Most need none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -253,6 +254,15 @@ def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
     """
     found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
     return found
+
+
+def delegation(target: Target, agent: str, message: str) -> ToolCall:
+    """How a model asks this target to have another agent do something, and does not wait for it.
+
+    For an adapter that claims SUBAGENTS: its `delegation(agent, message)`.
+    """
+    call: ToolCall = getattr(target, "delegation")(agent, message)  # noqa: B009 - only such adapters have it
+    return call
 
 
 def recycle(target: Target, site: Site, old: int, new: int) -> bool:
