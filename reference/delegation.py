@@ -102,7 +102,7 @@ class Delegation:
         """Tell the model of every run that has ended and that it was not told of. Raises what `append` raises."""
         for row in self.owed(messages):
             if row["status"] != "running":
-                message = Message(role="user", text=told(row), delivers=row["id"])
+                message = news(row)
                 transcript.append(message, deadline)
                 messages.append(message)
 
@@ -120,10 +120,13 @@ class Delegation:
         """The session's delegated runs of which this conversation does not tell, those that still run included."""
         if not self._expecting:
             return []
-        known = {message.delivers for message in messages}
-        owed = self.registry.delegated(self.request.agent, self.request.session, without=known)
+        owed = self.registry.delegated(self.request.agent, self.request.session, without=self.delivered(messages))
         self._expecting = bool(owed)
         return owed
+
+    def delivered(self, messages: list[Message]) -> set[str]:
+        """The runs whose results the conversation has."""
+        return {message.delivers for message in messages if message.delivers}
 
     def _requested(self, call: ToolCall) -> Request:
         agent, message, session = (call.arguments.get(name) for name in ("agent", "message", "session"))
@@ -166,16 +169,20 @@ class Delegation:
             job.end(Output())
 
 
-def told(row: Row) -> str:
+def news(row: Row) -> Message:
     """What the model is told of a delegated run that has ended, marked as not said by the user."""
+    return Message(role="user", text=f"<system-reminder>\n{_text(row)}\n</system-reminder>", delivers=row["id"])
+
+
+def _text(row: Row) -> str:
     run = f"The run {row['id']} that was delegated to agent {row['agent']}, session {row['session']},"
     if row["status"] == "succeeded":
-        return f"<system-reminder>\n{run} has succeeded. Its answer:\n{row['text']}\n</system-reminder>"
+        return f"{run} has succeeded. Its answer:\n{row['text']}"
     error = row["error"] or {"code": row["status"], "message": "", "hint": ""}
     return (
-        f"<system-reminder>\n{run} has no result. It {_ENDS[row['status']]}: {error['code']}: {error['message']}\n"
+        f"{run} has no result. It {_ENDS[row['status']]}: {error['code']}: {error['message']}\n"
         f"try: {error['hint'] or 'delegate it again'}\n"
-        f"It is not run again by itself. What was asked of it:\n{row['message']}\n</system-reminder>"
+        f"It is not run again by itself. What was asked of it:\n{row['message']}"
     )
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
 from harness.checkers.fan_in import every_result_once, task
@@ -16,11 +17,12 @@ from harness.conductor.supervisor import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.errors import TargetFailed
 from harness.lab import Lab
-from harness.scenario import WATCH_WRITES, scenario
+from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.striking import Strike, sweep
-from harness.targets.protocol import Capability, Setup, delegation
+from harness.targets.protocol import Capability, Setup, delegation, transcripts
 
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
+WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}
 OTHERS = ("lane1", "lane2", "lane3")
 
 
@@ -81,8 +83,8 @@ async def test_busy_parent(lab: Lab) -> None:
 @scenario(
     "MSG-4",
     fault="a turn that has other agents work for it is killed at one of its operations on its files",
-    needs=NEEDS,
-    watch=WATCH_WRITES | {Family.FORK},
+    needs=[*NEEDS, Capability.TRANSCRIPTS],
+    watch=WATCH_NAMES | {Family.WRITE, Family.SYNC, Family.FORK},
     exact=True,
     judges=[every_result_once],
 )
@@ -95,6 +97,9 @@ async def test_killed_parent(lab: Lab) -> None:
         """The others answer when the model has been asked what next, and the model when the others have ended."""
         rules.extend(_delegates(lab, name, OTHERS[:2], gate=f"{name} goes on", others=f"{name} waits"))
         lab.script(*rules)
+        if not lab.faulty:
+            lab.release(f"{name} goes on")
+            lab.release(f"{name} waits")
         run = await lab.turn("lane0", actor=name)
         await lab.reached(f"{name} goes on", by=[run])
         lab.release(f"{name} waits")
@@ -105,10 +110,13 @@ async def test_killed_parent(lab: Lab) -> None:
     async def work(name: str, strike: Strike) -> None:
         async with strike():
             await turn(name)
-        await turn(f"{name}-next")
+        await (await lab.turn("lane0", actor=f"{name}-next")).finished()
 
-    def is_parent(call: StoppedCall) -> bool:
-        return lab.is_state(call) and call.process == lab.actors[call.actor].pid
+    def is_parents(call: StoppedCall) -> bool:
+        """Whether the parent itself does it, and does it in every turn: what a database writes depends on its pages."""
+        if not lab.is_state(call) or call.process != lab.actors[call.actor].pid:
+            return False
+        return call.kind.family in WATCH_NAMES or Path(call.path).parent in sessions
 
     def has_news(call: StoppedCall) -> bool:
         """Whether something was answered that the killed turn has not been told of."""
@@ -116,8 +124,9 @@ async def test_killed_parent(lab: Lab) -> None:
         return any(lab.met(each) and not lab.told(call.actor, f"{ANSWER}{each}") for each in tasks)
 
     await turn("first")  # from now on every turn does the same operations
+    sessions = {path.parent for path in transcripts(lab.target, lab.site, "lane0")}
     killed = "parents killed at an operation"
-    await sweep(lab, work, what=killed, faults=CRASH, most=8, where=is_parent, crucial=has_news)
+    await sweep(lab, work, what=killed, faults=CRASH, most=10, where=is_parents, crucial=has_news)
     await _last_turn(lab)
 
 

@@ -12,6 +12,8 @@ from harness.events import Finished, History, RequestReceived, Started
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
+_NAMED = 3  # tasks of one agent in a finding
+
 
 def task(parent: str, agent: str) -> str:
     """The marker of what a turn asks another agent to do; the agent's answer carries it with ANSWER before it."""
@@ -45,7 +47,8 @@ def every_result_once(history: History) -> list[Finding]:
 
 
 def _lost(lost: Mapping[str, int], agent: str, failed: int, told: tuple[str, int]) -> Finding:
-    names, (marker, seq) = ", ".join(lost), told
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    names, (marker, seq) = ", ".join(list(lost)[:_NAMED]) + more, told
     message = (
         f"of what was asked of {agent} as {names}, {marker} was told neither a result nor a failure, "
         f"and the list has {failed or 'no'} failed run{'' if failed == 1 else 's'} of {agent}"

@@ -171,7 +171,7 @@ def test_transcript_says_what_was_delivered(program: Any) -> None:
         assert registry.delegated("lane0", "other", without=()) == []
         transcript = Transcript(home.transcript("lane0", "main"), "r-parent")
         transcript.begin(Message(role="user", text="begin"), later)
-        transcript.append(Message(role="user", text=delegation.told(row), delivers=row["id"]), later)
+        transcript.append(delegation.news(row), later)
         resumed = Transcript(home.transcript("lane0", "main"), "r-next")
         messages = resumed.begin(Message(role="user", text="go on"), later)
         assert [message.delivers for message in messages] == ["", "r-child", ""]
