@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from reference import delegation
+from reference import identity, variants
 from reference.deadline import Deadline
 from reference.home import Home
 from reference.messages import Message
+from reference.parts import Parts
+from reference.request import Request
 from reference.runs import Registry
 from reference.transcript import Transcript
 
@@ -159,20 +162,62 @@ def test_gateway_runs_delegate_too(ready: Any, until: Any) -> None:
     assert "you said hello" in told(ready)[0]
 
 
-def test_transcript_says_what_was_delivered(program: Any) -> None:
-    """A crash right after the record was written: whoever goes on with the session finds it there."""
-    home = Home(str(program.home)).make()
-    later = Deadline.after(5)
+def test_run_that_had_not_begun_when_its_parent_died_is_told_of(ready: Any) -> None:
+    """It is on record before its first instruction."""
+    assert ready.agent("lane0", "hello").status == 0
+    with Registry.open(Home(str(ready.home)), Deadline.after(5)) as registry:
+        [parent] = registry.list_runs(everything=True)
+        registry.delegate("r-child", "lane1", "main", pid=2**22 + 1, parent=parent["id"], message="do it")
+    assert ready.agent("lane0", "next").status == 0
+    assert [("r-child" in text, "was interrupted" in text, "do it" in text) for text in told(ready)] == [(True,) * 3]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class Cut(Transcript):
+    """Dies right before its second record, or right after it."""
+
+    def append(self, message: Message, deadline: Deadline) -> None:
+        """Its run is named after when it dies."""
+        if self.run_id == "after":
+            super().append(message, deadline)
+        raise Killed
+
+
+@pytest.mark.parametrize("cut", ["before", "after"])
+@pytest.mark.parametrize(
+    ("variant", "times"),
+    [("", (1, 1)), ("results-delivered-twice", (1, 2)), ("results-marked-too-early", (0, 1))],
+)
+def test_how_often_a_result_is_told_across_a_crash(
+    program: Any, variant: str, times: tuple[int, int], cut: str
+) -> None:
+    parts = variants.parts(variant, Parts.default()) if variant else Parts.default()
+    home, later = Home(str(program.home)).make(), Deadline.after(20)
+    request = Request.checked(agent="lane0", message="go on", session=None, timeout=None, run_id="r-parent")
+    path = home.transcript("lane0", "main")
     with Registry.open(home, later) as registry:
         registry.start("r-parent", "lane0", "main", pid=1, via="local")
         registry.delegate("r-child", "lane1", "main", pid=1, parent="r-parent", message="do it")
         registry.finish("r-child", "succeeded", text="did it")
-        [row] = registry.delegated("lane0", "main", without=())
-        assert registry.delegated("lane0", "other", without=()) == []
-        transcript = Transcript(home.transcript("lane0", "main"), "r-parent")
-        transcript.begin(Message(role="user", text="begin"), later)
-        transcript.append(delegation.news(row), later)
-        resumed = Transcript(home.transcript("lane0", "main"), "r-next")
-        messages = resumed.begin(Message(role="user", text="go on"), later)
-        assert [message.delivers for message in messages] == ["", "r-child", ""]
-        assert registry.delegated("lane0", "main", without=[message.delivers for message in messages]) == []
+        registry.delegate("r-other", "lane1", "main", pid=1, parent="r-elsewhere", message="not ours")
+        for transcript in (Cut(path, cut), Transcript(path, "r-next")):
+            messages = transcript.begin(Message(role="user", text="go on"), later)
+            with suppress(Killed), parts.delegation(parts, home, request, {}, registry) as ours:
+                ours.deliver(transcript, messages, later)
+    assert [m.delivers for m in messages if m.delivers] == ["r-child"] * times[cut == "after"]
+
+
+def test_result_is_dropped_by_the_variant_that_announces_it_to_a_busy_parent(ready: Any, until: Any) -> None:
+    command = "until test -e go; do sleep 0.05; done"
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message")
+    message = asking(delegate("lane1", "hello"), ("exec", {"command": command}))
+    parent = ready.start(*words, message, variant="results-dropped-when-busy")
+    child = until(lambda: [run for run in children(ready) if run["status"] == "succeeded"], "the child has ended")[0]
+    until(lambda: identity.start_time(child["pid"]) != child["start_time"], "and has given up")
+    (ready.work / "lane0" / "go").touch()
+    assert ready.finish(parent).status == 0
+    assert ready.finish(ready.start(*words, "next", variant="results-dropped-when-busy")).status == 0
+    assert told(ready) == []
