@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 from reference import options, stopping, streams
@@ -52,11 +53,10 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 
 def run_delegated(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Run the turn that another run has put on record. However it fails, the record says how. Raises as `run` does."""
-    import json
-
+    from reference.gateway import protocol
     from reference.turn import RECORDING_SECONDS, ended_as
 
-    request = Request.from_fields(json.loads(values["request"]))
+    request = Request.from_fields(protocol.decode(os.fsencode(values["request"])) or {})
     deadline = parts.arm_deadline(request.timeout)
     try:
         return run_here(parts, home, request, deadline, _tell)
