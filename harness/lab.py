@@ -253,6 +253,11 @@ class Lab(Nemesis):
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
 
+    def told(self, actor: str, marker: str) -> bool:
+        """Whether a request of this actor has carried this marker, whoever's words it is in."""
+        seen = self.history().of(RequestReceived)
+        return any(what.marker == actor and marker in what.markers for _, what in seen)
+
     def was_held(self, gate: str) -> bool:
         """Whether any exchange has waited at this gate, however shortly."""
         return any(what.gate == gate for _, what in self.history().of(ReplyHeld))

@@ -22,13 +22,15 @@ class Message:
     """One step of a conversation.
 
     A user message has text; an assistant message has text, tool calls, or both; a tool message has the text
-    that the tool gave and the id of the call that it answers.
+    that the tool gave and the id of the call that it answers. `delivers` is the id of the delegated run of
+    which a message tells the result: then it stands in the user's place, and no user has written it.
     """
 
     role: Literal["user", "assistant", "tool"]
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    delivers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

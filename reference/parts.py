@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from reference.config import ConfigStore
     from reference.deadline import Deadline
+    from reference.delegation import Delegation
     from reference.errors import Local, OrchestratorError
     from reference.gateway.server import Server
     from reference.home import Home
+    from reference.request import Request
     from reference.runs import Registry
     from reference.transcript import Transcript
 
@@ -48,6 +50,7 @@ class Parts:
     cooldowns       which provider rests after a failure: (home)
     auth            `reference.auth.Credentials`: (home)
     tools           `reference.tools`: TOOLS and run
+    delegation      `reference.delegation.Delegation`: (parts, home, request, config, registry)
     gateway_client  the client's end of the gateway: `reference.gateway.client`
     gateway_server  the gateway itself: (parts, home, grace period)
     agent_entry     the config's entry of an agent: (config, name), or Usage
@@ -65,6 +68,7 @@ class Parts:
         "complete",
         "config_store",
         "cooldowns",
+        "delegation",
         "exit_status",
         "gateway_client",
         "gateway_server",
@@ -89,6 +93,7 @@ class Parts:
     cooldowns: Callable[[Home], Any]
     auth: Callable[[Home], Any]
     tools: Callable[[], Any]
+    delegation: Callable[[Parts, Home, Request, dict[str, Any], Registry], Delegation]
     transcript: Callable[[str, str], Transcript]
     gateway_client: Callable[[], Any]
     gateway_server: Callable[[Parts, Home, float], Server]
@@ -125,6 +130,7 @@ class Parts:
             cooldowns=_cooldowns,
             auth=_auth,
             tools=_tools,
+            delegation=_delegation,
             transcript=_transcript,
             gateway_client=_gateway_client,
             gateway_server=_gateway_server,
@@ -188,6 +194,12 @@ def _tools() -> Any:
     from reference import tools
 
     return tools
+
+
+def _delegation(parts: Parts, home: Home, request: Request, config: dict[str, Any], registry: Registry) -> Delegation:
+    from reference.delegation import Delegation
+
+    return Delegation(parts, home, request, config, registry)
 
 
 def _transcript(path: str, run_id: str) -> Transcript:

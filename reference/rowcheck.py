@@ -24,6 +24,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "finished": (*_NUMBER, _NOTHING),
     "error": (str, _NOTHING),
     "text": (str, _NOTHING),
+    "parent": (str, _NOTHING),
+    "message": (str, _NOTHING),
 }
 _TEXT = (str,)  # every other column
 

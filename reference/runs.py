@@ -1,97 +1,69 @@
 """The table of runs and background jobs, in SQLite.
 
 A row says which process does the work: pid, start time, boot id. A row that says "running" is a claim, and
-the process table is the truth: whoever reads a row whose process is gone records it as interrupted. Waiting
-for the database is bounded and ends in a typed error. A connection must not be used in a forked child.
+the process table is the truth: whoever reads a row whose process is gone records it as interrupted. The row of
+a run that another has delegated is also where that one finds what came of it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 
-from reference import identity, rowcheck, sqlerrors
-from reference.deadline import Deadline
+from reference import identity
+from reference.database import Database
 from reference.errors import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, TypeVar
+    from collections.abc import Collection, Mapping
+    from typing import Any
 
-    from reference.home import Home
+    from reference.database import Row
+    from reference.deadline import Deadline
 
-    Row = dict[str, Any]
-    T = TypeVar("T")
-
-BUSY_SECONDS = 5.0
-_SLICE = 0.05  # seconds in SQLite's own wait: signals are only noticed between two of them
-
-_SCHEMA = """
-CREATE TABLE runs (
-  id TEXT PRIMARY KEY, agent TEXT NOT NULL, session TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN
-    ('running', 'succeeded', 'failed', 'timed-out', 'cancelled', 'interrupted')),
-  pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,
-  started REAL NOT NULL, finished REAL, error TEXT, text TEXT, via TEXT NOT NULL);
-CREATE INDEX runs_by_status ON runs (status);
-CREATE TABLE jobs (
-  id TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id),
-  background INTEGER NOT NULL, command TEXT NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('running', 'ended', 'cancelled')),
-  pid INTEGER NOT NULL, start_time INTEGER NOT NULL, boot_id TEXT NOT NULL,
-  started REAL NOT NULL, finished REAL);
-CREATE INDEX jobs_by_run ON jobs (run);
-CREATE INDEX jobs_by_status ON jobs (status);
-"""
+_POLL_SECONDS = 0.05
 
 
-class Registry:
-    """One connection to runs.sqlite. All methods may raise Local or Busy(`database-busy`)."""
+class Registry(Database):
+    """The table of runs, over one connection. All methods may raise Local or Busy(`database-busy`)."""
 
-    __slots__ = ("_connection", "_deadline", "path")
+    __slots__ = ()
 
-    def __init__(self, path: str, connection: sqlite3.Connection, deadline: Deadline) -> None:
-        self.path = path
-        self._connection = connection
-        self._deadline = deadline
-
-    @classmethod
-    def open(cls, home: Home, deadline: Deadline) -> Registry:
-        """Open the database, making it at first use."""
-        home.make()
-        path = home.runs
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # typed errors, and 0600
-        try:
-            connection = sqlite3.connect(path, timeout=_SLICE, isolation_level=None)
-        except sqlite3.Error as error:
-            raise sqlerrors.typed(error, path) from None
-        connection.row_factory = sqlite3.Row
-        registry = cls(path, connection, deadline)
-        registry._patiently(registry._prepare)
-        return registry
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def __enter__(self) -> Registry:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self.close()
+    def verify(self) -> None:
+        """Look at every page and every row. Raises Local(`database-damaged`)."""
+        self.check_pages()
+        self.rows(everything=True)
 
     def start(self, run_id: str, agent: str, session: str, *, pid: int, via: str) -> Row:
-        """Record that this process starts a run; harmless when that is recorded already."""
-        values = (run_id, agent, session, "running", *_identity(pid), time.time(), via)
-        self._write(
-            "INSERT OR IGNORE INTO runs (id, agent, session, status, pid, start_time, boot_id, started, via)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
-        )
+        """Record that this process starts a run, or that it is the one that does a run on record."""
+        self._start(run_id, agent, session, pid, via, None, None)
         return self.get(run_id)
+
+    def delegate(self, run_id: str, agent: str, session: str, *, pid: int, parent: str, message: str) -> None:
+        """Record a run that another asks for, before it begins; `pid` is its keeper's until it does."""
+        self._start(run_id, agent, session, pid, "local", parent, message)
+
+    def delegated(self, agent: str, session: str, *, without: Collection[str]) -> list[Row]:
+        """The runs that runs of this session have delegated, but for these, oldest first."""
+        self.reconcile()
+        statement = (
+            "SELECT child.* FROM runs child CROSS JOIN runs parent ON parent.id = child.parent"  # CROSS: in this order
+            " WHERE child.parent IS NOT NULL AND parent.agent = ? AND parent.session = ?"
+            " AND child.id NOT IN (SELECT value FROM json_each(?)) ORDER BY child.started, child.id"
+        )
+        return self._with_jobs(self._read(statement, (agent, session, json.dumps(list(without)))))
+
+    def _start(
+        self, run_id: str, agent: str, session: str, pid: int, via: str, parent: str | None, message: str | None
+    ) -> None:
+        self._write(
+            "INSERT INTO runs (id, agent, session, status, pid, start_time, boot_id, started, via, parent, message)"
+            " VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET pid = excluded.pid,"
+            " start_time = excluded.start_time, boot_id = excluded.boot_id WHERE status = 'running'",
+            (run_id, agent, session, *_identity(pid), time.time(), via, parent, message),
+        )
 
     def finish(self, run_id: str, status: str, *, error: Mapping[str, Any] | None = None, text: str = "") -> Row:
         """Record how a run ended. The first end stands: what was cancelled does not become a success."""
@@ -156,13 +128,6 @@ class Registry:
         )
         return self._with_jobs(self._read(f"SELECT * FROM runs{alive} ORDER BY started, id", ()))
 
-    def verify(self) -> None:
-        """Look at every page and every row. Raises Local(`database-damaged`)."""
-        found = self._patiently(lambda: self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-        if found != "ok":
-            raise sqlerrors.damaged(self.path, found)
-        self.rows(everything=True)
-
     def reconcile(self) -> int:
         """Record as interrupted what claims to run but does not; how many rows that were."""
         gone = [row for row in self._read("SELECT * FROM runs WHERE status = 'running'", ()) if not is_alive(row)]
@@ -187,10 +152,6 @@ class Registry:
             (status, time.time(), json.dumps(error), run_id),
         )
 
-    def patience(self, deadline: Deadline) -> None:
-        """Wait for the database until then from now on, for example during the clean-up."""
-        self._deadline = deadline
-
     def _with_jobs(self, rows: list[Row]) -> list[Row]:
         jobs: dict[str, list[Row]] = {row["id"]: [] for row in rows}
         statement = "SELECT * FROM jobs WHERE run IN (SELECT value FROM json_each(?)) ORDER BY started, id"
@@ -199,49 +160,6 @@ class Registry:
         for row in rows:
             row["jobs"] = jobs[row["id"]]
         return rows
-
-    def _read(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
-        """Rows that this program can have written. Raises Local(`database-damaged`) for others."""
-        try:
-            return rowcheck.checked(self._patiently(lambda: self._connection.execute(statement, values).fetchall()))
-        except rowcheck.Damaged as problem:
-            raise sqlerrors.damaged(self.path, str(problem)) from None
-
-    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
-        self._patiently(lambda: self._connection.execute(statement, values))
-
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Do it, waiting for other processes no longer than the deadline and BUSY_SECONDS allow."""
-        deadline = self._deadline.sooner(BUSY_SECONDS)
-        while True:
-            try:
-                return work()
-            except UnicodeDecodeError as error:  # a text, or SQLite's own message, which quotes a damaged schema
-                raise sqlerrors.damaged(self.path, str(error)) from None
-            except sqlite3.Error as error:
-                if not sqlerrors.is_busy(error) or deadline.passed():
-                    raise sqlerrors.typed(error, self.path) from None
-                time.sleep(min(_SLICE / 10, deadline.remaining() or 0))  # SQLite does not wait for a mode change
-
-    def _prepare(self) -> None:
-        run = self._connection.execute
-        if run("PRAGMA user_version").fetchone()[0] == 0:
-            run("PRAGMA journal_mode = WAL")
-            self._create()
-        run("PRAGMA synchronous = NORMAL")
-
-    def _create(self) -> None:
-        run = self._connection.execute
-        run("BEGIN IMMEDIATE")
-        try:
-            if run("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _SCHEMA.split(";"):
-                    run(statement)
-                run("PRAGMA user_version = 1")
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
 
 
 def new_id(prefix: str) -> str:
@@ -254,9 +172,22 @@ def is_alive(row: Row) -> bool:
     return identity.is_alive(row["pid"], row["start_time"], row["boot_id"])
 
 
+def wait_for(row: Row, deadline: Deadline) -> None:
+    """Wait until the run's process has ended, or a moment: its end is recorded just before. Raises Stopped."""
+    descriptor = identity.signal_process(row["pid"], row["start_time"], row["boot_id"], 0)
+    if descriptor is None:
+        time.sleep(_POLL_SECONDS)
+        return
+    try:
+        identity.wait_gone(descriptor, deadline)
+    finally:
+        os.close(descriptor)
+    deadline.check()
+
+
 def public(row: Row) -> Row:
     """A run as it is shown."""
-    names = ("id", "agent", "session", "status", "pid", "start_time", "started", "finished", "via", "error")
+    names = ("id", "agent", "session", "status", "pid", "start_time", "started", "finished", "via", "parent", "error")
     jobs = [
         {name: job[name] for name in ("id", "command", "status", "pid", "start_time", "started", "finished")}
         | {"background": bool(job["background"])}

@@ -184,6 +184,8 @@ def as_fields(message: Message) -> Record:
         fields["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
     if message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
+    if message.delivers:
+        fields["delivers"] = message.delivers
     return fields
 
 
@@ -195,6 +197,7 @@ def as_message(record: Record) -> Message:
         text=record["text"],
         tool_calls=calls,
         tool_call_id=record.get("tool_call_id", ""),
+        delivers=record.get("delivers", ""),
     )
 
 
@@ -232,6 +235,7 @@ def _is_message(record: Record) -> bool:
         record.get("role") in ("user", "assistant", "tool")
         and isinstance(record.get("text"), str)
         and isinstance(record.get("tool_call_id", ""), str)
+        and isinstance(record.get("delivers", ""), str)
         and isinstance(calls, list)
         and all(_is_call(call) for call in calls)
     )

@@ -1,4 +1,4 @@
-"""One turn of an agent: the user's message in, tools run as the model asks, the final answer out.
+"""One turn of an agent: the user's message in, tools and other agents as the model asks, the final answer out.
 
 The order matters: the run is recorded first, so that it can be seen and cancelled while it waits; then the
 session is locked, and only then is anybody asked. A local failure therefore reaches no provider (FLO-1).
@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from reference import sessions, stopping
 from reference.config import limit
 from reference.deadline import Deadline
+from reference.delegation import SPEC
 from reference.errors import Local, OrchestratorError, Stopped, from_oserror
 from reference.messages import Message
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from reference.delegation import Delegation
     from reference.home import Home
     from reference.messages import Attempt, Reply, ToolCall
     from reference.parts import Parts, SessionLock
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     Emit = Callable[[dict[str, Any]], None]
 
 MAX_STEPS = 50  # answers of the model in one turn, by default; limits.maxSteps
-_RECORDING_SECONDS = 1.0  # for writing down how a stopped run ended
+RECORDING_SECONDS = 1.0  # for writing down how a stopped run ended
 
 _STATUSES = {"deadline": "timed-out", "gateway-lost": "interrupted"}
 
@@ -97,12 +99,12 @@ class Turn:
     def _failed(self, registry: Registry, error: OrchestratorError) -> OrchestratorError:
         """The same error, with the run as it is recorded now."""
         self.attempts += error.attempts
-        status = _STATUSES.get(error.code, "cancelled") if isinstance(error, Stopped) else "failed"
+        status = ended_as(error)
         error.context["attempts"] = [asdict(a) for a in self.attempts]
         error.context["run"] = self._unrecorded(status)
         if not self.started:
             return error
-        registry.patience(Deadline.after(_RECORDING_SECONDS))
+        registry.patience(Deadline.after(RECORDING_SECONDS))
         try:
             error.context["run"] = shown(registry.finish(self.request.run_id, status, error=error.document()))
         except Local as lost:  # our row still says "running"; readers will see that our process is gone
@@ -134,17 +136,19 @@ class Turn:
             self.home.transcript(self.request.agent, self.request.session), self.request.run_id
         )
         messages = transcript.begin(Message(role="user", text=self.request.message), self.deadline)
-        for _ in range(int(limit(config, "maxSteps", MAX_STEPS))):
-            reply = self._ask(config, messages)
-            answer = Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
-            transcript.append(answer, self.deadline)
-            messages.append(answer)
-            if not reply.tool_calls:
-                return reply.text
-            for call in reply.tool_calls:
-                result = self._run_tool(registry, call, workspace)
-                transcript.append(result, self.deadline)
-                messages.append(result)
+        with self.parts.delegation(self.parts, self.home, self.request, config, registry) as delegation:
+            for _ in range(int(limit(config, "maxSteps", MAX_STEPS))):
+                delegation.deliver(transcript, messages, self.deadline)
+                reply = self._ask(config, messages)
+                answer = Message(role="assistant", text=reply.text, tool_calls=reply.tool_calls)
+                transcript.append(answer, self.deadline)
+                messages.append(answer)
+                for call in reply.tool_calls:
+                    result = self._run_tool(registry, delegation, call, workspace)
+                    transcript.append(result, self.deadline)
+                    messages.append(result)
+                if not reply.tool_calls and not delegation.wait(messages, self.deadline):
+                    return reply.text
         raise Local(
             "too-many-steps",
             "the model went on asking for tools",
@@ -156,7 +160,7 @@ class Turn:
             models=config.get("models", []),
             providers=config.get("providers", {}),
             messages=messages,
-            tools=self.parts.tools().TOOLS,
+            tools=(*self.parts.tools().TOOLS, SPEC),
             deadline=self.deadline,
             cooldowns=self.parts.cooldowns(self.home),
             auth=self.parts.auth(self.home),
@@ -167,8 +171,10 @@ class Turn:
         answer: Reply = reply
         return answer
 
-    def _run_tool(self, registry: Registry, call: ToolCall, workspace: str) -> Message:
+    def _run_tool(self, registry: Registry, delegation: Delegation, call: ToolCall, workspace: str) -> Message:
         self.emit({"event": "tool", "run": self.request.run_id, "name": call.name, "id": call.id})
+        if call.name == SPEC.name:
+            return Message(role="tool", text=delegation.start(call), tool_call_id=call.id)
         text = self.parts.tools().run(
             call,
             workspace=workspace,
@@ -193,6 +199,11 @@ def _held(lock: SessionLock, until: Deadline, waiting: Callable[[Local], object]
         yield
     finally:
         lock.release()
+
+
+def ended_as(error: OrchestratorError) -> str:
+    """The status of a run that ended with this error."""
+    return _STATUSES.get(error.code, "cancelled") if isinstance(error, Stopped) else "failed"
 
 
 def checked_workspace(path: str) -> str:

@@ -43,6 +43,7 @@ class Capability(Enum):
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
     LARGE_STATE = "can be given the state of a large team after a year"
+    SUBAGENTS = "lets a turn have other agents work at the same time, and tells it what came of that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,8 @@ class Target(Protocol):
         ...
 
     # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, `shared`, and
-    # what single scenarios ask for: `break_lock`, `transcripts`, `recycle`, `grow`, see below. Most need none of them.
+    # what single scenarios ask for: `break_lock`, `delegation`, `grow`, `recycle`, `transcripts`, see below. Most need
+    # none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -265,6 +267,15 @@ def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
     """
     found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
     return found
+
+
+def delegation(target: Target, agent: str, message: str) -> ToolCall:
+    """How a model asks this target to have another agent do something, and does not wait for it.
+
+    For an adapter that claims SUBAGENTS: its `delegation(agent, message)`.
+    """
+    call: ToolCall = getattr(target, "delegation")(agent, message)  # noqa: B009 - only such adapters have it
+    return call
 
 
 def recycle(target: Target, site: Site, old: int, new: int) -> bool:

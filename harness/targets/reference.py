@@ -121,6 +121,9 @@ class ReferenceTarget:
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("exec", {"command": command, **({"background": True} if background else {})})
 
+    def delegation(self, agent: str, message: str) -> ToolCall:
+        return ToolCall("delegate", {"agent": agent, "message": message})
+
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
         """Leave the record as the reference keeps it, and the bare pid file of the programs it learned from."""
         folder = _state(site) / "locks"

@@ -64,6 +64,13 @@ COMMANDS = (
         example='reference agent --agent lane0 --message "fix the failing test" --timeout 600',
     ),
     Command(
+        "delegated",
+        "used by a turn itself: run the turn that it delegates",
+        run="reference.commands.agent:run_delegated",
+        arguments=("request",),
+        example="reference agent",
+    ),
+    Command(
         "runs list",
         "list the runs and background jobs that are alive; with --all also those that ended",
         run=f"{_RUNS}:list_all",
@@ -143,7 +150,7 @@ COMMANDS = (
     ),
 )
 
-_HIDDEN = ("gateway worker",)
+_HIDDEN = ("gateway worker", "delegated")
 _STATUSES = """\
 exit status:
   0    done

@@ -1,12 +1,14 @@
-"""`agent`: one turn, in the gateway when one is listening, otherwise in this process."""
+"""`agent`: one turn, in the gateway when one is listening, otherwise in this process; turns that others delegate."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 
 from reference import options, stopping, streams
 from reference.config import limit
-from reference.errors import Local, Usage
+from reference.deadline import Deadline
+from reference.errors import Local, OrchestratorError, Usage, from_oserror
 from reference.request import Request
 from reference.result import Result
 from reference.runs import new_id
@@ -16,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from reference.deadline import Deadline
     from reference.home import Home
     from reference.parts import Parts
     from reference.turn import Emit
@@ -48,6 +49,22 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         if values["detach"]:
             raise Local("no-gateway", "no gateway is listening here", hint="start one with `reference gateway run`")
     return run_here(parts, home, request, deadline, _tell)
+
+
+def run_delegated(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
+    """Run the turn that another run has put on record. However it fails, the record says how. Raises as `run` does."""
+    from reference.gateway import protocol
+    from reference.turn import RECORDING_SECONDS, ended_as
+
+    request = Request.from_fields(protocol.decode(os.fsencode(values["request"])) or {})
+    deadline = parts.arm_deadline(request.timeout)
+    try:
+        return run_here(parts, home, request, deadline, _tell)
+    except (OrchestratorError, OSError) as problem:  # perhaps before the turn had begun
+        error = from_oserror(problem) if isinstance(problem, OSError) else problem
+        with parts.run_registry(home, Deadline.after(RECORDING_SECONDS)) as registry:
+            registry.finish(request.run_id, ended_as(error), error=error.document())
+        raise
 
 
 def _tell(event: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from reference import identity, options, runs, stopping
 from reference.config import limit
@@ -15,11 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reference.database import Row
     from reference.home import Home
     from reference.parts import Parts
-    from reference.runs import Registry, Row
+    from reference.runs import Registry
 
-_POLL_SECONDS = 0.05
 _MARGIN = 2.0  # seconds beyond the grace period before SIGKILL
 
 
@@ -46,7 +45,7 @@ def wait(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
             row = registry.get(values["id"])
             if row["status"] != "running":
                 return _shown(row)
-            _wait_for(row, deadline)
+            runs.wait_for(row, deadline)
 
 
 def cancel(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -93,19 +92,6 @@ def _end(row: Row, grace: float) -> None:
     )
 
 
-def _wait_for(row: Row, deadline: Deadline) -> None:
-    """Wait until the run's process has ended, or a moment: its end is recorded just before."""
-    descriptor = identity.signal_process(row["pid"], row["start_time"], row["boot_id"], 0)
-    if descriptor is None:
-        time.sleep(_POLL_SECONDS)
-        return
-    try:
-        identity.wait_gone(descriptor, deadline)
-    finally:
-        os.close(descriptor)
-    deadline.check()
-
-
 def _registry(parts: Parts, home: Home, values: dict[str, Any]) -> Registry:
     if not os.path.exists(home.runs):
         raise Usage(
@@ -124,6 +110,8 @@ def _shown(row: Row) -> Result:
 
 def _line(run: dict[str, Any]) -> str:
     words = f"{run['id']}  {run['status']:<11}  {run['agent']}/{run['session']}  pid {run['pid']}"
+    if run["parent"]:
+        words += f"  for {run['parent']}"
     if run["error"]:
         words += f"  {run['error']['code']}: {run['error']['message']}"
     jobs = [f"\n  {job['id']}  {job['status']}  pid {job['pid']}  {job['command']}" for job in run["jobs"]]

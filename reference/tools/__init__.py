@@ -1,4 +1,4 @@
-"""The one tool that models are offered: run a shell command in the agent's workspace.
+"""The tool for work on this machine: run a shell command in the agent's workspace.
 
 A command owns what it starts: when it ends, is cancelled or runs out of time, all of its descendants are
 ended too, whatever session they moved to and whatever signals they ignore. Work that shall go on is asked for
@@ -60,7 +60,7 @@ def run(
     command runs any more then.
     """
     if call.name != "exec":
-        return f"[error: there is no tool {call.name!r}; use exec]"
+        return f"[error: there is no tool {call.name!r}; use exec or delegate]"
     mistake = problem(call.arguments)
     if mistake:
         return f"[error: {mistake}]"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reference.tools.output import Output
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
-_background: set[int] = set()  # keepers that are our children and stay when we go
+_keepers: set[int] = set()  # that are our children: of work beside this one, and of work that stays when we go
 
 
 class Job:
@@ -47,8 +47,7 @@ class Job:
         self.keeper, self._control = _fork_keeper(work)
         if write >= 0:
             os.close(write)
-        if background:
-            _background.add(self.keeper)
+        _keepers.add(self.keeper)
 
     def start(self) -> None:
         """Begin; when this returns the shell runs. Raises Local if it cannot be started."""
@@ -81,13 +80,15 @@ class Job:
         if self.background:
             self._control.close()  # started, it stays, and is on record; else its keeper goes by itself
         elif self._control.fileno() >= 0:
-            self._shut()
+            self.dismiss()
             self._wait_for_keeper(output)
+            _keepers.discard(self.keeper)
             self._take_down_orphans()
             output.read_rest(self.output)
             self._close()
 
-    def _shut(self) -> None:
+    def dismiss(self) -> None:
+        """Have the keeper take the work down, without waiting for it. Harmless when it has ended."""
         import socket
 
         try:
@@ -107,10 +108,10 @@ class Job:
         """The work of a keeper that was killed."""
 
         def look() -> list[Process]:
-            return descendants(os.getpid(), without=_background)
+            return descendants(os.getpid(), without=_keepers)
 
         def reap() -> bool:
-            gone = [collect(pid) for pid in children(os.getpid()) if pid not in _background]
+            gone = [collect(pid) for pid in children(os.getpid()) if pid not in _keepers]
             return not all(gone)
 
         if self.outcome is None or self.outcome.get("why") != "ended":

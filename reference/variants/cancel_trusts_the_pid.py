@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from reference.database import Row
     from reference.parts import Parts
-    from reference.runs import Row
 
 BREAKS = ("CHD-9",)
 

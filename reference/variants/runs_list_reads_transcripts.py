@@ -11,10 +11,12 @@ from reference.runs import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Self
+
+    from reference.database import Row
     from reference.deadline import Deadline
     from reference.home import Home
     from reference.parts import Parts
-    from reference.runs import Row
 
 BREAKS = ("RES-4",)
 
@@ -27,10 +29,9 @@ class Thorough(Registry):
     _home: Home
 
     @classmethod
-    def open(cls, home: Home, deadline: Deadline) -> Registry:
+    def open(cls, home: Home, deadline: Deadline) -> Self:
         """Open the table, and remember where the transcripts are."""
         registry = super().open(home, deadline)
-        assert isinstance(registry, cls)
         registry._home = home
         return registry
 

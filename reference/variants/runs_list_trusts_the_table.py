@@ -9,8 +9,8 @@ from reference.runs import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from reference.database import Row
     from reference.parts import Parts
-    from reference.runs import Row
 
 BREAKS = ("OPS-1",)
 

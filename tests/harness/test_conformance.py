@@ -510,6 +510,12 @@ class AlwaysRecycled(ReferenceTarget):
         return True
 
 
+@caught_by("another_agent_is_asked", "the other was not asked")
+class DelegatesToNobody(ReferenceTarget):
+    def delegation(self, agent, message):
+        return self.tool_call("true")
+
+
 @caught_by("a_state_can_be_multiplied", "the list of agents is ['agent0']")
 class GrowsNothing(ReferenceTarget):
     def grow(self, site, *, agents, sessions):

@@ -123,7 +123,8 @@ class Provider:
     """An Anthropic-style endpoint that does what the conversation says.
 
     The last user message decides: `stall` sends nothing until `release`; `run: COMMAND` and `background: COMMAND`
-    ask for the tool, then answer with its result; `status: N` fails; anything else is answered in kind.
+    ask for the tool, then answer with its result; `calls: JSON` asks for [tool, arguments] pairs at once; `status: N`
+    fails; anything else is answered in kind.
     """
 
     def __init__(self) -> None:
@@ -175,6 +176,9 @@ class Provider:
             arguments = {"command": rest, "background": verb == "background"}
             call = {"type": "tool_use", "id": f"toolu_{len(messages)}", "name": "exec", "input": arguments}
             _stream(handler, [call])
+        elif verb == "calls":
+            calls = enumerate(json.loads(rest))
+            _stream(handler, [{"type": "tool_use", "id": f"toolu_{n}", "name": c[0], "input": c[1]} for n, c in calls])
         elif verb == "status":
             handler.send_response(int(rest))
             handler.send_header("content-length", "2")

@@ -71,6 +71,7 @@ _METHODS = {
     Capability.TRANSCRIPTS: "transcripts(site, agent)",
     Capability.RUN_RECORDS: "recycle(site, old, new)",
     Capability.LOCK_FILES: "break_lock(site, agent)",
+    Capability.SUBAGENTS: "delegation(agent, message)",
     Capability.LARGE_STATE: "grow(site, *, agents, sessions)",
 }
 

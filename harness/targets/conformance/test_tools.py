@@ -10,8 +10,8 @@ from fakes.script import Match, Rule, Text
 from harness.events import RequestReceived
 from harness.lab import Lab
 from harness.targets.conformance.check import beyond, check, ended, require
-from harness.targets.conformance.material import AGENT, prepared
-from harness.targets.protocol import CancelRun, Capability
+from harness.targets.conformance.material import AGENT, models, prepared
+from harness.targets.protocol import CancelRun, Capability, Setup, delegation
 
 _TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
 
@@ -88,3 +88,19 @@ async def test_a_turn_can_run_inside_a_tool(lab: Lab) -> None:
         f"a turn of another agent that a tool started asked no model: {ended(lab, 'outer')}",
         "give the command everything by argv, env and cwd; let tool_call pass the command on as it is, quotes included",
     )
+
+
+@check(Capability.TURN, Capability.SUBAGENTS)
+async def test_another_agent_is_asked(lab: Lab) -> None:
+    """`delegation` has another agent asked for what it is given, and the model is told what came of it."""
+    lab.prepare(Setup(agents=(AGENT, "other"), models=models(lab.target)))
+    lab.script(
+        Rule("delegates", Match(marker="asks", turn_step=0), (delegation(lab.target, "other", "[[helps]] please"),)),
+        Rule("helps", Match(marker="helps"), (Text("[[help]] given"),)),
+        Rule("ends", Match(marker="asks"), (Text("done"),)),
+    )
+    outcome = await (await lab.turn(AGENT, actor="asks")).finished()
+    mend = "name the program's own tool for that, the agent and the message in delegation(agent, message)"
+    require(lab.asked("helps", models(lab.target)[0]), f"the other was not asked: {ended(lab, 'asks')}", mend)
+    require(lab.told("asks", "help"), f"the model was not told of the answer: {ended(lab, 'asks')}", mend)
+    require(outcome.ok, f"the turn failed: {ended(lab, 'asks')}", "let read see the last answer of the turn")

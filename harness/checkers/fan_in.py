@@ -1,0 +1,107 @@
+"""MSG-4: what a turn has delegated comes back to its session."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.checkers.messages import ANSWER
+from harness.events import Finished, History, RequestReceived, Started
+from harness.outcome import RunSeen
+from harness.verdict import Finding
+
+_NAMED = 3  # tasks of one agent in a finding
+
+
+def task(parent: str, agent: str) -> str:
+    """The marker of what a turn asks another agent to do; the agent's answer carries it with ANSWER before it."""
+    return f"{parent}.{agent}"
+
+
+def every_result_once(history: History) -> list[Finding]:
+    """MSG-4: a session's last request has every result once, and what has none is told or listed as failed.
+
+    All turns are of one session. What the last of them has delegated itself may still be on its way, and is not missed.
+    A failure counts as told when the model reads a second time what it had asked for: the first time are its own words.
+    """
+    seq, final = _last_of_parents(history)
+    told, listed = Counter(final.markers), _listed(history)
+    findings = [
+        Finding(
+            rule="MSG-4",
+            message=f"{final.marker} was told {told[ANSWER + each]} times what came of {each}",
+            evidence=(asked, seq),
+        )
+        for each, asked in _asked(history).items()
+        if told[ANSWER + each] > 1
+    ]
+    silent = {each: asked for each, asked in _due(history).items() if not told[ANSWER + each] and told[each] < 2}
+    for agent in sorted({each.rpartition(".")[2] for each in silent}):
+        lost = {each: asked for each, asked in silent.items() if each.endswith(f".{agent}")}
+        failed = [run for run in listed if run.agent == agent and run.status not in ("succeeded", "running")]
+        if len(lost) > len(failed):
+            findings.append(_lost(lost, agent, len(failed), (final.marker, seq)))
+    return findings or _unworkable(history)
+
+
+def _lost(lost: Mapping[str, int], agent: str, failed: int, told: tuple[str, int]) -> Finding:
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    names, (marker, seq) = ", ".join(list(lost)[:_NAMED]) + more, told
+    message = (
+        f"of what was asked of {agent} as {names}, {marker} was told neither a result nor a failure, "
+        f"and the list has {failed or 'no'} failed run{'' if failed == 1 else 's'} of {agent}"
+    )
+    return Finding(rule="MSG-4", message=message, evidence=(*lost.values(), seq))
+
+
+def _unworkable(history: History) -> list[Finding]:
+    """Recoverable means that the session goes on: the turn that comes after has to work."""
+    return [
+        Finding(rule="MSG-4", message=f"{what.actor} does not work: {ask.said(what)}", evidence=(seq,))
+        for seq, what, _ in ask.turns(history)
+        if what.actor.endswith("next") and not what.outcome.ok
+    ]
+
+
+def _parents(history: History) -> set[str]:
+    return {what.actor for _, what in history.of(Started) if what.verb == "agent"}
+
+
+def _last_of_parents(history: History) -> tuple[int, RequestReceived]:
+    """The last request of the session whose turns delegate. Raises CannotDecide when there is none."""
+    parents = _parents(history)
+    requests = [(seq, what) for seq, what in history.of(RequestReceived) if parents.intersection(what.markers)]
+    if not requests:
+        raise CannotDecide("no turn asked any provider")
+    return requests[-1]
+
+
+def _asked(history: History) -> dict[str, int]:
+    """Every task that another agent has begun on, with its first request to a provider."""
+    parents, begun = _parents(history), dict[str, int]()
+    for seq, what in history.of(RequestReceived):
+        if what.marker.partition(".")[0] in parents and not parents.intersection(what.markers):
+            begun.setdefault(what.marker, seq)
+    return begun
+
+
+def _due(history: History) -> dict[str, int]:
+    """The tasks on which work had come to an end before the last turn began."""
+    last = max((seq for seq, what in history.of(Started) if what.verb == "agent"), default=0)
+    before = history.before(last)
+    ended, due = ask.replies(before), _asked(before)
+    for seq, what in history.of(RequestReceived):
+        if what.marker in due and (seq > last or what.exchange not in ended):
+            del due[what.marker]
+    if not due:
+        raise CannotDecide("nothing that was delegated had come to an end before the last turn")
+    return due
+
+
+def _listed(history: History) -> tuple[RunSeen, ...]:
+    lists = [what.outcome.runs for _, what in history.of(Finished) if what.outcome.runs is not None]
+    if not lists:
+        raise CannotDecide("the target did not list its runs")
+    return lists[-1]

@@ -1,0 +1,64 @@
+"""MSG-4: the smallest legal and illegal histories of a turn that had others work for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.fan_in import every_result_once, task
+from harness.outcome import RunSeen
+from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
+
+once = every_result_once
+PARENT = (start("p"), asked(1, "p", markers=("p",)))
+WORK = (asked(2, "p.lane1", markers=("p.lane1",)), replied(2))
+SECOND = (asked(3, "p.lane2", markers=("p.lane2",)), replied(3))
+RESULT = ("p", "p.lane1", "re-p.lane1")
+
+
+def listed(*statuses: str, agent: str = "lane1") -> Any:
+    runs = [RunSeen(id=f"r-{number}", agent=agent, status=status, pid=7) for number, status in enumerate(statuses)]
+    return start("list", "runs list"), end("list", "runs list", runs=tuple(runs))
+
+
+def next_turn(*markers: str, **ending: Any) -> Any:
+    return start("next"), asked(9, "next", markers=(*markers, "next")), end("next", **ending)
+
+
+CASES = [
+    legal("told-once", once, PARENT, WORK, asked(4, "p", markers=RESULT), end("p"), next_turn(*RESULT),
+        listed("succeeded")),
+    legal("told-in-the-next-turn", once, PARENT, WORK, end("p", ok=False), next_turn(*RESULT), listed("succeeded")),
+    legal("failure-told", once, PARENT, WORK, end("p"), next_turn("p", "p.lane1", "p.lane1"), listed("failed")),
+    legal("failure-listed", once, PARENT, WORK, end("p"), next_turn("p", "p.lane1"), listed("interrupted")),
+    legal("still-on-its-way", once, PARENT, WORK, end("p"), start("next"), asked(9, "next", markers=(*RESULT, "next")),
+        asked(10, "next.lane1", markers=("p.lane1", "next.lane1")), replied(10), end("next"), listed("succeeded")),
+    legal("never-begun", once, PARENT, WORK, end("p"), next_turn(*RESULT, "p.lane2"), listed("succeeded")),
+    illegal("lost", once, "MSG-4", "asked of lane1 as p.lane1|next was told neither|no failed runs of lane1", [2, 6],
+        PARENT, WORK, end("p"), next_turn("p", "p.lane1"), listed("succeeded")),
+    illegal("lost-in-part", once, "MSG-4", "asked of lane2 as p.lane2|no failed runs of lane2", [4, 8],
+        PARENT, WORK, SECOND, end("p"), next_turn(*RESULT, "p.lane2"), listed("succeeded")),
+    illegal("another's-failure", once, "MSG-4", "no failed runs of lane1", [2, 6],
+        PARENT, WORK, end("p"), next_turn("p", "p.lane1"), listed("failed", agent="lane2")),
+    illegal("one-failure-for-two", once, "MSG-4", "lane1 as p.lane1, q.lane1|has 1 failed run of lane1", [2, 6, 10],
+        PARENT, WORK, end("p"), start("q"), asked(5, "q.lane1", markers=("p.lane1", "q.lane1")), replied(5), end("q"),
+        next_turn("p", "p.lane1", "q", "q.lane1"), listed("succeeded", "failed")),
+    illegal("told-twice", once, "MSG-4", "next was told 2 times what came of p.lane1", [2, 6],
+        PARENT, WORK, end("p"), next_turn(*RESULT, "re-p.lane1"), listed("succeeded")),
+    illegal("session-unusable", once, "MSG-4", "next does not work: |E", [7],
+        PARENT, WORK, end("p"), next_turn(*RESULT, ok=False), listed("succeeded")),
+    undecided("nobody-asked", once, "no turn asked any provider", turn("p")),
+    undecided("nothing-delegated", once, "nothing that was delegated", PARENT, end("p"), next_turn("p"), listed()),
+    undecided("not-over", once, "nothing that was delegated", PARENT, WORK[:1], end("p"), next_turn("p"), listed()),
+    undecided("no-list", once, "did not list its runs", PARENT, WORK, end("p"), next_turn(*RESULT)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), CASES)
+def test_fan_in(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
+
+
+def test_a_task_is_its_parent_and_its_agent() -> None:
+    assert task("p", "lane1") == "p.lane1"
