@@ -161,7 +161,8 @@ def test_killed_run_leaves_nothing(heart: Heart, mode: str, whole_group: bool) -
     process.communicate(timeout=BOUND)
     heart.gone_within(BOUND)
     heart.assert_quiet()
-    assert heart.program.runs() == []
+    # A keeper on its way out has no memory left, by which it is known here, and yet its entry in the process table.
+    heart.until(lambda: heart.program.runs() == [], "no run is listed")
 
 
 def test_killed_keeper(heart: Heart) -> None:
