@@ -267,7 +267,7 @@ class TestBackground:
         done = heart.program.finish(heart.start("background: sleep 0.2"))
         assert done.status == 0
         heart.gone_within(BOUND)
-        assert heart.program.runs() == []
+        heart.until(lambda: heart.program.runs() == [], "no run is listed")
 
     def test_terminal_signals_do_not_end_it(self, heart: Heart) -> None:
         self.start(heart)
