@@ -63,7 +63,7 @@ def saved(record: Record, folder: Path) -> Path:
 
 
 def test_every_command_helps(pileup: Any) -> None:
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 12
     for command in COMMANDS:
         status, out, err = pileup(command, "--help")
         assert (status, err) == (0, "")
