@@ -15,7 +15,7 @@ AGENTS = 1000
 SESSIONS = 5000
 ROUNDS = 4
 FACTOR = 3.0
-STATES = SMALL, LARGE = ("small", "large")  # how the actors' names end
+STATES = ("small", "large")  # how the actors' names end
 
 
 def large_state_costs_little(history: History) -> list[Finding]:

@@ -97,5 +97,5 @@ def replace(parts: Parts) -> Parts:
     return parts.replace(
         delegation=_Delegation,
         session_lock=_SessionLock,
-        run_registry=lambda home, deadline: _Registry.open(home, deadline),
+        run_registry=_Registry.open,
     )
