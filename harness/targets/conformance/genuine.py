@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from harness.events import Finished
@@ -30,7 +31,7 @@ def reread(lab: Lab, actor: str, intent: Intent) -> None:
             survives(lab.target, lab, intent, Ended(code=code, stdout=text[:cut], stderr=""))
     found = documents(text)
     if found.found and not found.stray:
-        for changed in _changed(found.found[-1]):
+        for changed in islice(_variants(found.found[-1]), _MOST):
             survives(lab.target, lab, intent, Ended(code=0, stdout=json.dumps(changed), stderr=""))
         if said.outcome.documents is not None:
             _counts(lab, intent, text, said.outcome)
@@ -58,15 +59,8 @@ def _counts(lab: Lab, intent: Intent, text: str, whole: Outcome) -> None:
     )
 
 
-def _changed(document: Any) -> Iterator[Any]:
-    """The document with each of its values in turn left out, or of another type."""
-    for number, changed in enumerate(_variants(document)):
-        if number >= _MOST:
-            return
-        yield changed
-
-
 def _variants(value: Any) -> Iterator[Any]:
+    """The value with each of those in it in turn left out, or of another type."""
     yield from (other for other in _OTHERS if other != value)
     if isinstance(value, dict):
         for key in value:

@@ -149,9 +149,8 @@ async def test_a_session_goes_on(lab: Lab) -> None:
     prepared(lab)
     await _turn(lab, "first")
     await _turn(lab, "second")
-    told = [request for request in _requests(lab, "second") if "first" in request.markers]
     require(
-        told,
+        lab.told("second", "first"),
         f"the model of the second turn was not told of the first: {ended(lab, 'second')}",
         "let both commands name the same session when intent.session is None; else leave SESSIONS out",
     )
