@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.oauth import SeededCredential
-from harness.events import FileSeen, RequestReceived, TokenAnswered
+from harness.checkers.ask import requests
+from harness.events import FileSeen, TokenAnswered
 from harness.lab import Lab
 from harness.targets.conformance.check import beyond, check, complain, ended, require
 from harness.targets.conformance.material import AGENT, another_site, intents, models, texts
@@ -172,7 +173,7 @@ async def test_an_expired_credential_is_renewed(lab: Lab) -> None:
         f"the renewed token stands in none of {', '.join(map(str, files))}",
         "name in credentials_files every file into which the program writes tokens, copies included",
     )
-    asked = [what for _, what in lab.history().of(RequestReceived) if what.marker == "turn"]
+    asked = [what for _, what in requests(lab.history(), "turn")]
     require(
         asked, f"the turn asked no model: {ended(lab, 'turn')}{beyond(lab)}", "let it use the credential's provider"
     )

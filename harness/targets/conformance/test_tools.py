@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fakes.answers import ToolCall
 from fakes.script import Match, Rule, Text
-from harness.events import RequestReceived
+from harness.checkers.ask import requests
 from harness.lab import Lab
 from harness.targets.conformance.check import beyond, check, ended, require
 from harness.targets.conformance.material import AGENT, models, prepared
@@ -38,7 +38,7 @@ async def test_a_tool_call_runs_a_command(lab: Lab) -> None:
     outcome = await (await lab.turn(AGENT, actor="tool")).finished()
     done = lab.effects("tool").read_bytes().count(b"\n") if lab.effects("tool").exists() else 0
     require(done == 1, f"the command was run {done} times: {ended(lab, 'tool')}{beyond(lab)}", _TOOL)
-    told = [what for _, what in lab.history().of(RequestReceived) if what.marker == "tool" and what.turn_step > 0]
+    told = [what for _, what in requests(lab.history(), "tool") if what.turn_step > 0]
     require(told, f"the model was never told how the command ended: {ended(lab, 'tool')}", _TOOL)
     require(
         outcome.ok, f"the tool ran, and read says {outcome.kind}: {ended(lab, 'tool')}", "let read see the last answer"
@@ -82,7 +82,7 @@ async def test_a_turn_can_run_inside_a_tool(lab: Lab) -> None:
     inner = lab.within(replace(lab.turning("inner", actor="inner")), "inner")
     _scripted(lab, "outer", lab.target.tool_call(inner))
     await (await lab.turn(AGENT, actor="outer")).finished()
-    asked = [what for _, what in lab.history().of(RequestReceived) if what.marker == "inner"]
+    asked = requests(lab.history(), "inner")
     require(
         asked,
         f"a turn of another agent that a tool started asked no model: {ended(lab, 'outer')}",

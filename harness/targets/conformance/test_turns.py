@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakes.script import Match, Rule, Stall, Status, Text
+from harness.checkers.ask import requests
 from harness.events import RequestReceived
 from harness.lab import Lab
 from harness.outcome import Outcome
@@ -20,7 +21,7 @@ async def _turn(lab: Lab, actor: str, text: str = "hi") -> Outcome:
 
 
 def _requests(lab: Lab, actor: str) -> list[RequestReceived]:
-    return [what for _, what in lab.history().of(RequestReceived) if what.marker == actor]
+    return [what for _, what in requests(lab.history(), actor)]
 
 
 @check(Capability.TURN)
