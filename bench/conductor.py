@@ -140,8 +140,9 @@ class _Bench:
         failures: list[BaseException] = []
         seal = Seal(lambda _actor, _address: None)
         supervisor = Supervisor(
-            actor=arm, listener=listener, root=str(where.root), directors=(), seal=seal, on_fault=failures.append
-        )
+            actor=arm, listener=listener, root=str(where.root), directors=(), seal=seal, on_fault=failures.append,
+            reads=arm == READS,
+        )  # fmt: skip
         try:
             yield
         finally:

@@ -10,17 +10,15 @@ import errno
 import fcntl
 import os
 import struct
-import sys
-import tempfile
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.conductor import kernel
+from harness.conductor import kernel, paths
+from harness.conductor.paths import AT_FDCWD
 
 # What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
 # gone. Any other failure (no descriptors left, no permission) is ours, and must not pass for an unwatched path.
 CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAMETOOLONG, errno.ENOENT, errno.ESRCH})
-AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 PATH_MAX = 4096
 PAGE = 4096
 _USUAL = 256  # bytes: what is read first of a path
@@ -131,13 +129,6 @@ KINDS = (
     Kind("sendmsg", 46, Family.NETWORK),
     Kind("sendmmsg", 307, Family.NETWORK),
 )
-# Where programs are installed: nobody changes a link there during a run, so what a folder is called is looked up once.
-_STEADY = tuple(
-    f"{folder}/"
-    for folder in dict.fromkeys(("/usr", "/lib", "/lib64", "/etc", sys.base_prefix, sys.prefix))
-    if not tempfile.gettempdir().startswith(folder)
-)
-_steady: dict[str, str] = {}
 BY_NUMBER = {kind.number: kind for kind in KINDS}
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
@@ -205,47 +196,7 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
 
 def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
     if place is Place.DESCRIPTOR:
-        return Operand(_link(thread, args[index] & 0xFFFFFFFF))
+        return Operand(paths.of_descriptor(thread, args[index] & 0xFFFFFFFF))
     directory = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
     text = read_text(thread, args[index if place is Place.PATH else index + 1])
-    return Operand(_absolute(thread, directory, text, follows=follows), directory, text)
-
-
-def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
-    start = "" if name.startswith("/") else _link(thread, directory)
-    for own in ("/proc/self", "/proc/thread-self"):  # these mean the caller, not us
-        if name == own or name.startswith(own + "/"):
-            name = f"/proc/{thread}{name.removeprefix(own)}"
-    folder, slash, last = name.rpartition("/")
-    if last in ("", ".", ".."):
-        return os.path.realpath(f"{start}/{name}" if start else name)
-    whole = f"{start}/{folder}" if start else folder or "/"
-    parent = start if start and not slash else _real_folder(whole)  # the kernel's own name of a folder has no links
-    path = f"{parent.rstrip('/')}/{last}"
-    return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
-
-
-def _real_folder(name: str) -> str:
-    """A folder's name without links. Asked of the kernel: os.path.realpath takes a call for each component."""
-    if (known := _steady.get(name)) is not None:
-        return known
-    try:
-        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return os.path.realpath(name)
-    try:
-        real = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - asked for every stopped call
-    finally:
-        os.close(descriptor)
-    if name.startswith(_STEADY) and real.startswith(_STEADY):
-        _steady[name] = real
-    return real
-
-
-def _link(thread: int, descriptor: int) -> str:
-    """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
-    link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
-    try:
-        return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
-    except FileNotFoundError as error:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+    return Operand(paths.absolute(thread, directory, text, follows=follows), directory, text)

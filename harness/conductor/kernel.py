@@ -112,16 +112,18 @@ def install_filter(program: bytes, *, interruptible: bool = False) -> int:
     return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, descriptor), "seccomp")
 
 
-def hand_over(listener: int) -> None:
+def hand_over(listener: int) -> bool:
     """Tell the kernel that the caller and its supervisor take turns, so that it lets them share a processor (6.6).
 
-    Waking another processor costs more than all the rest of a stop. A kernel that does not know of it does without.
+    Waking another processor costs more than all the rest of a stop. False on a kernel that does not know of it.
     """
     try:
-        fcntl.ioctl(listener, _IOC_SET_FLAGS, _ID.pack(_SYNC_WAKE_UP))
+        fcntl.ioctl(listener, _IOC_SET_FLAGS, _SYNC_WAKE_UP)  # the flags themselves, not a pointer to them
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTTY):
-            raise
+        if error.errno in (errno.EINVAL, errno.ENOTTY):
+            return False
+        raise
+    return True
 
 
 def rename(old_directory: int, old: bytes, new_directory: int, new: bytes, flags: int) -> int:

@@ -33,6 +33,7 @@ from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from harness.conductor.paths import keep_steady
 from harness.errors import ProvisionError
 from harness.targets.catalog import Recipe, find_recipe
 from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install
@@ -84,6 +85,7 @@ def release(name: str) -> Installation:
     found = installed(find_recipe(name), cache_folder())
     if found is None:
         raise ProvisionError(f"{name} is not installed", hint=f"pileup provision {name}")
+    keep_steady(found.root)
     return found
 
 

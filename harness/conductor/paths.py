@@ -1,0 +1,80 @@
+"""What a path means that a stopped caller gave: absolute, and its folder without links, as the caller sees them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
+
+_steady = [
+    f"{folder}/"
+    for folder in dict.fromkeys(("/usr", "/lib", "/lib64", "/etc", sys.base_prefix, sys.prefix))
+    if not tempfile.gettempdir().startswith(folder)
+]
+_known: dict[tuple[str, bool], str] = {}
+
+
+def keep_steady(folder: Path) -> None:
+    """A program is installed here: nobody changes a link below it during a run, so what a path means is found once.
+
+    A program opens its own files by the thousand, and each would take three calls of ours.
+    """
+    prefix = f"{folder}/"
+    if prefix not in _steady:
+        _steady.append(prefix)
+
+
+def absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
+    """The path that `name` is to this thread, from a directory descriptor of its own. Raises OSError.
+
+    With `follows`, a link in the last component is followed too.
+    """
+    if (known := _known.get((name, follows))) is not None:
+        return known
+    path = _absolute(thread, directory, name, follows=follows)
+    if _is_steady(name) and _is_steady(path):
+        _known[name, follows] = path
+    return path
+
+
+def of_descriptor(thread: int, descriptor: int) -> str:
+    """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
+    link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
+    try:
+        return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
+    except FileNotFoundError as error:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+
+
+def _is_steady(path: str) -> bool:
+    return path.startswith(tuple(_steady))
+
+
+def _absolute(thread: int, directory: int, name: str, *, follows: bool) -> str:
+    start = "" if name.startswith("/") else of_descriptor(thread, directory)
+    for own in ("/proc/self", "/proc/thread-self"):  # these mean the caller, not us
+        if name == own or name.startswith(own + "/"):
+            name = f"/proc/{thread}{name.removeprefix(own)}"
+    folder, slash, last = name.rpartition("/")
+    if last in ("", ".", ".."):
+        return os.path.realpath(f"{start}/{name}" if start else name)
+    whole = f"{start}/{folder}" if start else folder or "/"
+    parent = start if start and not slash else _real_folder(whole)  # the kernel's own name of a folder has no links
+    path = f"{parent.rstrip('/')}/{last}"
+    return os.path.realpath(path) if follows and os.path.islink(path) else path  # noqa: PTH114
+
+
+def _real_folder(name: str) -> str:
+    """A folder's name without links. Asked of the kernel: os.path.realpath takes a call for each component."""
+    try:
+        descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return os.path.realpath(name)
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - asked for every stopped call
+    finally:
+        os.close(descriptor)
