@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.name if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start of ours is timed with its own compilation
     console, progress = Console(), Console(stderr=True, highlight=False)
     try:
         for name in arguments.name or BENCHES:

@@ -49,17 +49,20 @@ def version_of(arm: str) -> str:
 
 
 @contextmanager
-def serving(arm: str, pace: float = 0.0) -> Iterator[Running]:
-    """Start an arm's server, with so many seconds between two frames. Raises BenchError when it does not answer."""
+def serving(arm: str, pace: float = 0.0, *, tokens: bool = False) -> Iterator[Running]:
+    """Start an arm's server, with so many seconds between two frames. Raises BenchError when it does not answer.
+
+    With `tokens`, ours is started with a token family to refresh.
+    """
     with TemporaryDirectory(prefix="bench-fakes-") as name:
         folder, port = Path(name), _free_port()
-        command = _ours(folder, port, pace) if arm == OURS else _peer(arm, folder, port, pace)
+        command = _ours(folder, port, pace, tokens=tokens) if arm == OURS else _peer(arm, folder, port, pace)
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             try:
                 _wait_until_it_answers(process, port)
                 seconds = time.perf_counter() - began
-                token = _token(process) if arm == OURS else ""
+                token = _token(process) if arm == OURS and tokens else ""
                 yield Running(port, seconds, token)
             finally:
                 process.kill()
@@ -76,12 +79,12 @@ def _free_port() -> int:
         return port
 
 
-def _ours(folder: Path, port: int, pace: float) -> list[str]:
+def _ours(folder: Path, port: int, pace: float, *, tokens: bool) -> list[str]:
     reply = f'{{ kind = "text", text = "{TEXT}", chunks = {DELTAS}, pace = {pace} }}'
     script = folder / "script.toml"
     script.write_text(f'[[rules]]\nname = "all"\nreplies = [ {reply} ]\n', encoding="utf-8")
     # Every reuse mints here, so that one token may be sent again and again: the work is that of a refresh.
-    policy = ["--oauth-policy", "grace:1000000:1000000000", "--seed-family", "f"]
+    policy = ["--oauth-policy", "grace:1000000:1000000000", "--seed-family", "f"] if tokens else []
     files = ["--script", str(script), "--journal", str(folder / "journal.jsonl")]
     return [sys.executable, "-m", "fakes", "--port", str(port), *files, *policy]
 

@@ -137,7 +137,8 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
         UnreadableBody: it cannot be decoded.
     """
     try:
-        data = json.loads(decoded_body(request), parse_constant=_refuse_constant)
+        body = decoded_body(request)
+        data = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
     if not isinstance(data, dict):
@@ -147,6 +148,9 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # json.loads would make one for each request
 
 
 def is_number(value: object) -> bool:

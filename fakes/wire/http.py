@@ -65,7 +65,9 @@ def decoded_body(request: HttpRequest) -> bytes:
         UnreadableBody: the coding is unknown (415), the data is damaged (400) or grows too large (413).
     """
     body = request.body
-    codings = request.headers.get("content-encoding", "").lower().split(",")
+    if "content-encoding" not in request.headers:  # as of most
+        return body
+    codings = request.headers["content-encoding"].lower().split(",")
     if len(codings) > _MOST_CODINGS:
         raise UnreadableBody(415, f"the body has more than {_MOST_CODINGS} content codings, one in the other")
     for coding in reversed(codings):
