@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign, exhaust
+from harness.campaign import Campaign, campaign, exhaust, runs_of
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import LabError
@@ -34,7 +34,7 @@ class Settings:
 
     target_name: str  # as `--target` takes it
     seed: int
-    schedules: int
+    schedules: int | None  # fault runs of each; None for as many as each scenario says
     replay: Plan | None
     conductor: bool
     points: int | None = None  # the most that a sweep tries; None for its own bound
@@ -92,7 +92,7 @@ class Bench:
                 scenario, self.target, ground, name=self.settings.target_name, seed=self.settings.seed,
                 limit=self.settings.exhaustive, preemptions=self.settings.preemptions,
             )  # fmt: skip
-        runs = self.settings.schedules if ground.conducted else max(self.settings.schedules, UNCONDUCTED_RUNS)
+        runs = runs_of(scenario, self.settings.schedules, conducted=ground.conducted)
         return await campaign(
             scenario,
             self.target,

@@ -67,7 +67,7 @@ async def campaign(
     *,
     name: str,
     seed: int,
-    schedules: int,
+    schedules: int | None,
     points: int | None = None,
     shrink: int = 0,
     known: Sequence[Decisions] = (),
@@ -75,8 +75,8 @@ async def campaign(
 ) -> Campaign:
     """Run the arms on the target, which `--target` calls `name`. With `replay` only that plan's run takes place.
 
-    Schedules that are `known` to have violated once are tried first. A scenario that is scheduled gets more tries,
-    until one violates; the first that does is made simpler, in at most `shrink` replays.
+    There are `runs_of` fault runs, after schedules that are `known` to have violated once. Of a scenario's own number
+    of tries, the first that violates is the last. It is made simpler, in at most `shrink` replays.
     """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
@@ -86,10 +86,10 @@ async def campaign(
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
-    runs = max(schedules, scenario.tries if ground.conducted else UNCONDUCTED_RUNS)
+    runs = runs_of(scenario, schedules, conducted=ground.conducted)
     first_ones = known if ground.conducted else ()
     for plan in _plans(scenario, name, seed, runs, first_ones, points):
-        if ground.conducted and len(fault) >= schedules and _violated(fault):
+        if ground.conducted and len(fault) >= (schedules or 1) and _violated(fault):
             break
         trial = await run(scenario, target, plan, ground, profile)
         profile = profile.after(trial.trace) if trial.trace else profile
@@ -99,6 +99,16 @@ async def campaign(
     first = next((t for t in _violated(fault) if t.trace), None)
     found = await simplest(first, scenario, target, ground, budget=shrink) if first and shrink else None
     return Campaign(scenario=scenario, control=tuple(control), fault=tuple(fault), simplest=found)
+
+
+def runs_of(scenario: Scenario, schedules: int | None, *, conducted: bool) -> int:
+    """How many fault runs a campaign has: as many as asked for, else (None) as many as the scenario says.
+
+    Where system calls cannot be stopped it is left to chance whether a fault takes place, so that there are more.
+    """
+    if not conducted:
+        return max(schedules or 1, UNCONDUCTED_RUNS)
+    return scenario.tries if schedules is None else schedules
 
 
 def _violated(trials: Sequence[Trial]) -> list[Trial]:

@@ -15,7 +15,7 @@ from harness.bench import Bench
 from harness.campaign import Campaign
 from harness.errors import PileupError
 from harness.scenario import Scenario
-from harness.session import DEFAULT_REPORT, Controller, Session, Worker, stress_round
+from harness.session import DEFAULT_REPORT, QUICK_POINTS, Controller, Session, Worker, stress_round
 from harness.targets import registry
 from harness.targets.conformance.check import Check
 from harness.targets.conformance.suite import examine
@@ -34,10 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option = group.addoption
     option("--target", metavar="NAME", help=f"the program under test: {', '.join(registry.patterns())} (reference)")
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
-    option("--schedules", metavar="N", type=_count, default=1, help="runs of each fault arm, each another plan (1)")
     option(
-        "--points", metavar="N", type=_whole, help="the most pairs of a point and a fault that a sweep tries; 0: all"
-    )
+        "--schedules", metavar="N", type=_count,
+        help="runs of each fault arm, each another plan (as many as the scenario says, mostly 1); 1: a quick look",
+    )  # fmt: skip
+    option(
+        "--points", metavar="N", type=_whole,
+        help="the most pairs of a point and a fault that a sweep tries "
+        f"(as many as the scenario says; {QUICK_POINTS} with --schedules 1); 0: all",
+    )  # fmt: skip
     option(
         "--shrink", metavar="N", type=_whole, default=60,
         help="replays in which a violating schedule is made simpler, 0 for none (60)",

@@ -36,6 +36,7 @@ from reports.record import Result, result_from_json
 from reports.writer import write
 
 DEFAULT_REPORT = "reports/out/latest"
+QUICK_POINTS = 2  # of a sweep, for who asks for a single schedule: the first and the last
 
 
 class Session:
@@ -59,7 +60,7 @@ class Session:
             target_name=self.target_name,
             seed=config.getoption("seed"),
             schedules=config.getoption("schedules"),
-            points=config.getoption("points"),
+            points=_points(config),
             shrink=config.getoption("shrink"),
             exhaustive=config.getoption("exhaustive"),
             preemptions=config.getoption("preemptions"),
@@ -78,6 +79,11 @@ class Session:
         loaded = Baseline.load(Path(baseline))
         loaded.check_target(self.target.name, self.target.version)
         return loaded
+
+
+def _points(config: pytest.Config) -> int | None:
+    given: int | None = config.getoption("points")
+    return QUICK_POINTS if given is None and config.getoption("schedules") == 1 else given
 
 
 def _scenario(item: pytest.Item) -> Scenario | None:

@@ -183,13 +183,23 @@ def test_nothing_is_shrunk_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_scheduled_scenario_gets_more_tries_until_one_violates(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = race(monkeypatch, "a")
     scheduled = replace(made(), scheduled=True, tries=8)
-    asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=None))
     assert len(plans) == 9
     race(monkeypatch, "abc")
-    found = asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=1))
+    found = asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=None))
     assert 1 <= len(found.fault) <= 8
     assert [t.judgement.verdict for t in found.fault[:-1]] == [C] * (len(found.fault) - 1)
     assert found.fault[-1].judgement.verdict is V
+
+
+@pytest.mark.parametrize(("asked", "runs"), [(None, 8), (1, 1), (3, 3), (9, 9)])
+def test_there_are_as_many_runs_as_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: int | None, runs: int
+) -> None:
+    plans = race(monkeypatch, "a")
+    scheduled = replace(made(), scheduled=True, tries=8)
+    asyncio.run(campaign(scheduled, ReferenceTarget(), NOWHERE, name="reference", seed=1, schedules=asked))
+    assert [plan.arm for plan in plans] == [Arm.CONTROL, *[Arm.FAULT] * runs]
 
 
 def test_what_violated_once_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,17 @@ def test_stress_and_schedules_are_counted(place):
     assert violates["fault_arm"]["violated"] == 6
 
 
+@pytest.mark.parametrize(
+    ("words", "tried"), [(("--schedules", "1"), 2), (("--schedules", "1", "--points", "3"), 3), ((), 4)]
+)
+def test_a_single_schedule_is_a_quick_look(tmp_path, words, tried):
+    scenario = f"{PROJECT}/scenarios/test_resources.py::test_cancel_on_a_full_disk"
+    done = Place(tmp_path).run(scenario, "--report", str(tmp_path / "mine"), *words)
+    assert done.returncode == 0, done.stdout
+    [result] = json.loads((tmp_path / "mine" / "record.json").read_text())["results"]
+    assert any(f": {tried} of " in line for line in result["not_verified"]), result["not_verified"]
+
+
 @pytest.mark.parametrize("token", ["violates@toy.py:toy#5", "violates@toy.py:toy#5!control"])
 def test_replay_repeats_exactly_one_run(place, token):
     done = place.run("--replay", token)
