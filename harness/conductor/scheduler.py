@@ -36,8 +36,8 @@ _SOON = 0.002  # seconds for which the loop waits for the actor that goes on, be
 _LOOKS = 0.001  # seconds between two looks at an actor that has not come back; doubled each time, up to the next
 _SELDOM = 0.02
 _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
-# Seconds after which an actor that neither stops nor sleeps is not waited for: it may be trying again and again to have
-# what another one holds, by calls that are not watched. When it stops after all, it waits for its turn as ever.
+# Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
+# again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
 _BUSY = 10.0
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
@@ -260,14 +260,16 @@ class Scheduler:
             steps = len(self._steps)
             await asyncio.sleep(pause)
             for actor, quiet in list(self._running.items()):
-                if self._supervisors[actor].ended.is_set() or quiet.look(self._processes(actor)) or self._stuck(quiet):
+                if self._supervisors[actor].ended.is_set() or self._gets_no_further(quiet, self._processes(actor)):
                     del self._running[actor]
             self._go_on()
 
-    def _stuck(self, quiet: Quiet) -> bool:
-        """Whether an actor has been busy for so long that it may need what one of those has who wait for their turn."""
+    def _gets_no_further(self, quiet: Quiet, processes: frozenset[int]) -> bool:
+        """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
+        if quiet.look(processes):
+            return True
         waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
-        return waiting and quiet.lasts(_BUSY)
+        return waiting and quiet.lasts(_BUSY, processes)
 
     def _processes(self, actor: str) -> frozenset[int]:
         return self._surroundings.processes(actor) | self._lanes[actor].processes()

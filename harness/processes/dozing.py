@@ -24,10 +24,12 @@ _CLOCKS = {0: time.CLOCK_REALTIME, 1: time.CLOCK_MONOTONIC, 7: time.CLOCK_BOOTTI
 
 
 def dozes(thread: int, within: float, read: Read) -> bool:
-    """Whether the thread sleeps in a call that ends by itself within so many seconds."""
+    """Whether the thread sleeps in a call that ends by itself within so many seconds, or has woken meanwhile."""
     with suppress(OSError, ValueError, KeyError, struct.error):
         with open(f"/proc/{thread}/syscall", encoding="ascii") as file:  # noqa: PTH123 - as in stat.py
             words = file.read().split()
+        if words == ["running"]:  # its sleep was over between our looks: on a busy machine it may wait to go on
+            return True
         if len(words) < 7 or words[0] == "-1":
             return False
         seconds = _seconds(thread, int(words[0]), [int(word, 16) for word in words[1:7]], read)

@@ -3,49 +3,71 @@
 Two looks must agree: no thread runs, wants to run or waits for a disk, and none has been on a processor in between
 (/proc/PID/task/TID/schedstat counts that, where the kernel keeps it; else the clock ticks of proc(5)). A thread whose
 sleep ends soon by itself is waited for, up to a limit: so a back-off between two attempts takes its time in every run.
+Time that a thread waits for a processor counts for nothing: how busy the machine is must not decide what is seen.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from harness.processes import stat
 from harness.processes.dozing import Read, dozes
 
 _VFORKING = frozenset({"56", "58", "435"})  # clone, vfork, clone3: the parent waits, uninterruptibly, for the exec
-_SOON = 1.0  # seconds: the longest sleep that is waited for, and the longest that any number of them is waited for
+_SOON = 1.0  # seconds: the longest sleep that is waited for, and how long any number of them is
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 Reading = frozenset[tuple[str, str]]
 
 
 class Quiet:
-    """Remembers the last look at one actor's processes."""
+    """Remembers the looks at one actor's processes since it was let go."""
 
     def __init__(self, read: Read) -> None:
         self._read_memory = read
         self._last: Reading | None = None
-        self._began = time.monotonic()
-        self._waits_until = self._began + _SOON
+        self._looked = self._began = time.monotonic()
+        self._slept = self._dozed = 0.0  # seconds
+        self._worked_before: float | None = None
 
-    def look(self, pids: Iterable[int], *, awaken: bool = True) -> bool:
+    def look(self, pids: Collection[int], *, awaken: bool = True) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
 
         With `awaken` a thread that will go on soon by itself counts as running.
         """
+        now = time.monotonic()
+        since, self._looked = now - self._looked, now
+        if self._worked_before is None:
+            self._worked_before = _worked(pids)
         reading = _read(pids)
         same = reading is not None and reading == self._last
         self._last = reading
-        return same and not (awaken and self._dozing(reading or frozenset()))
+        if reading is not None:
+            self._slept += since
+        return same and not (awaken and self._dozing(reading or frozenset(), since))
 
-    def lasts(self, seconds: float) -> bool:
-        """Whether it is longer ago than that that the first look could be taken."""
-        return time.monotonic() - self._began > seconds
+    def lasts(self, seconds: float, pids: Collection[int]) -> bool:
+        """Whether it has been on a processor, and asleep in between, for longer than that.
 
-    def _dozing(self, reading: Reading) -> bool:
-        left = self._waits_until - time.monotonic()
-        return left > 0 and any(dozes(int(thread), left, self._read_memory) for thread, _ in reading)
+        On a busy machine it may have waited for a processor for as long again, which is not its doing.
+        """
+        if time.monotonic() - self._began <= seconds:  # the cheap answer to nearly every question
+            return False
+        return self._slept + _worked(pids) - (self._worked_before or 0.0) > seconds
+
+    def _dozing(self, reading: Reading, since: float) -> bool:
+        if self._dozed > _SOON or not any(dozes(int(thread), _SOON, self._read_memory) for thread, _ in reading):
+            return False
+        self._dozed += since
+        return True
+
+
+def _worked(pids: Iterable[int]) -> float:
+    """Seconds of processor time that they have used, with those of their children that have ended."""
+    found = [stat.fields(pid) for pid in pids]
+    return sum(int(ticks) for fields in found if fields for ticks in fields[11:15]) / _TICKS
 
 
 def _read(pids: Iterable[int]) -> Reading | None:

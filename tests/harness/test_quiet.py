@@ -1,0 +1,97 @@
+"""Whether processes can get no further: by what they did themselves, however busy the machine is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from harness.conductor import calls
+from harness.processes import quiet
+from harness.processes.quiet import Quiet
+
+PATIENCE = 30.0
+
+
+@contextmanager
+def running(code: str) -> Iterator[int]:
+    """A Python program that has said that it is there."""
+    argv = [sys.executable, "-S", "-E", "-c", f"print(flush=True)\n{code}"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def until(what: Quiet, pid: int, *, lasts: float | None = None) -> float:
+    """Seconds until it is quiet, or has lasted for so long."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE:
+        if what.look([pid]) if lasts is None else (what.look([pid]), what.lasts(lasts, [pid]))[1]:
+            return time.monotonic() - began
+        time.sleep(0.005)
+    pytest.fail("never")
+
+
+def test_a_long_sleep_is_quiet() -> None:
+    with running("import time; time.sleep(60)") as pid:
+        assert until(Quiet(calls.read_memory), pid) < quiet._SOON
+
+
+def test_short_sleeps_are_waited_for_and_not_for_ever() -> None:
+    with running("import time\nwhile True: time.sleep(0.05)") as pid:
+        found = Quiet(calls.read_memory)
+        until(found, pid)
+        assert found._dozed > quiet._SOON
+
+
+def test_what_works_is_not_quiet_and_lasts() -> None:
+    with running("while True: pass") as pid:
+        found = Quiet(calls.read_memory)
+        assert not any(found.look([pid]) for _ in range(20))
+        assert until(found, pid, lasts=0.3) > 0
+
+
+def test_what_sleeps_and_wakes_lasts_too() -> None:
+    with running("import time\nwhile True: time.sleep(0.01)") as pid:
+        assert until(Quiet(calls.read_memory), pid, lasts=0.3) >= 0.3
+
+
+def test_waiting_for_a_processor_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine so busy that a program, always ready to run, gets a tenth of a processor."""
+    clock, worked = [100.0], [5.0]
+    monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(quiet, "_read", lambda pids: None)
+    monkeypatch.setattr(quiet, "_worked", lambda pids: worked[0])
+    found = Quiet(calls.read_memory)
+    for second in range(1, 101):
+        clock[0] += 1.0
+        worked[0] += 0.1
+        assert not found.look([1])
+        assert found.lasts(5.0, [1]) is (second > 51)  # the first look is the measure of the others
+
+
+def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may take long to come to its first short sleep, on a busy machine the longer."""
+    clock, asleep = [0.0], [False]
+    monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(quiet, "_read", lambda pids: frozenset({("1", "same")}) if asleep[0] else None)
+    monkeypatch.setattr(quiet, "_worked", lambda pids: 0.0)
+    monkeypatch.setattr(quiet, "dozes", lambda thread, within, read: within >= 0.4)
+    found = Quiet(calls.read_memory)
+    for _ in range(50):
+        clock[0] += 0.2
+        assert not found.look([1])
+    asleep[0] = True
+    looks = 0
+    while not found.look([1]):
+        clock[0] += 0.2
+        looks += 1
+    assert quiet._SOON < looks * 0.2 < 2 * quiet._SOON
