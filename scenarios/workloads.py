@@ -55,6 +55,8 @@ $(objects): build/%.o: unit.c
 """
 UNIT_C = "int piece(int number) { return number * PIECE; }\n"
 
+# The last line is for npm 12, which runs no package's install script unless told so; others pass it over. Tried with
+# npm 6, 8, 10, 11 and 12.
 NPMRC = """\
 offline = true
 audit = false
@@ -62,7 +64,7 @@ fund = false
 update-notifier = false
 ignore-scripts = false
 dangerously-allow-all-scripts = true
-"""  # the last is for releases of npm that run no package's install script unless told so; others do not know it
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,19 +55,21 @@ def test_a_tool_that_works_says_its_version(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("script", "why"),
-    [(None, "there is no node on PATH"), ("exit 1", "node does not work here (CalledProcessError)"),
-     ("exec sleep 60", "node does not work here (TimeoutExpired)")],
-)  # fmt: skip
+    ("script", "seconds", "why"),
+    [
+        ("", 30.0, "there is no node on PATH"),
+        ("exit 1", 30.0, "node does not work here (CalledProcessError)"),
+        ("exec /bin/sleep 60", 0.2, "node does not work here (TimeoutExpired)"),
+    ],
+)
 def test_a_tool_that_does_not_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, seconds: float, why: str
 ) -> None:
-    monkeypatch.setattr(workloads, "PROBE_SECONDS", 0.5)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/nowhere")
-    tool(tmp_path, "npm", "echo 11.0.0")
+    monkeypatch.setattr(workloads, "PROBE_SECONDS", seconds)
+    monkeypatch.setenv("PATH", str(tmp_path))
     if script:
-        tool(tmp_path, "node", script.replace("sleep", "/bin/sleep"))
-    assert working("npm", "node") == Tools(lacking=why)
+        tool(tmp_path, "node", script)
+    assert working("node", "npm") == Tools(lacking=why)
 
 
 def test_without_the_tools_the_fake_build_stands_in(tmp_path: Path) -> None:
