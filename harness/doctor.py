@@ -24,6 +24,7 @@ from harness.processes.client import LauncherClient, Program
 _ENOUGH_BYTES = 1 << 30
 _NO_SCHEDULES = "orders of calls are chosen all the same, but a run may differ from its replay where programs sleep"
 _NO_NAMES = "real CLIs with fixed addresses are sent through a proxy instead, where they honour one"
+_NO_COMPILING = "where scenarios compile something, the shipped fake build stands in for it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ def examine() -> list[Check]:
         _loopback,
         _git,
         _npm,
+        _make,
+        _cc,
     ]
     return [check() for check in checks]
 
@@ -171,7 +174,17 @@ def _git() -> Check:
 
 
 def _npm() -> Check:
-    return _tool("npm", "only `pileup provision` needs it")
+    return _tool(
+        "npm", "`pileup provision` needs it; where scenarios install a package, the fake build stands in for it"
+    )
+
+
+def _make() -> Check:
+    return _tool("make", _NO_COMPILING)
+
+
+def _cc() -> Check:
+    return _tool("cc", _NO_COMPILING)
 
 
 def _tool(name: str, need: str) -> Check:

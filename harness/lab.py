@@ -77,7 +77,7 @@ class Lab(Nemesis):
             strategy=strategy, decisions=decisions,
         )  # fmt: skip
         self.most_points = most_points  # of a sweep: 0 for all of them, None for as many as the scenario says
-        self.untried: list[str] = []  # what a sweep left out, in words
+        self.untried: list[str] = []  # what a sweep left out, or what another thing stood in for, in words
         self.patience = target.patience  # seconds that a command may take before it counts as hanging
         self.launcher = launcher
         self.watch = watch

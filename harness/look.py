@@ -274,8 +274,10 @@ def _beginning(path: Path) -> str:
 
 
 def _fingerprint_folder(folder: Path) -> str:
+    # A folder that goes away under way must not end the look, as it would end Path.rglob's; os.walk passes it over.
+    names = (Path(place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
     summary = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(names):
         try:
             facts = path.lstat()
             name = str(path.relative_to(folder))

@@ -60,7 +60,7 @@ class Trial:
     conducted: bool
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
-    untried: tuple[str, ...] = ()  # what a sweep left out, in words
+    untried: tuple[str, ...] = ()  # what a sweep left out, or what another thing stood in for, in words
     divergence: Diverged | None = None  # it was to repeat another run, and did not
 
 

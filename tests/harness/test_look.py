@@ -93,6 +93,23 @@ def test_a_command_within_a_tool_counts_its_beginning_and_its_end(stand: Stand, 
     assert [seen.facts["times"] for seen in stand.seen] == [1, ended]
 
 
+def test_a_folder_that_goes_away_does_not_end_the_look(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = stand.site.workspace("lane0") / "inner"
+    inner.mkdir(parents=True)
+    before, scandir = stand.look.workspace("lane0", "before"), os.scandir
+
+    def gone(path: Any) -> Any:
+        if Path(path) == inner:
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", gone)
+    assert stand.look.workspace("lane0", "meanwhile") == before
+    monkeypatch.undo()
+    (inner / "file").write_text("written")
+    assert stand.look.workspace("lane0", "after") != before
+
+
 def test_whose_connection_a_port_is() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         port = client.getsockname()[1]
