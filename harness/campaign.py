@@ -21,7 +21,7 @@ _ORDERED = replace(
     unseen=(
         *TOUCHES.unseen,
         "a file's content read after another's write in place, when it had been opened before",
-        "looks at whether a file exists, and listings of folders",
+        "looks at whether a file exists",
     ),
 )
 UNCONDUCTED_RUNS = 10  # where calls cannot be stopped, repetition has to do instead

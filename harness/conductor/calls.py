@@ -31,7 +31,8 @@ class Family(Enum):
     REMOVE = "remove"
     OPEN = "open"  # for writing, creating or truncating
     READ = "read"  # opening for reading: many more than all of the above
-    LOOK = "look"  # whether and what a file is, and what a folder holds: more again
+    LOOK = "look"  # whether a file is there, and what it is: more again
+    LIST = "list"  # what a folder holds
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor above 2
@@ -115,7 +116,7 @@ KINDS = (
     Kind("faccessat2", 439, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
     Kind("readlink", 89, Family.LOOK, ((_P, 0),)),
     Kind("readlinkat", 267, Family.LOOK, ((_A, 0),)),
-    Kind("getdents64", 217, Family.LOOK, ((_D, 0),)),
+    Kind("getdents64", 217, Family.LIST, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
     Kind("clone", 56, Family.FORK),

@@ -24,7 +24,7 @@ from harness.conductor.lookups import Lookups
 
 _SOON = 0.005  # seconds that one call of a flood is behind another; a timer below a tick costs as much as a stop
 _FLOOD = 256  # calls, until the loop has its turn
-_listening: set[int] = set()
+_listening: set[int] = set()  # the listeners of all supervisors: who is alone may be waited for
 
 
 @dataclass(slots=True, eq=False)

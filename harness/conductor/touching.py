@@ -1,8 +1,7 @@
 """What a stopped call reads and changes, as the names by which schedules know them.
 
 Files go by their path below the run's folder: whoever replaces a file touches the name that others read. Two creations
-in one folder do not touch each other, but each touches a listing of that folder. What is opened as a folder is taken to
-be listed, at that moment: the reading itself is not stopped in every run.
+in one folder do not touch each other, but each touches a listing of that folder.
 """
 
 from __future__ import annotations
@@ -28,17 +27,12 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or creates or _empties(call)
     named = tuple(Touch(_below(root, path), writes) for path in call.paths)
-    if _lists(call):
+    if call.kind.family is Family.LIST:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
     if creates or call.kind.family in _NAMING:
         folders = dict.fromkeys(_below(root, os.path.dirname(path)) for path in call.paths)  # noqa: PTH120
         return (*named, *(Touch(NAMES_IN + folder, False) for folder in folders))
     return named
-
-
-def _lists(call: StoppedCall) -> bool:
-    """Whether the caller is to learn which names a folder has."""
-    return call.kind.name == "getdents64" or bool(call.open_flags & os.O_DIRECTORY)
 
 
 def _empties(call: StoppedCall) -> bool:

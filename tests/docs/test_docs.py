@@ -238,6 +238,17 @@ def test_the_scenario_of_the_page_works(target: str, verdict: str, tmp_path: Pat
     assert (result.scenario, result.verdict) == ("eight_adds_at_once", verdict)
 
 
+def test_the_certificate_of_the_page_is_so(tmp_path: Path) -> None:
+    """Every order of two adds of the reference: as many classes, points and runs as the page on schedules shows."""
+    (shown,) = re.findall(r"^Exhaustive:.*?redundant\)", (ROOT / "docs/schedules.md").read_text(), re.M | re.S)
+    words = ("scenarios/", "-k", "two_adds_in_any_order", "--exhaustive", "100", "--report", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stdout
+    assert " ".join(shown.split()) in " ".join(done.stdout.split())
+
+
 def test_the_page_on_projects_of_ones_own_is_so(tmp_path: Path) -> None:
     """Its commands, in a folder with nothing of the project but what is installed."""
     for name in ("tiny.py", "tiny_target.py"):

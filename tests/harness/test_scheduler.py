@@ -16,7 +16,7 @@ from harness.schedules.decisions import Decisions
 from harness.schedules.points import racing
 
 CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
-ORDERED = CHANGES | {Family.READ}  # without reads an actor has read what it will before its first turn
+ORDERED = CHANGES | {Family.READ, Family.LIST}  # without reads an actor has read what it will before its first turn
 # Reads a number, and replaces the file by one that is greater by one: the update that a second one can lose.
 INCREMENT = """
 import os, sys
