@@ -57,7 +57,7 @@ class OpencodeTarget:
     """
 
     name = "opencode"
-    patience = 240.0  # a run takes 3 s, and over a minute when its model cannot be had
+    patience = 240.0  # a run takes 8 s on two busy cores, and over a minute more when its model cannot be had
     needs_tls = True
     names = VendorNames(hosts=_HOSTS)
     capabilities = frozenset(
