@@ -26,7 +26,8 @@ class Recipe:
     """How one release of one program is installed from npm.
 
     `entry` is a path below `node_modules`; `node` is the version of the interpreter that runs it, or None for
-    a program that is itself an executable; `overrides` are npm's overrides, as (package, replacement).
+    a program that is itself an executable; `overrides` are npm's overrides, as (package, replacement). `warm_up` are
+    the words of a command that makes, in an empty home, what the program's first command would have to make.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Recipe:
     entry: str
     node: str | None = None
     overrides: tuple[tuple[str, str], ...] = ()
+    warm_up: tuple[str, ...] = ()  # () for a program whose first command is like every other
     megabytes: int = 0  # on disk, once installed
     proven: bool = True
     borrowed_from: str = ""  # the version whose recipe this is, when not its own
@@ -82,6 +84,15 @@ RECIPES: tuple[Recipe, ...] = (
         entry="@mariozechner/pi-coding-agent/dist/cli.js",
         megabytes=400,
         node=_NODE_22,
+    ),
+    Recipe(
+        name="opencode",
+        version="1.18.33",
+        package="opencode-ai",
+        entry="opencode-linux-x64/bin/opencode",
+        # Its database, with all its tables in one file: without it, commands that begin at once fail at making them.
+        warm_up=("db", "pragma wal_checkpoint(truncate)"),
+        megabytes=360,
     ),
 )
 

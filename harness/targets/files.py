@@ -41,7 +41,7 @@ def only_profile(which: str) -> None:
 
 
 def pi_tokens(credential: SeededCredential) -> dict[str, object]:
-    """An OAuth credential as pi stores it, and OpenClaw, which embeds pi. It is secret."""
+    """An OAuth credential as pi and opencode store it, and OpenClaw, which embeds pi. It is secret."""
     return {
         "type": "oauth",
         "access": credential.access_token,

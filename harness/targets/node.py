@@ -115,21 +115,35 @@ def check_starts(argv: Sequence[str], *, expect: str, timeout: float) -> None:
     That may be on either stream: some programs keep their standard output for answers. Raises `BrokenInstall`.
     """
     with tempfile.TemporaryDirectory(prefix="pileup-check-") as home:
-        env = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "TERM": "dumb"}
-        try:
-            done = subprocess.run(
-                argv, env=env, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout
-            )
-        except subprocess.TimeoutExpired:
-            raise BrokenInstall(f"{_shown(argv)} did not end within {timeout:.0f} s", hint=_AGAIN) from None
-        except OSError as error:
-            hint = "the program needs Linux on x86-64 with the GNU C library"
-            raise BrokenInstall(f"{_shown(argv)} cannot be run: {error.strerror}", hint=hint) from error
+        done = _run_in(home, argv, timeout)
     first_line = (done.stdout.strip() or done.stderr.strip()).decode(errors="replace").partition("\n")[0]
     if done.returncode != 0 or expect not in first_line.split():
-        said = _last_lines(done.stdout + done.stderr) or "it printed nothing"
-        message = f"{_shown(argv)} gave exit status {done.returncode}, expected {expect!r}: {said}"
-        raise BrokenInstall(message, hint="the recipe does not fit this release or this machine")
+        raise _unfitting(argv, done, f", expected {expect!r}")
+
+
+def warm_up(argv: Sequence[str], home: Path, *, timeout: float) -> None:
+    """Run `argv` in this new home, which stays, and require exit 0. Raises `BrokenInstall` and OSError."""
+    home.mkdir()
+    done = _run_in(str(home), argv, timeout)
+    if done.returncode != 0:
+        raise _unfitting(argv, done, "")
+
+
+def _run_in(home: str, argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
+    env = {"PATH": os.defpath, "HOME": home, "TMPDIR": home, "TERM": "dumb"}
+    try:
+        return subprocess.run(argv, env=env, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise BrokenInstall(f"{_shown(argv)} did not end within {timeout:.0f} s", hint=_AGAIN) from None
+    except OSError as error:
+        hint = "the program needs Linux on x86-64 with the GNU C library"
+        raise BrokenInstall(f"{_shown(argv)} cannot be run: {error.strerror}", hint=hint) from error
+
+
+def _unfitting(argv: Sequence[str], done: subprocess.CompletedProcess[bytes], expected: str) -> BrokenInstall:
+    said = _last_lines(done.stdout + done.stderr) or "it printed nothing"
+    message = f"{_shown(argv)} gave exit status {done.returncode}{expected}: {said}"
+    return BrokenInstall(message, hint="the recipe does not fit this release or this machine")
 
 
 def _start_npm(

