@@ -8,7 +8,6 @@ MCP servers of the user. Its own retries of a request are off, so that one fault
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 from fakes.oauth import CLAUDE_CLIENT_ID, SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Kind, Outcome
-from harness.targets.files import object_in, only_profile, replace_json, write_json
-from harness.targets.output import documents, kind_in, shows_traceback
+from harness.targets.files import environment, object_in, only_profile, replace_json, write_json
+from harness.targets.output import documents, first_line, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     AddAgent,
@@ -81,10 +80,7 @@ class ClaudeCodeTarget:
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(site.home),
-            "TMPDIR": str(site.tmp),
-            "TERM": "dumb",
+            **environment(site),
             "CLAUDE_CONFIG_DIR": str(_state(site)),
             "CLAUDE_CODE_MAX_RETRIES": "0",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -178,8 +174,7 @@ def _message(document: Mapping[str, Any], ended: Ended) -> str:
     """What the turn says it failed of, else the first line of standard error; "" after a signal."""
     if document.get("is_error") is True:
         return str(document.get("result") or document.get("subtype") or "")
-    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    return lines[0] if lines and ended.code >= 0 else ""
+    return first_line(ended.stderr) if ended.code >= 0 else ""
 
 
 def _code(document: Mapping[str, Any]) -> str:

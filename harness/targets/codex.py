@@ -7,7 +7,6 @@ own retries of a model are off, so that one fault is one request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ import tomli_w
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Kind, Outcome
-from harness.targets.files import object_in, only_profile, replace_json
+from harness.targets.files import environment, object_in, only_profile, replace_json
 from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -73,10 +72,7 @@ class CodexTarget:
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(site.home),
-            "TMPDIR": str(site.tmp),
-            "TERM": "dumb",
+            **environment(site),
             "CODEX_HOME": str(_state(site)),
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": f"{site.url}/oauth/token",
         }

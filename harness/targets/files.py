@@ -1,12 +1,24 @@
-"""How adapters put a program's files in place, and read them back."""
+"""How adapters put a program's files in place, tell it where they are, and read them back."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from fakes.oauth import SeededCredential
+from harness.targets.protocol import Site
+
+
+def environment(site: Site) -> dict[str, str]:
+    """What every program finds in its environment: its folders are the run's, and nobody sits before a terminal."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(site.home),
+        "TMPDIR": str(site.tmp),
+        "TERM": "dumb",
+    }
 
 
 def write_json(path: Path, document: Mapping[str, object], *, mode: int = 0o644) -> None:

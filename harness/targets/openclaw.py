@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from harness.conductor.calls import Family
 from harness.errors import UsageError
 from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
-from harness.targets.files import object_in, only_profile, replace_json, write_json
+from harness.targets.files import environment, object_in, only_profile, replace_json, write_json
 from harness.targets.openclaw_output import outcome
 from harness.targets.protocol import (
     AddAgent,
@@ -117,10 +116,7 @@ class OpenClawTarget:
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(site.home),
-            "TMPDIR": str(site.tmp),
-            "TERM": "dumb",
+            **environment(site),
             "NODE_COMPILE_CACHE": str(self._warm / "compiled"),
             "NODE_EXTRA_CA_CERTS": str(site.ca_file),
             **({} if site.named else _proxied(site)),

@@ -8,7 +8,6 @@ has under a name, MCP servers. Its own retries of a model, five in a minute, can
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Outcome
-from harness.targets.files import object_in, only_profile, pi_tokens, replace_json, write_json
+from harness.targets.files import environment, object_in, only_profile, pi_tokens, replace_json, write_json
 from harness.targets.opencode_output import outcome
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -77,10 +76,7 @@ class OpencodeTarget:
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(site.home),
-            "TMPDIR": str(site.tmp),
-            "TERM": "dumb",
+            **environment(site),
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
             "NODE_EXTRA_CA_CERTS": str(site.ca_file),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.outcome import Kind, Outcome
-from harness.targets.output import documents, kind_in, shows_traceback
+from harness.targets.output import documents, first_line, kind_in, shows_traceback
 from harness.targets.protocol import Ended, Intent, ListAgents, Turn
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -82,8 +82,7 @@ def _message(error: Mapping[str, Any], ended: Ended) -> str:
     """What the run reported, else the first line of standard error; "" after a signal."""
     if "message" in _facts(error):
         return str(_facts(error)["message"])
-    lines = [line.strip() for line in _STYLE.sub("", ended.stderr).splitlines() if line.strip()]
-    return lines[0] if lines and ended.code >= 0 else ""
+    return first_line(_STYLE.sub("", ended.stderr)) if ended.code >= 0 else ""
 
 
 def _names(config: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -57,6 +57,11 @@ def rows_in(document: Mapping[str, Any], key: str) -> list[dict[str, Any]] | Non
     return found if isinstance(found, list) and all(isinstance(row, dict) for row in found) else None
 
 
+def first_line(text: str) -> str:
+    """The first line that is not blank; "" when there is none."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
 def kind_in(message: str, kinds: Sequence[tuple[str, Kind]]) -> Kind:
     """The kind of the first pattern that is found in a program's sentence, for a program whose errors have no type."""
     return next((kind for pattern, kind in kinds if re.search(pattern, message)), "unclear")

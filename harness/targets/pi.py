@@ -7,7 +7,6 @@ agents: a run is told its workspace by where it starts.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Kind, Outcome
-from harness.targets.files import object_in, only_profile, pi_model, pi_tokens, replace_json, write_json
-from harness.targets.output import documents, kind_in, shows_traceback
+from harness.targets.files import environment, object_in, only_profile, pi_model, pi_tokens, replace_json, write_json
+from harness.targets.output import documents, first_line, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
     Capability,
@@ -73,10 +72,7 @@ class PiTarget:
 
     def command(self, site: Site, intent: Intent) -> Command:
         env = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(site.home),
-            "TMPDIR": str(site.tmp),
-            "TERM": "dumb",
+            **environment(site),
             "PI_CODING_AGENT_DIR": str(_state(site)),
             "PI_OFFLINE": "1",
             "PI_TELEMETRY": "0",
@@ -171,5 +167,4 @@ def _message(answer: Mapping[str, Any], ended: Ended) -> str:
     """What the model's message says it failed of, else the first line of standard error; "" after a signal."""
     if answer.get("errorMessage"):
         return str(answer["errorMessage"])
-    lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-    return lines[0] if lines and ended.code >= 0 else ""
+    return first_line(ended.stderr) if ended.code >= 0 else ""
