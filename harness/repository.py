@@ -6,6 +6,7 @@ say. How the files lie: gitrepository-layout(5).
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,11 @@ def make(folder: Path) -> Path:
 def branch(folder: Path, name: str) -> None:
     """One more branch."""
     _git(folder, "branch", name)
+
+
+def add_worktree(folder: Path, place: Path, *, branch: str) -> None:
+    """A worktree of the repository with a new branch of its own."""
+    _git(folder, "worktree", "add", "--quiet", "-b", branch, str(place))
 
 
 def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
@@ -75,7 +81,11 @@ def _text(path: Path) -> str:
 
 
 def _git(folder: Path, *words: str) -> None:
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
-    ran = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=60)
+    path = os.environ.get("PATH", os.defpath)
+    env = {"PATH": path, "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(["git", *words], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    except FileNotFoundError as error:
+        raise TargetFailed("git is not installed", hint="install git, or leave out what needs a repository") from error
     if ran.returncode:
         raise TargetFailed(f"the repository could not be made: git {' '.join(words)}: {ran.stderr.strip()}")

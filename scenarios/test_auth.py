@@ -220,7 +220,7 @@ async def test_revoked_profile(lab: Lab) -> None:
 async def test_revoked_fallback(lab: Lab) -> None:
     """A fallback's dead credential is not what is reported when something else was wrong first."""
     credential = lab.credential("codex", expired=True)
-    lab.prepare(Setup(agents=("lane0", "lane1"), credential=credential))
+    lab.prepare(Setup(agents=("lane0", "lane1"), credential=credential, session_wait_seconds=1.0))
     providers = ("anthropic", "gemini")
     overloaded = [Rule(name, Match(provider=name, marker="overloaded"), (Status(529),)) for name in providers]
     stalled = Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),))

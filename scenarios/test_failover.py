@@ -42,7 +42,8 @@ FATAL: dict[str, Reply] = {
 )
 async def test_lock_error_stays_local(lab: Lab) -> None:
     """A held session lock sends the turn to no other provider and spends no refresh token."""
-    lab.prepare(Setup(agents=("lane0", "lane1"), credential=lab.credential("codex", expired=True)))
+    credential = lab.credential("codex", expired=True)
+    lab.prepare(Setup(agents=("lane0", "lane1"), credential=credential, session_wait_seconds=1.0))
     lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
     lab.hold("holder")
     holder = await lab.turn("lane0" if lab.faulty else "lane1", actor="holder")

@@ -148,7 +148,7 @@ async def test_holder_that_comes_back(lab: Lab) -> None:
 )
 async def test_second_run_of_a_held_session(lab: Lab) -> None:
     """The second run of a held session is refused in time, and learns who holds it."""
-    lab.prepare(Setup(agents=("lane0", "lane1")))
+    lab.prepare(Setup(agents=("lane0", "lane1"), session_wait_seconds=1.0))
     lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
     lab.hold("holder")
     holder = await lab.turn("lane0" if lab.faulty else "lane1", actor="holder")

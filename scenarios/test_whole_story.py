@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
+from harness import repository
 from harness.checkers.story import whole_story
-from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, Setup
@@ -21,23 +19,9 @@ GRACE = 5.0  # seconds
 
 def make_worktrees(lab: Lab) -> None:
     """One real repository with a worktree for each lane, where the agents' workspaces are to be."""
-    repository = lab.site.root / "repository"
-    identity = ("-c", "user.name=pileup", "-c", "user.email=pileup@localhost")
-    git(lab, "init", "--quiet", str(repository))
-    git(lab, "-C", str(repository), *identity, "commit", "--quiet", "--allow-empty", "--message", "start")
+    folder = repository.make(lab.site.root / "repository")
     for lane in LANES:
-        git(lab, "-C", str(repository), "worktree", "add", "--quiet", "-b", lane, str(lab.site.workspace(lane)))
-
-
-def git(lab: Lab, *words: str) -> None:
-    """Run git with none of the user's configuration. Raises TargetFailed when it is missing or refuses."""
-    env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(lab.site.root), "GIT_CONFIG_NOSYSTEM": "1"}
-    try:
-        subprocess.run(["git", *words], env=env, check=True, capture_output=True, timeout=60)
-    except FileNotFoundError as error:
-        raise TargetFailed("git is not installed", hint="install git, or leave END-1 out") from error
-    except subprocess.CalledProcessError as error:
-        raise TargetFailed(f"git {words[0]}: {error.stderr.decode(errors='replace').strip()}") from error
+        repository.add_worktree(folder, lab.site.workspace(lane), branch=lane)
 
 
 def models(lab: Lab) -> list[Rule]:

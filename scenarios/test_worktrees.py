@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -63,8 +64,8 @@ async def _four_at_once(lab: Lab) -> None:
         first = await lab.start(adding(lab, LANES[0]), f"add-{LANES[0]}")
         await until_kept(first)
         others = [await lab.start(adding(lab, lane), f"add-{lane}") for lane in LANES[1:]]
-        for other in others if lab.faulty else ():
-            await lab.ends_within(other, CONTENTION)
+        if lab.faulty:
+            await asyncio.gather(*(lab.ends_within(other, CONTENTION) for other in others))
     for add in (first, *others):
         await add.finished()
     look(lab, "after")

@@ -150,6 +150,7 @@ class Setup:
     unreachable: tuple[str, ...] = ()  # providers whose port refuses connections
     idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
     grace_seconds: float | None = None  # how long child work may take to end, where the target can be told
+    session_wait_seconds: float | None = None  # how long a run waits for a held session, where the target can be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,7 +183,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
 
 
 def _config(site: Site, setup: Setup) -> dict[str, object]:
-    limits = {"graceSeconds": setup.grace_seconds} if setup.grace_seconds is not None else {}
+    said = {"graceSeconds": setup.grace_seconds, "sessionWaitSeconds": setup.session_wait_seconds}
+    limits = {name: seconds for name, seconds in said.items() if seconds is not None}
     idle = {"idleSeconds": setup.idle_seconds} if setup.idle_seconds is not None else {}
     providers: dict[str, dict[str, object]] = {
         "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": "sk-ant-fake", **idle},
