@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     some = _add(commands, "variants", _variants, "run the scenarios on deliberately broken variants: who catches what")
     some.add_argument("names", nargs="*", metavar="VARIANT", help="all of them unless named")
     some.add_argument("--only-broken", action="store_true", help="only the rules that each variant says it breaks")
-    some.add_argument("--runs", type=_count, default=1, metavar="N", help="fault runs of each scenario (1)")
+    some.add_argument("--runs", type=_count, metavar="N", help="fault runs of each scenario (as many as it says)")
     rules = _add(commands, "rules", _rules, "the guarantees that an orchestrator must keep")
     rules.add_argument("--markdown", action="store_true", help="as docs/rules.md")
     _add(commands, "doctor", _doctor, "what this machine allows, and what falls back")

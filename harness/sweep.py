@@ -36,8 +36,11 @@ class Swept:
     surprises: tuple[str, ...]
 
 
-def sweep(names: Sequence[str], *, only_broken: bool, runs: int, progress: Callable[[str], object]) -> Swept:
-    """Run the suite on each variant. Raises UsageError for an unknown name, PileupError when pytest itself fails."""
+def sweep(names: Sequence[str], *, only_broken: bool, runs: int | None, progress: Callable[[str], object]) -> Swept:
+    """Run the suite on each variant, with so many fault runs of each scenario, or as many as it says.
+
+    Raises UsageError for an unknown name, PileupError when pytest itself fails.
+    """
     if unknown := sorted(set(names) - set(variant_names())):
         raise UsageError(f"there is no variant {unknown[0]!r}", hint=f"variants: {', '.join(variant_names())}")
     claimed, known = claims(), load_rules(RULES_FILE)
@@ -66,8 +69,9 @@ def claims() -> Mapping[str, Claim]:
         raise PileupError(f"the reference does not say what its variants break: {error}") from error
 
 
-def _run_suite(name: str, rules: Sequence[str], runs: int, folder: Path) -> Record:
-    options = ["--target", f"variant:{name}", "--schedules", str(runs), "--shrink", "0", "--report", str(folder)]
+def _run_suite(name: str, rules: Sequence[str], runs: int | None, folder: Path) -> Record:
+    options = ["--target", f"variant:{name}", "--shrink", "0", "--report", str(folder)]
+    options += ["--schedules", str(runs)] if runs is not None else []
     options += ["-q", "-p", "no:cacheprovider", "-n", "2", *(word for rule in rules for word in ("--rule", rule))]
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), *options]
     try:

@@ -40,7 +40,7 @@ LAYERS = [
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
     ["schedules"],
     ["events", "verdict"],
-    ["errors", "outcome", "version", "powerloss"],
+    ["errors", "outcome", "observations", "version", "powerloss"],
 ]
 
 # Checkers have no clock, no socket and no randomness, so that a stored history can be judged again.

@@ -1,6 +1,6 @@
 """An unknown agent is met with a traceback.
 
-Breaks RES-5. The name is looked up without asking whether it is there; the user reads Python instead of
+Breaks RES-5 and OPS-2. The name is looked up without asking whether it is there; the user reads Python instead of
 what to do, and a caller gets no document. No single thread: the commonest kind of bug report there is.
 """
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reference.parts import Parts
 
-BREAKS = ("RES-5",)
+BREAKS = ("RES-5", "OPS-2")
 
 
 def agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -94,8 +94,19 @@ def test_the_suite_is_asked_for_what_was_wanted(monkeypatch: pytest.MonkeyPatch,
     ran = suite(record(BROKEN), commands=commands)
     swept(monkeypatch, {NAME: ("CFG-1", "CFG-8", "NEW-1")}, ran, NAME, NAME, only_broken=only)
     [command] = commands  # once, though it was named twice
-    assert command[command.index("--target") :][:4] == ["--target", f"variant:{NAME}", "--schedules", "3"]
+    assert command[command.index("--target") + 1] == f"variant:{NAME}"
     assert [word for word in command if word == "--rule" or word[:4] in ("CFG-", "NEW-")] == rules
+
+
+@pytest.mark.parametrize(("runs", "said"), [(None, []), (3, ["--schedules", "3"])])
+def test_a_scenario_runs_as_often_as_it_says_unless_told(
+    monkeypatch: pytest.MonkeyPatch, runs: int | None, said: list[str]
+) -> None:
+    """One schedule would be a quick look (`harness.session`), whose two points of a sweep may miss a mistake."""
+    commands: list[list[str]] = []
+    swept(monkeypatch, {NAME: ("CFG-1",)}, suite(record(BROKEN), commands=commands), NAME, runs=runs)
+    [command] = commands
+    assert [word for word in command if word in ("--schedules", "3")] == said
 
 
 @pytest.mark.parametrize("names", [["nobody"], [NAME, "../x"], [""]])
