@@ -160,13 +160,14 @@ class Nemesis(Territory):
         """Let this fault strike the one actor started inside, at its point among the calls that match.
 
         A scheduler of one party: the processes and threads of the actor take turns, so that its points are the same in
-        every run. Without the point, the fault has not fired.
+        every run. Where the actor comes to make other calls than before (a table that has grown is written in more
+        places), the fault strikes at the first from its point on at which it may happen. Without one it has not fired.
         """
         self.plan(str(fault))
         decisions = Decisions((fault,))
         scheduler = Scheduler(
             fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(decisions),
-            decisions=decisions, surroundings=self, record=self._record_strike,
+            decisions=decisions, surroundings=self, record=self._record_strike, defer=True,
         )  # fmt: skip
         async with self._in_force(scheduler):
             yield

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 from harness.conductor import calls, locks
 from harness.conductor.calls import Family
+from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.parties import Finishing, Held, Reply, Surroundings
@@ -57,7 +58,9 @@ class Scheduler:
         decisions: Decisions,
         surroundings: Surroundings,
         record: Record,
+        defer: bool = False,
     ) -> None:
+        """With `defer`, a fault that no kernel gives at its point strikes at the actor's first point where one may."""
         self.expected: list[str] = []  # actors started under this scheduler, in order
         self.struck: list[Point] = []  # where a fault of the decisions took place
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
@@ -69,6 +72,7 @@ class Scheduler:
         self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
+        self._due = Deferred(decisions) if defer else None
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
@@ -210,7 +214,9 @@ class Scheduler:
         enabled = tuple(waiting.point for waiting in ready)
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
-        waiting, fault = ready[enabled.index(chosen)], self._decisions.fault_at(chosen)
+        waiting = ready[enabled.index(chosen)]
+        due, stop = self._due, waiting if isinstance(waiting, Stop) else None
+        fault = due.at(stop) if due and stop else self._decisions.fault_at(chosen)
         self._record(_told(chosen, enabled, fault))
         if isinstance(waiting, Held):
             self._reply(waiting)

@@ -16,6 +16,7 @@ from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.faults import DIVISIBLE
 from harness.conductor.supervisor import StoppedCall
+from harness.schedules.decisions import Fault, FaultKind
 
 KILL = "kill"
 SHORT = "short"
@@ -90,6 +91,11 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     divided = (SHORT, TORN) if call.kind.name in DIVISIBLE and call.args[2] > 1 else ()
     killed = (KILL,) if found is not Operation.READ else ()  # a kill before a read is one after the operation before
     return (*POSSIBLE[found], *divided, *killed)
+
+
+def may_strike(call: StoppedCall, fault: Fault) -> bool:
+    """Whether this may happen to the call. A signal may come at any time."""
+    return fault.kind is FaultKind.SIGNAL or fault.what in possible(call)
 
 
 def _opening(call: StoppedCall) -> Operation:

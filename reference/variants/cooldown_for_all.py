@@ -11,6 +11,7 @@ from reference.home import Home
 from reference.parts import Parts
 
 BREAKS = ("FLO-6",)
+MAY_BREAK = ("FLO-5",)  # its fault needs all providers to be asked once, and after the first none is
 
 
 class _Cooldowns(failover.Cooldowns):

@@ -25,6 +25,8 @@ PAIRS = [
 ]
 WORK = """
 import os, sys
+if os.path.exists("old"):
+    os.unlink("old")
 f = os.open("new", os.O_CREAT | os.O_WRONLY)
 os.write(f, b"12345678")
 if not os.fork():
@@ -61,12 +63,14 @@ def test_a_pair_is_named_after_whom_it_strikes() -> None:
     assert [str(pair.of("struck3")) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
 
 
-def swept(most: int, faults: tuple[str, ...]):
+def swept(most: int, faults: tuple[str, ...], grows: bool = False):
     async def test_toy(lab) -> None:
         """A toy."""
         lab.prepare(Setup())
 
         async def work(name, strike):
+            if grows and name != "unstruck":
+                (lab.site.home / "old").touch()
             async with strike():
                 await lab.run(Raw(words=(WORK, name)), name)
             for left in ("child", "new"):
@@ -79,10 +83,12 @@ def swept(most: int, faults: tuple[str, ...]):
     return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
 
 
-def trial(loop_runner, launcher, folder, *, points=None, arm=Arm.FAULT, most=100, faults=("ENOSPC", "kill", "torn")):
+def trial(
+    loop_runner, launcher, folder, *, points=None, arm=Arm.FAULT, most=100, faults=("ENOSPC", "kill", "torn"), **work
+):
     plan = Plan(scenario="toy", target="toy", seed=3, points=points, arm=arm)
     return loop_runner.run(
-        run(swept(most, faults), toy, plan, Ground(launcher=launcher, conducted=True, folder=folder))
+        run(swept(most, faults, **work), toy, plan, Ground(launcher=launcher, conducted=True, folder=folder))
     )
 
 
@@ -99,6 +105,17 @@ def test_every_pair_strikes_where_it_was_seen(loop_runner, launcher, tmp_path):
     ends = {what.actor: what.outcome.exit_status for _, what in found.history.of(Finished)}
     assert [ends[f"struck{n}"] for n in range(9)] == [1, None, 1, None, None, 1, None, 0, 0]
     assert found.untried == ()
+
+
+def test_where_the_work_has_grown_a_fault_strikes_what_may_have_it(loop_runner, launcher, tmp_path):
+    """Every struck round begins with an operation more than the unstruck one: one that neither fault can happen to."""
+    found = trial(loop_runner, launcher, tmp_path, faults=("ENOSPC", "torn"), grows=True)
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    assert [what.detail for _, what in found.history.of(FaultFired)][:-1] == [
+        "ENOSPC at struck0.1: openat home/new", "ENOSPC at struck1.1: openat home/new",
+        "torn at struck2.2: write home/new", "ENOSPC at struck3.2: write home/new",
+        "ENOSPC at struck4/1.0: mkdir home/child",
+    ]  # fmt: skip
 
 
 def test_a_bound_is_kept_and_said(loop_runner, launcher, tmp_path):
