@@ -1,7 +1,7 @@
 """Tokens are written in place, into a file that everybody on the machine may read.
 
 That is what `open(path, "w")` leaves; Codex and pi rewrite their credential file in place. Who dies while writing it,
-or meets a full disk, takes every profile down.
+or meets a full disk, takes every profile down; who cannot open it loses what the server has just sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reference.home import Home
 from reference.parts import Parts
 
 BREAKS = ("AUT-9",)
-MAY_BREAK = ("AUT-4", "RES-1")
+MAY_BREAK = ("AUT-4", "RES-1", "RES-2", "RES-3")
 
 
 class _Store(Store):
