@@ -11,10 +11,8 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from harness import examples, recording, screen
 from harness.bench import Settings
 from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
+from harness.interrupts import interruptible
 from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
@@ -148,52 +147,19 @@ def check_writable(folder: Path) -> None:
         raise UsageError(f"--report {folder}: cannot be written: {error.strerror}", hint=hint) from error
 
 
-class Interruptible:
-    """SIGTERM ends the session as Ctrl-C does: orderly, with a report of what was done so far. A second one is ignored:
-    pytest does not survive one in mid-report, and SIGKILL stays safe, because the launcher clears away."""
-
-    def __init__(self) -> None:
-        self._before: Any = None
-        self._before_stopping: Any = None
-
-    def arm(self) -> None:
-        if self._before is None and threading.current_thread() is threading.main_thread():  # signal(2) in Python
-            self._before = signal.signal(signal.SIGTERM, self._interrupt)
-
-    def stopping(self) -> None:
-        """The session is on its way out."""
-        if self._before is not None and self._before_stopping is None:
-            self._before_stopping = signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def disarm(self) -> None:
-        if self._before_stopping is not None:
-            signal.signal(signal.SIGINT, self._before_stopping)
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-        self._before = self._before_stopping = None
-
-    @staticmethod
-    def _interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)  # whoever handles that one now, pytest or the running loop, gets it
-
-
 class Worker:
     """A process of pytest-xdist: it runs scenarios, and tells the controller what it may not decide itself."""
 
     def __init__(self, config: pytest.Config, session: Session) -> None:
         self._config = config
         self._session = session
-        self._interruptible = Interruptible()
+        self._interruptible = interruptible(config)
         _die_with(config.workerinput.get("pileup_controller"))  # type: ignore[attr-defined]  # made by pytest-xdist
 
     @property
     def _output(self) -> dict[str, Any]:
         output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]  # made by pytest-xdist
         return output
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_keyboard_interrupt(self) -> None:
-        self._interruptible.stopping()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         try:
@@ -219,7 +185,7 @@ class Controller:
         self._interrupted = False
         self._nodes: list[Any] = []  # pytest-xdist's workers
         self._lines: list[screen.Line] = []
-        self._interruptible = Interruptible()
+        self._interruptible = interruptible(config)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         try:
@@ -244,7 +210,6 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
         self._interrupted = True
-        self._interruptible.stopping()
         for node in self._nodes:
             _terminate(node)
 
@@ -272,9 +237,6 @@ class Controller:
             except ReportError as error:
                 self._lines.append(screen.Line(screen.safe(f"ERROR: {error}"), "red"))
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED  # no evidence, no success
-
-    def pytest_unconfigure(self) -> None:
-        self._interruptible.disarm()
 
     def _write(self) -> Iterable[screen.Line]:
         settings = self._session.settings

@@ -31,7 +31,8 @@ LAYERS = [
     ["plugin", "cli"],
     ["session"],
     ["targets.conformance"],  # it runs adapters in labs, so it stands above these
-    ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page", "examples"],
+    ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page"],
+    ["examples", "interrupts"],
     ["campaign"],
     ["shrinking"],
     ["runner"],
@@ -52,7 +53,7 @@ CHECKERS_FROM_OUTSIDE = [
 
 # Names of the outside world that only these files may know.
 ONLY_IN = {
-    "pytest": ["harness/plugin.py", "harness/session.py"],
+    "pytest": ["harness/plugin.py", "harness/session.py", "harness/interrupts.py"],
     "ctypes": ["harness/conductor/kernel.py", "reference/tools/kernel.py"],
 }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from reference.config import Config
     from reference.parts import Parts
 
-BREAKS = ("RES-1", "RES-2", "RES-3")
+BREAKS = ("RES-1", "RES-2", "RES-3", "CFG-12")
 
 
 class Careless(ConfigStore):

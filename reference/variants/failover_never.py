@@ -11,6 +11,7 @@ from reference import failover
 from reference.parts import Parts
 
 BREAKS = ("FLO-3", "FLO-6")
+MAY_BREAK = ("FLO-2", "FLO-5")  # their faults need every provider to be asked
 
 
 def replace(parts: Parts) -> Parts:
