@@ -2,8 +2,8 @@
 
 A variant is a module here whose name has no leading underscore. Its docstring says what is wrong and who made
 the mistake, `BREAKS` which rules it breaks in every run and `MAY_BREAK`, if it is there, which by chance, or
-by keeping their fault from happening; `replace` swaps the part. Everything else works as it should: a scenario that fails on a variant fails because
-of that mistake.
+by keeping their fault from happening; `replace` swaps the part. Everything else works as it should: a scenario
+that fails on a variant fails because of that mistake.
 """
 
 from __future__ import annotations
