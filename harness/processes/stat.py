@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
+KNOWS_CHILDREN = os.path.exists("/proc/thread-self/children")  # noqa: PTH110 - a kernel without CONFIG_PROC_CHILDREN
 _ROUNDS = 10  # more only if everything forks as fast as we read
 
 
@@ -21,6 +23,24 @@ def start_time(pid: int) -> int:
     """A process's start time in clock ticks since boot (field 22): with the pid, its identity. 0 when it is gone."""
     found = fields(pid)
     return int(found[19]) if found else 0
+
+
+def children(pid: int) -> set[int]:
+    """The children of a process (proc(5), /proc/PID/task/TID/children), empty when it is gone.
+
+    Cheap, and enough to look whether something happens; one that ends or is adopted in this moment may be missing.
+    """
+    if not KNOWS_CHILDREN:
+        return {child for child, (parent, _) in snapshot().items() if parent == pid}
+    found: set[int] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return found
+    for thread in threads:
+        with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123
+            found.update(map(int, file.read().split()))
+    return found
 
 
 def below(ancestor: int) -> dict[int, int]:

@@ -114,10 +114,11 @@ def progress(pids: Iterable[int]) -> Progress:
 
 def family(roots: Collection[int]) -> frozenset[int]:
     """The processes and all their descendants by parentage."""
-    processes = stat.snapshot()
-    found = {root for root in roots if root in processes}
-    while grown := {pid for pid, (parent, _) in processes.items() if parent in found} - found:
-        found |= grown
+    found: set[int] = set()
+    new = {root for root in roots if stat.fields(root)}
+    while new:
+        found |= new
+        new = {child for parent in new for child in stat.children(parent)} - found
     return frozenset(found)
 
 

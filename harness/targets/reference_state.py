@@ -6,7 +6,6 @@ Every file and row is a copy of one that the reference has written itself.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -36,10 +35,14 @@ def _agents(file: Path, workspaces: Path, names: list[str]) -> None:
 
 
 def _transcripts(first: Path, names: list[str], sessions: int) -> None:
-    for number in range(1, sessions):
-        folder = first.parent.parent / names[number % len(names)]
+    content, mode = first.read_bytes(), first.stat().st_mode
+    folders = [first.parent.parent / name for name in names]
+    for folder in folders:
         folder.mkdir(mode=0o700, exist_ok=True)
-        shutil.copy2(first, folder / f"session{number}.jsonl")
+    for number in range(1, sessions):
+        transcript = folders[number % len(folders)] / f"session{number}.jsonl"
+        transcript.write_bytes(content)
+        transcript.chmod(mode)
 
 
 def _runs(table: Path, names: list[str], sessions: int) -> None:
