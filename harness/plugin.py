@@ -35,6 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--target", metavar="NAME", help=f"the program under test: {', '.join(registry.patterns())} (reference)")
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
     option(
+        "--rules", metavar="FILE", action="append", default=[],
+        help="a file with rules of one's own, written like the shipped rules.toml; may be repeated",
+    )  # fmt: skip
+    option(
         "--schedules", metavar="N", type=_count,
         help="runs of each fault arm, each another plan (as many as the scenario says, mostly 1); 1: a quick look",
     )  # fmt: skip

@@ -64,6 +64,8 @@ def _sections(rules: Iterable[Rule]) -> Iterator[str]:
 
 
 def _row(rule: Rule) -> str:
+    for source in rule.sources:
+        _known(PROJECTS, source.partition("#")[0], "project")
     sources = ", ".join(map(thread, rule.sources))
     return f"| {rule.id} | `{rule.name}` | {rule.level} | {_cell(rule.statement)} | {sources} |"
 
@@ -73,9 +75,9 @@ def _family(rule: Rule) -> str:
 
 
 def thread(source: str) -> str:
-    """OC#43367 as a reader knows it: openclaw #43367."""
+    """OC#43367 as a reader knows it: openclaw #43367. What names none of the projects stands as it is."""
     project, mark, number = source.partition("#")
-    return f"{_known(PROJECTS, project, 'project')} {mark}{number}"
+    return f"{PROJECTS[project]} {mark}{number}" if project in PROJECTS else source
 
 
 def _cell(text: str) -> str:

@@ -7,16 +7,18 @@ checkers judge the history. Its body does the work; it never learns which target
 from __future__ import annotations
 
 import inspect
+import re
 import tomllib
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from fakes.oauth import OAuthSettings
 from harness.conductor.calls import Family
 from harness.errors import UsageError
 from harness.events import History
+from harness.places import RULES_FILE
 from harness.targets.protocol import Capability
 from harness.verdict import Finding
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 Body = Callable[["Lab"], Awaitable[None]]
 Checker = Callable[[History], Collection[Finding]]
 Level = Literal["MUST", "SHOULD"]
+_RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
@@ -117,16 +120,36 @@ def scenario(
     return decorate
 
 
-def load_rules(path: Path) -> dict[str, Rule]:
-    """Read rules.toml. Raises UsageError for a rule that stands twice or lacks a field."""
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))["rule"]
-        rules = [Rule(**{**entry, "sources": tuple(entry["sources"])}) for entry in entries]
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: cannot be read as rules: {error}") from error
+def load_rules(*paths: Path) -> dict[str, Rule]:
+    """Read files like rules.toml. Raises UsageError for a rule that stands twice, lacks a field or has a wrong one."""
     known: dict[str, Rule] = {}
-    for rule in rules:
-        if rule.id in known or rule.name in {other.name for other in known.values()}:
-            raise UsageError(f"{path}: rule {rule.id} ({rule.name}) stands twice")
-        known[rule.id] = rule
+    for path in paths:
+        for rule in _rules_of(path):
+            if rule.id in known or rule.name in {other.name for other in known.values()}:
+                raise UsageError(
+                    f"{path}: rule {rule.id} ({rule.name}) stands twice", hint="give it another name and id"
+                )
+            known[rule.id] = rule
     return known
+
+
+def _rules_of(path: Path) -> list[Rule]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
+        return [_checked(Rule(**entry)) for entry in entries]
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        hint = f"write it like {RULES_FILE}: [[rule]] with id, name, level, statement and sources"
+        raise UsageError(f"{path}: cannot be read as rules: {error}", hint=hint) from error
+
+
+def _checked(rule: Rule) -> Rule:
+    if not isinstance(rule.sources, list):
+        raise TypeError(f"rule {rule.id!r}: sources is a list, of nothing if there are none")
+    words = (rule.id, rule.name, rule.statement, *rule.sources)
+    if not all(isinstance(word, str) and word for word in words):
+        raise TypeError(f"rule {rule.id!r}: id, name, statement and sources are words")
+    if rule.level not in get_args(Level):
+        raise ValueError(f"rule {rule.id!r}: the level is {rule.level!r}, not {' or '.join(get_args(Level))}")
+    if not _RULE_ID.fullmatch(rule.id):
+        raise ValueError(f"rule {rule.id!r}: an id is like CFG-1")
+    return replace(rule, sources=tuple(rule.sources))

@@ -50,7 +50,7 @@ class Session:
                 hint="leave --target out",
             )
         self.target: Target = registry.find(self.target_name)
-        self.rules: dict[str, Rule] = load_rules(RULES_FILE)
+        self.rules: dict[str, Rule] = load_rules(RULES_FILE, *map(Path, config.getoption("rules")))
         self.wanted_rules: list[str] = [rule.upper() for rule in config.getoption("rule")]
         if unknown := [rule for rule in self.wanted_rules if rule not in self.rules]:
             raise UsageError(f"there is no rule {unknown[0]!r}", hint=f"rules: {', '.join(self.rules)}")
@@ -117,8 +117,8 @@ def stress_round(item: pytest.Item) -> int:
 def _check_scenario(scenario: Scenario, where: str, known: dict[str, str], session: Session) -> None:
     if scenario.rule not in session.rules:
         raise UsageError(
-            f"{where}: there is no rule {scenario.rule!r} in {RULES_FILE.name}",
-            hint=f"rules: {', '.join(session.rules)}",
+            f"{where}: there is no rule {scenario.rule!r}",
+            hint=f"name a file with it (--rules), or use one of {', '.join(session.rules)}",
         )
     if (other := known.setdefault(scenario.name, where)) != where:
         raise UsageError(

@@ -81,6 +81,12 @@ BAD = {
     ("--target", "toy.py:os"): "not an adapter",
     ("--target", "broken.py:toy"): "cannot be imported",
     ("--rule", "CFG-999"): "there is no rule 'CFG-999'",
+    ("--rules", "missing.toml"): "missing.toml: cannot be read as rules",
+    ("--rules", "again.toml"): "again.toml: rule CFG-1 (again) stands twice",
+    ("--rules", "level.toml"): "rule 'OWN-1': the level is 'must', not MUST or SHOULD",
+    ("--rules", "lacks.toml"): "missing 1 required keyword-only argument: 'sources'",
+    ("--rules", "source.toml"): "rule 'OWN-1': sources is a list",
+    ("--rules", "id.toml"): "rule 'own': an id is like CFG-1",
     ("--replay", "nonsense"): "is not a replay token",
     ("--replay", "conforms@reference#1", *TARGET): "contradicts --replay",
     ("--replay", "nothing@toy.py:toy#1"): "there is no scenario 'nothing' here",
@@ -93,6 +99,18 @@ BAD = {
     ("--schedules", "²"): "at least 1",
     ("--stress", "-1"): "at least 1",
     ("--seed", "x"): "at least 0",
+}
+
+
+RULE = (
+    '[[rule]]\nid = "OWN-1"\nname = "own"\nlevel = "MUST"\nstatement = "Ours."\nsources = ["https://ours.example/7"]\n'
+)
+BAD_RULES = {
+    "again.toml": ('"OWN-1"\nname = "own"', '"CFG-1"\nname = "again"'),
+    "level.toml": ("MUST", "must"),
+    "lacks.toml": ("sources", "# sources"),
+    "source.toml": ('["https://ours.example/7"]', '"OC#1"'),
+    "id.toml": ("OWN-1", "own"),
 }
 
 
@@ -110,6 +128,8 @@ for words in json.load(sys.stdin):
 def refusals(tmp_path_factory):
     """What each of the impossible options leads to; one process asks pytest for all of them, to save its start."""
     place = Place(tmp_path_factory.mktemp("bad"))
+    for name, change in BAD_RULES.items():
+        (place.folder / name).write_text(RULE.replace(*change))
     (place.folder / "broken.py").write_text("raise RuntimeError('on import')\n")
     (place.folder / "others.json").write_text('{"target": "openclaw", "expected": {}}')
     done = subprocess.run(
@@ -126,6 +146,21 @@ def test_impossible_options_are_one_clear_message(refusals, words):
     assert output.count(BAD[words]) == 1, output
     assert "Traceback" not in output
     assert "INTERNALERROR" not in output
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_rule_of_ones_own(place, workers):
+    (place.folder / "own.toml").write_text(RULE)
+    toys = place.folder / "test_toys.py"
+    toys.write_text(toys.read_text().replace("CFG-2", "OWN-1"))
+    assert "there is no rule 'OWN-1'" in place.run(*TARGET).stderr
+    done = place.run(*TARGET, "--rules", "own.toml", "--rule", "own-1", "-n", workers)
+    assert place.verdicts() == {"violates": "VIOLATED"}
+    assert place.record()["rules"] == [
+        {"id": "OWN-1", "name": "own", "level": "MUST", "statement": "Ours.", "sources": ["https://ours.example/7"]}
+    ]
+    assert "OWN-1" in done.stdout
+    assert "Reported in: <https://ours.example/7>" in (place.folder / "reports/out/latest/report.md").read_text()
 
 
 @pytest.mark.parametrize("words", [("--target", "nobody"), ("--replay", "nothing@toy.py:toy#1")])
