@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,22 @@ def test_replay_repeats_exactly_one_run(place, token):
     assert (result["fault_arm"]["runs"], result["control_arm"]["runs"]) == ((0, 1) if control else (1, 0))
     assert result["token"] == token
     assert result["verdict"] == ("CONFORMS" if control else "VIOLATED")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*TARGET, "--rootdir", "..", "-k", "violates"),  # node ids begin with this folder's name
+        ("--pyargs", "scenarios", "--target", "reference", "-k", "unknown_keys"),  # node ids begin in that folder
+    ],
+    ids=["another root", "shipped"],
+)
+def test_the_replay_line_works_where_the_session_ran(place, words):
+    place.run(*words, "--report", "mine")
+    [first] = place.record("mine")["results"]
+    place.run(*shlex.split(first["replay"])[1:], "--report", "again")
+    [again] = place.record("again")["results"]
+    assert (again["token"], again["verdict"]) == (first["token"], first["verdict"])
 
 
 def test_a_baseline_expects_violations_and_nothing_else(place):
