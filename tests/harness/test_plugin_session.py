@@ -324,6 +324,34 @@ async def test_the_next(lab):
     assert "INTERNALERROR" not in done.stdout
 
 
+def test_a_config_that_has_become_no_file_is_judged_all_the_same(place):
+    """A pipe would be waited for, for ever; and an adapter that does not know its own config is UNKNOWN."""
+    with (place.folder / "test_toys.py").open("a") as file:
+        file.write(
+            """
+PIPE = "import os; os.unlink('config.json'); os.mkfifo('config.json')"
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_a_pipe(lab):
+    \"\"\"The config is a pipe at the end.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=(PIPE,)), "one")
+    assert not lab.look.config().parses
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_a_pipe_whose_name_is_lost(lab):
+    \"\"\"The adapter fails in the end.\"\"\"
+    lab.prepare(Setup())
+    lab.target.config_file = None
+"""
+        )
+    done = place.run(*TARGET, "-k", "pipe")
+    assert place.verdicts() == {"a_pipe": "CONFORMS", "a_pipe_whose_name_is_lost": "UNKNOWN"}
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
