@@ -352,6 +352,26 @@ async def test_a_pipe_whose_name_is_lost(lab):
     assert done.returncode == 1
 
 
+def test_a_failure_of_ours_beside_the_scenario_is_unknown_and_in_the_record(place):
+    """A checker list that is none: the run is over by then, and nothing of a scenario is to blame."""
+    with (place.folder / "test_toys.py").open("a") as file:
+        file.write(
+            """
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_ours(lab):
+    \"\"\"The lab's list of actors is gone.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=("",)), "one")
+    lab.actors = None
+"""
+        )
+    done = place.run(*TARGET, "-k", "ours or conforms")
+    assert done.returncode == 1
+    assert place.verdicts() == {"ours": "UNKNOWN", "conforms": "CONFORMS"}
+    assert "the lab failed: Traceback" in done.stdout
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
