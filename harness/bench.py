@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,13 +74,15 @@ class Bench:
     def run(self, scenario: Scenario, *, round_: int = 0) -> Campaign:
         """Run a scenario's campaign to its end. Every round of a stress test has other seeds.
 
-        A failure of the lab itself is UNKNOWN, with its message.
+        A failure of the lab itself is UNKNOWN, with its message; so is any other of ours, with its traceback.
         """
         try:
             ground = self._living_ground()
             return self._runner.run(self._campaign(scenario, ground, round_))
         except LabError as failure:
-            return _failed(scenario, self._first_plan(scenario), failure)
+            return _failed(scenario, self._first_plan(scenario), str(failure))
+        except Exception:  # noqa: BLE001 - a record in which the scenario is missing would read as if it had not been asked
+            return _failed(scenario, self._first_plan(scenario), traceback.format_exc())
 
     def once(self, scenario: Scenario) -> Trial:
         """One run of a scenario, with the first seed, on this target. Raises LabError."""
@@ -159,9 +162,9 @@ class Bench:
             remove(ground.folder)
 
 
-def _failed(scenario: Scenario, plan: Plan, failure: LabError) -> Campaign:
+def _failed(scenario: Scenario, plan: Plan, why: str) -> Campaign:
     """A campaign that could not be run."""
-    judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {failure}",))
+    judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {why}",))
     trial = Trial(
         plan=plan,
         judgement=judgement,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
 from harness.actor import Actor
+from harness.contents import contents
 from harness.events import (
     ChildBeat,
     FileSeen,
@@ -188,19 +189,18 @@ class Look:
 
 def document(role: str, path: Path) -> FileSeen:
     """Read a JSON or TOML file and say what it is; its values appear as digests only."""
-    try:
-        data = path.read_bytes()
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
+    there = contents(path)
+    if not there.exists:
         return FileSeen(role=role, path=str(path), exists=False, size=0, digest="", parses=None)
+    data = there.data
     try:
         found = tomllib.loads(data.decode()) if path.suffix == ".toml" else json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     facts = {"keys": {key: _digested(found[key]) for key in found}} if isinstance(found, dict) else {}
     return FileSeen(
         role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
-        mode=mode, facts=facts,
+        mode=there.mode, facts=facts,
     )  # fmt: skip
 
 

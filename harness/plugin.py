@@ -14,6 +14,7 @@ from harness import recording, screen
 from harness.bench import Bench
 from harness.campaign import Campaign
 from harness.errors import PileupError
+from harness.places import for_pytest
 from harness.scenario import Scenario
 from harness.session import DEFAULT_REPORT, QUICK_POINTS, Controller, Session, Worker, stress_round
 from harness.targets import registry
@@ -119,7 +120,10 @@ class _Judge:
     def judge(self, scenario: Scenario) -> None:
         campaign = self._bench.run(scenario, round_=stress_round(self._item))
         where = self._item.nodeid.split("[")[0]
-        result = recording.to_result(campaign, self._bench.target, where=where, seed=self._session.settings.seed)
+        result = recording.to_result(
+            campaign, self._bench.target, where=where, seed=self._session.settings.seed,
+            found_by=for_pytest(self._item.path, self._item.config.invocation_params.dir),
+        )  # fmt: skip
         self._item.stash[_RESULT] = result
         _conclude(campaign, result, self._session.baseline)
 

@@ -31,8 +31,13 @@ OTHER_PLANS = "other orders and choices than those of the runs counted here: --s
 UNSEALED = "that the target keeps to loopback, and that the fault met the moment it aims at"
 
 
-def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> Result:
-    """One scenario's line of the record, told by its most telling run."""
+def to_result(
+    campaign: Campaign, target: Target, *, where: str, seed: int, found_by: tuple[str, ...] | None = None
+) -> Result:
+    """One scenario's line of the record, told by its most telling run.
+
+    `found_by` are the words by which pytest finds the scenario's file, if they are others than `where` says.
+    """
     scenario, trial = campaign.scenario, campaign.telling
     paths = {trial.root: "LAB"} if trial.root else {}
     secrets = _issued(trial)
@@ -51,7 +56,7 @@ def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> R
         fault=scenario.fault,
         fault_arm=_arm(campaign.fault),
         control_arm=_arm(campaign.control),
-        replay=f"pytest {shlex.quote(where.partition('::')[0])} --replay {shlex.quote(trial.plan.token)}",
+        replay=shlex.join(["pytest", *(found_by or [where.partition("::")[0]]), "--replay", trial.plan.token]),
         token=trial.plan.token,
         seconds=round(sum(t.seconds for t in (*campaign.control, *campaign.fault)), 3),
         control=CONDUCTED if trial.conducted else UNCONDUCTED,

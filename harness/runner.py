@@ -19,6 +19,7 @@ from fakes.script import Script
 from fakes.server import Fakes
 from harness.checkers.judge import VOID, judge
 from harness.conductor import kernel
+from harness.contents import contents
 from harness.errors import LabError, TargetFailed
 from harness.events import History
 from harness.journal import Journal
@@ -153,7 +154,7 @@ async def _run_in(
         lab.script()
         try:
             failures = await _act(scenario, lab)
-            files = _files(lab)
+            files = _files(lab, failures)
         finally:  # Ctrl-C comes as a cancellation
             cleared = await _clear(lab)
     judgement = judge(
@@ -229,11 +230,16 @@ def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site
     )
 
 
-def _files(lab: Lab) -> tuple[tuple[str, str | None, str | None], ...]:
-    path = lab.target.config_file(lab.site)
-    before = lab.config_before
-    after = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
-    return ((str(path.relative_to(lab.site.root)), before, after),) if before != after else ()
+def _files(lab: Lab, failures: list[str]) -> tuple[tuple[str, str | None, str | None], ...]:
+    """The config before and after, if it has changed. An adapter that cannot say where it is has failed."""
+    try:
+        path = lab.target.config_file(lab.site)
+        name, there = str(path.relative_to(lab.site.root)), contents(path)
+    except Exception:  # noqa: BLE001 - as in `_act`
+        failures.append(f"{VOID}{traceback.format_exc()}")
+        return ()
+    before, after = lab.config_before, there.data.decode(errors="replace") if there.exists else None
+    return ((name, before, after),) if before != after else ()
 
 
 def _trial(

@@ -7,12 +7,12 @@ Threads of one process take turns in the order in which they came, so the order 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall
-from harness.conductor.touching import touches
+from harness.conductor.touching import touches, vary
 from harness.schedules.points import Point
 
 
@@ -23,6 +23,11 @@ class Stop:
     call: StoppedCall
     point: Point
     in_vain: bool  # it repeats an attempt that somebody else's lock or file had made fail
+
+    def look_again(self, root: str) -> None:
+        """What it touches is what it will find: others may have made or removed its name while it waited."""
+        if vary(self.call):
+            self.point = replace(self.point, touches=touches(self.call, root))
 
 
 @dataclass(slots=True, eq=False)

@@ -17,6 +17,7 @@ from harness.conductor.supervisor import StoppedCall
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
 _WAITING = (fcntl.F_SETLKW, fcntl.F_OFD_SETLKW)
 _EXCLUSIVE_MAKERS = frozenset({"mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"})
+_RENAME_NOREPLACE = 1  # as mv(1) tries first
 
 
 def would_wait(call: StoppedCall) -> bool:
@@ -32,10 +33,15 @@ def in_vain(call: StoppedCall) -> bool:
     """Whether the caller would be told at once that somebody was there first: a lock is taken, a name exists."""
     if call.kind.name in ("flock", "fcntl"):
         return _taken(call)
+    return _makes_only(call) and bool(call.path) and os.path.lexists(call.path)
+
+
+def _makes_only(call: StoppedCall) -> bool:
+    """Whether the call fails where its name is taken."""
     exclusive = os.O_CREAT | os.O_EXCL
-    if call.kind.name in _EXCLUSIVE_MAKERS or call.open_flags & exclusive == exclusive:
-        return bool(call.path) and os.path.lexists(call.path)
-    return False
+    if call.kind.name == "renameat2":
+        return bool(call.args[4] & _RENAME_NOREPLACE)
+    return call.kind.name in _EXCLUSIVE_MAKERS or call.open_flags & exclusive == exclusive
 
 
 def locks(call: StoppedCall) -> bool:

@@ -193,6 +193,8 @@ class Scheduler:
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
+        for stop in stops:
+            stop.look_again(self._root)
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
     def _waiting_replies(self) -> list[Held]:

@@ -15,6 +15,7 @@ from harness.schedules.points import NAMES_IN, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _CHANGING = _NAMING | {Family.WRITE}
+_NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a folder, a listing is a call of its own
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
@@ -22,11 +23,13 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         return tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
-    if _is_made_already(call):
-        return tuple(Touch(_below(root, path), False) for path in call.paths)
+    if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
+        tells = call.kind.name != "renameat2"
+        return tuple(Touch(_below(root, path), False, tells) for path in call.paths)
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or creates or _empties(call)
-    named = tuple(Touch(_below(root, path), writes) for path in call.paths)
+    tells = not call.open_flags & _NAME_ONLY
+    named = tuple(Touch(_below(root, path), writes, tells) for path in call.paths)
     if call.kind.family is Family.LIST:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
     if creates or call.kind.family in _NAMING:
@@ -45,9 +48,9 @@ def _creates(call: StoppedCall) -> bool:
     return bool(call.open_flags & os.O_CREAT) and not os.path.lexists(call.path)
 
 
-def _is_made_already(call: StoppedCall) -> bool:
-    """Whether the call will only learn that its folder is there: whoever makes sure of a folder calls mkdir first."""
-    return call.kind.family is Family.MAKE and os.path.lexists(call.path)
+def vary(call: StoppedCall) -> bool:
+    """Whether the touches depend on what stands in the call's folder, and may be others once it has waited."""
+    return call.kind.family in _NAMING or bool(call.open_flags & os.O_CREAT)
 
 
 def _below(root: str, path: str) -> str:

@@ -107,4 +107,4 @@ def class_of(points: Iterable[Point]) -> bytes:
         f"{event.point.actor} {event.count} {event.point.fingerprint} {sorted(event.clock.counts.items())}"
         for event in clocks(points)
     )
-    return blake2b("\n".join(lines).encode(), digest_size=16).digest()
+    return blake2b("\n".join(lines).encode(errors="surrogateescape"), digest_size=16).digest()

@@ -77,7 +77,7 @@ def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
 def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
-    touching = [p for p in points[:place] if any(touch.object == name for touch in p.touches)]
+    touching = [p for p in points[:place] if any(t.object == name and (t.writes or t.tells) for t in p.touches)]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
     since = touching[own[-1] + 1 :] if own else touching
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
@@ -107,7 +107,7 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     what = f"{later.actor} {_PAST.get(done, done)} {found.object} at its {later.call}"
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
-        return f"{what} {after}; {later.actor} had read it before"
+        return f"{what} {after}; {found.read.actor} had read it before"
     begun = next(point for point in points if _started(point) == _started(later))
     since = "start" if begun.call == "start" else "first touch"
     return f"{what} {after}, between {later.actor}'s {since} and its {later.call}"

@@ -28,6 +28,7 @@ class Touch:
 
     object: str
     writes: bool
+    tells: bool = True  # whether who reads learns what the object holds, and not only that it is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

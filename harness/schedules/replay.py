@@ -137,7 +137,8 @@ class _Strict(Follow):
 
 def check(point: Point) -> str:
     """The character that stands for a step in a token."""
-    return _SIX_BITS[zlib.crc32(f"{point.actor} {point.fingerprint}".encode()) & 63]
+    said = f"{point.actor} {point.fingerprint}".encode(errors="surrogateescape")  # a file's name is bytes of any kind
+    return _SIX_BITS[zlib.crc32(said) & 63]
 
 
 def _said(point: Point) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from fakes.oauth.rules import Grant
 from fakes.oauth.state import OAuthState
 from harness.events import FileSeen
 from harness.lab import Lab
-from harness.look import Look
+from harness.look import Look, document
 from harness.processes import tree
 from harness.targets.protocol import Site, Turn, break_lock
 from harness.targets.reference import ReferenceTarget
@@ -108,6 +109,39 @@ def test_a_folder_that_goes_away_does_not_end_the_look(stand: Stand, monkeypatch
     monkeypatch.undo()
     (inner / "file").write_text("written")
     assert stand.look.workspace("lane0", "after") != before
+
+
+def bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+
+
+STRANGE = {
+    "folder": Path.mkdir,
+    "pipe": os.mkfifo,
+    "socket": bind,
+    "ring": lambda path: path.symlink_to(path.name),
+    "depth": lambda path: path.write_text("[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_no_document_is_there_and_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    STRANGE[kind](tmp_path / "config.json")
+    seen = document("config", tmp_path / "config.json")
+    assert (seen.exists, seen.parses) == (True, False)
+    assert document("config", tmp_path / "config.json" / "below").exists is (kind == "ring")
+
+
+def test_a_file_that_we_have_no_descriptor_for_is_our_failure(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            document("config", tmp_path / "config.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_whose_connection_a_port_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -223,6 +224,22 @@ def test_replay_repeats_exactly_one_run(place, token):
     assert result["verdict"] == ("CONFORMS" if control else "VIOLATED")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*TARGET, "--rootdir", "..", "-k", "violates"),  # node ids begin with this folder's name
+        ("--pyargs", "scenarios", "--target", "reference", "-k", "unknown_keys"),  # node ids begin in that folder
+    ],
+    ids=["another root", "shipped"],
+)
+def test_the_replay_line_works_where_the_session_ran(place, words):
+    place.run(*words, "--report", "mine")
+    [first] = place.record("mine")["results"]
+    place.run(*shlex.split(first["replay"])[1:], "--report", "again")
+    [again] = place.record("again")["results"]
+    assert (again["token"], again["verdict"]) == (first["token"], first["verdict"])
+
+
 def test_a_baseline_expects_violations_and_nothing_else(place):
     expected = {name: {"verdict": verdict} for name, verdict in EXPECTED.items()}
     baseline = place.folder / "baseline.json"
@@ -340,6 +357,54 @@ async def test_the_next(lab):
     assert place.verdicts() == {"a_kill": "UNKNOWN", "the_next": "CONFORMS"}
     assert "the launcher is gone" in done.stdout
     assert "INTERNALERROR" not in done.stdout
+
+
+def test_a_config_that_has_become_no_file_is_judged_all_the_same(place):
+    """A pipe would be waited for, for ever; and an adapter that does not know its own config is UNKNOWN."""
+    with (place.folder / "test_toys.py").open("a") as file:
+        file.write(
+            """
+PIPE = "import os; os.unlink('config.json'); os.mkfifo('config.json')"
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_a_pipe(lab):
+    \"\"\"The config is a pipe at the end.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=(PIPE,)), "one")
+    assert not lab.look.config().parses
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_a_pipe_whose_name_is_lost(lab):
+    \"\"\"The adapter fails in the end.\"\"\"
+    lab.prepare(Setup())
+    lab.target.config_file = None
+"""
+        )
+    done = place.run(*TARGET, "-k", "pipe")
+    assert place.verdicts() == {"a_pipe": "CONFORMS", "a_pipe_whose_name_is_lost": "UNKNOWN"}
+    assert done.returncode == 1
+
+
+def test_a_failure_of_ours_beside_the_scenario_is_unknown_and_in_the_record(place):
+    """A checker list that is none: the run is over by then, and nothing of a scenario is to blame."""
+    with (place.folder / "test_toys.py").open("a") as file:
+        file.write(
+            """
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_ours(lab):
+    \"\"\"The lab's list of actors is gone.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=("",)), "one")
+    lab.actors = None
+"""
+        )
+    done = place.run(*TARGET, "-k", "ours or conforms")
+    assert done.returncode == 1
+    assert place.verdicts() == {"ours": "UNKNOWN", "conforms": "CONFORMS"}
+    assert "the lab failed: Traceback" in done.stdout
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +15,10 @@ from harness.conductor.scheduler import Scheduler
 from harness.events import FaultFired, Scheduled
 from harness.processes import tree
 from harness.schedules.decisions import Decisions
+from harness.schedules.dpor import Explorer
+from harness.schedules.explain import explain
 from harness.schedules.points import racing
+from harness.verdict import Verdict
 
 CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
 ORDERED = CHANGES | {Family.READ, Family.LIST}  # without reads an actor has read what it will before its first turn
@@ -262,6 +267,62 @@ os.mkdir("other")
         return [(point.touches[0].object, point.touches[0].writes) for point in scheduler.trace.points]
 
     assert conduct(body) == [("made", True), ("made", False), ("other", True)]
+
+
+CONTEND = """
+import os, time
+while True:
+    try: MAKE; break
+    except FileExistsError: time.sleep(0.001)
+open("log", "a").write(os.environ["PILEUP_ACTOR"])
+UNMAKE
+"""
+EXCLUSIVE = {
+    "open": ("os.close(os.open('lock', os.O_CREAT | os.O_EXCL))", "os.unlink('lock')"),
+    "mkdir": ("os.mkdir('lock')", "os.rmdir('lock')"),
+    "link": ("os.link('count', 'lock')", "os.unlink('lock')"),
+}
+
+
+@pytest.mark.parametrize("kind", EXCLUSIVE)
+def test_three_that_contend_for_a_name_get_it_in_every_order(conduct, kind):
+    """Whoever waited for the name makes it in the end, and does not find it made, as it would have at first.
+
+    Of those who come later, the first fails in vain or not, the second while the first or the second has the lock, or
+    not at all: six classes for each of the six orders.
+    """
+    make, unmake = EXCLUSIVE[kind]
+    code = CONTEND.replace("UNMAKE", unmake).replace("MAKE", make)
+    families = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE})
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        explorer, orders = Explorer(limit=100), Counter()
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "log").write_text("")
+            scheduler = await schedule(rig, strategy, {name: python(code) for name in "abc"}, families=families)
+            orders[(rig.folder / "log").read_text()] += 1
+            explorer.executed(scheduler.trace, verdict=Verdict.CONFORMS)
+            rig.running.clear()
+            rig.directors.clear()
+        return orders, explorer.certificate()
+
+    orders, certificate = conduct(body)
+    assert orders == dict.fromkeys(["abc", "acb", "bac", "bca", "cab", "cba"], 6)
+    assert (certificate.classes, certificate.verdict) == (36, Verdict.CONFORMS)
+
+
+def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):
+    """mv(1) tries to rename without replacing first, and looks whether the target is a folder: neither reads it."""
+    script = "cat count; echo 1 > new.$1; mv new.$1 count"
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: ("/bin/sh", "-c", script, "sh", name) for name in "ab"}
+        return explain((await schedule(rig, Rotating(), actors)).trace)
+
+    said = conduct(body)
+    assert re.fullmatch(r"b/2 replaced count at its rename(at)? after a/2 had replaced it; b had read it before", said)
 
 
 def test_a_shell_and_its_children_are_one_actor(conduct):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
+from harness.schedules.clocks import class_of
 from harness.schedules.decisions import Decisions, Follow
+from harness.schedules.points import Point, Touch
 from harness.schedules.replay import Diverged, Recording, Replay
+from harness.schedules.trace import Step, Trace
 from tests.harness.schedules.programs import drawn, ops
 from tests.harness.schedules.simulated import Programs, Ran, simulate
 from tests.harness.schedules.test_decisions import walked
@@ -37,6 +42,13 @@ def test_a_recording_repeats_its_run(chance: random.Random, from_token: bool) ->
     recording = Recording.of(trace)
     assert Recording.parse(recording.token) == recording
     assert replayed(programs, Recording.parse(recording.token) if from_token else recording).trace == trace
+
+
+def test_names_that_are_no_text_have_a_token_and_a_class() -> None:
+    point = Point(actor="a", index=0, call="open", touches=(Touch(os.fsdecode(b"home/\xff\xfe"), True),))
+    recording = Recording.of(Trace((Step(enabled=(point,), chosen=point),)))
+    assert Recording.parse(recording.token) == recording
+    assert class_of([point]) != class_of([replace(point, touches=())])
 
 
 def test_the_token_is_stable() -> None:
