@@ -52,15 +52,41 @@ def test_cancel_ends_the_run(ready: Any, provider: Any) -> None:
     assert (again.status, again.code) == (1, "already-finished")
 
 
-def test_cancel_kills_what_does_not_listen(ready: Any, provider: Any) -> None:
-    ready.write_config(ready.config() | {"limits": {"graceSeconds": 0.1}})
+def test_wait_longer_than_poll_can_wait() -> None:
+    child = subprocess.Popen(["true"])
+    descriptor = os.pidfd_open(child.pid)
+    try:
+        assert identity.wait_gone(descriptor, Deadline.after(10_000_000))
+    finally:
+        os.close(descriptor)
+        child.wait(10)
+
+
+def test_cancel_wakes_what_is_stopped(ready: Any, provider: Any) -> None:
     process = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
     process.send_signal(signal.SIGSTOP)
     [run] = ready.runs()
     done = ready.run("runs", "cancel", run["id"])
     assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
-    assert process.wait(1) == -signal.SIGKILL
+    assert process.wait(1) == 143
+
+
+def test_cancel_kills_what_does_not_listen(program: Any) -> None:
+    program.write_config({"limits": {"graceSeconds": 0.1}})
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with Registry.open(Home(str(program.home)), Deadline.after(5)) as registry:
+            registry.start("r-1", "lane0", "main", pid=process.pid, via="local")
+        done = program.run("runs", "cancel", "r-1")
+        assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
+        assert process.wait(1) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_cancel_never_signals_a_recycled_pid(tmp_path: Path, program: Any) -> None:
