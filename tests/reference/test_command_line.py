@@ -142,9 +142,11 @@ def test_deleting_what_is_not_there_makes_nothing(program: Any) -> None:
 
 
 def test_unknown_run_is_typed(ready: Any) -> None:
+    assert ready.agent("lane0", "hello").status == 0
     for verb in ("show", "cancel", "wait"):
-        done = ready.run("runs", verb, "r-none")
-        assert (done.status, done.code) == (2, "unknown-run")
+        for run in ("r-none", "\udcff", ""):
+            done = ready.run("runs", verb, run)
+            assert (done.status, done.code) == (2, "unknown-run")
 
 
 def test_home_that_is_a_file_is_typed(program: Any) -> None:

@@ -135,6 +135,16 @@ def test_client_that_goes_away_cancels_its_run(ready: Any, serve: Serve, provide
     until(lambda: [r["status"] for r in ready.runs("--all")] == ["cancelled"], "it is recorded")
 
 
+@pytest.mark.parametrize("record", ["pipe", "nested"])
+def test_stop_of_a_gateway_whose_record_is_nonsense(ready: Any, record: str) -> None:
+    path = ready.home / "locks" / "gateway.lock"
+    if record == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"[" * 4000)
+    assert ready.run("gateway", "stop").code == "no-gateway"
+
+
 def test_detached_run_goes_on(ready: Any, serve: Serve, provider: Any) -> None:
     serve()
     done = ready.finish(ready.start_agent("lane0", "stall", "--detach"))

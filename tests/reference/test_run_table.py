@@ -159,6 +159,16 @@ def test_damaged_database_is_typed_and_doctor_puts_it_aside(ready: Any, provider
     assert [p.read_bytes() for p in ready.home.glob("runs.sqlite.damaged-*")] == [content]
 
 
+@pytest.mark.parametrize("change", ["started = 9e999", """error = '{"code": "c", "message": "m", "detail": NaN}'"""])
+def test_a_value_that_no_json_document_can_show_is_damage(ready: Any, change: str) -> None:
+    run = ready.agent("lane0", "hello").json["run"]["id"]
+    with Registry.open(Home(str(ready.home)), Deadline.after(5)) as registry:
+        registry._connection.execute(f"UPDATE runs SET {change}")
+    for words in (("runs", "list", "--all"), ("runs", "show", run)):
+        done = ready.run(*words)
+        assert (done.status, done.code) == (1, "database-damaged")
+
+
 def test_doctor_clears_what_a_kill_left(ready: Any, provider: Any) -> None:
     process = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
