@@ -174,14 +174,14 @@ def test_doctor_clears_what_a_kill_left(ready: Any, provider: Any) -> None:
     provider.wait_for(1)
     process.kill()
     process.wait(10)
-    (ready.home / f".config.json.{process.pid}.0011223344.tmp").write_text("half")
-    (ready.home / f".config.json.{os.getpid()}.0011223344.tmp").write_text("being written")
+    (ready.home / f".config.json.{process.pid}.001122334455.tmp").write_text("half")
+    (ready.home / f".config.json.{os.getpid()}.001122334455.tmp").write_text("being written")
     found = ready.run("doctor")
     assert found.status == 1
     assert {p["code"] for p in found.json["problems"]} == {"temporary-left", "holder-record-left"}
     assert ready.run("doctor", "--fix").status == 0
     assert ready.run("doctor").json["problems"] == []
-    assert [p.name for p in ready.home.glob(".config.json.*")] == [f".config.json.{os.getpid()}.0011223344.tmp"]
+    assert [p.name for p in ready.home.glob(".config.json.*")] == [f".config.json.{os.getpid()}.001122334455.tmp"]
 
 
 def test_first_end_of_a_run_stands(tmp_path: Path) -> None:
