@@ -122,7 +122,9 @@ class Turn:
         session = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
         owner = f"{request.agent}.{request.session}"
         place = self.parts.workspace_lock(self.home, workspace, owner, request.run_id)
-        sessions.enter_run(request.run_id, request.chain)  # before the locks, which ask whose tool this run is
+        sessions.enter_run(
+            self.home, request.run_id, request.chain
+        )  # before the locks, which ask whose tool this run is
         with _held(session, until, self._waiting), _held(place, until, self._waiting):
             return self._converse(registry, config, workspace)
 

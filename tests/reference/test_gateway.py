@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from reference import identity
+from reference.gateway.workers import Worker
+from reference.parts import Parts
+from reference.request import Request
 
 
 class Gateway:
@@ -213,7 +217,7 @@ def test_unresponsive_gateway_starts_nothing(ready: Any, serve: Serve, provider:
         done = ready.finish(ready.start_agent("lane0", "hello", "--timeout", "1"))
         assert done.status in (1, 124)
         assert ready.run("gateway", "stop").status == 0
-        assert gateway.wait(5) == -signal.SIGKILL
+        assert gateway.wait(5) == 143  # it is continued, so that it can end its runs
     finally:
         gateway.send_signal(signal.SIGCONT)
     assert provider.requests == []
@@ -296,6 +300,23 @@ def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: An
     assert [(d.status, d.code) for d in done] == [(143, "terminated")] * 4
     assert gateway.wait(10) == 143
     assert {r["status"] for r in ready.runs("--all")} == {"cancelled"}
+
+
+def test_worker_that_cannot_be_heard_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client was told that nothing was started."""
+    started: list[int] = []
+
+    def out_of_descriptors(pid: int) -> int:
+        started.append(pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    request = Request.checked(agent="lane0", message="hello", session=None, timeout=None, run_id="r-1")
+    before = sorted(Path("/proc/self/fd").iterdir())
+    monkeypatch.setattr(os, "pidfd_open", out_of_descriptors)
+    with pytest.raises(OSError, match="Too many open files"):
+        Worker(Parts.default(), request)
+    assert not Path(f"/proc/{started[0]}").exists()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_run_id_that_was_used_is_refused(

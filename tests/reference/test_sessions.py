@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,15 @@ def test_leftover_records_block_nobody(ready: Any, holder: str) -> None:
     done = ready.agent("lane0", "hello")
     assert done.status == 0
     assert done.json["run"]["seconds"] < 2
+
+
+def test_tool_finds_the_state_of_its_run_when_the_home_is_relative(ready: Any) -> None:
+    """LCK-7: in its own folder it would make another state directory, whose sessions nobody has locked."""
+    options = {"cwd": ready.home.parent, "env": ready.env(REFERENCE_HOME=ready.home.name)}
+    command = f"{sys.executable} -m reference agent --local --json --agent lane0 --message hello"
+    done = ready.agent("lane0", f"run: {command}", **options)
+    assert "session-busy" in done.json["text"]
+    assert not (ready.work / "lane0" / ready.home.name).exists()
 
 
 @pytest.mark.parametrize("record", [b"[" * 4000, b'{"pid": NaN, "since": NaN}', b'{"since": -1e999}', b"\xff", b""])
