@@ -78,7 +78,10 @@ class Turn:
             raise self._failed(registry, from_oserror(error)) from None
         except OrchestratorError as error:
             raise self._failed(registry, error) from error.__cause__
-        except BaseException:
+        except BaseException as error:
+            stopped = stopping.in_place_of(error)
+            if stopped is not None:
+                raise self._failed(registry, stopped) from error
             self._failed(registry, OrchestratorError("internal", "an error that should not happen"))
             raise
         return Outcome(run=run, text=text, attempts=tuple(self.attempts))
