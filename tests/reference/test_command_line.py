@@ -60,6 +60,7 @@ def test_help_is_a_success(program: Any, words: tuple[str, ...]) -> None:
         ("agent", "--agent", "x", "--message", "m", "--timeout", "-1"),
         ("agent", "--agent", "x", "--message", "m", "--timeout", "0"),
         ("agent", "--agent", "x", "--message", "m", "--local", "--detach"),
+        ("gateway", "worker", "--lifeline", "x"),
     ],
 )
 def test_wrong_usage_is_typed_with_an_example(program: Any, words: tuple[str, ...]) -> None:
@@ -67,6 +68,13 @@ def test_wrong_usage_is_typed_with_an_example(program: Any, words: tuple[str, ..
     assert (done.status, done.code) == (2, "bad-usage")
     assert done.json["error"]["hint"]
     assert not program.home.exists()
+
+
+@pytest.mark.parametrize("words", [("--json", "agents", "list"), ("agents", "--json", "list")])
+def test_option_before_the_command_is_told_where_it_belongs(program: Any, words: tuple[str, ...]) -> None:
+    done = program.finish(program.start(*words))
+    assert (done.status, done.code) == (2, "bad-usage")
+    assert "stand behind the command: `reference agents list" in done.json["error"]["hint"]
 
 
 def test_without_json_errors_go_to_stderr_alone(program: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from reference import identity
+from reference.errors import Usage
 from reference.gateway.workers import Worker
 from reference.parts import Parts
 from reference.request import Request
@@ -246,6 +248,58 @@ def test_nonsense_on_the_socket_harms_nobody(ready: Any, serve: Serve, monkeypat
             except (BrokenPipeError, ConnectionResetError):
                 assert len(data) > 1 << 20
     assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"timeout": 1e999}, {"timeout": -1}, {"via": "\ud800"}, {"chain": "a\0"}, {"chain": "\udcff"}, {"chain": []}],
+)
+def test_request_that_no_client_sends_is_refused(field: dict[str, Any]) -> None:
+    fields = {"agent": "lane0", "message": "m", "session": "main", "timeout": None, "run_id": "r-1", "via": "gateway"}
+    assert Request.from_fields(fields).chain == ""
+    with pytest.raises(Usage) as caught:
+        Request.from_fields(fields | field)
+    assert caught.value.code == "bad-request"
+
+
+READY = b'{"event": "ready", "pid": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (b"hello\n", "gateway-unresponsive"),
+        (b'{"event": "ready"}\n', "gateway-unresponsive"),
+        (b'{"event": "ready", "pid": "x"}\n', "gateway-unresponsive"),
+        (b"x" * 2_000_000, "gateway-unresponsive"),
+        (READY + b'{"event": "refused"}\n', "gateway-lost"),
+        (READY + b'{"event": "result", "document": {}}\n', "gateway-lost"),
+        (READY + b'{"event": "result", "document": []}\n', "gateway-lost"),
+        (READY + b"x" * 2_000_000, "gateway-lost"),
+    ],
+)
+def test_gateway_of_another_protocol(ready: Any, monkeypatch: pytest.MonkeyPatch, said: bytes, code: str) -> None:
+    """As after an upgrade, when the gateway has not been started anew."""
+    monkeypatch.chdir(ready.home)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("gateway.sock")
+        listener.listen()
+        for words, expected in ((("gateway", "status"), "gateway-unresponsive"), (("agent",), code)):
+            rest = ("--agent", "lane0", "--message", "hello") if words == ("agent",) else ()
+            client = ready.start(*words, *rest, "--json")
+            connection = listener.accept()[0]
+            with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(said)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+            assert ready.finish(client).code == expected
+
+
+def test_address_that_cannot_be_taken_is_named(ready: Any) -> None:
+    (ready.home / "gateway.sock").mkdir()
+    done = ready.run("gateway", "run")
+    assert (done.status, done.json["error"]["detail"]["path"]) == (1, str(ready.home / "gateway.sock"))
 
 
 def test_long_home_and_leftover_socket(program: Any, provider: Any, tmp_path: Path) -> None:
