@@ -49,6 +49,11 @@ def _main(parts: Parts, argv: list[str]) -> int:
         result = failed(parts, error)
     except OSError as error:
         result = failed(parts, from_oserror(error))
+    except Exception as error:
+        stopped = stopping.in_place_of(error)
+        if stopped is None:
+            raise
+        result = failed(parts, stopped)
     if result.then is not None:
         return output.follow(result, result.then)
     stopping.finish()

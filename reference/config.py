@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BACKUPS = 3
 LOCK_SECONDS = 10.0
-LIMITS = ("graceSeconds", "maxSteps", "sessionWaitSeconds")
+LIMITS = ("graceSeconds", "maxDepth", "maxSteps", "sessionWaitSeconds")
 
 
 class ConfigStore:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+_LONGEST_POLL = 2**31 - 1  # milliseconds: poll(2) takes a C int
+
 
 class Deadline:
     """A monotonic point in time, or none at all."""
@@ -30,6 +32,11 @@ class Deadline:
     def remaining(self) -> float | None:
         """Seconds left, never negative; None when there is no end."""
         return None if self._at is None else max(0.0, self._at - monotonic())
+
+    def milliseconds(self) -> float | None:
+        """What is left for one poll(2), which may therefore end before the deadline; None when there is no end."""
+        left = self.remaining()
+        return None if left is None else min(left * 1000, _LONGEST_POLL)
 
     def passed(self) -> bool:
         """Whether no time is left."""

@@ -13,7 +13,6 @@ no result is told as such, with what was asked, and whether to ask again is the 
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 from reference import runs, stopping
@@ -89,7 +88,7 @@ class Delegation:
             command = self._command(request)
         except Usage as mistake:
             return f"[error: {mistake.code}: {mistake.message}; {mistake.hint}]"
-        job = Job(command, workspace=os.getcwd(), background=False, grace=stopping.grace())
+        job = Job(command, workspace=".", background=False, grace=stopping.grace())
         self._jobs.append(job)
         self._expecting = True
         run, agent, session = request.run_id, request.agent, request.session

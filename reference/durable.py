@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _MARK = ".tmp"
+_RANDOM = 6  # bytes
 _PART = 1 << 20  # bytes read at a time
 
 
@@ -61,13 +62,16 @@ def replace(path: str, data: bytes, mode: int = 0o600, *, before_rename: Callabl
 
 
 def temporary_name(folder: str, name: str) -> str:
-    """A name that no other process and no earlier call uses; `is_temporary` recognises it."""
-    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(6).hex()}{_MARK}")
+    """A name that no other process and no earlier call uses; `writer_of` recognises it."""
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(_RANDOM).hex()}{_MARK}")
 
 
-def is_temporary(entry: str) -> bool:
-    """Whether a directory entry is such a name, left by a crash or still being written."""
-    return entry.startswith(".") and entry.endswith(_MARK) and entry.count(".") > 3
+def writer_of(entry: str) -> int | None:
+    """The pid in such a name, left by a crash or still being written; None for anybody else's."""
+    import re
+
+    found = re.fullmatch(rf"\..+\.(\d+)\.[0-9a-f]{{{2 * _RANDOM}}}\{_MARK}", entry, re.ASCII | re.DOTALL)
+    return int(found[1]) if found else None
 
 
 def write_all(descriptor: int, data: bytes) -> None:

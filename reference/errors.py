@@ -147,6 +147,8 @@ _OS_CODES: Mapping[int, tuple[str, str]] = {
     errno.EPERM: ("permission-denied", "give yourself read and write permission there"),
     errno.EMFILE: ("out-of-descriptors", "raise the limit with `ulimit -n`"),
     errno.ENFILE: ("out-of-descriptors", "the system's file table is full: close some programs"),
+    errno.EAGAIN: ("out-of-processes", "end some programs, or raise the limit with `ulimit -u`"),  # of fork(2)
+    errno.ENOMEM: ("out-of-memory", "end some programs, or raise the limit with `ulimit -v`"),
     errno.ENOENT: ("path-missing", "create it, or name another one"),
     errno.ENOTDIR: ("not-a-directory", "a part of that path is a file: move it away, or name another path"),
     errno.EISDIR: ("is-a-directory", "a directory stands where a file should be: move it away"),

@@ -26,9 +26,11 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> Home:
-        """$REFERENCE_HOME, or ~/.reference."""
-        path = os.environ.get("REFERENCE_HOME") or os.path.join(os.path.expanduser("~"), ".reference")
-        return cls(os.path.abspath(path))
+        """$REFERENCE_HOME, or ~/.reference. Raises Usage(`no-home`)."""
+        path = os.environ.get("REFERENCE_HOME")
+        if not path and os.path.expanduser("~") == "~":  # neither HOME nor an entry in the user database
+            raise Usage("no-home", "this user has no home directory", hint="set REFERENCE_HOME to a folder of your own")
+        return cls(absolute(path or os.path.join(os.path.expanduser("~"), ".reference")))
 
     @property
     def config(self) -> str:
@@ -63,6 +65,16 @@ class Home:
         for folder in (self.path, self.locks, os.path.join(self.path, "sessions")):
             make_private(folder)
         return self
+
+
+def absolute(path: str) -> str:
+    """The absolute path, from the working directory. Raises Usage(`no-working-directory`) where that is needed."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        shown = ascii(path)[:200]
+        hint = "change to a folder that exists, or give an absolute path"
+        raise Usage("no-working-directory", f"{shown} is relative to a folder that is gone", hint=hint) from None
 
 
 def make_private(path: str, mode: int = 0o700) -> None:

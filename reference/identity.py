@@ -63,13 +63,17 @@ def signal_process(pid: int, started: int, boot: str, number: int) -> int | None
 
 
 def end_process(pid: int, started: int, boot: str, patience: Deadline, kill_patience: Deadline) -> bool:
-    """SIGTERM to exactly this process, SIGKILL when patience is over; whether it is gone."""
+    """SIGTERM to exactly this process, SIGKILL when patience is over; whether it is gone.
+
+    One that is stopped is continued: only then can it take SIGTERM, and end what it has started with it.
+    """
     import signal
 
     descriptor = signal_process(pid, started, boot, signal.SIGTERM)
     if descriptor is None:
         return True
     try:
+        signal.pidfd_send_signal(descriptor, signal.SIGCONT)
         if wait_gone(descriptor, patience):
             return True
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
@@ -81,13 +85,12 @@ def end_process(pid: int, started: int, boot: str, patience: Deadline, kill_pati
 
 
 def wait_gone(descriptor: int, deadline: Deadline) -> bool:
-    """Wait until the process of this pidfd has ended; whether it did so before the deadline."""
+    """Wait until the process of this pidfd has ended, for some weeks at most; whether it did so before the deadline."""
     import select
 
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
-    left = deadline.remaining()
-    return bool(poller.poll(None if left is None else left * 1000))
+    return bool(poller.poll(deadline.milliseconds()))
 
 
 def _read(path: str) -> bytes:

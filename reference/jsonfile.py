@@ -29,7 +29,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if not text.strip():
         raise Damaged("the file is empty")
     try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float)
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=refuse_constant, parse_float=finite)
     except json.JSONDecodeError as error:
         raise Damaged(error.msg[:1].lower() + error.msg[1:], error.lineno, error.colno) from None
     except RecursionError:
@@ -54,17 +54,19 @@ def _decode(data: bytes) -> str:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        last = {name: index for index, (name, _) in enumerate(pairs)}
+        twice = next(name for index, (name, _) in enumerate(pairs) if last[name] != index)
         raise Damaged(f"the key {twice!a} stands twice in one object")
     return found
 
 
-def _constant(name: str) -> object:
+def refuse_constant(name: str) -> object:
+    """For NaN and Infinity, which Python reads and writes, and nobody else."""
     raise Damaged(f"{name} is not JSON")
 
 
-def _float(text: str) -> float:
+def finite(text: str) -> float:
+    """A number that can be written back. Raises Damaged."""
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise Damaged(f"the number {text[:40]} is too large")

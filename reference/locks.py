@@ -16,8 +16,7 @@ import fcntl
 import os
 import time
 
-from reference import identity
-from reference.durable import naming
+from reference import durable, identity
 from reference.errors import Busy
 
 TYPE_CHECKING = False
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE = 0.001  # seconds; flock(2) has no deadline of its own, so waiting is asking again
 _LONGEST_PAUSE = 0.02
-_RECORD_LIMIT = 4096
 
 _held: set[int] = set()
 
@@ -68,7 +66,7 @@ class Lock:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.path, flags, 0o600)
         try:
-            with naming(self.path):
+            with durable.naming(self.path):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             ours = _is_at(descriptor, self.path)  # somebody may have removed the file that we opened
         except BlockingIOError:
@@ -99,14 +97,12 @@ class Lock:
 
     def holder(self) -> dict[str, object]:
         """The last holder's {pid, start_time, boot_id, run_id, owner, since}; empty if there is none to read."""
-        import json
+        from reference import jsonfile
 
         try:
-            with open(self.path, "rb") as file:
-                record = json.loads(file.read(_RECORD_LIMIT))
-        except (OSError, ValueError):
+            return jsonfile.parse_object(durable.read(self.path))
+        except (OSError, jsonfile.Damaged):
             return {}
-        return record if isinstance(record, dict) else {}
 
     def busy(self) -> Busy:
         """The typed refusal, naming the holder's pid, run and age in seconds."""
@@ -152,7 +148,7 @@ def is_free(path: str) -> bool:
     except FileNotFoundError:
         return True
     try:
-        with naming(path):
+        with durable.naming(path):
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False

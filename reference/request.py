@@ -9,6 +9,7 @@ from reference.errors import Usage
 from reference.home import checked_name
 
 MESSAGE_LIMIT = 100_000  # bytes; execve(2) takes no argument over 128 KiB
+LONGEST_TIMEOUT = 10_000_000  # seconds
 DEFAULT_SESSION = "main"
 
 
@@ -59,9 +60,12 @@ class Request:
         """
         timeout = fields.get("timeout")
         texts = [fields.get(name) for name in ("agent", "message", "session", "run_id", "via")]
+        texts.append(fields.get("chain", ""))
         if not all(isinstance(t, str) for t in texts) or not isinstance(timeout, (int, float, type(None))):
             raise Usage("bad-request", "a field of the request is missing or has the wrong type")
-        agent, message, session, run_id, via = (str(t) for t in texts)
+        agent, message, session, run_id, via, chain = (str(t) for t in texts)
+        if not (timeout is None or 0 <= timeout <= LONGEST_TIMEOUT) or not f"{via}{chain}".isascii() or "\0" in chain:
+            raise Usage("bad-request", "a field of the request has a value that this program does not send")
         return cls.checked(
             agent=agent,
             message=message,
@@ -69,7 +73,7 @@ class Request:
             timeout=timeout,
             run_id=checked_name(run_id, "a run"),
             via=via,
-            chain=str(fields.get("chain", "")),
+            chain=chain,
         )
 
 

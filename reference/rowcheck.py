@@ -5,7 +5,7 @@ A damaged value can make a text of a number, or bytes that are no text. Whoever 
 
 from __future__ import annotations
 
-import json
+from reference import jsonfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "message": (str, _NOTHING),
 }
 _TEXT = (str,)  # every other column
+_ENDLESS = (float("inf"), float("-inf"))  # no JSON document can show them
 
 
 class Damaged(Exception):
@@ -39,7 +40,7 @@ def checked(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     found = [dict(row) for row in rows]
     for row in found:
         for name, value in row.items():
-            if not isinstance(value, _KINDS.get(name, _TEXT)):
+            if not isinstance(value, _KINDS.get(name, _TEXT)) or value in _ENDLESS:
                 raise Damaged(f"{name} is {ascii(value)[:40]}")
         if row.get("error") is not None:
             row["error"] = _error(row["error"])
@@ -48,9 +49,9 @@ def checked(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 def _error(text: str) -> dict[str, Any]:
     try:
-        error = json.loads(text)
-    except (ValueError, RecursionError):
-        error = None
-    if not isinstance(error, dict) or not all(isinstance(error.get(name), str) for name in ("code", "message")):
+        error = jsonfile.parse_object(text.encode())
+    except (ValueError, jsonfile.Damaged):
+        error = {}
+    if not all(isinstance(error.get(name), str) for name in ("code", "message")):
         raise Damaged(f"error is {ascii(text)[:40]}")
     return error

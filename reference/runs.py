@@ -96,7 +96,7 @@ class Registry(Database):
     def get(self, run_id: str) -> Row:
         """One run with its jobs, checked against the process table. Raises Usage(`unknown-run`)."""
         self.reconcile()
-        rows = self._read("SELECT * FROM runs WHERE id = ?", (run_id,))
+        rows = self._read("SELECT * FROM runs WHERE id = ?", (_storable(run_id),))
         if not rows:
             raise Usage(
                 "unknown-run",
@@ -113,7 +113,7 @@ class Registry(Database):
     def find_job(self, job_id: str) -> Row | None:
         """One background job, checked against the process table."""
         self.reconcile()
-        rows = self._read("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        rows = self._read("SELECT * FROM jobs WHERE id = ?", (_storable(job_id),))
         return rows[0] if rows else None
 
     def list_runs(self, *, everything: bool = False) -> list[Row]:
@@ -197,7 +197,7 @@ def public(row: Row) -> Row:
 
 
 def _storable(text: str) -> str:
-    """SQLite takes UTF-8 only; a model may send half of a surrogate pair."""
+    """SQLite takes UTF-8 only; a model may send half of a surrogate pair, and a shell any byte."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -59,6 +59,10 @@ def run_chain() -> list[str]:
     return os.environ.get(RUN_CHAIN, "").split()
 
 
-def enter_run(run_id: str, chain: str) -> None:
-    """Tell the tools that this process will start which run they belong to, and which runs are above it."""
+def enter_run(home: Home, run_id: str, chain: str) -> None:
+    """Tell the tools that this process will start which run they belong to, and which runs are above it.
+
+    Where that stands too: they are in another folder, from which a relative REFERENCE_HOME would lead elsewhere.
+    """
+    os.environ["REFERENCE_HOME"] = home.path
     os.environ[RUN_CHAIN] = f"{chain} {run_id}".lstrip()

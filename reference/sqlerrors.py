@@ -7,6 +7,7 @@ import sqlite3
 
 from reference.errors import Busy, Local, from_oserror
 
+_LONGEST_PATH = 500  # bytes: SQLite's own limit, MAX_PATHNAME, is 512 with the ends that it adds
 _DAMAGED = ("database-damaged", "`reference doctor --fix` puts it aside and starts a new one")
 _CODES: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: ("disk-full", "free some space on that file system, then run the command again"),
@@ -57,10 +58,13 @@ def _primary(error: sqlite3.Error) -> int:
 
 
 def _cannot_open(path: str) -> Local:
-    """SQLite does not say why; opening the files ourselves does."""
+    """SQLite does not say why; opening the files ourselves does, but for a name that is too long for it alone."""
     for name in (path, f"{path}-wal", f"{path}-shm"):
         try:
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             return from_oserror(error, name)
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        hint = f"choose a state directory whose path has less than {_LONGEST_PATH - 10} bytes"
+        return Local("path-too-long", f"{path} is too long for SQLite", hint=hint, detail={"path": path})
     return Local("database-error", f"{path} cannot be opened", hint="look at `reference doctor`", detail={"path": path})

@@ -108,6 +108,14 @@ def reason() -> str:
     return _State.code
 
 
+def in_place_of(error: BaseException) -> Stopped | None:
+    """The Stopped that `error` has taken the place of, if there was one.
+
+    A signal that comes while a module is imported may be raised in C, which tells of it as an error of its own.
+    """
+    return _error(_State.code) if _State.code and not isinstance(error, Stopped) else None
+
+
 def finish() -> None:
     """Only output is left to do: from here on a signal or the deadline ends the process at once."""
     for number in _SIGNALS:

@@ -17,6 +17,7 @@ from itertools import dropwhile
 from reference import durable
 from reference.errors import Busy, Local
 from reference.home import make_private
+from reference.jsonfile import Damaged, finite, refuse_constant
 from reference.messages import Message, ToolCall
 
 TYPE_CHECKING = False
@@ -223,8 +224,8 @@ def conversation(messages: list[Message]) -> list[Message]:
 
 def _record(line: bytes) -> Record | None:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record = json.loads(line, parse_constant=refuse_constant, parse_float=finite)
+    except (ValueError, RecursionError, Damaged):
         return None
     return record if isinstance(record, dict) and _is_message(record) else None
 

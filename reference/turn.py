@@ -78,7 +78,10 @@ class Turn:
             raise self._failed(registry, from_oserror(error)) from None
         except OrchestratorError as error:
             raise self._failed(registry, error) from error.__cause__
-        except BaseException:
+        except BaseException as error:
+            stopped = stopping.in_place_of(error)
+            if stopped is not None:
+                raise self._failed(registry, stopped) from error
             self._failed(registry, OrchestratorError("internal", "an error that should not happen"))
             raise
         return Outcome(run=run, text=text, attempts=tuple(self.attempts))
@@ -122,7 +125,9 @@ class Turn:
         session = self.parts.session_lock(self.home, request.agent, request.session, request.run_id)
         owner = f"{request.agent}.{request.session}"
         place = self.parts.workspace_lock(self.home, workspace, owner, request.run_id)
-        sessions.enter_run(request.run_id, request.chain)  # before the locks, which ask whose tool this run is
+        sessions.enter_run(
+            self.home, request.run_id, request.chain
+        )  # before the locks, which ask whose tool this run is
         with _held(session, until, self._waiting), _held(place, until, self._waiting):
             return self._converse(registry, config, workspace)
 

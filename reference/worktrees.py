@@ -28,10 +28,11 @@ LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
 def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
     """Make a worktree at `path` with a new branch; a function that takes both back.
 
-    Raises Usage(`not-a-repository`, `branch-exists`, `bad-workspace`), Busy(`repository-busy`), Local(`git-failed`,
-    `git-missing`).
+    Raises Usage(`not-a-repository`, `bad-branch`, `branch-exists`, `bad-workspace`), Busy(`repository-busy`),
+    Local(`git-failed`, `git-missing`).
     """
     shared = common_folder(repository)
+    check_branch(shared, branch)
     with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
         check_free(shared, path, branch)
         try:
@@ -60,7 +61,7 @@ def take_back(shared: str, path: str, branch: str) -> None:
 
         shutil.rmtree(path)
     git(shared, "worktree", "prune", check=False)
-    git(shared, "branch", "--quiet", "-D", branch, check=False)
+    git(shared, "branch", "--quiet", "-D", "--", branch, check=False)
 
 
 def common_folder(repository: str) -> str:
@@ -82,6 +83,22 @@ def lock(home: Home, shared: str) -> Lock:
     status = os.stat(shared)
     path = home.lock(f"repository-{status.st_dev:x}-{status.st_ino:x}")
     return Lock(path, code="repository-busy", what=f"the repository {shared}")
+
+
+def check_branch(shared: str, branch: str) -> None:
+    """Raises Usage(`bad-branch`) for what git would not name a branch.
+
+    In some commands git takes `@{-1}` for the branch that was checked out before: to take that back would delete it.
+    """
+    try:
+        git(shared, "check-ref-format", f"refs/heads/{branch}")
+    except Local as refused:
+        if refused.code != "git-failed":
+            raise
+        shown = ascii(branch)[:100]
+        hint = "see `git help check-ref-format`; for example --branch agent/lane0"
+        detail = {"branch": ascii(branch)[:500]}
+        raise Usage("bad-branch", f"{shown} is not a name for a branch", hint=hint, detail=detail) from None
 
 
 def check_free(shared: str, path: str, branch: str) -> None:

@@ -7,7 +7,7 @@ written.
 
 from __future__ import annotations
 
-from reference.auth.store import Credential, Store, check_entry, is_token, pending_path
+from reference.auth.store import Credential, Store, check_entry, is_profile_name, is_token, pending_path
 from reference.errors import Auth, Local, Usage
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Credentials", "import_profile", "profile_of", "status"]
 
+PROFILE_NAMES = "1 to 64 printable characters, fewer where they are not ASCII"
 FIELDS = ("provider", "access", "refresh", "expires", "account_id")
 
 
@@ -66,10 +67,13 @@ def import_profile(home: Home, profile: str, entry: Mapping[str, Any], deadline:
     """Store what a sign-in gave, replacing the profile's entry; what `status` says about it afterwards.
 
     `entry` has `provider`, `access`, `refresh`, `expires` (milliseconds since 1970) and `account_id`. Waits
-    for a redemption that is under way. Raises Usage `bad-credential`, Busy, Local, OSError.
+    for a redemption that is under way. Raises Usage `bad-name`, `bad-credential`, Busy, Local, OSError.
     """
     from reference.auth.store import LOCK_SECONDS
 
+    if not is_profile_name(profile):
+        shown, hint = ascii(profile)[:80], f"use {PROFILE_NAMES}, for example codex:default"
+        raise Usage("bad-name", f"{shown} is not a name for a profile", hint=hint, detail={"profile": shown})
     named = {**entry, "account_id": entry.get("account_id", entry.get("accountId"))}
     fields = {name: named[name] for name in FIELDS if named.get(name) is not None}
     problem = check_entry(fields)
@@ -90,6 +94,9 @@ def status(home: Home) -> list[dict[str, object]]:
 
     store, found = Store(home), list[dict[str, object]]()
     for profile in sorted(store.entries()):
+        if not is_profile_name(profile):
+            found.append({"profile": profile, "problem": f"its name is not {PROFILE_NAMES}"})
+            continue
         try:
             credential = store.get(profile)
         except Local as damaged:
@@ -103,11 +110,11 @@ def status(home: Home) -> list[dict[str, object]]:
 def profile_of(provider: str, config: Mapping[str, Any]) -> str:
     """The profile that a provider's config names. Raises Local `bad-provider-config`."""
     profile = config.get("profile", f"{provider}:default")
-    if isinstance(profile, str) and 0 < len(profile) <= 64 and profile.isprintable():
+    if isinstance(profile, str) and is_profile_name(profile):
         return profile
     raise Local(
         "bad-provider-config",
-        f"provider {provider!r}: profile must be a name of 1 to 64 characters",
+        f"provider {provider!r}: profile must be a name of {PROFILE_NAMES}",
         hint=f"correct providers.{provider}.profile in the config file",
         detail={"provider": provider},
     )

@@ -23,6 +23,7 @@ from reference.auth.endpoint import (
 from reference.auth.pending import MAX_SENDS, Pending
 from reference.auth.store import LOCK_SECONDS, Credential, Store, pending_path
 from reference.errors import Auth, Local
+from reference.providers import bad_config, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Refresh:
         self.store = store
         self.profile = profile
         self.provider = provider
-        self.url = str(config.get("tokenUrl") or TOKEN_URL)
+        self.url = _token_url(provider, config)
 
     def renew(self, stale: Credential, deadline: Deadline) -> Credential:
         """A credential that is not `stale`: somebody else's newer one, or the successor got here.
@@ -159,6 +160,14 @@ class _SignalsHeld:
         before, self._before = self._before, None
         if before is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _token_url(provider: str, config: Mapping[str, Any]) -> str:
+    """Where the provider's tokens are renewed. Raises Local `bad-provider-config`."""
+    url = config.get("tokenUrl") or TOKEN_URL
+    if isinstance(url, str) and is_address(url):
+        return url
+    raise bad_config(provider, "tokenUrl must be an http:// or https:// address")
 
 
 def entry_after(current: Credential, grant: Grant, life: float) -> dict[str, object]:

@@ -189,6 +189,13 @@ def is_token(value: str) -> bool:
     return all("!" <= character <= "~" for character in value)
 
 
+def is_profile_name(profile: str) -> bool:
+    """Whether files can be named after it: quoted, it is part of a name of at most 255 bytes."""
+    from urllib.parse import quote
+
+    return 0 < len(profile) <= 64 and profile.isprintable() and len(quote(profile, safe="")) <= 200
+
+
 def pending_path(home: Home, profile: str) -> str:
     """Where a redemption in flight is noted."""
     from urllib.parse import quote

@@ -209,4 +209,6 @@ def _unknown(argv: list[str], group: list[Command]) -> Usage:
     close = difflib.get_close_matches(words, names, 1)
     known = ", ".join(c.name for c in group) or "`reference --help` lists the commands"
     hint = f"did you mean `reference {close[0]}`?" if close else known
+    if words in names:
+        hint = f"options stand behind the command: `reference {words} …`"
     return Usage("bad-usage", f"{ascii(words)[:100]} is no command", hint=hint, detail={"command": ascii(words)[:100]})

@@ -7,7 +7,7 @@ import os
 from reference import agents
 from reference.deadline import Deadline
 from reference.errors import OrchestratorError, Usage
-from reference.home import checked_name
+from reference.home import absolute, checked_name
 from reference.result import Result
 
 TYPE_CHECKING = False
@@ -90,15 +90,15 @@ def checked_workspace(path: str, home: Home) -> str:
         raise Usage("bad-workspace", "the path is not UTF-8", hint="rename the folder", detail=detail) from None
     if not path:
         raise Usage("bad-workspace", "the workspace is empty", hint="name a folder: --workspace DIR", detail=detail)
-    absolute = os.path.abspath(os.path.expanduser(path))
-    real, state = os.path.realpath(absolute), os.path.realpath(home.path)
+    whole = absolute(os.path.expanduser(path))
+    real, state = os.path.realpath(whole), os.path.realpath(home.path)
     if real == state or real.startswith(state + os.sep):
         raise Usage(
             "bad-workspace",
-            f"{absolute} lies in the state directory, where an agent could change its own config",
+            f"{whole} lies in the state directory, where an agent could change its own config",
             hint="choose a folder elsewhere",
             detail=detail,
         )
-    if os.path.exists(absolute) and not os.path.isdir(absolute):
-        raise Usage("bad-workspace", f"{absolute} is not a folder", hint="choose a folder", detail=detail)
-    return absolute
+    if os.path.exists(whole) and not os.path.isdir(whole):
+        raise Usage("bad-workspace", f"{whole} is not a folder", hint="choose a folder", detail=detail)
+    return whole

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import time
 
-from reference import config, durable, identity, jsonfile, locks
+from reference import auth, config, durable, identity, jsonfile, locks
+from reference.auth.store import pending_path
+from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
-from reference.errors import Local
+from reference.errors import Local, OrchestratorError, from_oserror
 from reference.gateway import protocol
 from reference.result import Result
 
@@ -38,6 +40,17 @@ class Problem:
         self.repair = repair
         self.fixed = False
 
+    def try_repair(self) -> None:
+        """Repair it if that can be done; otherwise its message says why not."""
+        if self.repair is None:
+            return
+        try:
+            self.repair()
+            self.fixed = True
+        except (OrchestratorError, OSError) as error:
+            problem = from_oserror(error) if isinstance(error, OSError) else error
+            self.message += f"; it could not be repaired: {problem.message} ({problem.hint})"
+
     def document(self) -> dict[str, Any]:
         """As it is shown."""
         return {"code": self.code, "path": self.path, "message": self.message, "fixed": self.fixed}
@@ -47,28 +60,46 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Look at everything. Raises Local(`problems-found`) when something is left to do."""
     if not os.path.isdir(home.path):
         return Result({"ok": True, "problems": []}, f"{home.path} does not exist yet: nothing to repair")
-    problems = list(_problems(parts, home))
     if values["fix"]:
-        for problem in problems:
-            if problem.repair is not None:
-                problem.repair()
-                problem.fixed = True
+        with _alone(home):
+            problems = list(_problems(parts, home))
+            for problem in problems:
+                problem.try_repair()
+    else:
+        problems = list(_problems(parts, home))
     lines = [f"{'repaired' if p.fixed else 'found'}: {p.message}" for p in problems]
     found = [p.document() for p in problems]
     if all(p.fixed for p in problems):
         return Result({"ok": True, "problems": found}, "\n".join(lines) or "all is well")
-    error = Local("problems-found", "; ".join(lines), hint="repair it with `reference doctor --fix`")
+    can_repair = not values["fix"] and any(p.repair is not None for p in problems)
+    hint = "repair it with `reference doctor --fix`" if can_repair else "what is left needs a person"
+    error = Local("problems-found", "; ".join(lines), hint=hint)
     error.context["problems"] = found
     raise error
 
 
+def _alone(home: Home) -> locks.Lock:
+    """One repair at a time: a second would put aside what the first has just made."""
+    what = f"the repair of {home.path}"
+    return locks.Lock(home.make().lock("doctor"), code="doctor-busy", what=what).acquire(Deadline.after(_SECONDS))
+
+
 def _problems(parts: Parts, home: Home) -> Iterator[Problem]:
     yield from _permissions(home)
-    yield from _config(home)
-    yield from _database(parts, home)
-    yield from _temporaries(home)
-    yield from _records(home)
-    yield from _socket(home)
+    for path, look in (
+        (home.config, _config(home)),
+        (home.credentials, _credentials(home)),
+        (home.path, _cooldowns(home)),
+        (home.runs, _database(parts, home)),
+        (home.path, _temporaries(home)),
+        (home.locks, _records(home)),
+        (home.path, _socket(home)),
+    ):
+        try:
+            yield from look
+        except OSError as error:  # of what cannot be looked at nothing is known; the rest can be
+            problem = from_oserror(error, "" if error.filename else path)
+            yield Problem(problem.code, path, f"{problem.message} ({problem.hint})", None)
 
 
 def _config(home: Home) -> Iterator[Problem]:
@@ -78,8 +109,8 @@ def _config(home: Home) -> Iterator[Problem]:
     except Local as error:
         backup = config.newest_good_backup(store.real_path())
         repair = None if backup is None else lambda: _restore(store, backup)
-        with_backup = f"; the newest good backup is {backup}" if backup else ""
-        yield Problem(error.code, store.path, error.message + with_backup, repair)
+        how = f"; the newest good backup is {backup}" if backup else f" ({error.hint})"
+        yield Problem(error.code, store.path, error.message + how, repair)
 
 
 def _restore(store: config.ConfigStore, backup: str) -> None:
@@ -90,6 +121,27 @@ def _restore(store: config.ConfigStore, backup: str) -> None:
         if os.path.exists(path):
             _put_aside(path)
         durable.replace(path, data)
+
+
+def _credentials(home: Home) -> Iterator[Problem]:
+    """A token that cannot be read is for a person to save, or to replace by a new sign-in."""
+    try:
+        found = auth.status(home)
+    except Local as error:
+        yield Problem(error.code, home.credentials, f"{error.message} ({error.hint})", None)
+        return
+    for profile in found:
+        if "problem" in profile:
+            message = f"profile {profile['profile']!a}: {profile['problem']} (sign in again)"
+            yield Problem("credentials-damaged", home.credentials, message, None)
+
+
+def _cooldowns(home: Home) -> Iterator[Problem]:
+    cooldowns = Cooldowns(home)
+    try:
+        cooldowns.active(())
+    except Local as error:
+        yield Problem(error.code, cooldowns.path, error.message, lambda: _put_aside(cooldowns.path))
 
 
 def _database(parts: Parts, home: Home) -> Iterator[Problem]:
@@ -113,13 +165,12 @@ def _drop_database(home: Home) -> None:
 
 def _temporaries(home: Home) -> Iterator[Problem]:
     """Files that a killed writer left; its pid stands in the name."""
-    for entry in sorted(os.listdir(home.path)):
-        if not durable.is_temporary(entry):
-            continue
-        pid = entry.split(".")[-3]
-        if not pid.isdigit() or identity.start_time(int(pid)) is None:
-            path = os.path.join(home.path, entry)
-            yield Problem("temporary-left", path, f"{path} was left by a killed writer", _remover(path))
+    config_folder = os.path.dirname(config.ConfigStore(home).real_path())
+    for folder in sorted({home.path, os.path.dirname(pending_path(home, "")), config_folder}):
+        for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            pid, path = durable.writer_of(entry), os.path.join(folder, entry)
+            if pid is not None and identity.start_time(pid) is None:
+                yield Problem("temporary-left", path, f"{path} was left by a killed writer", _remover(path))
 
 
 def _records(home: Home) -> Iterator[Problem]:
@@ -144,7 +195,15 @@ def _releaser(path: str) -> Callable[[], None]:
 def _socket(home: Home) -> Iterator[Problem]:
     path = os.path.join(home.path, protocol.SOCKET)
     if os.path.lexists(path) and locks.is_free(home.lock("gateway")):
-        yield Problem("socket-left", path, f"{path} was left by a killed gateway", _remover(path))
+        yield Problem("socket-left", path, f"{path} was left by a killed gateway", lambda: _remove_socket(home, path))
+
+
+def _remove_socket(home: Home, path: str) -> None:
+    """Unless a gateway has begun meanwhile: then it is that one's, and has already taken its place."""
+    lock = locks.Lock(home.lock("gateway"))
+    if lock.try_acquire():
+        with lock:
+            os.unlink(path)
 
 
 def _permissions(home: Home) -> Iterator[Problem]:

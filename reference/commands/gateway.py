@@ -7,7 +7,7 @@ import os
 from reference import identity, stopping, streams
 from reference.config import limit
 from reference.deadline import Deadline
-from reference.errors import Local, OrchestratorError
+from reference.errors import Local, OrchestratorError, Usage
 from reference.gateway import client, protocol
 from reference.locks import Lock
 from reference.result import Result
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reference.home import Home
     from reference.parts import Parts
 
+_UNRESPONSIVE = "`reference gateway stop` ends it"
 _MARGIN = 5.0  # seconds beyond the grace period in which a draining gateway must have ended
 
 
@@ -49,13 +50,12 @@ def status(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     with connection:
         connection.send({"op": "status"}, deadline)
         answer = connection.receive(deadline)
-    if answer is None:
-        raise Local("gateway-unresponsive", "the gateway does not answer", hint="`reference gateway stop` ends it")
-    gateway = answer["gateway"]
-    return Result(
-        {"ok": True, "gateway": gateway},
-        f"gateway {gateway['pid']} is listening; runs: {' '.join(gateway['runs']) or 'none'}",
-    )
+    try:
+        gateway = (answer or {})["gateway"]
+        text = f"gateway {gateway['pid']} is listening; runs: {' '.join(gateway['runs']) or 'none'}"
+    except (LookupError, TypeError):
+        raise Local("gateway-unresponsive", "the gateway does not answer", hint=_UNRESPONSIVE) from None
+    return Result({"ok": True, "gateway": gateway}, text)
 
 
 def stop(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -79,6 +79,8 @@ def worker(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     from reference.gateway.workers import read_request
     from reference.request import Request
 
+    if not values["lifeline"].isdecimal():
+        raise Usage("bad-usage", "--lifeline is not a descriptor", hint="`reference gateway run` starts its workers")
     lifeline = int(values["lifeline"])
     os.set_inheritable(lifeline, False)
     request = Request.from_fields(read_request())

@@ -47,10 +47,10 @@ class Connection:
             return False
         except (TimeoutError, BlockingIOError):
             raise self._unresponsive() from None
-        greeting = self.receive(waiting)
-        if greeting is None or greeting.get("event") != "ready":
+        greeting = self.receive(waiting) or {}
+        if greeting.get("event") != "ready" or not isinstance(greeting.get("pid"), int):
             raise self._unresponsive()
-        self.pid = int(greeting["pid"])
+        self.pid = greeting["pid"]
         return True
 
     def send(self, line: dict[str, Any], deadline: Deadline) -> None:
@@ -59,7 +59,7 @@ class Connection:
         self._socket.sendall(protocol.encode(line))
 
     def receive(self, deadline: Deadline) -> dict[str, Any] | None:
-        """The next line, or None when the gateway is gone or the deadline has passed."""
+        """The next line, or None when the gateway is gone, speaks another protocol, or the deadline has passed."""
         while not self._ready:
             try:
                 self._socket.settimeout(_at_least(deadline.remaining()))
@@ -68,7 +68,10 @@ class Connection:
                 return None
             if not data:
                 return None
-            self._ready += self._lines.feed(data)
+            try:
+                self._ready += self._lines.feed(data)
+            except ValueError:  # a line without end
+                return None
         return protocol.decode(self._ready.pop(0))
 
     def __enter__(self) -> Connection:
@@ -110,7 +113,7 @@ def run(connection: Connection, request: Request, deadline: Deadline, *, detach:
     try:
         connection.send({"op": "run", "request": fields, "detach": detach}, deadline)
         return _follow(connection, request, detach=detach)
-    except OSError:
+    except (OSError, LookupError, TypeError, ValueError):  # gone, or a gateway of another version: it tells us nothing
         raise _lost(request) from None
     except Stopped as stopped:
         raise _stopped(connection, request, stopped) from None

@@ -79,9 +79,13 @@ class Server:
 
     def bind(self, address: str) -> None:
         """Take the address. We have the lock, so whoever made what stands there is gone."""
-        if os.path.lexists(address):
-            os.unlink(address)
-        self.listener.bind(address)
+        try:
+            if os.path.lexists(address):
+                os.unlink(address)
+            self.listener.bind(address)
+        except OSError as error:  # the address leads through a descriptor, and bind(2) names nothing
+            error.filename, error.filename2 = os.path.join(self.home.path, protocol.SOCKET), None
+            raise
 
     def serve(self) -> int:
         """Serve until stopped; the exit status."""

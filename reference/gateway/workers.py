@@ -43,7 +43,13 @@ class Worker:
         assert self.process.stdout is not None
         self.output = self.process.stdout.fileno()
         os.set_blocking(self.output, False)
-        self.exit_fd = os.pidfd_open(self.process.pid)
+        try:
+            self.exit_fd = os.pidfd_open(self.process.pid)
+        except OSError:  # out of descriptors: a worker that nobody hears of must not go on
+            self.process.kill()
+            self.process.communicate()
+            os.close(self._lifeline)
+            raise
 
     def events(self) -> list[dict[str, Any]]:
         """What the worker said since the last call; its final document is kept as `document`."""

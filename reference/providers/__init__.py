@@ -16,6 +16,7 @@ from reference.messages import Message, Reply, ToolSpec
 if TYPE_CHECKING:
     from reference.deadline import Deadline
 
+_LONGEST_IDLE = 1_000_000  # seconds; a socket cannot wait for any length of time
 APIS = ("anthropic-messages", "google-generative-ai", "openai-codex-responses")
 
 
@@ -39,14 +40,14 @@ class Client(Protocol):
 
 
 def client_for(provider: str, config: Mapping[str, object]) -> Client:
-    """The client for one entry of `models.providers`.
+    """The client for one entry of `providers`.
 
     The wire formats are imported on use: most commands never talk to a model, and the HTTP stack is the most
     expensive import of the program. Raises Local `bad-provider-config`.
     """
     base_url = config.get("baseUrl")
-    if not isinstance(base_url, str) or not _is_address(base_url):
-        raise _bad(provider, "baseUrl must be an http:// or https:// address")
+    if not isinstance(base_url, str) or not is_address(base_url):
+        raise bad_config(provider, "baseUrl must be an http:// or https:// address")
     base_url, idle = base_url.rstrip("/"), _idle_seconds(provider, config)
     is_oauth = config.get("auth") == "oauth"
     match config.get("api"):
@@ -63,31 +64,34 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
 
             return CodexResponses(provider=provider, base_url=base_url, idle=idle)
         case _:
-            raise _bad(provider, "api must be one of " + ", ".join(APIS))
+            raise bad_config(provider, "api must be one of " + ", ".join(APIS))
 
 
-def _is_address(url: str) -> bool:
+def is_address(url: str) -> bool:
+    """Whether a request can be sent there."""
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and bool(parts.hostname)
+        host = (parts.hostname or "").encode("idna")  # as the resolver will
+        known = parts.scheme in ("http", "https") and bool(host)
         return known and parts.port != 0 and all("!" <= character <= "~" for character in url)
-    except ValueError:  # an unclosed bracket, or a port that is no number
+    except ValueError:  # an unclosed bracket, a port that is no number, a part of a name that is empty or too long
         return False
 
 
 def _idle_seconds(provider: str, config: Mapping[str, object]) -> float:
     idle = config.get("idleSeconds", 30.0)
-    if isinstance(idle, bool) or not isinstance(idle, int | float) or not 0 < idle < float("inf"):
-        raise _bad(provider, "idleSeconds must be a positive number")
+    if isinstance(idle, bool) or not isinstance(idle, int | float) or not 0 < idle <= _LONGEST_IDLE:
+        raise bad_config(provider, f"idleSeconds must be a positive number, at most {_LONGEST_IDLE}")
     return float(idle)
 
 
-def _bad(provider: str, problem: str) -> Local:
+def bad_config(provider: str, problem: str) -> Local:
+    """The failure for an entry of the config's `providers` that cannot be used."""
     return Local(
         "bad-provider-config",
         f"provider {provider!r} is not usable: {problem}",
-        hint=f"correct models.providers.{provider} in the config file",
+        hint=f"correct providers.{provider} in the config file",
         detail={"provider": provider},
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reference.errors import Fatal, Retryable
 from reference.messages import Json, Message, Reply, ToolCall, ToolSpec
-from reference.providers.fields import obj, parse_object, text
+from reference.providers.fields import number, obj, parse_object, text
 from reference.providers.refusals import ProviderError, refused, streamed
 from reference.providers.sse import Event, events
 from reference.providers.transport import Request, post
@@ -84,7 +84,7 @@ class Assembly:
     def __init__(self, provider: str, secret: str) -> None:
         self.provider = provider
         self.secret = secret
-        self.blocks: dict[object, _Block] = {}
+        self.blocks: dict[float | None, _Block] = {}
         self.usage: Json = {}
         self.stop_reason = ""
 
@@ -102,7 +102,7 @@ class Assembly:
                 self.usage.update(obj(obj(data.get("message")).get("usage")))
             case "content_block_start":
                 block = obj(data.get("content_block"))
-                self.blocks[data.get("index")] = _Block(
+                self.blocks[number(data.get("index"))] = _Block(
                     kind=text(block.get("type")),
                     id=text(block.get("id")),
                     name=text(block.get("name")),
@@ -117,7 +117,7 @@ class Assembly:
                 raise streamed(self.provider, _error(data), self.secret)
 
     def _add(self, data: Json) -> None:
-        block = self.blocks.get(data.get("index"))
+        block = self.blocks.get(number(data.get("index")))
         delta = obj(data.get("delta"))
         kinds = {"text": ("text_delta", "text"), "tool_use": ("input_json_delta", "partial_json")}
         if block is not None and block.kind in kinds and delta.get("type") == kinds[block.kind][0]:

@@ -10,14 +10,18 @@ import json
 from typing import cast
 
 from reference.errors import Retryable
+from reference.jsonfile import Damaged, finite, refuse_constant
 from reference.messages import Json
 
 
 def parse_object(text: str | bytes, *, what: str) -> Json:
-    """`text` as a JSON object. Raises Retryable `malformed-stream` naming `what`; the text is not quoted."""
+    """`text` as a JSON object. Raises Retryable `malformed-stream` naming `what`; the text is not quoted.
+
+    NaN and Infinity are no JSON: in a tool's arguments they would go back to the provider, which refuses them.
+    """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = json.loads(text, parse_constant=refuse_constant, parse_float=finite)
+    except (ValueError, RecursionError, Damaged):
         raise Retryable("malformed-stream", f"the provider sent {what} that is not JSON") from None
     if not isinstance(value, dict):
         raise Retryable("malformed-stream", f"the provider sent {what} that is not a JSON object")

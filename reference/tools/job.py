@@ -64,8 +64,7 @@ class Job:
         poller.register(self.output, select.POLLIN)
         poller.register(self._control, select.POLLIN)
         while self.outcome is None:
-            left = deadline.remaining()
-            ready = poller.poll(None if left is None else left * 1000)
+            ready = poller.poll(deadline.milliseconds())
             if not ready and deadline.passed():
                 return False
             for descriptor, _ in ready:
@@ -93,6 +92,9 @@ class Job:
 
         try:
             self._control.shutdown(socket.SHUT_WR)
+            os.kill(
+                self.keeper, signal.SIGCONT
+            )  # it is our child, so the number is its own; its work may have stopped it
         except OSError:
             return  # the keeper has ended already
 

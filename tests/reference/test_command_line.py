@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import commands
-from reference.errors import Usage
-from reference.home import checked_name
+from reference.errors import Usage, from_oserror
+from reference.home import Home, checked_name
 from reference.options import Command
+from tests.reference.conftest import Completed
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,7 @@ def test_help_is_a_success(program: Any, words: tuple[str, ...]) -> None:
         ("agent", "--agent", "x", "--message", "m", "--timeout", "-1"),
         ("agent", "--agent", "x", "--message", "m", "--timeout", "0"),
         ("agent", "--agent", "x", "--message", "m", "--local", "--detach"),
+        ("gateway", "worker", "--lifeline", "x"),
     ],
 )
 def test_wrong_usage_is_typed_with_an_example(program: Any, words: tuple[str, ...]) -> None:
@@ -64,6 +68,13 @@ def test_wrong_usage_is_typed_with_an_example(program: Any, words: tuple[str, ..
     assert (done.status, done.code) == (2, "bad-usage")
     assert done.json["error"]["hint"]
     assert not program.home.exists()
+
+
+@pytest.mark.parametrize("words", [("--json", "agents", "list"), ("agents", "--json", "list")])
+def test_option_before_the_command_is_told_where_it_belongs(program: Any, words: tuple[str, ...]) -> None:
+    done = program.finish(program.start(*words))
+    assert (done.status, done.code) == (2, "bad-usage")
+    assert "stand behind the command: `reference agents list" in done.json["error"]["hint"]
 
 
 def test_without_json_errors_go_to_stderr_alone(program: Any) -> None:
@@ -142,9 +153,11 @@ def test_deleting_what_is_not_there_makes_nothing(program: Any) -> None:
 
 
 def test_unknown_run_is_typed(ready: Any) -> None:
+    assert ready.agent("lane0", "hello").status == 0
     for verb in ("show", "cancel", "wait"):
-        done = ready.run("runs", verb, "r-none")
-        assert (done.status, done.code) == (2, "unknown-run")
+        for run in ("r-none", "\udcff", ""):
+            done = ready.run("runs", verb, run)
+            assert (done.status, done.code) == (2, "unknown-run")
 
 
 def test_home_that_is_a_file_is_typed(program: Any) -> None:
@@ -164,6 +177,56 @@ def test_home_without_permission_is_typed(program: Any) -> None:
         program.home.chmod(0o700)
     assert (done.status, done.code) == (1, "permission-denied")
     assert program.names() == ["lane0"]
+
+
+def test_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a folder named ~ is made wherever the command is run."""
+    for name in ("HOME", "REFERENCE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    with pytest.raises(Usage) as caught:
+        Home.from_environment()
+    assert caught.value.code == "no-home"
+
+
+@pytest.fixture
+def gone(ready: Any) -> Callable[..., Any]:
+    """Runs a command in a folder that is not there any more."""
+
+    def run(*words: str, **env: str) -> Any:
+        folder = ready.work / "gone"
+        folder.mkdir()
+        shell = ["/bin/sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *ready.argv(*words, "--json")]
+        done = subprocess.run(shell, cwd=folder, env=ready.env(**env), capture_output=True, timeout=30, check=False)
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def test_working_directory_that_is_gone_is_named_where_it_is_needed(ready: Any, gone: Callable[..., Any]) -> None:
+    assert gone("agents", "list").status == 0
+    for done in (gone("agents", "list", REFERENCE_HOME="x"), gone("agents", "add", "lane2", "--workspace", "x")):
+        assert (done.status, done.code) == (2, "no-working-directory")
+        assert "'x'" in done.json["error"]["message"]
+    calls = json.dumps([["delegate", {"agent": "lane1", "message": "hello"}], ["exec", {"command": "pwd"}]])
+    assert gone("agent", "--local", "--agent", "lane0", "--message", f"calls: {calls}").status == 0
+    assert [run["status"] for run in ready.runs("--all")] == ["succeeded"] * 2
+
+
+def test_home_that_is_too_long_for_the_database_is_typed(ready: Any) -> None:
+    long = ready.home / ("x" * 250) / ("x" * 250)
+    long.mkdir(parents=True)
+    (long / "config.json").write_text(json.dumps(ready.config()))
+    done = ready.agent("lane0", "hello", env=ready.env(REFERENCE_HOME=str(long)))
+    assert (done.status, done.code) == (1, "path-too-long")
+    assert "bytes" in done.json["error"]["hint"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EAGAIN, "out-of-processes"), (errno.ENOMEM, "out-of-memory")])
+def test_fork_that_fails_has_a_name_and_a_hint(number: int, code: str) -> None:
+    error = from_oserror(OSError(number, os.strerror(number)))
+    assert error.code == code
+    assert "ulimit" in error.hint
 
 
 def closing(*descriptors: int) -> Any:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def test_unknown_keys_and_order_survive(program: Any) -> None:
         (b'{"a": 1e999}', (0, 0)),
         (b'{"limits": {"graceSeconds": "two"}}', (0, 0)),
         (b'{"limits": {"graceSeconds": 1e300}}', (0, 0)),
+        (b'{"limits": {"maxDepth": "deep"}}', (0, 0)),
         (b'{"models": [1]}', (0, 0)),
         (b'{"providers": {"a": []}}', (0, 0)),
         (b"\xff\xfe", (1, 1)),
@@ -84,6 +86,15 @@ def test_damage_is_an_error_and_never_defaults(program: Any, content: bytes, pla
         assert detail["backup"] is None
     assert program.finish(add(program, "lane0")).code == "config-damaged"
     assert path.read_bytes() == content
+
+
+def test_a_key_that_stands_twice_among_very_many_is_found_at_once(tmp_path: Path) -> None:
+    members = ",".join(f'"{number}": 0' for number in [*range(100_000), 99_999])
+    (tmp_path / "config.json").write_text("{" + members + "}")
+    begun = time.process_time()
+    with pytest.raises(Local, match="'99999' stands twice"):
+        ConfigStore(Home(str(tmp_path))).read()
+    assert time.process_time() - begun < 10  # minutes, when each key was compared with each
 
 
 def test_damage_names_the_newest_good_backup_and_doctor_restores_it(program: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import resource
@@ -15,6 +17,10 @@ from typing import Any
 import pytest
 
 from reference import identity
+from reference.errors import Usage
+from reference.gateway.workers import Worker
+from reference.parts import Parts
+from reference.request import Request
 
 
 class Gateway:
@@ -135,6 +141,16 @@ def test_client_that_goes_away_cancels_its_run(ready: Any, serve: Serve, provide
     until(lambda: [r["status"] for r in ready.runs("--all")] == ["cancelled"], "it is recorded")
 
 
+@pytest.mark.parametrize("record", ["pipe", "nested"])
+def test_stop_of_a_gateway_whose_record_is_nonsense(ready: Any, record: str) -> None:
+    path = ready.home / "locks" / "gateway.lock"
+    if record == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"[" * 4000)
+    assert ready.run("gateway", "stop").code == "no-gateway"
+
+
 def test_detached_run_goes_on(ready: Any, serve: Serve, provider: Any) -> None:
     serve()
     done = ready.finish(ready.start_agent("lane0", "stall", "--detach"))
@@ -203,7 +219,7 @@ def test_unresponsive_gateway_starts_nothing(ready: Any, serve: Serve, provider:
         done = ready.finish(ready.start_agent("lane0", "hello", "--timeout", "1"))
         assert done.status in (1, 124)
         assert ready.run("gateway", "stop").status == 0
-        assert gateway.wait(5) == -signal.SIGKILL
+        assert gateway.wait(5) == 143  # it is continued, so that it can end its runs
     finally:
         gateway.send_signal(signal.SIGCONT)
     assert provider.requests == []
@@ -232,6 +248,58 @@ def test_nonsense_on_the_socket_harms_nobody(ready: Any, serve: Serve, monkeypat
             except (BrokenPipeError, ConnectionResetError):
                 assert len(data) > 1 << 20
     assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"timeout": 1e999}, {"timeout": -1}, {"via": "\ud800"}, {"chain": "a\0"}, {"chain": "\udcff"}, {"chain": []}],
+)
+def test_request_that_no_client_sends_is_refused(field: dict[str, Any]) -> None:
+    fields = {"agent": "lane0", "message": "m", "session": "main", "timeout": None, "run_id": "r-1", "via": "gateway"}
+    assert Request.from_fields(fields).chain == ""
+    with pytest.raises(Usage) as caught:
+        Request.from_fields(fields | field)
+    assert caught.value.code == "bad-request"
+
+
+READY = b'{"event": "ready", "pid": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (b"hello\n", "gateway-unresponsive"),
+        (b'{"event": "ready"}\n', "gateway-unresponsive"),
+        (b'{"event": "ready", "pid": "x"}\n', "gateway-unresponsive"),
+        (b"x" * 2_000_000, "gateway-unresponsive"),
+        (READY + b'{"event": "refused"}\n', "gateway-lost"),
+        (READY + b'{"event": "result", "document": {}}\n', "gateway-lost"),
+        (READY + b'{"event": "result", "document": []}\n', "gateway-lost"),
+        (READY + b"x" * 2_000_000, "gateway-lost"),
+    ],
+)
+def test_gateway_of_another_protocol(ready: Any, monkeypatch: pytest.MonkeyPatch, said: bytes, code: str) -> None:
+    """As after an upgrade, when the gateway has not been started anew."""
+    monkeypatch.chdir(ready.home)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("gateway.sock")
+        listener.listen()
+        for words, expected in ((("gateway", "status"), "gateway-unresponsive"), (("agent",), code)):
+            rest = ("--agent", "lane0", "--message", "hello") if words == ("agent",) else ()
+            client = ready.start(*words, *rest, "--json")
+            connection = listener.accept()[0]
+            with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(said)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+            assert ready.finish(client).code == expected
+
+
+def test_address_that_cannot_be_taken_is_named(ready: Any) -> None:
+    (ready.home / "gateway.sock").mkdir()
+    done = ready.run("gateway", "run")
+    assert (done.status, done.json["error"]["detail"]["path"]) == (1, str(ready.home / "gateway.sock"))
 
 
 def test_long_home_and_leftover_socket(program: Any, provider: Any, tmp_path: Path) -> None:
@@ -286,6 +354,23 @@ def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: An
     assert [(d.status, d.code) for d in done] == [(143, "terminated")] * 4
     assert gateway.wait(10) == 143
     assert {r["status"] for r in ready.runs("--all")} == {"cancelled"}
+
+
+def test_worker_that_cannot_be_heard_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client was told that nothing was started."""
+    started: list[int] = []
+
+    def out_of_descriptors(pid: int) -> int:
+        started.append(pid)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    request = Request.checked(agent="lane0", message="hello", session=None, timeout=None, run_id="r-1")
+    before = sorted(Path("/proc/self/fd").iterdir())
+    monkeypatch.setattr(os, "pidfd_open", out_of_descriptors)
+    with pytest.raises(OSError, match="Too many open files"):
+        Worker(Parts.default(), request)
+    assert not Path(f"/proc/{started[0]}").exists()
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_run_id_that_was_used_is_refused(

@@ -52,15 +52,41 @@ def test_cancel_ends_the_run(ready: Any, provider: Any) -> None:
     assert (again.status, again.code) == (1, "already-finished")
 
 
-def test_cancel_kills_what_does_not_listen(ready: Any, provider: Any) -> None:
-    ready.write_config(ready.config() | {"limits": {"graceSeconds": 0.1}})
+def test_wait_longer_than_poll_can_wait() -> None:
+    child = subprocess.Popen(["true"])
+    descriptor = os.pidfd_open(child.pid)
+    try:
+        assert identity.wait_gone(descriptor, Deadline.after(10_000_000))
+    finally:
+        os.close(descriptor)
+        child.wait(10)
+
+
+def test_cancel_wakes_what_is_stopped(ready: Any, provider: Any) -> None:
     process = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
     process.send_signal(signal.SIGSTOP)
     [run] = ready.runs()
     done = ready.run("runs", "cancel", run["id"])
     assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
-    assert process.wait(1) == -signal.SIGKILL
+    assert process.wait(1) == 143
+
+
+def test_cancel_kills_what_does_not_listen(program: Any) -> None:
+    program.write_config({"limits": {"graceSeconds": 0.1}})
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with Registry.open(Home(str(program.home)), Deadline.after(5)) as registry:
+            registry.start("r-1", "lane0", "main", pid=process.pid, via="local")
+        done = program.run("runs", "cancel", "r-1")
+        assert (done.status, done.json["run"]["status"]) == (0, "cancelled")
+        assert process.wait(1) == -signal.SIGKILL
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_cancel_never_signals_a_recycled_pid(tmp_path: Path, program: Any) -> None:
@@ -133,19 +159,29 @@ def test_damaged_database_is_typed_and_doctor_puts_it_aside(ready: Any, provider
     assert [p.read_bytes() for p in ready.home.glob("runs.sqlite.damaged-*")] == [content]
 
 
+@pytest.mark.parametrize("change", ["started = 9e999", """error = '{"code": "c", "message": "m", "detail": NaN}'"""])
+def test_a_value_that_no_json_document_can_show_is_damage(ready: Any, change: str) -> None:
+    run = ready.agent("lane0", "hello").json["run"]["id"]
+    with Registry.open(Home(str(ready.home)), Deadline.after(5)) as registry:
+        registry._connection.execute(f"UPDATE runs SET {change}")
+    for words in (("runs", "list", "--all"), ("runs", "show", run)):
+        done = ready.run(*words)
+        assert (done.status, done.code) == (1, "database-damaged")
+
+
 def test_doctor_clears_what_a_kill_left(ready: Any, provider: Any) -> None:
     process = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
     process.kill()
     process.wait(10)
-    (ready.home / f".config.json.{process.pid}.0011223344.tmp").write_text("half")
-    (ready.home / f".config.json.{os.getpid()}.0011223344.tmp").write_text("being written")
+    (ready.home / f".config.json.{process.pid}.001122334455.tmp").write_text("half")
+    (ready.home / f".config.json.{os.getpid()}.001122334455.tmp").write_text("being written")
     found = ready.run("doctor")
     assert found.status == 1
     assert {p["code"] for p in found.json["problems"]} == {"temporary-left", "holder-record-left"}
     assert ready.run("doctor", "--fix").status == 0
     assert ready.run("doctor").json["problems"] == []
-    assert [p.name for p in ready.home.glob(".config.json.*")] == [f".config.json.{os.getpid()}.0011223344.tmp"]
+    assert [p.name for p in ready.home.glob(".config.json.*")] == [f".config.json.{os.getpid()}.001122334455.tmp"]
 
 
 def test_first_end_of_a_run_stands(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,27 @@ def test_leftover_records_block_nobody(ready: Any, holder: str) -> None:
     assert done.json["run"]["seconds"] < 2
 
 
+def test_tool_finds_the_state_of_its_run_when_the_home_is_relative(ready: Any) -> None:
+    """LCK-7: in its own folder it would make another state directory, whose sessions nobody has locked."""
+    options = {"cwd": ready.home.parent, "env": ready.env(REFERENCE_HOME=ready.home.name)}
+    command = f"{sys.executable} -m reference agent --local --json --agent lane0 --message hello"
+    done = ready.agent("lane0", f"run: {command}", **options)
+    assert "session-busy" in done.json["text"]
+    assert not (ready.work / "lane0" / ready.home.name).exists()
+
+
+@pytest.mark.parametrize("record", [b"[" * 4000, b'{"pid": NaN, "since": NaN}', b'{"since": -1e999}', b"\xff", b""])
+def test_busy_session_whose_record_is_nonsense(ready: Any, record: bytes) -> None:
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.1}})
+    path = ready.home / "locks" / "session-lane0.main.lock"
+    path.write_bytes(record)
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = ready.agent("lane0", "hello")
+    assert (done.status, done.code) == (75, "session-busy")
+    assert done.json["error"]["detail"]["holder"] == {"pid": None, "run_id": None, "age_seconds": None}
+
+
 def test_run_started_by_a_tool_of_the_holder_is_refused_at_once(ready: Any) -> None:
     inner = " ".join(ready.argv("agent", "--local", "--json", "--agent", "lane0", "--message", "inner"))
     done = ready.agent("lane0", f"run: {inner}")
@@ -239,6 +262,7 @@ def test_bad_records_do_not_block_resume(ready: Any, provider: Any) -> None:
     ready.agent("lane0", "one")
     path = ready.home / "sessions" / "lane0" / "main.jsonl"
     bad = [b"\xff\xfe", b"not json", b"[]", b'{"role": "user"}', b'{"role": "king", "text": "x"}', b"", b"[" * 99_999]
+    bad.append(b'{"role": "user", "text": "x", "at": NaN}')  # sent on, it would be no JSON
     path.write_bytes(b"\n".join([*bad, path.read_bytes()]))
     done = ready.agent("lane0", "two")
     assert done.status == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,26 @@ def pid_in(path: Path) -> int:
 
 def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+@pytest.mark.parametrize("part", ["complete", "agent_entry"])
+def test_signal_whose_exception_another_has_replaced_is_still_a_signal(ready: Any, part: str) -> None:
+    """As in C, while _ssl looks for _socket: "PyCapsule_Import could not import module", and nothing else."""
+    script = (
+        "import os, signal, sys\n"
+        "from reference.cli import main\n"
+        "from reference.parts import Parts\n"
+        "def broken(*_, **__):\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
+        "    except BaseException: raise ImportError('could not import') from None\n"
+        "words = ['agent', '--local', '--json', '--agent', 'lane0', '--message', 'hello']\n"
+        f"sys.exit(main(Parts.default().replace({part}=broken), words))\n"
+    )
+    argv = [sys.executable, "-c", script]
+    ran = subprocess.run(argv, env=ready.env(), capture_output=True, timeout=30, check=False)
+    document = json.loads(ran.stdout)
+    assert (ran.returncode, document["error"]["code"]) == (143, "terminated")
+    assert [run["status"] for run in ready.runs("--all")] == (["cancelled"] if part == "complete" else [])
 
 
 @pytest.mark.parametrize("message", ["stall", STUBBORN])

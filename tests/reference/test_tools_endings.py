@@ -207,6 +207,29 @@ def test_stopped_processes_are_ended(heart: Heart) -> None:
     heart.assert_quiet()
 
 
+def test_work_that_stops_its_keeper_is_ended(heart: Heart) -> None:
+    process = heart.start("run: " + heart.command("ignore session", "sleep 600"), "--timeout", "2")
+    heart.wait()
+    [keeper] = heart.keepers()
+    os.kill(keeper, signal.SIGSTOP)
+    done = heart.program.finish(process)
+    assert (done.status, done.json["run"]["status"]) == (124, "timed-out")
+    heart.assert_quiet()
+
+
+def test_work_of_a_killed_run_that_has_stopped_its_keeper_can_be_cancelled(heart: Heart) -> None:
+    process = heart.start("run: " + heart.command("ignore session", "sleep 600"))
+    heart.wait()
+    [keeper] = heart.keepers()
+    os.kill(keeper, signal.SIGSTOP)
+    process.kill()
+    process.communicate(timeout=BOUND)
+    [run] = heart.program.runs()
+    assert heart.program.run("runs", "cancel", run["id"]).status == 0
+    heart.assert_quiet()
+    assert heart.program.runs() == []
+
+
 def test_chain_of_forks_is_ended(heart: Heart) -> None:
     """Each process lives for a moment and leaves a child: no list of pids is ever right."""
     chain = "import os\nif os.fork(): os._exit(0)\nwhile True:\n    if os.fork(): os._exit(0)\n"

@@ -119,6 +119,12 @@ def test_own_time_limit(execute: Callable[..., Done]) -> None:
     assert done.result["children"] is False
 
 
+@pytest.mark.parametrize("timeout", [3_600_000, 1e9 - 1])
+def test_time_limit_longer_than_poll_can_wait(execute: Callable[..., Done], timeout: float) -> None:
+    """An hour in milliseconds, by a model that takes the unit for another."""
+    assert execute({"command": "echo out", "timeout": timeout}, seconds=1e7).text == "out\n\n[exit status 0]"
+
+
 def test_deadline_of_the_turn(execute: Callable[..., Done]) -> None:
     done = execute({"command": "sleep 600", "timeout": 500}, seconds=0.4)
     assert done.result["error"] == "deadline"

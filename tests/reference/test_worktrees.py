@@ -59,14 +59,26 @@ def test_taken_name_makes_no_worktree(program: Any, repository: Path) -> None:
     assert branches(repository) == {"main"}
 
 
-@pytest.mark.parametrize(("branch", "code"), [("main", "branch-exists"), ("not..a name", "git-failed")])
+@pytest.mark.parametrize(
+    ("branch", "code"), [("main", "branch-exists"), ("not..a name", "bad-branch"), ("-r", "git-failed")]
+)
 def test_git_refuses(program: Any, repository: Path, branch: str, code: str) -> None:
     lane = program.work / "lane0"
-    words = ("--workspace", str(lane), "--worktree-of", str(repository), "--branch", branch)
+    words = ("--workspace", str(lane), "--worktree-of", str(repository), f"--branch={branch}")
     done = program.finish(program.start("agents", "add", "lane0", "--json", *words))
     assert done.code == code
     assert not lane.exists()
     assert branches(repository) == {"main"}
+
+
+def test_another_word_for_a_branch_that_exists_is_refused_and_deletes_nothing(program: Any, repository: Path) -> None:
+    """To git `@{-1}` is the branch that was checked out before the one that is now."""
+    for words in (("checkout", "--quiet", "-b", "precious"), ("checkout", "--quiet", "main")):
+        git(repository, *words)
+    words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(repository), "--branch=@{-1}")
+    done = program.run("agents", "add", "lane0", *words)
+    assert (done.status, done.code) == (2, "bad-branch")
+    assert branches(repository) == {"main", "precious"}
 
 
 def test_what_is_no_repository_is_a_usage_error(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from reference import auth
 from reference.auth import Credentials
 from reference.auth.store import Store
 from reference.deadline import Deadline
-from reference.errors import Auth, Stopped
+from reference.errors import Auth, Local, Stopped
 from reference.home import Home
 
 PROFILE = "codex:default"
@@ -33,7 +33,7 @@ class Case:
         self.home = home
         self.server = server
         self.endpoint = endpoint
-        self.config = {"auth": "oauth", "profile": PROFILE, "tokenUrl": server.url + "/token"}
+        self.config: dict[str, object] = {"auth": "oauth", "profile": PROFILE, "tokenUrl": server.url + "/token"}
         self.write("rt-0", expires=0)
 
     def write(self, refresh: str, *, access: str = "at-old", expires: float = 0) -> None:
@@ -128,6 +128,16 @@ def test_many_processes_redeem_once(case: Case) -> None:
     assert [out for out, _ in outputs] == [b"at-1\n"] * 6, outputs
     assert case.endpoint.asked == ["rt-0"]
     assert case.stored()["generation"] == 4
+
+
+@pytest.mark.parametrize("url", ["localhost:1", 7, "http://[", "http://a..b/", "http://host:99999/", "ftp://host/"])
+def test_address_that_is_none_spends_nothing(case: Case, url: object) -> None:
+    """FLO-1: no other address would do, and the token has gone nowhere."""
+    case.config["tokenUrl"] = url
+    with pytest.raises(Local) as caught:
+        case.token()
+    assert caught.value.code == "bad-provider-config"
+    assert case.notes() == []
 
 
 @pytest.mark.parametrize("expires_in", [0, -5, 1, "3600", None, "soon", 1e300, True])

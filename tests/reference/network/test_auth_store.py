@@ -180,12 +180,29 @@ def test_bad_import_changes_nothing(home: Home, deadline: Deadline, entry: dict[
     assert not Path(home.credentials).exists()
 
 
+@pytest.mark.parametrize("profile", ["", "x" * 65, "\U0001f511" * 64, "a\nb", "\udcff"])
+def test_import_takes_no_name_that_no_provider_can_name(home: Home, deadline: Deadline, profile: str) -> None:
+    with pytest.raises(Usage) as caught:
+        auth.import_profile(home, profile, {"access": "a"}, deadline)
+    assert caught.value.code == "bad-name"
+    assert not Path(home.credentials).exists()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300, "\ud800"])
+def test_status_shows_the_others_beside_a_name_that_is_none(home: Home, name: str) -> None:
+    """AUT-7"""
+    Path(home.credentials).write_text(json.dumps({"profiles": {name: {"access": "a"}, "p": {"access": "b"}}}))
+    shown = {str(profile["profile"]): profile for profile in auth.status(home)}
+    assert "its name is not" in str(shown[name]["problem"])
+    assert shown["p"]["fresh"] is True
+
+
 def test_repr_of_a_credential_shows_no_token() -> None:
     credential = Credential({"provider": "codex", "access": "at-secret", "refresh": "rt-secret"})
     assert "secret" not in f"{credential} {credential!r}"
 
 
-@pytest.mark.parametrize("profile", ["", "x" * 65, 7, None, "a\nb", "../../etc"])
+@pytest.mark.parametrize("profile", ["", "x" * 65, "\U0001f511" * 64, 7, None, "a\nb", "../../etc"])
 def test_profile_names(home: Home, profile: Any) -> None:
     config = {"auth": "oauth", "profile": profile}
     with pytest.raises((Local, Auth)) as caught:

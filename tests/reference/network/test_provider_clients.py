@@ -204,6 +204,31 @@ def test_success_that_is_no_stream(wire: Any, server: Any, kit: Any, body: bytes
     assert error.code in ("truncated", "malformed-stream")
 
 
+@pytest.mark.parametrize("index", [[], {}, "0", None])
+def test_block_with_an_odd_index(kit: Any, server: Any, index: object) -> None:
+    block = {"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": "hello"}}
+    server.on("/v1/messages", kit.stream(*frames(block, {"type": "message_stop"})))
+    assert ask(kit.anthropic, server).text == "hello"
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_arguments_that_could_not_be_sent_back(kit: Any, server: Any, number: str) -> None:
+    """What the transcript has is sent with every later turn, and a provider refuses what is no JSON."""
+    block = {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": "tool_use", "id": "t", "name": "exec"},
+    }
+    delta = {"type": "input_json_delta", "partial_json": f'{{"timeout": {number}}}'}
+    more = {"type": "content_block_delta", "index": 0, "delta": delta}
+    server.on("/v1/messages", kit.stream(*frames(block, more, {"type": "message_stop"})))
+    assert failure(kit.anthropic, server).code == "malformed-stream"
+
+
+def frames(*events: dict[str, Any]) -> list[bytes]:
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+
+
 def test_key_that_cannot_be_sent(wire: Any, server: Any) -> None:
     for token in ("line\nfeed", "ümlaut", "\x00"):
         with pytest.raises(Auth) as caught:
@@ -224,6 +249,10 @@ def test_key_that_cannot_be_sent(wire: Any, server: Any) -> None:
         {"baseUrl": "http://host:port"},
         {"baseUrl": "http://exa mple"},
         {"baseUrl": "http://[::1"},
+        {"baseUrl": "http://a..b"},
+        {"baseUrl": "http://" + "a" * 64},
+        {"idleSeconds": 1e10},
+        {"idleSeconds": 10**400},
         {"idleSeconds": 0},
         {"idleSeconds": True},
         {"idleSeconds": "x"},

@@ -1,0 +1,117 @@
+"""What `doctor` finds and repairs, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.deadline import Deadline
+from reference.locks import Lock
+
+DEAD = 2**22 + 1  # no pid: the kernel gives out none as high
+
+
+def codes(done: Any) -> set[str]:
+    return {problem["code"] for problem in done.json["problems"]}
+
+
+def test_temporaries_are_found_in_every_folder_that_has_some(ready: Any, tmp_path: Path) -> None:
+    """The notes of redemptions have a folder of their own, and a config that is a link lies elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (ready.home / "config.json").rename(tmp_path / "elsewhere" / "config.json")
+    (ready.home / "config.json").symlink_to(tmp_path / "elsewhere" / "config.json")
+    (ready.home / "auth").mkdir()
+    left = [
+        folder / f".{name}.{DEAD}.001122334455.tmp"
+        for folder, name in (
+            (ready.home, "credentials.json"),
+            (ready.home / "auth", "codex%3Adefault.pending.json"),
+            (tmp_path / "elsewhere", "config.json"),
+        )
+    ]
+    for path in left:
+        path.write_text("half")
+    assert {p["path"] for p in ready.run("doctor").json["problems"]} == {str(path) for path in left}
+    assert ready.run("doctor", "--fix").status == 0
+    assert not any(path.exists() for path in left)
+    assert ready.run("doctor").json["problems"] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".my.notes.v2.old.tmp", f".config.json.{DEAD}.old.tmp", f"config.json.{DEAD}.001122334455.tmp", ".a.b.².x.tmp"],
+)
+def test_names_that_only_look_like_temporaries_are_somebody_elses(ready: Any, name: str) -> None:
+    (ready.home / name).write_text("mine")
+    assert ready.run("doctor", "--fix").json["problems"] == []
+    assert (ready.home / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "garbage", '{"profiles": []}', '{"profiles": {"p": {"access": "a b"}}}'])
+def test_damaged_credentials_are_found_and_left_to_a_person(ready: Any, content: str) -> None:
+    path = ready.home / "credentials.json"
+    path.write_text(content)
+    path.chmod(0o600)
+    for words in (("doctor",), ("doctor", "--fix")):
+        done = ready.run(*words)
+        assert (done.status, done.code, codes(done)) == (1, "problems-found", {"credentials-damaged"})
+        assert "--fix" not in done.json["error"]["hint"]
+    assert path.read_text() == content
+
+
+def test_damaged_cooldowns_are_put_aside(ready: Any) -> None:
+    (ready.home / "cooldowns.json").write_text("garbage")
+    assert ready.agent("lane0", "hello").code == "cooldowns-damaged"
+    assert codes(ready.run("doctor")) == {"cooldowns-damaged"}
+    assert ready.run("doctor", "--fix").status == 0
+    assert ready.agent("lane0", "hello").status == 0
+    assert [path.read_text() for path in ready.home.glob("cooldowns.json.damaged-*")] == ["garbage"]
+
+
+def test_what_cannot_be_looked_at_does_not_hide_the_rest(ready: Any) -> None:
+    (ready.home / "config.json").rename(ready.work / "config.json")
+    (ready.home / "config.json").mkdir()
+    (ready.home / "cooldowns.json").write_text("garbage")
+    assert codes(ready.run("doctor")) == {"is-a-directory", "cooldowns-damaged"}
+    done = ready.run("doctor", "--fix")
+    assert (done.status, [p["code"] for p in done.json["problems"] if p["fixed"]]) == (1, ["cooldowns-damaged"])
+
+
+def test_a_repair_that_fails_is_told_of_and_the_others_are_done(ready: Any) -> None:
+    (ready.home / "config.json").write_text("{")
+    (ready.home / "cooldowns.json").write_text("garbage")
+    with Lock(str(ready.home / "locks" / "config.lock")).acquire(Deadline.after(1)):
+        done = ready.run("doctor", "--fix")
+    assert (done.status, [p["code"] for p in done.json["problems"] if p["fixed"]]) == (1, ["cooldowns-damaged"])
+    assert "is in use by process" in done.json["error"]["message"]
+    assert ready.run("doctor", "--fix").status == 0
+
+
+def test_repairs_at_once_put_one_config_aside(ready: Any) -> None:
+    """The second must not take what the first has restored for damage, nor what was added to it since."""
+    (ready.home / "config.json").write_text("{")
+    (ready.home / "runs.sqlite").write_bytes(b"garbage" * 1000)
+    doctors = [ready.start("doctor", "--fix", "--json") for _ in range(6)]
+    assert [ready.finish(doctor).status for doctor in doctors] == [0] * 6
+    aside = sorted(path.name.partition(".damaged-")[0] for path in ready.home.glob("*.damaged-*"))
+    assert aside == ["config.json", "runs.sqlite"]
+    assert json.loads((ready.home / "config.json").read_bytes())["agents"].keys() == {"lane0"}
+
+
+def test_the_socket_of_a_gateway_that_has_begun_meanwhile_stays(ready: Any) -> None:
+    """Between the look and the repair a gateway may take the place of a killed one."""
+    from reference.commands import doctor
+    from reference.home import Home
+
+    home = Home(str(ready.home))
+    path = ready.home / "gateway.sock"
+    path.write_text("")
+    [problem] = doctor._socket(home)
+    with Lock(home.lock("gateway")).acquire(Deadline.after(1)):
+        problem.try_repair()
+        assert path.exists()
+    problem.try_repair()
+    assert not path.exists()
