@@ -68,7 +68,7 @@ class Desk:
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
-            AnthropicFormat(), ChatFormat(), CodexFormat(), GeminiFormat(), CodeAssistFormat()
+            AnthropicFormat(), ChatFormat(), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
         )  # fmt: skip
         self._forms: dict[Provider, WireFormat] = {form.provider: form for form in forms}
 

@@ -299,6 +299,15 @@ def test_the_codex_plan_limit_and_the_gemini_quota_tell_when_to_retry(serve, tal
     serve(one(Status(429, error="usage_limit_reached")), body)
 
 
+def test_the_plan_limit_ends_by_the_servers_clock(serve, talk, post, ask):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, post(*ask("codex"), CLOSE))
+        error = json.loads(body_of(raw))["error"]
+        assert error["resets_at"] == 1_000_000 + error["resets_in_seconds"]
+
+    serve(one(Status(429, error="usage_limit_reached")), body, clock=lambda: 1_000_000.5)
+
+
 def test_a_tool_call_can_be_cut_too(serve, talk, post, ask):
     async def body(served):
         raw, _ = await talk(served.fakes.port, post(*ask("anthropic", stream=True)))
