@@ -86,6 +86,10 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._flushing = False
+        # Not here and now: asyncio loses a connection twice that is closed inside this call.
+        asyncio.get_running_loop().call_soon(self._flushed)
+
+    def _flushed(self) -> None:
         callback, self._after_flush = self._after_flush, None
         if callback is not None:
             callback()

@@ -10,6 +10,7 @@ from fakes.script import Match, Reset, Rule, Script, Stall, Status, StreamError,
 
 PROVIDERS = ("anthropic", "gemini", "codex")
 CLOSE = "connection: close"
+LONG = "x" * 9_000_000  # more than the kernel takes at once
 
 
 @pytest.fixture
@@ -315,3 +316,24 @@ def test_a_tool_call_can_be_cut_too(serve, talk, post, ask):
         assert b"message_stop" not in raw
 
     serve(one(Truncate(after_frames=5, answer=ToolCall("exec", {"command": "make"}))), body)
+
+
+@pytest.mark.parametrize(
+    "reply", [Text(LONG), Truncate(after_bytes=len(LONG), answer=Text(LONG))], ids=["whole", "cut"]
+)
+def test_a_connection_that_closes_behind_what_the_client_reads_late_is_lost_once(serve_on_both, post, ask, reply):
+    async def body(served):
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port, limit=1000)
+        writer.write(post(*ask("anthropic"), CLOSE))
+        await served.until("RequestReceived")
+        assert not served.of("ReplySent")  # the kernel has not taken all of it
+        assert len(await reader.read()) > len(LONG)
+        await served.until("ReplySent")
+        writer.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not problems
+
+    serve_on_both(one(reply), body)
