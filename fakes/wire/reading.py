@@ -123,7 +123,8 @@ class RequestReader:
         self._head_size = 0
         if self._parser.should_upgrade() and self._headers.get("transfer-encoding"):
             raise Refusal(400, "an upgrade offered with a chunked body is not supported")
-        if self._parser.should_upgrade() and not self._body_size:
+        # CONNECT has no content, whatever length it names (RFC 9110 section 9.3.6).
+        if self._parser.should_upgrade() and not self._body_size and self._parser.get_method() != b"CONNECT":
             self._offered = int(self._headers.get("content-length", "0"))
             if self._offered:
                 return

@@ -113,3 +113,13 @@ def test_a_body_that_is_too_large_is_refused_in_the_providers_shape(serve, talk,
     received, sent = serve(OK, body)
     assert (received.provider, received.method, received.path) == (provider, "POST", path)
     assert (sent.status, sent.reply) == (413, "malformed")
+
+
+def test_a_tunnel_does_not_wait_for_the_content_that_a_connect_announces(serve):
+    async def body(served):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        writer.write(b"CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com:443\r\ncontent-length: 3\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 Connection Established")
+        writer.close()
+
+    serve(OK, body)
