@@ -5,6 +5,7 @@ It reads the command line, installs the signal handlers and tidies up. What is s
 
 import argparse
 import asyncio
+import errno
 import gc
 import json
 import os
@@ -124,36 +125,40 @@ def _announce(fakes: Fakes, options: argparse.Namespace, stack: ExitStack) -> No
             for name in options.seed_family
         ]
         said["credentials_file"] = _private_file(folder, "credentials.json", json.dumps(seeded).encode())
-    sys.stdout.write(json.dumps(said) + "\n")
-    sys.stdout.flush()
+    try:
+        # Not through sys.stdout, which would try again at the interpreter's end.
+        os.write(sys.stdout.fileno(), json.dumps(said).encode() + b"\n")
+    except OSError as error:
+        raise _Failure(f"cannot print the address ({error.strerror}); give it a standard output to write to") from None
 
 
 async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
-    stop: asyncio.Future[OSError | None] = loop.create_future()
+    stop = asyncio.Event()
+    failures: list[OSError] = []
 
-    def finish(error: OSError | None = None) -> None:
-        if not stop.done():
-            stop.set_result(error)
+    def fail(error: OSError) -> None:
+        failures.append(error)
+        stop.set()
 
     try:
-        journal = Lines(options.journal, finish)
+        journal = Lines(options.journal, fail)
     except OSError as error:
         problem = f"cannot write the journal {options.journal} ({error.strerror})"
         raise _Failure(f"{problem}; choose a file in a folder that exists and can be written") from None
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, finish)
+        loop.add_signal_handler(number, stop.set)
     with ExitStack() as stack:
         stack.callback(journal.close)
         fakes = _made(options, journal)
         await _start(fakes, options)
         try:
             _announce(fakes, options, stack)
-            failure = await stop
+            await stop.wait()
         finally:
             await fakes.close()
-    if failure is not None:
-        raise _Failure(f"cannot write the journal {options.journal} any more ({failure.strerror}); make room")
+    if failures:  # perhaps of the last records, which are written when all is closed
+        raise _Failure(f"cannot write the journal {options.journal} any more ({failures[0].strerror}); make room")
 
 
 async def _start(fakes: Fakes, options: argparse.Namespace) -> None:
@@ -165,7 +170,9 @@ async def _start(fakes: Fakes, options: argparse.Namespace) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         where = f"{options.host}:{options.port}"
-        raise _Failure(f"cannot listen on {where} ({reason}); use --port 0 to get a free port") from None
+        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        fix = "use --port 0 to get a free port" if is_port else "use --host 127.0.0.1"
+        raise _Failure(f"cannot listen on {where} ({reason}); {fix}") from None
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ Data with checks, of no provider: `fakes.providers` turns an answer into bytes, 
 gets it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -39,6 +40,14 @@ def check_seconds(value: float, key: str, what: str) -> None:
     """Refuse what is not a time of less than an hour."""
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 3600
     check(good, key, f"{what}, from 0 up to an hour")
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _check_timing(answer: "Answer") -> None:
@@ -86,7 +95,8 @@ class ToolCall:
 
     def __post_init__(self) -> None:
         check(isinstance(self.name, str) and self.name != "", "name", "a tool's name")
-        check(isinstance(self.arguments, Mapping), "arguments", "an object of argument names and values")
+        good = isinstance(self.arguments, Mapping) and _is_json(dict(self.arguments))
+        check(good, "arguments", "an object of argument names and values, all of JSON: write a date as a string")
         check(isinstance(self.text, str), "text", "a string")
         _check_timing(self)
 

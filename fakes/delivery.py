@@ -64,7 +64,8 @@ def _perform(exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedR
         case Broken():
             _break(exchange, reply, form, parsed)
         case _:
-            content = _content(exchange, rendered(form, reply, parsed, exchange.number), streamed=parsed.stream)
+            wire = rendered(form, reply, parsed, exchange.number)
+            content = _content(exchange, form, wire, streamed=parsed.stream)
             timing = _timing(reply, streamed=parsed.stream)
             _play(exchange, 200, lay_out(content), timing, exchange.complete)
 
@@ -97,7 +98,7 @@ def _break(exchange: Exchange, broken: Broken, form: WireFormat, parsed: ParsedR
     else:
         wire = rendered(form, broken.answer, parsed, exchange.number)
         status, timing = 200, _timing(broken.answer, streamed=parsed.stream)
-        content = _content(exchange, wire, streamed=parsed.stream)
+        content = _content(exchange, form, wire, streamed=parsed.stream)
     pieces = lay_out(content, framing=broken.framing, altered=broken.altered, cut=broken.cut)
     timing = replace(timing, delay=timing.delay + broken.delay)
     _play(exchange, status, pieces, timing, lambda: _end(exchange, broken))
@@ -125,7 +126,7 @@ def _stream_error(exchange: Exchange, reply: StreamError, form: WireFormat, pars
     wire = rendered(form, reply.answer, parsed, exchange.number)
     kept = wire.frames[: min(reply.after_frames, len(wire.frames) - 1)]
     frames = [*kept, form.failure(reply, parsed, exchange.number, len(kept))]
-    failing = _content(exchange, Wire(frames=frames, content_type=wire.content_type), streamed=True)
+    failing = _content(exchange, form, Wire(frames=frames, content_type=wire.content_type), streamed=True)
     _play(exchange, 200, lay_out(failing), _timing(reply.answer, streamed=True), exchange.complete)
 
 
@@ -136,9 +137,10 @@ def _timing(answer: Answer, *, streamed: bool) -> Timing:
     return Timing(first=answer.first, pace=answer.pace)
 
 
-def _content(exchange: Exchange, wire: Wire, *, streamed: bool) -> Content:
+def _content(exchange: Exchange, form: WireFormat, wire: Wire, *, streamed: bool) -> Content:
     extra = (("cache-control", "no-cache"),) if streamed else ()
-    opening = head(200, wire.content_type, extra, exchange.keep_alive, exchange.clock())
+    named = form.request_id(exchange.number)
+    opening = head(200, wire.content_type, (*named, *extra), exchange.keep_alive, exchange.clock())
     return Content(head=opening, frames=wire.frames, streamed=streamed, chunked=exchange.chunked)
 
 

@@ -23,11 +23,12 @@ from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
 from fakes.questions import answer_question, refusal
-from fakes.routes import Route, route_of
+from fakes.routes import NOWHERE, Route, route_of
 from fakes.script import Request, Script, Status, Text
 from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
+from fakes.wire.reading import Refusal
 from fakes.wire.tls import Authority, host_and_port
 
 # RFC 9110 section 15.5.22: a 426 names the protocol that is wanted instead.
@@ -67,7 +68,7 @@ class Desk:
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
-            AnthropicFormat(), ChatFormat(), CodexFormat(), GeminiFormat(), CodeAssistFormat()
+            AnthropicFormat(), ChatFormat(), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
         )  # fmt: skip
         self._forms: dict[Provider, WireFormat] = {form.provider: form for form in forms}
 
@@ -93,13 +94,15 @@ class Desk:
         if not self.connections:
             self.empty.set()
 
-    def refused(self, connection: Connection, status: int, message: str) -> None:
+    def refused(self, connection: Connection, refusal: Refusal) -> None:
         """Answer what is not acceptable HTTP, and close."""
-        exchange = self._exchange(connection, "unknown")
+        asked = refusal.request
+        route = route_of(asked) if asked is not None else NOWHERE
+        exchange = self._exchange(connection, "unknown" if route.endpoint == "none" else route.provider)
         exchange.keep_alive = False
-        self._record_bare(exchange, connection, "", "", 0)
-        form = self._forms["codex"]
-        exchange.send(form.error(Status(status, message=message), exchange=exchange.number), "malformed")
+        method, path = (asked.method, asked.path) if asked is not None else ("", "")
+        self._record_bare(exchange, connection, method, path, 0)
+        self._fail(exchange, route, refusal.status, refusal.message, "malformed")
 
     def request(self, connection: Connection, request: HttpRequest) -> None:
         """Answer one request."""
@@ -107,13 +110,13 @@ class Desk:
             self._connect(connection, request)
             return
         route = route_of(request)
+        modern = request.version != "1.0"
+        keep_alive = request.keep_alive and modern and not request.upgrade
         if route.endpoint == "control" and self._control is not None:
-            reply = self._control(request)
-            connection.answer(reply, request.keep_alive)
+            connection.answer(self._control(request), keep_alive, body_wanted=request.method != "HEAD")
             return
         exchange = self._exchange(connection, "unknown" if route.endpoint == "none" else route.provider)
-        modern = request.version != "1.0"
-        exchange.keep_alive = request.keep_alive and modern and not request.upgrade
+        exchange.keep_alive = keep_alive
         exchange.chunked = modern
         exchange.body_wanted = request.method != "HEAD"
         if route.endpoint == "completion" and request.method == "POST":
@@ -210,7 +213,7 @@ class Desk:
         try:
             host, port = host_and_port(request.host, 443)
         except ValueError as error:
-            self.refused(connection, 400, f"CONNECT {request.host}: {error}")
+            self.refused(connection, Refusal(400, f"CONNECT {request.host}: {error}"))
             return
         self.tunnels.open(connection, host, port)
 

@@ -5,8 +5,10 @@ Lines are collected and written once for each turn of the event loop. A line is 
 """
 
 import asyncio
+import errno
 import json
 import os
+import stat
 import tempfile
 import time
 import weakref
@@ -51,7 +53,6 @@ class Lines:
     """
 
     def __init__(self, path: Path | None, on_failure: Callable[[OSError], None]) -> None:
-        self._path = path
         self._file = path.open("wb", buffering=0) if path is not None else _nameless()
         weakref.finalize(self, self._file.close)
         self._pending: list[bytes] = []
@@ -74,12 +75,17 @@ class Lines:
             self._on_failure(error)
 
     def text(self) -> bytes:
-        """All lines so far."""
+        """All lines so far, also of a file whose name is gone.
+
+        Raises:
+            OSError: what was written cannot be read, as in a pipe.
+        """
         if self._pending:
             self._flush()
-        if self._path is not None:
-            return self._path.read_bytes()
-        return os.pread(self._file.fileno(), self._file.tell(), 0)
+        number = self._file.fileno()
+        if not stat.S_ISREG(os.fstat(number).st_mode):  # to open a pipe would wait for its writer, which is us
+            raise OSError(errno.ESPIPE, "it is not a regular file")
+        return Path(f"/proc/self/fd/{number}").read_bytes()
 
     def close(self) -> None:
         """Write what is pending and close the file."""

@@ -26,7 +26,8 @@ def answer_question(exchange: Exchange, route: Route, request: HttpRequest, form
     except (BadRequest, UnreadableBody) as error:
         exchange.send(refusal(error, form, exchange.number), "invalid")
     else:
-        exchange.send(HttpReply(status=200, body=to_bytes(body)), route.endpoint)
+        reply = HttpReply(status=200, body=to_bytes(body), headers=form.request_id(exchange.number))
+        exchange.send(reply, route.endpoint)
 
 
 def refusal(error: BadRequest | UnreadableBody, form: WireFormat, exchange: int) -> HttpReply:
@@ -34,8 +35,8 @@ def refusal(error: BadRequest | UnreadableBody, form: WireFormat, exchange: int)
     if isinstance(error, UnreadableBody):
         return form.error(Status(error.status, message=error.message), exchange=exchange)
     if error.body is not None:
-        return HttpReply(status=400, body=to_bytes(error.body))
-    return form.error(Status(400, error=error.code, message=error.message), error.param, exchange)
+        return HttpReply(status=error.status, body=to_bytes(error.body), headers=form.request_id(exchange))
+    return form.error(Status(error.status, error=error.code, message=error.message), error.param, exchange)
 
 
 def _answer(route: Route, request: HttpRequest, script: Script) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Route:
     methods: tuple[str, ...] = ("POST",)
 
 
+NOWHERE = Route(endpoint="none", provider="unknown", methods=())
 _READ = ("GET", "HEAD")
 _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")

@@ -39,7 +39,7 @@ def _check_cut(frames: int | None, sent: int | None) -> None:
 def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     for pair in headers:
         good = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
-        check(good, "headers", "pairs of a name and a value")
+        check(good, "headers", "pairs of a name and a value, both of them strings")
         clean = pair[0] != "" and not any(c in part for part in pair for c in "\r\n\0")
         check(clean, "headers", "free of line breaks, each with a name")
 
@@ -234,7 +234,7 @@ class Rule:
         check(isinstance(self.name, str) and self.name != "", "name", "a rule's name, not empty")
         check(isinstance(self.match, Match), "match", "a Match")
         good = isinstance(self.replies, tuple) and bool(self.replies)
-        check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of replies")
+        check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of one reply or more")
         check(isinstance(self.repeat_last, bool), "repeat_last", "true or false")
 
 
@@ -253,6 +253,9 @@ class Script:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))
+        check(all(isinstance(rule, Rule) for rule in self.rules), "rules", "Rules")
+        check(isinstance(self.strict, bool), "strict", "true or false")
+        check(self.reading is None or isinstance(self.reading, Reading), "reading", "a Reading")
         names = [rule.name for rule in self.rules]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -44,7 +44,23 @@ _KINDS: dict[str, type[Any]] = {
     "broken": Broken,
 }
 _PARTS: dict[str, type[Any]] = {"text": Text, "thinking": Thinking, "tool": ToolCall}
-_READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+
+def _read_json(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, whose keys JSON may repeat and TOML may not: the first of two would be lost without a word."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} is given twice in one object")
+        found[key] = value
+    return found
+
+
+_READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": _read_json}
 
 
 def load_script(path: Path) -> Script:
@@ -57,7 +73,7 @@ def load_script(path: Path) -> Script:
     if read is None:
         raise ScriptError(f"{path}: a script file ends in .toml or .json; rename it")
     try:
-        data = read(path.read_text(encoding="utf-8"))
+        data = read(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ScriptError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except (ValueError, RecursionError) as error:

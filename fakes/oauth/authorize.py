@@ -10,14 +10,13 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fakes.exchange import Exchange
 from fakes.oauth.codes import is_challenge
-from fakes.oauth.dialects import NO_STORE, flat
-from fakes.oauth.parameters import UnreadableParameters, base_url, query_parameters, scope_of
+from fakes.oauth.dialects import MALFORMED_SCOPE, NO_STORE, flat
+from fakes.oauth.parameters import UnreadableParameters, base_url, is_scope, query_parameters, scope_of
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import DEFAULT_SCOPE, OAuthState
 from fakes.wire.http import HttpReply, HttpRequest
 
 _PRINTABLE = re.compile(r"[!-~]+")
-_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 section 3.3
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -83,8 +82,8 @@ def _code(asked: Mapping[str, str], state: OAuthState, signins: SignIns) -> str:
     if not is_challenge(asked.get("code_challenge", "")):
         raise _Refused("invalid_request", "code_challenge must be a SHA-256 in base64url.")
     scope = scope_of(dict(asked))
-    if scope is not None and not all(_SCOPE_TOKEN.fullmatch(name) for name in scope):
-        raise _Refused("invalid_scope", "scope has characters that no scope may have.")
+    if scope is not None and not is_scope(scope):
+        raise _Refused("invalid_scope", MALFORMED_SCOPE)
     if state.settings.consent == "deny":
         raise _Refused("access_denied", "The user has refused.")
     return signins.code(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fakes.oauth.rules import Decision, Family
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -44,6 +45,11 @@ def is_challenge(text: str) -> bool:
     return _CHALLENGE.fullmatch(text) is not None
 
 
+def is_verifier(text: str) -> bool:
+    """Whether this can be a verifier: 43 to 128 unreserved characters (RFC 7636 section 4.1)."""
+    return _VERIFIER.fullmatch(text) is not None
+
+
 def challenge_of(verifier: str) -> str:
     """The S256 challenge of a verifier (RFC 7636 section 4.2)."""
     digest = hashlib.sha256(verifier.encode("utf-8", "replace")).digest()
@@ -52,7 +58,7 @@ def challenge_of(verifier: str) -> str:
 
 def judge_code(grant: CodeGrant, code: Code | None, now: float) -> Decision:
     """ "minted" for a code that may be exchanged now, else the refusal. Only "reused" changes anything."""
-    if not (grant.code and grant.client_id and grant.redirect_uri and grant.verifier):
+    if not (grant.code and grant.client_id and grant.redirect_uri and is_verifier(grant.verifier)):
         return "invalid-request"
     if code is None:
         return "unknown"

@@ -6,10 +6,11 @@ until it stops answering 403, and then exchanges the authorization code that it 
 
 from collections.abc import Mapping
 from html import escape
+from math import ceil
 
 from fakes.exchange import Exchange
-from fakes.oauth.dialects import NO_STORE, OpenAI, device_refusal, flat
-from fakes.oauth.parameters import UnreadableParameters, base_url, body_parameters, query_parameters, scope_of
+from fakes.oauth.dialects import MALFORMED_SCOPE, NO_STORE, OpenAI, device_refusal, flat
+from fakes.oauth.parameters import UnreadableParameters, base_url, body_parameters, is_scope, query_parameters, scope_of
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import DEFAULT_SCOPE, OAuthState
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
@@ -31,6 +32,9 @@ def answer_device(exchange: Exchange, request: HttpRequest, state: OAuthState, s
         exchange.send(flat("invalid_request", problem), "device")
         return
     scope = scope_of(asked)
+    if scope is not None and not is_scope(scope):
+        exchange.send(flat("invalid_scope", MALFORMED_SCOPE), "device")
+        return
     device = signins.device(asked["client_id"], DEFAULT_SCOPE if scope is None else scope)
     page = base_url(request) + VERIFICATION_PATH
     said = {
@@ -39,7 +43,7 @@ def answer_device(exchange: Exchange, request: HttpRequest, state: OAuthState, s
         "verification_uri": page,
         "verification_uri_complete": f"{page}?user_code={device.user_code}",
         "expires_in": int(state.settings.device_ttl),
-        "interval": int(device.interval),
+        "interval": ceil(device.interval),
     }
     exchange.send(_good(said), "device")
 
@@ -73,7 +77,7 @@ def answer_codex_usercode(exchange: Exchange, request: HttpRequest, state: OAuth
     said = {
         "device_auth_id": device.device_code,
         "user_code": device.user_code,
-        "interval": str(int(device.interval)),
+        "interval": str(ceil(device.interval)),
     }
     exchange.send(_good(said), "device")
 

@@ -3,7 +3,7 @@
 A dialect turns a refusal into status and body, and tokens into a body. It decides nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from fakes.oauth.rules import Decision
@@ -38,6 +38,9 @@ class Dialect(Protocol):
     def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
         """The answer to a refused exchange of an authorization code."""
 
+    def client_refusal(self) -> HttpReply:
+        """The answer to a client that names itself in an Authorization header only (RFC 6749 section 5.2)."""
+
     def failure(self, status: int) -> HttpReply:
         """A server error that says nothing of the grant."""
 
@@ -70,6 +73,9 @@ _DEVICE_ERRORS: dict[str, tuple[str, str]] = {
     "denied": ("access_denied", "The user has refused."),
     "expired": ("expired_token", "The device code has expired."),
 }
+MALFORMED_SCOPE = "scope is empty, or has characters that no scope may have."
+_NO_SECRETS = "Clients have no secret here; send client_id in the body and no Authorization header."
+_CHALLENGE = ("www-authenticate", 'Basic realm="fakes"')
 UNSUPPORTED = "unsupported_grant_type"
 _SUPPORTED = "The grant types are refresh_token, authorization_code and urn:ietf:params:oauth:grant-type:device_code."
 
@@ -96,6 +102,10 @@ def _rfc_code_body(decision: Decision, detail: str) -> HttpReply:
     return flat(error, detail or description)
 
 
+def _rfc_client_body() -> HttpReply:
+    return replace(flat("invalid_client", _NO_SECRETS, 401), headers=(*NO_STORE, _CHALLENGE))
+
+
 class Rfc6749:
     """RFC 6749 sections 5.1 and 5.2: 400 and a flat body."""
 
@@ -118,6 +128,10 @@ class Rfc6749:
     def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
         """Section 5.2."""
         return _rfc_code_body(decision, detail)
+
+    def client_refusal(self) -> HttpReply:
+        """Section 5.2."""
+        return _rfc_client_body()
 
     def failure(self, status: int) -> HttpReply:
         """A server error with a flat body."""
@@ -147,6 +161,10 @@ class Anthropic:
     def code_refusal(self, decision: Decision, detail: str) -> HttpReply:
         """400 invalid_grant and its kin."""
         return _rfc_code_body(decision, detail)
+
+    def client_refusal(self) -> HttpReply:
+        """401 invalid_client."""
+        return _rfc_client_body()
 
     def failure(self, status: int) -> HttpReply:
         """A server error in the API's own shape."""
@@ -198,6 +216,11 @@ class OpenAI:
         """The RFC's error as the code; how auth.openai.com words it is not known."""
         code, message = _CODE_ERRORS[decision]
         return _openai(400, detail or message, "invalid_request_error", code)
+
+    def client_refusal(self) -> HttpReply:
+        """The RFC's error as the code."""
+        reply = _openai(401, _NO_SECRETS, "invalid_request_error", "invalid_client")
+        return replace(reply, headers=(*NO_STORE, _CHALLENGE))
 
     def failure(self, status: int) -> HttpReply:
         """A server error in the API's shape."""

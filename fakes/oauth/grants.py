@@ -6,7 +6,7 @@ Client credentials are no grant here: the clients are public programs (RFC 8252 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fakes.oauth.codes import CodeGrant
+from fakes.oauth.codes import CodeGrant, is_verifier
 from fakes.oauth.dialects import Dialect, IssuedTokens, device_refusal
 from fakes.oauth.parameters import scope_of
 from fakes.oauth.rules import Decision, Grant
@@ -14,6 +14,7 @@ from fakes.oauth.signins import SignedIn, SignIns
 from fakes.oauth.state import OAuthState
 from fakes.wire.http import HttpReply
 
+_VERIFIER = "code_verifier must be 43 to 128 letters, digits and - . _ ~"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -81,9 +82,8 @@ def _code(asked: Parameters, state: OAuthState, signins: SignIns, asker: Asker, 
     names = ("code", "client_id", "redirect_uri", "code_verifier")
     code, client_id, redirect_uri, verifier = (asked.get(name, "") for name in names)
     grant = CodeGrant(code=code, client_id=client_id, redirect_uri=redirect_uri, verifier=verifier)
-    return _sign_in(
-        grant.code, lambda: signins.exchange(grant, asker.issuer), dialect.code_refusal, _missing(asked, *names)
-    )
+    problem = _missing(asked, *names) or ("" if is_verifier(verifier) else _VERIFIER)
+    return _sign_in(grant.code, lambda: signins.exchange(grant, asker.issuer), dialect.code_refusal, problem)
 
 
 def _device(asked: Parameters, state: OAuthState, signins: SignIns, asker: Asker, dialect: Dialect) -> Prepared:
@@ -97,14 +97,14 @@ def _device(asked: Parameters, state: OAuthState, signins: SignIns, asker: Asker
 
 
 def _sign_in(
-    secret: str, act: Callable[[], SignedIn], refuse: Callable[[Decision, str], HttpReply], missing: str
+    secret: str, act: Callable[[], SignedIn], refuse: Callable[[Decision, str], HttpReply], problem: str
 ) -> Prepared:
     def commit() -> Committed:
         done = act()
         family = done.family.name if done.family is not None else ""
         generation = 0 if done.tokens is not None else None
         return Committed(
-            decision=done.decision, tokens=done.tokens, family=family, generation=generation, detail=missing
+            decision=done.decision, tokens=done.tokens, family=family, generation=generation, detail=problem
         )
 
     return Prepared(secret=secret, family="", generation=None, commit=commit, refuse=refuse)

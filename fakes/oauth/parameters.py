@@ -9,6 +9,7 @@ from fakes.oauth.tokens import ISSUER
 from fakes.wire.http import HttpRequest, decoded_body
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _FIELDS_LIMIT = 100
 # Others are not looked at (RFC 6749 section 3.2), whatever their type.
 _STRINGS = (
@@ -52,7 +53,12 @@ def query_parameters(request: HttpRequest) -> dict[str, str]:
 
 def scope_of(parameters: dict[str, str]) -> frozenset[str] | None:
     """The scope that is asked for; None when none is."""
-    return frozenset(parameters["scope"].split()) if "scope" in parameters else None
+    return frozenset(parameters["scope"].split(" ")) - {""} if "scope" in parameters else None
+
+
+def is_scope(names: frozenset[str]) -> bool:
+    """Whether this can be a scope: one name or more, of the characters that names may have (RFC 6749 section 3.3)."""
+    return bool(names) and all(map(_SCOPE_TOKEN.fullmatch, names))
 
 
 def base_url(request: HttpRequest) -> str:

@@ -19,6 +19,7 @@ Decision = Literal[
     "unknown",
     "wrong-client",
     "invalid-request",
+    "invalid-client",
     "invalid-scope",
     "mismatch",
     "pending",
@@ -156,7 +157,7 @@ def judge_before(grant: Grant, family: Family | None, now: float) -> Decision | 
         return "revoked"
     if _past(token.expires_at, now) or _past(family.expires_at, now):
         return "expired"
-    if grant.scope is not None and not grant.scope <= family.scope:
+    if grant.scope is not None and not (grant.scope and grant.scope <= family.scope):
         return "invalid-scope"
     return None
 

@@ -1,5 +1,6 @@
 """How the fake authorization server behaves: data chosen by the caller, none of it changing later."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -70,7 +71,8 @@ class OAuthSettings:
         client_id: the public client that seeded families belong to; `more_clients` may sign in too.
         redirect_uris: where a code may be sent beside any port of loopback (RFC 8252 section 7.3).
         account: who signs in at the authorization endpoint and with a device. consent: what they answer there.
-        access_ttl, refresh_ttl, family_ttl, code_ttl, device_ttl: lifetimes; None means no end.
+        access_ttl, refresh_ttl, family_ttl, code_ttl, device_ttl: lifetimes; None means no end, of refresh tokens and
+        families only, since clients are told when the others end.
         device_interval: how long a device must wait between two polls (RFC 8628 section 3.2).
         reported_expires_in: the `expires_in` to report instead of the true one.
         urlsafe_claims: tokens whose claims need the characters "-" and "_" of base64url, on which a client that
@@ -117,10 +119,13 @@ class OAuthSettings:
             raise OAuthSettingsError(f"refusal_status {self.refusal_status} is not 400 or 401")
         for name in ("access_ttl", "refresh_ttl", "family_ttl", "code_ttl", "device_ttl"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise OAuthSettingsError(f"{name} must be more than 0 seconds, not {value}")
-        if not self.device_interval >= 0:
+            endless = value is None and name in ("refresh_ttl", "family_ttl")
+            if not endless and not (isinstance(value, (int, float)) and 0 < value < math.inf):
+                raise OAuthSettingsError(f"{name} must be more than 0 seconds and finite, not {value}")
+        if not 0 <= self.device_interval < math.inf:
             raise OAuthSettingsError(f"device_interval must be at least 0 seconds, not {self.device_interval}")
+        if "" in (self.gate_before_commit, self.gate_after_commit):
+            raise OAuthSettingsError("a gate must have a name; None is for no gate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,9 @@ def answer_token(
         problem = problem or (UNSUPPORTED if kind else "grant_type is required.")
         on_its_way.refuse(dialect.refusal("invalid-request", problem), "invalid-request")
         return
+    if "client_id" not in asked and request.headers.get("authorization", "").lower().startswith("basic "):
+        on_its_way.refuse(dialect.client_refusal(), "invalid-client")
+        return
     on_its_way.family, on_its_way.generation = prepared.family, prepared.generation
     exchange.hold(settings.gate_before_commit, partial(_commit, on_its_way, prepared))
 

@@ -40,6 +40,12 @@ _ERROR_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# Causes that the SDKs read from a place of their own, and the types that they come with.
+_THREAD_ERRORS = {
+    "thread_not_found": "not_found_error",
+    "thread_already_continued": "invalid_request_error",
+    "thread_continue_in_flight": "invalid_request_error",
+}
 _SERVICE = {
     "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
     "inference_geo": None,
@@ -91,13 +97,19 @@ class AnthropicFormat:
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """{"type":"error","error":{…},"request_id":…}."""
         usual = "api_error" if status.code >= 500 else "invalid_request_error"
-        error = {
+        error: dict[str, Any] = {
             "type": status.error or _ERROR_TYPES.get(status.code, usual),
             "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
         }
-        request_id = f"req_{exchange:024d}"
-        body = to_bytes({"type": "error", "error": error, "request_id": request_id})
-        return HttpReply(status=status.code, body=body, headers=(("request-id", request_id), *status.headers))
+        if status.error in _THREAD_ERRORS:
+            error |= {"type": _THREAD_ERRORS[status.error], "details": {"error_code": status.error}}
+        named = self.request_id(exchange)
+        body = to_bytes({"type": "error", "error": error, "request_id": named[0][1]})
+        return HttpReply(status=status.code, body=body, headers=(*named, *status.headers))
+
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """The header `request-id`."""
+        return (("request-id", f"req_{exchange:024d}"),)
 
 
 def _event(name: str, **fields: Any) -> bytes:

@@ -30,6 +30,7 @@ _FIELDS = {
     "tools": "array",
     "tool_choice": "object",
     "thinking": "object",
+    "thread": "object",
 }
 _LIMITS: dict[str, tuple[float, float | None]] = {
     "max_tokens": (1, None),
@@ -74,6 +75,7 @@ def read(body: Mapping[str, Any], *, required: tuple[str, ...] = ("model", "max_
     _check_system(body.get("system"))
     _check_tools(body.get("tools") or [], body.get("tool_choice"))
     _check_thinking(body.get("thinking"), body.get("max_tokens"))
+    _check_thread(body.get("thread"))
     return _read_messages(body["messages"])
 
 
@@ -156,6 +158,19 @@ def _check_thinking(thinking: Mapping[str, Any] | None, limit: object) -> None:
             raise _refusal(where, "Input should be greater than or equal to 1024")
         if isinstance(limit, int) and budget >= limit:
             raise BadRequest("`max_tokens` must be greater than `thinking.budget_tokens`.", "max_tokens")
+
+
+def _check_thread(thread: Mapping[str, Any] | None) -> None:
+    """No conversation is held here, so that scripts see all of each: to go on with one gets what a lost one gets."""
+    if thread is None:
+        return
+    if thread.get("type") not in ("create", "continue"):
+        raise _refusal("thread.type", "Input should be 'create' or 'continue'")
+    if thread["type"] == "continue":
+        _check_fields(thread, {"previous_message_id": "string"}, "thread")
+        words = "No usable Thread state was found for `previous_message_id`. Replay the full conversation with"
+        words += ' `thread: {"type": "create"}`.'
+        raise BadRequest(words, "thread.previous_message_id", "thread_not_found", status=404)
 
 
 def _read_messages(messages: list[Any]) -> list[Element]:

@@ -26,11 +26,20 @@ class BadRequest(Exception):
     """The provider would refuse the request.
 
     `param` names the field, "" for the whole body; `code` is the provider's own code for the complaint, "" for the
-    usual one of a 400; `body` is the whole answer, where it does not have the provider's usual shape.
+    usual one of a 400; `body` is the whole answer, where it does not have the provider's usual shape; `status` is
+    400 but for what the provider says it does not find.
     """
 
-    def __init__(self, message: str, param: str = "", code: str = "", body: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        param: str = "",
+        code: str = "",
+        body: Mapping[str, Any] | None = None,
+        status: int = 400,
+    ) -> None:
         super().__init__(message)
+        self.status = status
         self.message = message
         self.param = param
         self.code = code
@@ -99,6 +108,9 @@ class WireFormat(Protocol):
 
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """An HTTP error in the provider's shape."""
+
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """The header by which the provider names every request, errors included; none where it has no such header."""
 
 
 # One element of a conversation: a user's text by its message number, or a tool result (None).

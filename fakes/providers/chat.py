@@ -21,7 +21,7 @@ from fakes.providers.base import (
     usage_of,
 )
 from fakes.providers.chat_request import read
-from fakes.providers.openai_words import error_reply
+from fakes.providers.openai_words import error_reply, request_id
 from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
 from fakes.wire.sse import CONTENT_TYPE, data_frame, to_bytes
@@ -72,6 +72,10 @@ class ChatFormat:
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """{"error":{"message","type","param","code"}}."""
         return error_reply(status, param, exchange)
+
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """The header `x-request-id`."""
+        return request_id(exchange)
 
 
 def _envelope(kind: str, parsed: ParsedRequest, exchange: int) -> dict[str, Any]:

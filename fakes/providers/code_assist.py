@@ -79,6 +79,10 @@ class CodeAssistFormat:
         body = b"[" + to_bytes({"error": error}) + b"]"
         return HttpReply(status=status.code, body=body, headers=status.headers, content_type=JSON_TYPE)
 
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """None: an answer of Google's names itself in its body."""
+        return ()
+
 
 def _bare(model: str) -> str:
     return model.removeprefix("models/")

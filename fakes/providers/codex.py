@@ -5,7 +5,7 @@ oracle. What is refused stands in `fakes.providers.responses_request`.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fakes.answers import Answer, Part, Text, Thinking, ToolCall, parts_of, stop_of
@@ -22,7 +22,7 @@ from fakes.providers.base import (
     turn_of,
     usage_of,
 )
-from fakes.providers.openai_words import error_reply
+from fakes.providers.openai_words import error_reply, request_id
 from fakes.providers.responses_request import check_backend, read
 from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
@@ -36,9 +36,12 @@ _INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
 class CodexFormat:
-    """The wire format of POST …/responses."""
+    """The wire format of POST …/responses. `clock` says when a usage limit ends, in seconds since the epoch."""
 
     provider: Provider = "codex"
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
 
     def peek(self, request: HttpRequest) -> tuple[str, bool]:
         """The model and the stream flag, as far as they can be read."""
@@ -53,7 +56,8 @@ class CodexFormat:
             check_backend(body)
         turn = turn_of(read(body))
         stream = body.get("stream") is True
-        return ParsedRequest(model=body["model"], stream=stream, turn=turn, prompt_size=len(request.body))
+        model = body.get("model") or ""  # a prompt template may choose it
+        return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=len(request.body))
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The events from response.created to response.completed, or the response."""
@@ -74,12 +78,16 @@ class CodexFormat:
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """{"error":{"message","type","param","code"}}, or the plan's usage limit for usage_limit_reached."""
         if status.error == _USAGE_LIMIT:
-            return _usage_limit(status)
+            return _usage_limit(status, int(self._clock()), exchange)
         return error_reply(status, param, exchange)
 
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """The header `x-request-id`."""
+        return request_id(exchange)
 
-def _usage_limit(status: Status) -> HttpReply:
-    resets_at = int(time.time()) + _RESETS_IN_SECONDS
+
+def _usage_limit(status: Status, now: int, exchange: int) -> HttpReply:
+    resets_at = now + _RESETS_IN_SECONDS
     error = {
         "type": _USAGE_LIMIT,
         "message": status.message or "The usage limit has been reached",
@@ -92,7 +100,8 @@ def _usage_limit(status: Status) -> HttpReply:
         ("x-codex-primary-window-minutes", "300"),
         ("x-codex-primary-reset-at", str(resets_at)),
     )
-    return HttpReply(status=status.code, body=to_bytes({"error": error}), headers=(*limits, *status.headers))
+    headers = (*request_id(exchange), *limits, *status.headers)
+    return HttpReply(status=status.code, body=to_bytes({"error": error}), headers=headers)
 
 
 def _numbered(name: str, fields: dict[str, Any], number: int) -> bytes:

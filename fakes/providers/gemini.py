@@ -108,6 +108,10 @@ class GeminiFormat:
         body = to_bytes({"error": error})
         return HttpReply(status=status.code, body=body, headers=status.headers, content_type=JSON_TYPE)
 
+    def request_id(self, exchange: int) -> tuple[tuple[str, str], ...]:
+        """None: an answer of Google's names itself in its body."""
+        return ()
+
 
 def error_of(status: Status) -> dict[str, Any]:
     """The error object of a status, without details."""

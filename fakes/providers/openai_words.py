@@ -39,8 +39,13 @@ def error_reply(status: Status, param: str, exchange: int) -> HttpReply:
         "param": param or None,
         "code": status.error or _CODES.get(status.code),
     }
-    headers = (("x-request-id", f"req_{exchange:032d}"), *status.headers)
+    headers = (*request_id(exchange), *status.headers)
     return HttpReply(status=status.code, body=to_bytes({"error": error}), headers=headers)
+
+
+def request_id(exchange: int) -> tuple[tuple[str, str], ...]:
+    """The header `x-request-id`."""
+    return (("x-request-id", f"req_{exchange:032d}"),)
 
 
 def missing(param: str) -> BadRequest:

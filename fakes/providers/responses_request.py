@@ -11,6 +11,7 @@ from fakes.providers.base import BadRequest, Element
 from fakes.providers.openai_words import Field, check_fields, check_kind, empty_array, invalid_value, missing, required
 
 _FIELDS = {
+    "model": Field(kind="string"),
     "stream": Field(kind="boolean"),
     "store": Field(kind="boolean"),
     "background": Field(kind="boolean"),
@@ -26,6 +27,7 @@ _FIELDS = {
     "reasoning": Field(kind="object"),
     "text": Field(kind="object"),
     "metadata": Field(kind="object"),
+    "prompt": Field(kind="object"),
 }
 _ROLES = ("assistant", "system", "developer", "user")
 _PARTS = {
@@ -47,6 +49,7 @@ _REQUIRED = {
     "custom_tool_call": ("call_id", "name", "input"),
     "custom_tool_call_output": ("call_id",),
 }
+_MAY_BE_SILENT = ("apply_patch_call_output",)
 _PAIRED = ("function_call", "custom_tool_call")
 
 
@@ -56,11 +59,14 @@ def read(body: Mapping[str, Any]) -> list[Element]:
     Raises:
         BadRequest: the API would answer 400.
     """
-    if not required(body, "model", "string"):
-        raise missing("model")
     check_fields(body, _FIELDS)
+    templated = bool(body.get("prompt"))
+    if not templated and not required(body, "model", "string"):
+        raise missing("model")
     _check_tools(body.get("tools") or [], body.get("tool_choice"))
-    given = body.get("input")
+    given, stored = body.get("input"), body.get("previous_response_id") or body.get("conversation")
+    if given is None and (templated or stored):  # a template, or what was said before, can be all of a request
+        return []
     if given is None or given == "":
         raise missing("input")
     if isinstance(given, str):
@@ -70,7 +76,7 @@ def read(body: Mapping[str, Any]) -> list[Element]:
         raise empty_array("input")
     for number, item in enumerate(given):
         _check_item(item, f"input[{number}]")
-    if not (body.get("previous_response_id") or body.get("conversation")):
+    if not (stored or any(_kind(item) == "item_reference" for item in given)):
         _check_pairs(given)
     return [element for number, item in enumerate(given) for element in _elements(number, item)]
 
@@ -111,7 +117,7 @@ def _check_item(item: Any, where: str) -> None:
         _check_message(item, where)
     for name in _REQUIRED.get(_kind(item), ()):
         required(item, name, "string", where)
-    if _kind(item).endswith(_OUTPUT) and "output" not in item:
+    if _kind(item).endswith(_OUTPUT) and "output" not in item and _kind(item) not in _MAY_BE_SILENT:
         raise missing(f"{where}.output")
 
 

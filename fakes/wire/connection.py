@@ -30,7 +30,7 @@ class Server(Protocol):
     def request(self, connection: "Connection", request: HttpRequest) -> None:
         """Answer a request, now or later, and then call `connection.done`."""
 
-    def refused(self, connection: "Connection", status: int, message: str) -> None:
+    def refused(self, connection: "Connection", refusal: Refusal) -> None:
         """Answer bytes that are not acceptable HTTP; the connection closes afterwards."""
 
     def gone(self, connection: "Connection") -> None:
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._after_flush: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.peer_port = 0
-        self._reader = RequestReader(0, "", self._continue)
+        self._reader = RequestReader(0, "")
 
     # asyncio's side
 
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
         secure = transport.get_extra_info("ssl_object") is not None
-        self._reader = RequestReader(self.peer_port, "", self._continue, secure=secure)
+        self._reader = RequestReader(self.peer_port, "", secure=secure)
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,6 +86,10 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._flushing = False
+        # Not here and now: asyncio loses a connection twice that is closed inside this call.
+        asyncio.get_running_loop().call_soon(self._flushed)
+
+    def _flushed(self) -> None:
         callback, self._after_flush = self._after_flush, None
         if callback is not None:
             callback()
@@ -100,10 +104,6 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         self._next()
 
-    def _continue(self) -> None:
-        if not self._busy and not self._jobs:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
     # the queue
 
     def _next(self) -> None:
@@ -114,10 +114,13 @@ class Connection(asyncio.Protocol):
             self._busy = True
             job = self._jobs.popleft()
             if isinstance(job, Refusal):
-                self._server.refused(self, job.status, job.message)
+                self._server.refused(self, job)
             else:
                 self._server.request(self, job)
         self._advancing = False
+        if self._reader.expected and not self._busy:  # every answer before it is out
+            self._reader.expected = False
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._paused and len(self._jobs) < _QUEUE_LIMIT and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
@@ -160,9 +163,9 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(_POLL_SECONDS, self._poll_delivery, callback)
 
-    def answer(self, reply: HttpReply, keep_alive: bool) -> None:
+    def answer(self, reply: HttpReply, keep_alive: bool, *, body_wanted: bool = True) -> None:
         """Send a whole reply that is no exchange of its own, and go on."""
-        self.write(head_reply(reply, keep_alive, time.time()) + reply.body)
+        self.write(head_reply(reply, keep_alive, time.time()) + (reply.body if body_wanted else b""))
         self.done(keep_alive)
 
     def done(self, keep_alive: bool) -> None:
@@ -210,7 +213,7 @@ class Connection(asyncio.Protocol):
         Returns the transport to upgrade, None once the connection is lost.
         """
         self._deaf = False
-        self._reader = RequestReader(self.peer_port, host, self._continue, secure=True)
+        self._reader = RequestReader(self.peer_port, host, secure=True)
         return self._transport
 
     def upgraded(self, transport: asyncio.Transport) -> None:

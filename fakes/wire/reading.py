@@ -4,40 +4,41 @@ It keeps the parser's state and the limits, and turns whatever is not acceptable
 and answers nothing.
 """
 
-from collections.abc import Callable
-
 import httptools
 
 from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpRequest
 
 
 class Refusal(Exception):
-    """Bytes that are not acceptable HTTP: the status to answer with, and why. The connection closes then."""
+    """Bytes that are not acceptable HTTP: the status to answer with, and why. The connection closes then.
 
-    def __init__(self, status: int, message: str) -> None:
+    `request` is what was asked, without its body, where that could be read.
+    """
+
+    def __init__(self, status: int, message: str, request: HttpRequest | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.request = request
 
 
 class RequestReader:
     """The parser of one connection. `finished` says that nothing more can be read from it.
 
-    `on_expect` is called when a client waits for "100 Continue" before it sends its body.
+    `expected` says that the client waits for "100 Continue" before it sends the body of the request being read.
     """
 
-    def __init__(
-        self, peer_port: int, tunnel_host: str, on_expect: Callable[[], None], *, secure: bool = False
-    ) -> None:
+    def __init__(self, peer_port: int, tunnel_host: str, *, secure: bool = False) -> None:
         self.finished = False
+        self.expected = False
         self._secure = secure
         self._peer_port = peer_port
         self._tunnel_host = tunnel_host
-        self._on_expect = on_expect
         self._ready: list[HttpRequest | Refusal] = []
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._head_done = False
         self._head_size = 0
         self._body: list[bytes] = []
         self._body_size = 0
@@ -86,6 +87,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         self._url = b""
         self._headers = {}
+        self._head_done = False
         self._body = []
         self._body_size = 0
 
@@ -93,37 +95,48 @@ class RequestReader:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head_done:  # a trailer, and none is known that may join the headers (RFC 9110 section 6.5.1)
+            return
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
+        self._head_done = True
         self._head_size = 0
-        length = self._headers.get("content-length", "0")
-        if int(length) > BODY_LIMIT:
-            raise Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
-        if self._headers.get("expect", "").lower() == "100-continue" and not self._ready:
-            self._on_expect()
+        if int(self._headers.get("content-length", "0")) > BODY_LIMIT:
+            raise self._too_large()
+        # HTTP/1.0 knows no such answer, so it must not get one (RFC 9110 section 10.1.1).
+        asked = self._headers.get("expect", "").lower() == "100-continue"
+        self.expected = asked and self._parser.get_http_version() != "1.0"
 
     def on_body(self, body: bytes) -> None:
+        self.expected = False
+        self._head_size = 0  # what follows without content, in chunk lines or trailers, is limited as a head is
         self._body.append(body)
         self._body_size += len(body)
         if self._body_size > BODY_LIMIT:
-            raise Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
+            raise self._too_large()
 
     def on_message_complete(self) -> None:
+        self.expected = False
         self._head_size = 0
         if self._parser.should_upgrade() and self._headers.get("transfer-encoding"):
             raise Refusal(400, "an upgrade offered with a chunked body is not supported")
-        if self._parser.should_upgrade() and not self._body_size:
+        # CONNECT has no content, whatever length it names (RFC 9110 section 9.3.6).
+        if self._parser.should_upgrade() and not self._body_size and self._parser.get_method() != b"CONNECT":
             self._offered = int(self._headers.get("content-length", "0"))
             if self._offered:
                 return
         self._ready.append(self._whole_request())
 
     def _check_head(self) -> None:
-        if self._head_size > HEAD_LIMIT and not self._body_size:
+        if self._head_size > HEAD_LIMIT:
             raise Refusal(431, f"the request head is larger than {HEAD_LIMIT} bytes")
+
+    def _too_large(self) -> Refusal:
+        self._body.clear()
+        return Refusal(413, f"the body is larger than {BODY_LIMIT} bytes", self._whole_request())
 
     def _whole_request(self) -> HttpRequest:
         method = self._parser.get_method().decode("ascii", "replace")
@@ -154,8 +167,15 @@ class RequestReader:
         except httptools.HttpParserInvalidURLError:
             raise Refusal(400, "the request target is not a URL") from None
         path = (parts.path or b"/").decode("latin-1")
-        return path, (parts.query or b"").decode("latin-1"), (parts.host or b"").decode("latin-1") or host
+        return path, (parts.query or b"").decode("latin-1"), _authority(parts) or host
 
     def _refuse(self, refusal: Refusal) -> None:
         self.finished = True
         self._ready.append(refusal)
+
+
+def _authority(parts: httptools.parser.url_parser.URL) -> str:
+    """The host of a URL, with the port where it names one."""
+    host = (parts.host or b"").decode("latin-1")
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port is not None else host

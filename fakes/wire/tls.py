@@ -54,6 +54,7 @@ def host_and_port(authority: str, default: int) -> tuple[str, int]:
     Raises:
         ValueError: the port is not a number from 1 to 65535.
     """
+    authority = authority.rpartition("@")[2]  # a user and a password have no place here, nor in any record
     if authority.startswith("["):
         host, _, rest = authority[1:].partition("]")
         port = rest.removeprefix(":")

@@ -10,6 +10,7 @@ from fakes.script import Match, Reset, Rule, Script, Stall, Status, StreamError,
 
 PROVIDERS = ("anthropic", "gemini", "codex")
 CLOSE = "connection: close"
+LONG = "x" * 9_000_000  # more than the kernel takes at once
 
 
 @pytest.fixture
@@ -299,6 +300,15 @@ def test_the_codex_plan_limit_and_the_gemini_quota_tell_when_to_retry(serve, tal
     serve(one(Status(429, error="usage_limit_reached")), body)
 
 
+def test_the_plan_limit_ends_by_the_servers_clock(serve, talk, post, ask):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, post(*ask("codex"), CLOSE))
+        error = json.loads(body_of(raw))["error"]
+        assert error["resets_at"] == 1_000_000 + error["resets_in_seconds"]
+
+    serve(one(Status(429, error="usage_limit_reached")), body, clock=lambda: 1_000_000.5)
+
+
 def test_a_tool_call_can_be_cut_too(serve, talk, post, ask):
     async def body(served):
         raw, _ = await talk(served.fakes.port, post(*ask("anthropic", stream=True)))
@@ -306,3 +316,24 @@ def test_a_tool_call_can_be_cut_too(serve, talk, post, ask):
         assert b"message_stop" not in raw
 
     serve(one(Truncate(after_frames=5, answer=ToolCall("exec", {"command": "make"}))), body)
+
+
+@pytest.mark.parametrize(
+    "reply", [Text(LONG), Truncate(after_bytes=len(LONG), answer=Text(LONG))], ids=["whole", "cut"]
+)
+def test_a_connection_that_closes_behind_what_the_client_reads_late_is_lost_once(serve_on_both, post, ask, reply):
+    async def body(served):
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port, limit=1000)
+        writer.write(post(*ask("anthropic"), CLOSE))
+        await served.until("RequestReceived")
+        assert not served.of("ReplySent")  # the kernel has not taken all of it
+        assert len(await reader.read()) > len(LONG)
+        await served.until("ReplySent")
+        writer.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not problems
+
+    serve_on_both(one(reply), body)

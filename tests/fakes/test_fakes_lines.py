@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,3 +70,31 @@ def test_a_full_disk_is_told_once_and_does_not_raise():
 
     asyncio.run(run())
     assert [failure.strerror for failure in failures] == ["No space left on device"]
+
+
+def test_a_journal_that_lost_its_name_can_still_be_read(tmp_path):
+    path = tmp_path / "journal.jsonl"
+
+    async def run() -> bytes:
+        lines = Lines(path, on_failure=pytest.fail)
+        lines.record(RECORDS[0])
+        path.unlink()
+        return lines.text()
+
+    assert json.loads(asyncio.run(run()))["event"] == type(RECORDS[0]).__name__
+
+
+def test_a_journal_in_a_pipe_cannot_be_read_back():
+    reading, writing = os.pipe()
+
+    async def run() -> None:
+        lines = Lines(Path(f"/proc/self/fd/{writing}"), on_failure=pytest.fail)
+        lines.record(RECORDS[0])
+        with pytest.raises(OSError, match="regular file"):
+            lines.text()
+        lines.close()
+
+    asyncio.run(run())
+    os.close(writing)
+    with os.fdopen(reading) as written:
+        assert json.loads(written.read())["event"] == type(RECORDS[0]).__name__

@@ -130,6 +130,13 @@ def test_a_seed_repeats_the_opaque_tokens(serve):
         {"refusal_status": 403},
         {"code_ttl": 0},
         {"device_interval": -1},
+        {"device_interval": float("inf")},
+        {"access_ttl": None},
+        {"code_ttl": None},
+        {"device_ttl": None},
+        {"access_ttl": float("inf")},
+        {"family_ttl": float("inf")},
+        {"gate_after_commit": ""},
     ],
 )
 def test_wrong_settings_are_refused(settings):

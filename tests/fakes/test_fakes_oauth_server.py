@@ -159,6 +159,35 @@ def test_scope_may_shrink_for_an_answer_but_not_grow(serve, token_call):
     serve(NONE, body)
 
 
+@pytest.mark.parametrize("scope", [" ", "openid\temail"])
+def test_a_malformed_scope_is_refused_and_nothing_is_spent(serve, token_call, scope):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        status, data, _ = await token_call(served, refresh(seeded.refresh_token, scope=scope))
+        assert (status, data["error"]["code"]) == (400, "invalid_scope")
+        status, _, _ = await token_call(served, refresh(seeded.refresh_token))
+        assert status == 200
+
+    serve(NONE, body)
+
+
+@pytest.mark.parametrize("path", ["/token", "/oauth/token", "/v1/oauth/token"])
+def test_a_client_that_authenticates_by_header_alone_is_told_how(serve, talk, post, path):
+    async def body(served):
+        seeded = served.fakes.oauth.seed("f", account="a")
+        asked = refresh(seeded.refresh_token)
+        del asked["client_id"]
+        raw, _ = await talk(served.fakes.port, post(path, asked, "authorization: Basic YTpi", CLOSE))
+        head, _, data = raw.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 401 ")
+        assert b"\r\nwww-authenticate: Basic " in head
+        error = json.loads(data)["error"]
+        assert (error if isinstance(error, str) else error["code"]) == "invalid_client"
+
+    events = serve(NONE, body)
+    assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"] == ["invalid-client"]
+
+
 async def at_once(connections, message):
     """Send one message on every connection before any answer is read; the statuses."""
     for _, writer in connections:

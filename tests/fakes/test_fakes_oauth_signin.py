@@ -114,6 +114,9 @@ def test_a_code_used_twice_takes_back_what_it_minted(serve):
     [
         ({"code": "nonsense"}, "invalid_grant"),
         ({"code_verifier": "x" * 43}, "invalid_grant"),
+        ({"code_verifier": "x" * 42}, "invalid_request"),
+        ({"code_verifier": "x" * 129}, "invalid_request"),
+        ({"code_verifier": "ä" * 43}, "invalid_request"),
         ({"redirect_uri": "http://127.0.0.1:1455/auth/callback"}, "invalid_grant"),
         ({"client_id": CLAUDE_CLIENT_ID}, "invalid_grant"),
         ({"code_verifier": None}, "invalid_request"),
@@ -141,6 +144,30 @@ def _bare(change):
     return {"verifier" if name == "code_verifier" else name: value for name, value in change.items()}
 
 
+@pytest.mark.parametrize("length", [43, 128])
+def test_verifiers_of_every_length_that_they_may_have(serve, length):
+    async def body(served):
+        verifier = ("-._~" + secrets.token_hex(64))[:length]
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        async with client(served) as http:
+            code = sent_back(await http.get("/oauth/authorize", params=asked(challenge)))["code"]
+            assert (await http.post("/token", data=exchange(code, verifier))).status_code == 200
+
+    serve(NONE, body)
+
+
+def test_a_short_verifier_is_refused_even_when_it_is_the_right_one(serve):
+    async def body(served):
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(b"secret").digest()).decode().rstrip("=")
+        async with client(served) as http:
+            code = sent_back(await http.get("/oauth/authorize", params=asked(challenge)))["code"]
+            refused = await http.post("/token", data=exchange(code, "secret"))
+            assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+            assert "43 to 128" in refused.json()["error_description"]
+
+    serve(NONE, body)
+
+
 def test_a_code_ends_with_its_time(serve):
     now = [1000.0]
 
@@ -165,6 +192,8 @@ def test_a_code_ends_with_its_time(serve):
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
         ({"scope": 'open"id'}, "invalid_scope"),
+        ({"scope": " "}, "invalid_scope"),
+        ({"scope": "openid\temail"}, "invalid_scope"),
     ],
 )
 def test_a_wrong_authorization_request_is_told_at_the_redirect(serve, change, error):
@@ -262,6 +291,27 @@ def test_a_device_waits_slows_down_and_gets_its_tokens_once(serve):
     events = serve(NONE, body, clock=lambda: now[0])
     decisions = [e.decision for e in events if type(e).__name__ == "TokenAnswered"]
     assert decisions == ["pending", "slow-down", "slow-down", "pending", "minted", "unknown"]
+
+
+@pytest.mark.parametrize("scope", [" ", 'open"id'])
+def test_a_device_with_a_malformed_scope(serve, scope):
+    async def body(served):
+        async with client(served) as http:
+            refused = await http.post("/device/code", data={"client_id": CODEX_CLIENT_ID, "scope": scope})
+            assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+
+    serve(NONE, body)
+
+
+def test_a_device_is_never_told_a_shorter_interval_than_it_has_to_keep(serve):
+    async def body(served):
+        async with client(served) as http:
+            asked_for = {"client_id": CODEX_CLIENT_ID}
+            assert (await http.post("/device/code", data=asked_for)).json()["interval"] == 3
+            codex = await http.post("/api/accounts/deviceauth/usercode", json=asked_for)
+            assert codex.json()["interval"] == "3"
+
+    serve(NONE, body, oauth=OAuthSettings(device_interval=2.5))
 
 
 def test_a_denied_device_an_expired_one_and_an_unknown_one(serve):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -81,7 +82,31 @@ def test_gates_journal_and_families_over_http(tmp_path):
         ]
         assert credentials[0]["refresh_token"] not in journal + json.dumps(families)
         assert httpx.get(control + "nothing").status_code == 404
-        assert httpx.post(control + "release/g?count=x").status_code == 400
+        for count in ("x", "9" * 5000):
+            assert httpx.post(control + f"release/g?count={count}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "offered", ["HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c", "HTTP/1.0\r\nconnection: keep-alive"]
+)
+def test_control_closes_where_no_second_request_can_follow(offered):
+    with running() as (_, said), socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
+        client.sendall(f"GET /__fakes__/held {offered}\r\n\r\n".encode())
+        assert client.makefile("rb").read().endswith(b"\r\n\r\n{}")
+
+
+def test_control_answers_head_without_a_body():
+    with running() as (_, said), httpx.Client(base_url=said["url"]) as client:
+        for _ in range(2):  # a body would be taken for the next answer
+            assert client.head("/__fakes__/held").status_code == 200
+
+
+def test_a_journal_in_a_pipe_is_not_read_back():
+    with running("--journal", "/dev/stderr") as (program, said):
+        assert httpx.get(said["url"] + "/v1/models").status_code == 200
+        assert json.loads(program.stderr.readline())["event"] == "RequestReceived"
+        assert httpx.get(said["url"] + "/__fakes__/journal").status_code == 409
+        assert json.loads(program.stderr.readline())["event"] == "ReplySent"
 
 
 def failing(*words):
@@ -98,6 +123,7 @@ def test_what_cannot_start_says_so_in_one_line(tmp_path):
             "choose a file": failing("--journal", tmp_path / "missing" / "j.jsonl"),
             "is not one of strict": failing("--oauth-policy", "lenient"),
             "check the path": failing("--script", tmp_path / "missing.toml"),
+            "use --host": failing("--host", "host.invalid"),
         }
     for said, done in cases.items():
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -112,6 +138,33 @@ def test_a_journal_that_cannot_grow_stops_the_program():
     _, errors = program.communicate(timeout=10)
     assert (program.returncode, errors.count("\n")) == (2, 1)
     assert "make room" in errors
+
+
+def test_a_journal_whose_last_records_are_lost_is_told(tmp_path):
+    script = tmp_path / "s.json"
+    script.write_text(json.dumps({"rules": [{"name": "r", "replies": [{"kind": "stall"}]}]}))
+    journal = tmp_path / "journal.jsonl"
+    program = [sys.executable, "-m", "fakes", "--script", str(script), "--journal", str(journal)]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = json.loads(process.stdout.readline())
+    with socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
+        body = json.dumps(ANTHROPIC).encode()
+        client.sendall(b"POST /v1/messages HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        while httpx.get(said["url"] + "/__fakes__/held").json() != {"stall": 1}:
+            pass
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, resource.RLIM_INFINITY))
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors.count("\n")) == (2, 1)
+    assert "make room" in errors
+
+
+def test_an_output_that_takes_nothing_is_told():
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "fakes"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot print the address" in done.stderr
 
 
 def test_a_port_out_of_range_is_refused():

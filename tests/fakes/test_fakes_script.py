@@ -68,6 +68,8 @@ def test_every_field_of_a_match():
         (lambda: Text(None), "text"),
         (lambda: ToolCall(""), "name"),
         (lambda: ToolCall("x", []), "arguments"),
+        (lambda: ToolCall("x", {"a": {1}}), "arguments"),
+        (lambda: ToolCall("x", {"a": [float("nan")]}), "arguments"),
         (lambda: Truncate(), "after_frames"),
         (lambda: Truncate(after_frames=-1), "after_frames"),
         (lambda: Reset(after_frames=1, after_bytes=1), "after_bytes"),
@@ -76,6 +78,9 @@ def test_every_field_of_a_match():
         (lambda: Rule("r", Match(), ()), "replies"),
         (lambda: Rule("", Match(), (Text("x"),)), "name"),
         (lambda: Script((Rule("r", Match(), (Text("x"),)),) * 2), "rules"),
+        (lambda: Script(("r",)), "rules"),
+        (lambda: Script((), strict=1), "strict"),
+        (lambda: Script((), reading=5), "reading"),
     ],
 )
 def test_wrong_values_are_refused_by_key(make, key):
@@ -146,6 +151,18 @@ def test_a_toml_script_and_the_same_in_json(tmp_path):
             "rules[0].replies[0].headers: must be",
         ),
         (
+            'rules = [ { name = "r", replies = [ { kind = "status", code = 429, headers = { retry-after = 3 } } ] } ]',
+            "rules[0].replies[0].headers: must be pairs of a name and a value, both of them strings",
+        ),
+        (
+            'rules = [ { name = "r", replies = [ { kind = "tool", name = "x", arguments = { on = 2024-01-01 } } ] } ]',
+            "rules[0].replies[0].arguments: must be an object of argument names and values, all of JSON: write a date",
+        ),
+        (
+            'rules = [ { name = "r", replies = [ { kind = "tool", name = "x", arguments = { n = nan } } ] } ]',
+            "rules[0].replies[0].arguments: must be",
+        ),
+        (
             'rules = [ { name = "r", match = { step = 1 }, replies = [] } ]',
             "rules[0].match.step: is not a key",
         ),
@@ -172,3 +189,16 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     for name in ("missing.toml", "script.yaml", "deep.json", "bytes.json"):
         with pytest.raises(ScriptError, match=name):
             Script.load(tmp_path / name)
+
+
+def test_a_key_that_json_repeats_is_not_dropped_without_a_word(tmp_path):
+    path = tmp_path / "s.json"
+    path.write_text('{"rules": [], "strict": true, "rules": []}')
+    with pytest.raises(ScriptError, match="is not valid JSON: the key 'rules' is given twice"):
+        Script.load(path)
+
+
+@pytest.mark.parametrize(("name", "text"), [("s.toml", TOML), ("s.json", '{"rules": []}')])
+def test_the_mark_that_some_editors_put_first_is_not_content(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert Script.load(tmp_path / name).reading is None

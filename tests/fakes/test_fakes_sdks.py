@@ -1,6 +1,6 @@
 """The vendors' own SDKs as oracles: complete turns, streamed and not, and every frame against the SDKs' own types.
 
-They are blocking and slow to import, so they run in two modules only, against the program; errors have the other one.
+They are blocking and slow to import, so they run in few modules, against the program; errors have one, helpers another.
 """
 
 import json

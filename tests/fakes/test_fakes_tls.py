@@ -184,6 +184,7 @@ def test_without_tls_no_certificate_is_made(serve, talk, post, ask):
         ("[::1]:5", ("::1", 5)),
         ("[::1]", ("::1", 443)),
         ("a.:9", ("a", 9)),
+        ("user:pass@word@a:9", ("a", 9)),
     ],
 )
 def test_host_and_port(text, parts):
