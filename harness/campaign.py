@@ -129,7 +129,7 @@ async def exhaust(
         trial = await run(scenario, target, plan, ground, strategy=strategy)
         fault.append(trial if not fault or trial.judgement.verdict is Verdict.VIOLATED else without_history(trial))
         if trial.divergence is not None:
-            explorer.diverged(trial.divergence)
+            explorer.diverged()
         elif trial.trace is not None:
             explorer.executed(trial.trace, verdict=trial.judgement.verdict)
         else:  # unsupported, or not to be scheduled here: no exploration will change that
