@@ -31,7 +31,8 @@ from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
 from harness.schedules.strategy import Profile, Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target, oauth_client, unstopped, vendor_names
+from harness.targets.extras import oauth_client, unstopped, vendor_names
+from harness.targets.protocol import Site, Target
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
