@@ -36,7 +36,7 @@ LAYERS = [
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["repository", "lab", "nemesis", "territory", "look", "actor", "striking", "powercut", "outside"],
+    ["repository", "lab", "nemesis", "stage", "territory", "look", "actor", "striking", "powercut", "outside"],
     ["scenario"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
     ["schedules"],
