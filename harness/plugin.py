@@ -115,7 +115,7 @@ class _Judge:
     def judge(self, scenario: Scenario) -> None:
         campaign = self._bench.run(scenario, round_=stress_round(self._item))
         where = self._item.nodeid.split("[")[0]
-        result = recording.to_result(campaign, where=where)
+        result = recording.to_result(campaign, self._bench.target, where=where, seed=self._session.settings.seed)
         self._item.stash[_RESULT] = result
         _conclude(campaign, result, self._session.baseline)
 

@@ -31,7 +31,7 @@ OTHER_PLANS = "other orders and choices than those of the runs counted here: --s
 UNSEALED = "that the target keeps to loopback, and that the fault met the moment it aims at"
 
 
-def to_result(campaign: Campaign, *, where: str) -> Result:
+def to_result(campaign: Campaign, target: Target, *, where: str, seed: int) -> Result:
     """One scenario's line of the record, told by its most telling run."""
     scenario, trial = campaign.scenario, campaign.telling
     paths = {trial.root: "LAB"} if trial.root else {}
