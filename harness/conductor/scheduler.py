@@ -72,7 +72,7 @@ class Scheduler:
         self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
-        self._due = Deferred(decisions) if defer else None
+        self._deferred = Deferred(decisions) if defer else None
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
@@ -101,9 +101,7 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes:
-            return False
-        if not self._concerns(call):
+        if self._open or call.actor not in self._lanes or not self._concerns(call):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)
@@ -215,8 +213,7 @@ class Scheduler:
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
         waiting = ready[enabled.index(chosen)]
-        due, stop = self._due, waiting if isinstance(waiting, Stop) else None
-        fault = due.at(stop) if due and stop else self._decisions.fault_at(chosen)
+        fault = self._fault_at(waiting)
         self._record(_told(chosen, enabled, fault))
         if isinstance(waiting, Held):
             self._reply(waiting)
@@ -224,6 +221,12 @@ class Scheduler:
             self._perform(waiting, fault)
         if len(self._steps) >= MOST_STEPS:
             self.open()
+
+    def _fault_at(self, waiting: Stop | Held) -> Fault | None:
+        """The fault that strikes at this point; one may have been put off to it, but only to a call."""
+        if self._deferred is not None and isinstance(waiting, Stop):
+            return self._deferred.at(waiting)
+        return self._decisions.fault_at(waiting.point)
 
     def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
