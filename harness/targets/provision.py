@@ -29,7 +29,7 @@ from harness.conductor.paths import keep_steady
 from harness.errors import ProvisionError
 from harness.targets.catalog import Recipe, find_recipe
 from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install, warm_up
-from harness.targets.staging import ReportProgress, move, only_one, staged, sweep, write_synced
+from harness.targets.staging import ReportProgress, move, only_one, remove_leftovers, staged, write_synced
 
 PROVISION_TIMEOUT = 900.0  # seconds for npm, and as many for another process that installs the same
 _CHECK_TIMEOUT = 60.0  # seconds for one `--version`, and for the command that warms a home up
@@ -128,7 +128,7 @@ def terminal_progress(console: Console) -> Iterator[ReportProgress]:
 def _install(
     recipe: Recipe, home: Path, progress: ReportProgress, env: Mapping[str, str], timeout: float
 ) -> Installation:
-    sweep(home)
+    remove_leftovers(home)
     _check_room(recipe, home.parent)
     with staged(home) as (staging, held):
         write_synced(staging / "package.json", _package(recipe))

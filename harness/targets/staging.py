@@ -58,7 +58,7 @@ def staged(home: Path) -> Iterator[tuple[Path, int]]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def sweep(home: Path) -> None:
+def remove_leftovers(home: Path) -> None:
     """Remove what killed installs left, except where their npm still runs."""
     for leftover in home.parent.glob(f".{home.name}~*.staging"):
         descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
