@@ -162,14 +162,5 @@ class Bench:
 def _failed(scenario: Scenario, plan: Plan, failure: LabError) -> Campaign:
     """A campaign that could not be run."""
     judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {failure}",))
-    trial = Trial(
-        plan=plan,
-        judgement=judgement,
-        history=History(()),
-        commands=(),
-        files=(),
-        root="",
-        seconds=0.0,
-        conducted=False,
-    )
+    trial = Trial(plan=plan, judgement=judgement, history=History(()), seconds=0.0, conducted=False)
     return Campaign(scenario=scenario, control=(), fault=(trial,))

@@ -54,11 +54,11 @@ class Trial:
     plan: Plan
     judgement: Judgement
     history: History
-    commands: tuple[CommandLine, ...]
-    files: tuple[tuple[str, str | None, str | None], ...]  # path below the root, text before, text after
-    root: str
     seconds: float
     conducted: bool
+    commands: tuple[CommandLine, ...] = ()
+    files: tuple[tuple[str, str | None, str | None], ...] = ()  # path below the root, text before, text after
+    root: str = ""  # "" of a run that never began
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
     untried: tuple[str, ...] = ()  # what a sweep left out, or what another thing stood in for, in words
@@ -96,7 +96,8 @@ async def run(
     began = time.monotonic()
     if reason := _unsupported(scenario, target, ground):
         judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(reason,))
-        return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
+        seconds = time.monotonic() - began
+        return Trial(plan=plan, judgement=judgement, history=History(()), seconds=seconds, conducted=ground.conducted)
     root = _make_root(ground)
     try:
         chooses = ("exploration", strategy) if strategy is not None else plan.strategy(profile)
@@ -160,18 +161,19 @@ async def _run_in(
     judgement = judge(
         scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
     )
-    commands = tuple(
-        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
-        for a in lab.actors.values()
-    )
-    trial = _trial(
-        plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
-    )
-    trial = replace(trial, untried=tuple(lab.untried))
+    trial = Trial(
+        plan=plan, judgement=judgement, history=lab.history(), seconds=time.monotonic() - began,
+        conducted=lab.conducted, commands=_commands(lab), files=files, root=str(root), untried=tuple(lab.untried),
+    )  # fmt: skip
+    return _with_schedule(trial, lab, name)
+
+
+def _with_schedule(trial: Trial, lab: Lab, strategy: str) -> Trial:
+    """The trial with the schedule that was chosen, if it has one; a replay that left its recording has none."""
     if lab.trace is None or lab.diverged is not None:
         return replace(trial, divergence=lab.diverged)
-    recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)
-    return replace(trial, plan=replace(plan, schedule=recording), strategy=name, trace=lab.trace)
+    recording = Recording.of(lab.trace, trial.plan.decisions.faults, trial.plan.decisions.absent)
+    return replace(trial, plan=replace(trial.plan, schedule=recording), strategy=strategy, trace=lab.trace)
 
 
 async def _act(scenario: Scenario, lab: Lab) -> list[str]:
@@ -230,25 +232,15 @@ def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site
     )
 
 
+def _commands(lab: Lab) -> tuple[CommandLine, ...]:
+    return tuple(
+        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
+        for a in lab.actors.values()
+    )
+
+
 def _files(lab: Lab) -> tuple[tuple[str, str | None, str | None], ...]:
     path = lab.target.config_file(lab.site)
     before = lab.config_before
     after = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     return ((str(path.relative_to(lab.site.root)), before, after),) if before != after else ()
-
-
-def _trial(
-    plan: Plan,
-    judgement: Judgement,
-    history: History,
-    began: float,
-    *,
-    conducted: bool,
-    commands: tuple[CommandLine, ...] = (),
-    files: tuple[tuple[str, str | None, str | None], ...] = (),
-    root: str = "",
-) -> Trial:
-    return Trial(
-        plan=plan, judgement=judgement, history=history, commands=commands, files=files, root=root,
-        seconds=time.monotonic() - began, conducted=conducted,
-    )  # fmt: skip

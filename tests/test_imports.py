@@ -31,7 +31,7 @@ LAYERS = [
     ["plugin", "cli"],
     ["session"],
     ["targets.conformance"],  # it runs adapters in labs, so it stands above these
-    ["bench", "screen", "sweep", "rejudge", "doctor", "doctor_names", "recording", "rules_page"],
+    ["bench", "screen", "variants", "rejudge", "doctor", "doctor_names", "recording", "rules_page"],
     ["examples", "interrupts"],
     ["campaign"],
     ["shrinking"],
