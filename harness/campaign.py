@@ -80,9 +80,8 @@ async def campaign(
     """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
-        arm = (trial,)
-        fault_first = replay.arm is Arm.FAULT
-        return Campaign(scenario=scenario, control=() if fault_first else arm, fault=arm if fault_first else ())
+        arms: dict[Arm, tuple[Trial, ...]] = {Arm.CONTROL: (), Arm.FAULT: (), replay.arm: (trial,)}
+        return Campaign(scenario=scenario, control=arms[Arm.CONTROL], fault=arms[Arm.FAULT])
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()

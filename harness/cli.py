@@ -36,7 +36,7 @@ from reports.writer import write
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 _PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
-_STYLES = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow", "UNSUPPORTED": "dim"}
+_STYLES = {**screen.COLOURS, "UNSUPPORTED": "dim"}
 _EPILOG = """\
 examples:
   pileup provision openclaw@2026.3.8      install a real CLI into the user's cache

@@ -21,7 +21,7 @@ from harness.conductor.calls import Family
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
-from harness.conductor.parties import Finishing, Held, Reply, Surroundings
+from harness.conductor.parties import Finishing, Held, Reply, Trees
 from harness.conductor.supervisor import StoppedCall, Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
@@ -56,7 +56,7 @@ class Scheduler:
         root: str,
         strategy: Strategy,
         decisions: Decisions,
-        surroundings: Surroundings,
+        surroundings: Trees,
         record: Record,
         defer: bool = False,
     ) -> None:

@@ -44,12 +44,7 @@ class Programs:
             for point in step.enabled:
                 key = (point.actor, point.index)
                 new = key in self._place and key not in shown
-                if (
-                    new
-                    and before is not None
-                    and before.actor != point.actor
-                    and not locks_of(point) & locks_of(before)
-                ):
+                if new and before is not None and _may_enable(before, point):
                     self._need(found[self._number[point.actor], self._place[key]], before)
                 shown.add(key)
             before = step.chosen
@@ -80,3 +75,8 @@ class Programs:
         actor = self._number.get(other.actor)
         if actor is not None:
             needs[actor] = max(needs.get(actor, 0), self._place[other.actor, other.index] + 1)
+
+
+def _may_enable(before: Point, point: Point) -> bool:
+    """Whether a point may be there because of the one before: another actor's, and not merely an unlock."""
+    return before.actor != point.actor and not locks_of(point) & locks_of(before)
