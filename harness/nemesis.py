@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from fakes.gates import Ticket
 from fakes.server import Fakes
 from harness.actor import Actor
-from harness.conductor.directors import Barrier, Keeper, Onlooker, Where
+from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.scheduler import Scheduler
-from harness.conductor.supervisor import Director, StoppedCall
+from harness.conductor.supervisor import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.processes.tree import Stillness

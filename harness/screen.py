@@ -62,8 +62,10 @@ def table(record: Record) -> Iterator[Line]:
 
 
 def command_line(argv: Sequence[str]) -> str:
-    """The session's own command line, without the path of the interpreter's scripts."""
-    return shlex.join([Path(argv[0]).name, *argv[1:]])
+    """The session's own command line, without the path of the interpreter's scripts; `python -m pytest` is pytest."""
+    program = Path(argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    return shlex.join([name, *argv[1:]])
 
 
 def relative(paths: Sequence[Path]) -> str:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.scheduler import is_point
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 UNSTRUCK = "unstruck"  # the round without a fault
 Strike = Callable[[], AbstractAsyncContextManager[None]]
 Round = Callable[[str, Strike], Awaitable[None]]
-Where = Callable[[StoppedCall], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +55,23 @@ class Spotter:
     def __init__(self, where: Where, crucial: Where) -> None:
         self._where = where
         self._crucial = crucial
-        self._by_process: dict[int, list[Spot]] = {}
+        self._processes: dict[int, list[Spot | None]] = {}  # None: a point at which nothing strikes
 
     def take(self, call: StoppedCall) -> bool:
-        if call.actor == UNSTRUCK and not call.again and self._where(call):
-            number = len(self._by_process)
-            spots = self._by_process.setdefault(call.process, [])
-            name = spots[0].actor if spots else f"{UNSTRUCK}/{number}" if number else UNSTRUCK
-            crucial = self._crucial(call)
-            spots.append(Spot(actor=name, index=len(spots), faults=possible(call), crucial=crucial))
+        if call.actor == UNSTRUCK and not call.again and is_point(call, self._where):
+            points = self._processes.setdefault(call.process, [])
+            points.append(self._spot(call, len(points)) if self._where(call) else None)
         return False
+
+    def _spot(self, call: StoppedCall, index: int) -> Spot:
+        number = list(self._processes).index(call.process)
+        actor = f"{UNSTRUCK}/{number}" if number else UNSTRUCK
+        return Spot(actor=actor, index=index, faults=possible(call), crucial=self._crucial(call))
 
     @property
     def spots(self) -> list[Spot]:
         """Process by process, in the order in which each made them."""
-        return [spot for spots in self._by_process.values() for spot in spots]
+        return [spot for points in self._processes.values() for spot in points if spot]
 
 
 async def sweep(

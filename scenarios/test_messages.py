@@ -16,12 +16,12 @@ from harness.checkers.messages import (
     exactly_once_visible,
     return_implies_terminal,
 )
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.troubles import CRASH, SHORT, TORN
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
-from harness.striking import Strike, Where, sweep
+from harness.striking import Strike, sweep
 from harness.targets.extras import transcripts
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving

@@ -14,11 +14,10 @@ from harness.checkers.worktrees import (
     repository_is_unchanged,
     worktrees_exist_or_fail_cleanly,
 )
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.schedules.decisions import Fault
-from harness.striking import Where
 from harness.targets.protocol import AddAgent, Capability, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -101,7 +100,7 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
     "CFG-12",
     fault="adds in worktrees meet a name that is taken, a full disk at the config, and SIGTERM in the middle of git",
     needs=NEEDS,
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_WRITES,
     exact=True,
     judges=[add_and_worktree_compose],
     not_verified=["an add that is killed with SIGKILL"],

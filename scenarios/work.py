@@ -6,10 +6,10 @@ import asyncio
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.messages import ANSWER
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
-from harness.striking import Strike, Where
+from harness.striking import Strike
 from harness.targets.protocol import CancelRun, ListAgents, ListRuns, Setup
 
 _POLL = 0.01

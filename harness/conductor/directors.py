@@ -10,11 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.events import CallHeld, CallReleased, FaultFired, What
 from harness.processes.tree import Progress, Stillness
 
-Where = Callable[[StoppedCall], bool]
 Record = Callable[[What], None]
 
 

@@ -22,7 +22,7 @@ from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop
 from harness.conductor.parties import Finishing, Held, Reply, Trees
-from harness.conductor.supervisor import StoppedCall, Supervisor
+from harness.conductor.supervisor import StoppedCall, Supervisor, Where
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault
@@ -30,7 +30,6 @@ from harness.schedules.points import Point, Touch, named
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
-Where = Callable[[StoppedCall], bool]
 Record = Callable[[What], None]
 
 _SOON = 0.002  # seconds for which the loop waits for the actor that goes on, before it looks after anything else
@@ -42,6 +41,14 @@ _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an att
 _BUSY = 10.0
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
+
+
+def is_point(call: StoppedCall, where: Where) -> bool:
+    """Whether a call is one of its actor's points: a start, what is asked for, and what would be in vain now.
+
+    The last so that it waits too: it would fail, or sleep, for what somebody else has.
+    """
+    return call.kind.family is Family.START or where(call) or locks.in_vain(call)
 
 
 class Scheduler:
@@ -72,7 +79,7 @@ class Scheduler:
         self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
-        self._deferred = Deferred(decisions) if defer else None
+        self._deferred = Deferred(decisions, where) if defer else None
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
@@ -101,7 +108,7 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes or not self._concerns(call):
+        if self._open or call.actor not in self._lanes or not is_point(call, self._where):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)
@@ -109,10 +116,6 @@ class Scheduler:
             self._on_its_way(call.actor)
         self._go_on()
         return True
-
-    def _concerns(self, call: StoppedCall) -> bool:
-        """Whether a call is a point; what is none waits as well if it would fail or sleep for what somebody has."""
-        return call.kind.family is Family.START or self._where(call) or locks.in_vain(call)
 
     def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
         """A reply of a fake waits: it is a point of its own, named after whose it is or which."""

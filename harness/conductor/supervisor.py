@@ -132,6 +132,9 @@ class StoppedCall:
         return answered
 
 
+Where = Callable[[StoppedCall], bool]  # which calls are meant
+
+
 class Director(Protocol):
     """Decides about stopped calls. `take` returns True when it keeps the call to release it later (or has done so)."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("CFG-2", "CFG-3", "CFG-10", "RES-1")
+MAY_BREAK = ("CFG-12",)  # a full disk leaves it empty, and nobody can tell then which agents there are
 
 
 class InPlace(ConfigStore):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reference.result import Result
 
 BREAKS = ("MSG-5",)
+MAY_BREAK = ("CHD-8", "FLO-9")  # whoever has gone with a success learns of no loss
 
 
 class Hasty:

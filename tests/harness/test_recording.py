@@ -23,7 +23,7 @@ from harness.recording import OTHER_PLANS, UNSEALED, target_facts, to_record, to
 from harness.rejudge import rejudge
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule, load_rules
-from harness.screen import explain, table
+from harness.screen import command_line, explain, table
 from harness.targets.reference import ReferenceTarget
 from harness.verdict import Finding, Judgement, Verdict
 from reports.record import Record, Result, load
@@ -241,3 +241,14 @@ DAMAGED = [
 def test_a_damaged_record_is_refused_with_the_reason(damage: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         list(rejudge(recorded(replace(CASES[0][1], **damage))))
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["/v/bin/pytest", "scenarios/", "-k", "a or b"], "pytest scenarios/ -k 'a or b'"),
+        (["/v/site-packages/pytest/__main__.py", "scenarios/"], "pytest scenarios/"),
+    ],
+)
+def test_a_session_is_told_as_one_types_it(argv: list[str], said: str) -> None:
+    assert command_line(argv) == said

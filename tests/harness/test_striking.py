@@ -12,6 +12,7 @@ from harness.events import FaultFired, FaultPlanned, Finished
 from harness.plan import Arm, Plan
 from harness.runner import Ground, run
 from harness.scenario import WATCH_CHANGES, scenario
+from harness.schedules.decisions import Fault
 from harness.striking import Pair, Spot, draw, sweep
 from harness.targets.protocol import Raw, Setup
 from harness.verdict import Verdict
@@ -25,6 +26,9 @@ PAIRS = [
 ]
 WORK = """
 import os, sys
+if sys.argv[2]:
+    try: os.mkdir(sys.argv[2])
+    except FileExistsError: pass
 if os.path.exists("old"):
     os.unlink("old")
 f = os.open("new", os.O_CREAT | os.O_WRONLY)
@@ -63,7 +67,7 @@ def test_a_pair_is_named_after_whom_it_strikes() -> None:
     assert [str(pair.of("struck3")) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
 
 
-def swept(most: int, faults: tuple[str, ...], grows: bool = False):
+def swept(most: int, faults: tuple[str, ...], grows: bool = False, vain: bool = False):
     async def test_toy(lab) -> None:
         """A toy."""
         lab.prepare(Setup())
@@ -72,7 +76,7 @@ def swept(most: int, faults: tuple[str, ...], grows: bool = False):
             if grows and name != "unstruck":
                 (lab.site.home / "old").touch()
             async with strike():
-                await lab.run(Raw(words=(WORK, name)), name)
+                await lab.run(Raw(words=(WORK, name, str(lab.site.root) if vain else "")), name)
             for left in ("child", "new"):
                 path = lab.site.home / left
                 if path.exists():
@@ -115,6 +119,34 @@ def test_where_the_work_has_grown_a_fault_strikes_what_may_have_it(loop_runner, 
         "ENOSPC at struck0.1: openat home/new", "ENOSPC at struck1.1: openat home/new",
         "torn at struck2.2: write home/new", "ENOSPC at struck3.2: write home/new",
         "ENOSPC at struck4/1.0: mkdir home/child",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["ENOSPC", "kill"])
+def test_a_call_in_vain_is_not_struck_for_one_that_was_meant(loop_runner, launcher, tmp_path, fault):
+    """Making a folder that is there is a point too, so that nobody starves, but none that was asked for."""
+    work = 'import os\ntry: os.mkdir("there")\nexcept FileExistsError: open("new", "w")'
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+        (lab.site.home / "there").mkdir()
+        async with lab.struck(Fault("lane", 0, fault), where=lambda call: call.path.endswith("/new")):
+            await lab.run(Raw(words=(work,)), "lane")
+
+    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    assert [what.detail for _, what in found.history.of(FaultFired)] == [f"{fault} at lane.1: openat home/new"]
+
+
+def test_points_are_numbered_as_the_scheduler_numbers_them(loop_runner, launcher, tmp_path):
+    """Also where the work begins with a call in vain, outside of what may be struck."""
+    found = trial(loop_runner, launcher, tmp_path, faults=("ENOSPC",), vain=True)
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    assert [what.detail for _, what in found.history.of(FaultFired)][:-1] == [
+        "ENOSPC at struck0.1: openat home/new", "ENOSPC at struck1.2: write home/new",
+        "ENOSPC at struck2.3: rename home/new home/struck2", "ENOSPC at struck3/1.0: mkdir home/child",
     ]  # fmt: skip
 
 
