@@ -206,6 +206,13 @@ async def _clear(lab: Lab) -> list[str]:
     return failures
 
 
+def _commands(lab: Lab) -> tuple[CommandLine, ...]:
+    return tuple(
+        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
+        for a in lab.actors.values()
+    )
+
+
 def _make_root(ground: Ground) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix="run-", dir=ground.folder)).resolve()
@@ -229,13 +236,6 @@ def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site
         url=fakes.url,
         ca_file=ca_file,
         named=named,
-    )
-
-
-def _commands(lab: Lab) -> tuple[CommandLine, ...]:
-    return tuple(
-        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
-        for a in lab.actors.values()
     )
 
 

@@ -16,11 +16,10 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from harness.conductor import calls, locks
-from harness.conductor.calls import Family
+from harness.conductor import calls
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
-from harness.conductor.lanes import Lanes, Stop
+from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.parties import Finishing, Held, Reply, Trees
 from harness.conductor.supervisor import StoppedCall, Supervisor, Where
 from harness.events import FaultFired, Scheduled, What
@@ -41,14 +40,6 @@ _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an att
 _BUSY = 10.0
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
-
-
-def is_point(call: StoppedCall, where: Where) -> bool:
-    """Whether a call is one of its actor's points: a start, what is asked for, and what would be in vain now.
-
-    The last so that it waits too: it would fail, or sleep, for what somebody else has.
-    """
-    return call.kind.family is Family.START or where(call) or locks.in_vain(call)
 
 
 class Scheduler:

@@ -39,7 +39,7 @@ class Client(Protocol):
 
 
 def client_for(provider: str, config: Mapping[str, object]) -> Client:
-    """The client for one entry of the config's `providers`.
+    """The client for one entry of `models.providers`.
 
     The wire formats are imported on use: most commands never talk to a model, and the HTTP stack is the most
     expensive import of the program. Raises Local `bad-provider-config`.
@@ -88,6 +88,6 @@ def _bad(provider: str, problem: str) -> Local:
     return Local(
         "bad-provider-config",
         f"provider {provider!r} is not usable: {problem}",
-        hint=f"correct providers.{provider} in the config file",
+        hint=f"correct models.providers.{provider} in the config file",
         detail={"provider": provider},
     )
