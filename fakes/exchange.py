@@ -1,7 +1,7 @@
 """One request and its reply: what was sent so far, where it waits, how it ended.
 
 An exchange ends exactly once and then records one `ReplySent`. What to send is decided by `fakes.delivery`
-and `fakes.oauth.server`; which connection it is, by `fakes.server`.
+and `fakes.oauth.server`; which connection it is, by `fakes.desk`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What the fakes answer: an immutable list of rules, each a match and the replies it gives in order.
 
-A script is data. It holds no counter, opens no socket and knows no wire format; `fakes.server` keeps the
+A script is data. It holds no counter, opens no socket and knows no wire format; `fakes.position` keeps the
 position in each rule, `fakes.providers` turns a reply into bytes.
 """
 

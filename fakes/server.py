@@ -27,14 +27,14 @@ class Fakes:
     """Fake model providers and a fake authorization server on one port.
 
     Args:
-        script: what the providers answer. oauth: settings of the authorization server, the defaults when
-        None. record: called with a record of `fakes.events` for each step, in order, on the loop; it must not
-        raise. clock: the server's time, in seconds since the
-        epoch, for lifetimes, `date` headers and stamps in answers. tls: make the certificates
-        at once and also listen for direct TLS, at `tls_port`. both_loopbacks: listen on ::1 too, where this machine
-        has one, at `port6` and `tls_port6`. require_live_token: Responses requests need a
-        bearer token that the authorization server would accept. control: answers `/__fakes__/…`; such paths
-        are unknown without it.
+        script: what the providers answer.
+        oauth: settings of the authorization server, the defaults when None.
+        record: called with a record of `fakes.events` for each step, in order, on the loop; it must not raise.
+        clock: the server's time, in seconds since the epoch, for lifetimes, `date` headers and stamps in answers.
+        tls: make the certificates at once and also listen for direct TLS, at `tls_port`.
+        both_loopbacks: listen on ::1 too, where this machine has one, at `port6` and `tls_port6`.
+        require_live_token: Responses requests need a bearer token that the authorization server would accept.
+        control: answers `/__fakes__/…`; such paths are unknown without it.
 
     Raises:
         OAuthSettingsError: the reuse policy does not exist.

@@ -165,14 +165,5 @@ class Bench:
 def _failed(scenario: Scenario, plan: Plan, why: str) -> Campaign:
     """A campaign that could not be run."""
     judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {why}",))
-    trial = Trial(
-        plan=plan,
-        judgement=judgement,
-        history=History(()),
-        commands=(),
-        files=(),
-        root="",
-        seconds=0.0,
-        conducted=False,
-    )
+    trial = Trial(plan=plan, judgement=judgement, history=History(()), seconds=0.0, conducted=False)
     return Campaign(scenario=scenario, control=(), fault=(trial,))

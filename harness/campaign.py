@@ -80,9 +80,8 @@ async def campaign(
     """
     if replay is not None:
         trial = await run(scenario, target, replay, ground)
-        arm = (trial,)
-        fault_first = replay.arm is Arm.FAULT
-        return Campaign(scenario=scenario, control=() if fault_first else arm, fault=arm if fault_first else ())
+        arms: dict[Arm, tuple[Trial, ...]] = {Arm.CONTROL: (), Arm.FAULT: (), replay.arm: (trial,)}
+        return Campaign(scenario=scenario, control=arms[Arm.CONTROL], fault=arms[Arm.FAULT])
     control: list[Trial] = []
     fault: list[Trial] = []
     profile = Profile()
@@ -129,7 +128,7 @@ async def exhaust(
         trial = await run(scenario, target, plan, ground, strategy=strategy)
         fault.append(trial if not fault or trial.judgement.verdict is Verdict.VIOLATED else without_history(trial))
         if trial.divergence is not None:
-            explorer.diverged(trial.divergence)
+            explorer.diverged()
         elif trial.trace is not None:
             explorer.executed(trial.trace, verdict=trial.judgement.verdict)
         else:  # unsupported, or not to be scheduled here: no exploration will change that

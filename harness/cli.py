@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness import doctor, rejudge, screen, sweep
+from harness import doctor, rejudge, screen, variants
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
@@ -36,7 +36,7 @@ from reports.writer import write
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 _PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
-_STYLES = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow", "UNSUPPORTED": "dim"}
+_STYLES = {**screen.COLOURS, "UNSUPPORTED": "dim"}
 _EPILOG = """\
 examples:
   pileup provision openclaw@2026.3.8      install a real CLI into the user's cache
@@ -185,13 +185,15 @@ def _check_target(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _variants(arguments: argparse.Namespace, console: Console) -> int:
-    swept = sweep.sweep(arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print)
-    _print_matrix(matrix(swept.records, by="rule"), console)
-    for line in swept.surprises:
+    proof = variants.prove(
+        arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print
+    )
+    _print_matrix(matrix(proof.records, by="rule"), console)
+    for line in proof.surprises:
         console.print(line, style="red", markup=False)
-    if not swept.surprises:
+    if not proof.surprises:
         console.print("every variant broke the rules that it says it breaks, and no other", style="green")
-    return 1 if swept.surprises else 0
+    return 1 if proof.surprises else 0
 
 
 def _print_matrix(found: Matrix, console: Console) -> None:

@@ -27,13 +27,6 @@ from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
-from harness.events import (
-    Hung,
-    ReplyHeld,
-    ReplySent,
-    RequestReceived,
-    TokenAnswered,
-)
 from harness.journal import Journal
 from harness.look import Look
 from harness.nemesis import Nemesis
@@ -245,52 +238,6 @@ class Lab(Nemesis):
         while not (printed := actor.printed()) and not actor.exited and time.monotonic() < give_up:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(_POLL)
         return printed or actor.printed()
-
-    # -- what the fakes have seen so far ----------------------------------------------------------------------------
-
-    def asked(self, actor: str, provider: str) -> bool:
-        """Whether a request of this actor has reached this provider."""
-        seen = self.history().of(RequestReceived)
-        return any(what.marker == actor and what.provider == provider for _, what in seen)
-
-    def told(self, actor: str, marker: str) -> bool:
-        """Whether a request of this actor has carried this marker, whoever's words it is in."""
-        seen = self.history().of(RequestReceived)
-        return any(what.marker == actor and marker in what.markers for _, what in seen)
-
-    def was_held(self, gate: str) -> bool:
-        """Whether any exchange has waited at this gate, however shortly."""
-        return any(what.gate == gate for _, what in self.history().of(ReplyHeld))
-
-    def refused(self, actor: str, status: int) -> bool:
-        """Whether a provider has answered a request of this actor with this status."""
-        history = self.history()
-        asked = {what.exchange for _, what in history.of(RequestReceived) if what.marker == actor}
-        return any(what.exchange in asked and what.status == status for _, what in history.of(ReplySent))
-
-    def met(self, rule: str) -> bool:
-        """Whether a request has met this rule of the script."""
-        return any(what.rule == rule for _, what in self.history().of(RequestReceived))
-
-    def hung(self) -> bool:
-        """Whether a command had to be killed because it did not end."""
-        return any(True for _ in self.history().of(Hung))
-
-    def replied_with_errors(self) -> int:
-        """How many providers have answered with an error."""
-        return len({what.provider for _, what in self.history().of(ReplySent) if what.status >= 400})
-
-    def granted(self, family: str) -> bool:
-        """Whether a token request of this credential was answered with new tokens."""
-        return any(what.family == family and what.status == 200 for _, what in self.history().of(TokenAnswered))
-
-    def decided(self, family: str, decision: str) -> bool:
-        """Whether the authorization server has decided so about a token request of this credential."""
-        return any(what.family == family and what.decision == decision for _, what in self.history().of(TokenAnswered))
-
-    def refused_grants(self) -> int:
-        """How many token requests were refused."""
-        return sum(what.status >= 400 for _, what in self.history().of(TokenAnswered))
 
     # -- power --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What is done to the target: calls held, ordered or failed, replies kept back, signals.
 
-The half of a lab that a scenario uses to do harm; commands and their outcomes are the other half (lab.py). Everything
-here does nothing in the control arm, and says of each fault whether it was planned and whether it took place.
+The half of a lab that a scenario uses to do harm; commands and their outcomes are the other half (lab.py), and what
+both stand on is the stage (stage.py). Everything here does nothing in the control arm, and says of each fault whether
+it was planned and whether it took place.
 """
 
 from __future__ import annotations
@@ -19,19 +20,17 @@ from harness.actor import Actor
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.supervisor import Director, StoppedCall, Where
-from harness.events import CallSeen, FaultFired, FaultPlanned, History, Noted, ReplyHeld, Scheduled, What
+from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
-from harness.processes import tree
-from harness.processes.tree import Progress, Stillness
+from harness.processes.tree import Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
 from harness.schedules.points import Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
+from harness.stage import HOLD_SECONDS, Stage
 from harness.targets.protocol import Site, Target
-from harness.territory import Territory
 
-HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 _POLL = 0.005
 
 
@@ -49,8 +48,8 @@ class _HeldReply:
         self.fakes.let_go(self.ticket)
 
 
-class Nemesis(Territory):
-    """The faults of one run, and the journal that tells of them."""
+class Nemesis(Stage):
+    """The faults of one run."""
 
     def __init__(
         self,
@@ -65,41 +64,17 @@ class Nemesis(Territory):
         strategy: Strategy,
         decisions: Decisions,
     ) -> None:
-        super().__init__(target, site)
+        super().__init__(target=target, site=site, journal=journal, faulty=faulty)
         self.fakes = fakes
-        self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.chance = chance  # the plan's only source of choices
         self.conducted = conducted  # whether system calls can be stopped here
-        self.actors: dict[str, Actor] = {}
         self.directors: list[Director] = []
         self.trace: Trace | None = None  # of the part of the run that was scheduled
         self.diverged: Diverged | None = None  # the run is a replay, and left its recording
-        self._journal = journal
         self._strategy = strategy
         self._decisions = decisions
         self._barrier: Barrier | None = None
         self._scheduler: Scheduler | None = None
-
-    def record(self, what: What) -> None:
-        self._journal.record(what)
-
-    def note(self, text: str) -> None:
-        """Tell the reader of the report something that no checker needs."""
-        self.record(Noted(text=text))
-
-    def history(self) -> History:
-        return self._journal.history()
-
-    # -- faults: each does nothing in the control arm -------------------------------------------------------------
-
-    def plan(self, fault: str) -> None:
-        """This fault is to fire in this run; if it does not, the run is INCONCLUSIVE."""
-        if self.faulty:
-            self.record(FaultPlanned(fault=fault))
-
-    def fired(self, fault: str, detail: str = "") -> None:
-        if self.faulty:
-            self.record(FaultFired(fault=fault, detail=detail))
 
     @asynccontextmanager
     async def barrier(self, fault: str, parties: int, where: Where) -> AsyncIterator[None]:
@@ -268,14 +243,6 @@ class Nemesis(Territory):
             self.fired(f"held at {gate}", f"{held} held")
         return held > 0
 
-    async def settled(self, *actors: Actor) -> None:
-        """Wait until each of them has ended or waits for something that it cannot bring about; in either arm."""
-        stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
-        while running := self.still_running([actor.name for actor in actors]):
-            if stillness.look(self.progress(running)) or asyncio.get_running_loop().time() > give_up:
-                return
-            await asyncio.sleep(Stillness.INTERVAL)
-
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""
         self.fakes.release(gate)
@@ -293,21 +260,6 @@ class Nemesis(Territory):
             number = sum(what.gate == ticket.gate for _, what in self.history().of(ReplyHeld))
             reply = _HeldReply(self.fakes, ticket)
             scheduler.hold(f"{ticket.gate}/{number}", (Touch(f"gate:{ticket.gate}", True),), reply)
-
-    # -- for the barrier ----------------------------------------------------------------------------------------
-
-    def still_running(self, actors: Sequence[str]) -> Sequence[str]:
-        return [name for name in actors if name not in self.actors or not self.actors[name].exited]
-
-    def processes(self, actor: str) -> frozenset[int]:
-        """All processes of an actor that are alive; one that never forked is only itself."""
-        started = self.actors[actor]
-        plural = started.supervisor is None or started.supervisor.plural
-        return tree.family({started.pid}) if plural else frozenset({started.pid})
-
-    def progress(self, actors: Sequence[str]) -> Progress:
-        roots = {self.actors[name].pid for name in actors if name in self.actors}
-        return tree.progress(tree.family(roots))
 
     def _shuffled(self, calls: list[StoppedCall]) -> list[StoppedCall]:
         ordered = sorted(calls, key=lambda call: call.actor)

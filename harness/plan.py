@@ -40,9 +40,7 @@ class Plan:
     target: str
     seed: int
     arm: Arm = Arm.FAULT
-    points: int | None = (
-        None  # the most pairs of a point and a fault that a sweep tries, 0 for all; None: its own bound
-    )
+    points: int | None = None  # the most that a sweep tries, 0 for all of it; None: its own bound
     schedule: Decisions | Recording | None = None  # to be followed, or to be repeated exactly; None: the seed's own
 
     @property

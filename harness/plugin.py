@@ -1,4 +1,7 @@
-"""The pytest plug-in: options, fixtures, and verdicts as outcomes. Only this module and session.py import pytest."""
+"""The pytest plug-in: options, fixtures, and verdicts as outcomes.
+
+Only this module, session.py and interrupts.py import pytest.
+"""
 
 from __future__ import annotations
 

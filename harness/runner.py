@@ -32,7 +32,8 @@ from harness.scenario import Scenario
 from harness.schedules.replay import Diverged, Recording
 from harness.schedules.strategy import Profile, Strategy
 from harness.schedules.trace import Trace
-from harness.targets.protocol import Site, Target, oauth_client, unstopped, vendor_names
+from harness.targets.extras import oauth_client, unstopped, vendor_names
+from harness.targets.protocol import Site, Target
 from harness.verdict import Judgement, Verdict
 
 _STRANGER = Profile()  # nothing is known of the scenario yet
@@ -54,11 +55,11 @@ class Trial:
     plan: Plan
     judgement: Judgement
     history: History
-    commands: tuple[CommandLine, ...]
-    files: tuple[tuple[str, str | None, str | None], ...]  # path below the root, text before, text after
-    root: str
     seconds: float
     conducted: bool
+    commands: tuple[CommandLine, ...] = ()
+    files: tuple[tuple[str, str | None, str | None], ...] = ()  # path below the root, text before, text after
+    root: str = ""  # "" of a run that never began
     strategy: str = ""  # which one ordered the run; "" when none did
     trace: Trace | None = None
     untried: tuple[str, ...] = ()  # what a sweep left out, or what another thing stood in for, in words
@@ -96,7 +97,8 @@ async def run(
     began = time.monotonic()
     if reason := _unsupported(scenario, target, ground):
         judgement = Judgement(verdict=Verdict.UNSUPPORTED, notes=(reason,))
-        return _trial(plan, judgement, History(()), began, conducted=ground.conducted)
+        seconds = time.monotonic() - began
+        return Trial(plan=plan, judgement=judgement, history=History(()), seconds=seconds, conducted=ground.conducted)
     root = _make_root(ground)
     try:
         chooses = ("exploration", strategy) if strategy is not None else plan.strategy(profile)
@@ -160,18 +162,19 @@ async def _run_in(
     judgement = judge(
         scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
     )
-    commands = tuple(
-        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
-        for a in lab.actors.values()
-    )
-    trial = _trial(
-        plan, judgement, lab.history(), began, conducted=lab.conducted, commands=commands, files=files, root=str(root)
-    )
-    trial = replace(trial, untried=tuple(lab.untried))
+    trial = Trial(
+        plan=plan, judgement=judgement, history=lab.history(), seconds=time.monotonic() - began,
+        conducted=lab.conducted, commands=_commands(lab), files=files, root=str(root), untried=tuple(lab.untried),
+    )  # fmt: skip
+    return _with_schedule(trial, lab, name)
+
+
+def _with_schedule(trial: Trial, lab: Lab, strategy: str) -> Trial:
+    """The trial with the schedule that was chosen, if it has one; a replay that left its recording has none."""
     if lab.trace is None or lab.diverged is not None:
         return replace(trial, divergence=lab.diverged)
-    recording = Recording.of(lab.trace, plan.decisions.faults, plan.decisions.absent)
-    return replace(trial, plan=replace(plan, schedule=recording), strategy=name, trace=lab.trace)
+    recording = Recording.of(lab.trace, trial.plan.decisions.faults, trial.plan.decisions.absent)
+    return replace(trial, plan=replace(trial.plan, schedule=recording), strategy=strategy, trace=lab.trace)
 
 
 async def _act(scenario: Scenario, lab: Lab) -> list[str]:
@@ -202,6 +205,13 @@ async def _clear(lab: Lab) -> list[str]:
     if remaining:
         failures.append(f"could not be killed: {', '.join(str(seen.pid) for seen in remaining)}")
     return failures
+
+
+def _commands(lab: Lab) -> tuple[CommandLine, ...]:
+    return tuple(
+        CommandLine(actor=a.name, argv=a.command.argv, env=tuple(sorted(a.command.env.items())))
+        for a in lab.actors.values()
+    )
 
 
 def _make_root(ground: Ground) -> Path:
@@ -240,20 +250,3 @@ def _files(lab: Lab, failures: list[str]) -> tuple[tuple[str, str | None, str | 
         return ()
     before, after = lab.config_before, there.data.decode(errors="replace") if there.exists else None
     return ((name, before, after),) if before != after else ()
-
-
-def _trial(
-    plan: Plan,
-    judgement: Judgement,
-    history: History,
-    began: float,
-    *,
-    conducted: bool,
-    commands: tuple[CommandLine, ...] = (),
-    files: tuple[tuple[str, str | None, str | None], ...] = (),
-    root: str = "",
-) -> Trial:
-    return Trial(
-        plan=plan, judgement=judgement, history=history, commands=commands, files=files, root=root,
-        seconds=time.monotonic() - began, conducted=conducted,
-    )  # fmt: skip

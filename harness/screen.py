@@ -10,7 +10,7 @@ from pathlib import Path
 from reports import escape
 from reports.record import ArmFacts, Record, Result
 
-_COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
+COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
 _MAX_FINDINGS = 6
 _MAX_SCHEDULE = 24
 
@@ -56,8 +56,8 @@ def table(record: Record) -> Iterator[Line]:
             f"{result.rule:6} {names[result.rule]:{width}}  {result.scenario:{scenario_width}}  "
             f"{result.verdict:12}  {arms}"
         )
-        yield Line(safe(text), _COLOURS.get(result.verdict, ""))
-    counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *_COLOURS, "UNSUPPORTED")}
+        yield Line(safe(text), COLOURS.get(result.verdict, ""))
+    counts = {v: sum(r.verdict == v for r in record.results) for v in ("CONFORMS", *COLOURS, "UNSUPPORTED")}
     yield Line(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no verdict")
 
 

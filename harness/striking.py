@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from harness.conductor.scheduler import is_point
+from harness.conductor.lanes import is_point
 from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault

@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall
-from harness.targets.protocol import Site, Target, unstopped
+from harness.targets.extras import unstopped
+from harness.targets.protocol import Site, Target
 
 
 class Territory:

@@ -12,6 +12,8 @@ from enum import Enum
 
 
 class Verdict(Enum):
+    """From the best to the worst."""
+
     CONFORMS = "CONFORMS"  # the fault fired and the guarantee held
     UNSUPPORTED = "UNSUPPORTED"  # the target does not offer what the scenario needs
     INCONCLUSIVE = "INCONCLUSIVE"  # the fault never fired, so nothing was shown

@@ -12,7 +12,8 @@ nothing here is ever told apart by searching the text of a message:
     ├── Ambiguous  the work may or may not have been done; it is never rerun     exit 1
     └── Stopped    deadline or signal ended the run                              exit 124, 129, 130 or 143
 
-Only `Retryable` moves a turn on to the next model. What is reported is always the first cause (FLO-2).
+Only `Retryable` moves a turn on to the next model, and `Auth` to one that needs another credential; it is
+`reference.failover` that decides. What is reported is always the first cause (FLO-2).
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Fatal(OrchestratorError):
 
 
 class Ambiguous(OrchestratorError):
-    """Nobody can tell whether a side effect happened: `lost-after-tool`, `gateway-lost`."""
+    """Nobody can tell whether a side effect happened: `gateway-lost`, `worker-lost`."""
 
     kind = "ambiguous"
 

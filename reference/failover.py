@@ -1,11 +1,9 @@
-"""Which model answers a turn when the first one cannot.
+"""Failover: which model answers a turn when the first one cannot. Nothing else in this program decides about it.
 
-The configured models are asked in order, each at most once. What happens after a failure depends on its
-type:
+The configured models are asked in order, each at most once. What happens after a failure depends on its type:
 
     Retryable  the next model is asked; if the provider asked for a pause, this model rests that long
-    Auth       the next model is asked, as a credential says nothing about other providers; models that need
-    the
+    Auth       the next model is asked, as a credential says nothing about other providers; models that need the
                same credential are not tried
     Local      the turn ends at once: no further provider is contacted, nothing cools down (FLO-1)
     Fatal      the turn ends at once: the request itself was refused (FLO-4)

@@ -1,11 +1,13 @@
 """Exclusive locks between processes, on flock(2).
 
-Why not a lock file that is created and removed: it outlives its holder. The kernel frees a flock with its
-last descriptor, however the holder ended, so there is no stale lock and no time after which one is
-"probably" stale. Why not the `filelock` package: it costs 84 ms at start (it imports asyncio), four times a
-bare interpreter. What is added to flock: a deadline, and a record of the holder, so that "busy" can say
-who. The record is information only: who holds the lock is decided by the kernel alone, whatever a leftover
-record says. A lock file is never removed: a waiter may have it open already.
+Why not a lock file that is created and removed: it outlives its holder, and then a stale lock has to be told from a
+live one. The kernel frees a flock with its last descriptor, however the holder ended, so there is no stale lock and
+no time after which one is "probably" stale. Why not the `filelock` package: it imports asyncio, which costs several
+times the start of an interpreter (docs/reference.md has the figures).
+
+What is added to flock: a deadline, and a record of the holder, so that "busy" can say who. The record is information
+only: who holds the lock is decided by the kernel alone, whatever a leftover record says. A lock file is never removed:
+a waiter may have it open already.
 
 Descriptors are close-on-exec. A child that is forked without exec must call `close_inherited`.
 """

@@ -1,8 +1,9 @@
 """The table of runs and background jobs, in SQLite.
 
 A row says which process does the work: pid, start time, boot id. A row that says "running" is a claim, and
-the process table is the truth: whoever reads a row whose process is gone records it as interrupted. The row of
-a run that another has delegated is also where that one finds what came of it.
+the process table is the truth: whoever reads a row whose process is gone records it as interrupted. A run ends
+once: a row that no longer says "running" is never written again, so that a result that comes after a cancel changes
+nothing. The row of a run that another has delegated is also where that one finds what came of it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """How a command ends from outside: signals, the deadline, and a clean-up that itself may hang.
 
-SIGINT, SIGTERM and SIGHUP raise Stopped once in the main thread; later ones are ignored, so that the clean-
-up is not cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeout: it interrupts
-any blocking call, whichever library made it. Once stopped, the same timer bounds the clean-up: when it is
-too slow Stopped is raised again, and at last the process leaves with the right exit status and without
-further ado.
+SIGINT, SIGTERM and SIGHUP raise Stopped once in the main thread; later ones are ignored, so that the clean-up is not
+cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeout: it interrupts any blocking call,
+whichever library made it. Once stopped, the same timer bounds the clean-up: when it is too slow Stopped is raised
+again, and at last the process leaves with the right exit status and without further ado.
 
 It refuses to use threads and `signal.alarm`: one timer, one owner.
 """

@@ -19,10 +19,10 @@ _TREE_LINES = 60
 def render(record: Record) -> str:
     """The whole report as GitHub Markdown, ending in a line feed."""
     results = view.results(record)
-    parts = [*_head(record), _summary(record, results)]
+    parts = [*_head(record), _summary(results)]
     for result in results:
         parts.extend(_folded(result) if result.result.verdict == verdicts.CONFORMS else _result(result))
-    return "\n".join(part.rstrip("\n") + "\n" for part in [*parts, *_foot(record)])
+    return "\n".join(part.rstrip("\n") + "\n" for part in [*parts, *_foot()])
 
 
 def _head(record: Record) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _facts(record: Record) -> Iterator[str]:
         yield f"Note: {escape.prose(note)}"
 
 
-def _summary(record: Record, results: Sequence[ResultView]) -> str:
+def _summary(results: Sequence[ResultView]) -> str:
     header = ["verdict", "rule", "name", "scenario", "violated with the fault", "violated in the control arm"]
     return "## Verdicts\n\n" + escape.table(header, [_summary_row(entry) for entry in results])
 
@@ -179,7 +179,7 @@ def _lists(result: Result) -> Iterator[str]:
             yield f"### {title}\n\n" + "\n".join(f"- {escape.prose(text)}" for text in texts)
 
 
-def _foot(record: Record) -> Iterator[str]:
+def _foot() -> Iterator[str]:
     meanings = "; ".join(
         f"{verdicts.symbol(word)} {word}: {verdicts.meaning(word)}" for word in reversed(verdicts.ORDER)
     )

@@ -83,7 +83,7 @@ class Result:
     replay: str  # one shell command that repeats the run
     token: str
     seconds: float
-    control: str = ""  # what steered the run: "system calls held (seccomp)" or "start barrier and repetition"
+    control: str = ""  # what steered the run: stopped system calls, or a start barrier and repetition
     notes: tuple[str, ...] = ()
     not_verified: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()  # exact command lines, one an actor, with the environment that mattered

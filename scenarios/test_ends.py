@@ -12,7 +12,8 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.look import worker
 from harness.scenario import scenario
-from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup, recycle
+from harness.targets.extras import recycle
+from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
 from scenarios.gateway import routed, serving
 

@@ -19,7 +19,8 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.striking import Strike, sweep
-from harness.targets.protocol import Capability, Setup, delegation, transcripts
+from harness.targets.extras import delegation, transcripts
+from harness.targets.protocol import Capability, Setup
 
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
 WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}

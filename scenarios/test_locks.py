@@ -19,7 +19,8 @@ from harness.checkers.locks import (
 from harness.checkers.messages import ANSWER
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.targets.protocol import Capability, Setup, break_lock
+from harness.targets.extras import break_lock
+from harness.targets.protocol import Capability, Setup
 
 WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
 LANES = ("lane0", "lane1", "lane2", "lane3")

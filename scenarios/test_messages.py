@@ -22,7 +22,8 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.striking import Strike, sweep
-from harness.targets.protocol import Capability, Setup, transcripts
+from harness.targets.extras import transcripts
+from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 from scenarios.work import answered_turn
 

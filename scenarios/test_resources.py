@@ -8,7 +8,8 @@ from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
 from harness.striking import sweep
-from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup, grow
+from harness.targets.extras import grow
+from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup
 from scenarios.work import Rounds, before_asking
 
 ADDS = (Capability.ADD_AGENTS,)

@@ -36,15 +36,3 @@ def undelivered(transport: asyncio.Transport) -> int:
         return 0
     answer = fcntl.ioctl(guarded.fileno(), termios.TIOCOUTQ, bytes(4))
     return int.from_bytes(answer, sys.byteorder)
-
-
-def cut_bytes(frames: list[bytes], after_bytes: int) -> tuple[list[bytes], int]:
-    """The frames up to a byte offset, at least one byte short of all, and how many of them are whole."""
-    left = min(after_bytes, max(sum(map(len, frames)) - 1, 0))
-    kept: list[bytes] = []
-    for frame in frames:
-        if left < len(frame):
-            return [*kept, frame[:left]] if left else kept, len(kept)
-        kept.append(frame)
-        left -= len(frame)
-    return kept, len(kept)

@@ -68,6 +68,7 @@ def all_ended(history: History, part: str = "") -> None:
 
 
 def started(history: History, actor: str) -> tuple[int, Started]:
+    """When an actor was started, and how. Raises CannotDecide when it was not."""
     for seq, what in history.of(Started):
         if what.actor == actor:
             return seq, what
@@ -90,6 +91,7 @@ def signalled(history: History, actor: str) -> set[int]:
 
 
 def exited(history: History, actor: str) -> tuple[int, Exited] | None:
+    """When an actor's own process ended, and how; None when nobody saw it."""
     return next(((seq, what) for seq, what in history.of(Exited) if what.actor == actor), None)
 
 

@@ -11,7 +11,6 @@ from harness.verdict import Finding
 
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
-_ISSUED = frozenset({"minted", "replayed", _LOST})  # their generation is that of the token that was issued
 
 
 def single_flight(history: History) -> list[Finding]:
@@ -20,17 +19,6 @@ def single_flight(history: History) -> list[Finding]:
     for seq, what in _redemptions(history):
         families.setdefault(what.family, []).append((seq, what))
     return _each_spent_once(families.values())
-
-
-def single_flight_of_each_generation(history: History) -> list[Finding]:
-    """AUT-1: one redemption for each generation of the token, in a history in which tokens expire again and again."""
-    generations: dict[tuple[str, int], list[tuple[int, TokenAnswered]]] = {}
-    for seq, what in _redemptions(history):
-        if what.generation is None:
-            raise CannotDecide("the generation of a redeemed token is not known")
-        spent = what.generation - (what.decision in _ISSUED)
-        generations.setdefault((what.family, spent), []).append((seq, what))
-    return _each_spent_once(generations.values())
 
 
 def _redemptions(history: History) -> list[tuple[int, TokenAnswered]]:

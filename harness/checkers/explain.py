@@ -1,4 +1,4 @@
-"""Why no order exists, in one sentence that a person understands, with the cycle or the order behind it.
+"""Why no order exists, in one sentence that a person understands.
 
 A model knows what is typical of it ("wrote 6 without 5's change") and is asked first. Where it has nothing to say, the
 sentence tells how far the longest order came and what fits nowhere in it.
@@ -7,10 +7,9 @@ sentence tells how far the longest order came and what fits nowhere in it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import pairwise
 
 from harness.checkers.linearizable import NotLinearizable
-from harness.checkers.models.model import Edge, Explanation, Model, Operation, S
+from harness.checkers.models.model import Explanation, Model, Operation, S
 from harness.events import CallHeld, CallReleased, History
 
 _MOST_NAMED = 5  # operations in a sentence
@@ -24,11 +23,6 @@ def explain(model: Model[S], answer: NotLinearizable) -> Explanation:
 def typical(model: Model[S], part: Sequence[Operation]) -> Explanation | None:
     """A violation that the model knows by sight, if there is one; also where a search was too long to end."""
     return next((found for reason in model.reasons if (found := reason(part)) is not None), None)
-
-
-def cycle_in_words(explanation: Explanation) -> str:
-    """One line an edge: which operation comes before which, and why."""
-    return "\n".join(f"{edge.before.actor} before {edge.after.actor}: {edge.why}" for edge in explanation.edges)
 
 
 def later_replacement(history: History, overwritten: str, writers: Collection[str]) -> tuple[str, tuple[int, ...]]:
@@ -61,16 +55,8 @@ def _in_general(model: Model[S], answer: NotLinearizable) -> Explanation:
     )
     if 0 < len(beside) <= _MOST_NAMED:
         sentence += f" (it overlapped {', '.join(dict.fromkeys(model.describe(o) for o in beside))})"
-    return Explanation(sentence=sentence, operations=(*shown, stuck), edges=_chain(model, shown, stuck))
+    return Explanation(sentence=sentence, operations=(*shown, stuck))
 
 
 def _count(operations: Sequence[Operation]) -> str:
     return f"the {len(operations)} operations" if len(operations) > 1 else "the one operation"
-
-
-def _chain(model: Model[S], shown: Sequence[Operation], stuck: Operation) -> tuple[Edge, ...]:
-    """The longest order as far as it goes; its end is where the stuck operation does not fit."""
-    order = [Edge(before=a, after=b, why="in the longest order") for a, b in pairwise(shown)]
-    if shown and shown[-1].precedes(stuck):
-        order.append(Edge(before=shown[-1], after=stuck, why=f"{shown[-1].actor} had returned"))
-    return tuple(order)

@@ -201,6 +201,7 @@ def inode_of(path: Path) -> int | None:
 
 
 def facts_of(path: Path) -> os.stat_result | None:
+    """lstat(2) of a name; None when it leads to nothing."""
     try:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):

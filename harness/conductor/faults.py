@@ -23,9 +23,9 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
         case FaultKind.SIGNAL:
             return send(call.process, fault.number) and call.go()
         case FaultKind.SHORT:
-            return _shorten(call) or (call.go() and False)
+            return _shorten(call) or _let_go(call)
         case FaultKind.TORN:
-            return (_write_half(call) is not None and call.kill()) or (call.go() and False)
+            return (_write_half(call) is not None and call.kill()) or _let_go(call)
 
 
 def send(process: int, number: int) -> bool:
@@ -37,6 +37,12 @@ def send(process: int, number: int) -> bool:
         finally:
             os.close(pidfd)
         return True
+    return False
+
+
+def _let_go(call: StoppedCall) -> bool:
+    """Let the call run as it is: False, as the fault did not take place."""
+    call.go()
     return False
 
 

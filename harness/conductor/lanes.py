@@ -11,9 +11,17 @@ from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.touching import touches, vary
 from harness.schedules.points import Point
+
+
+def is_point(call: StoppedCall, where: Where) -> bool:
+    """Whether a call is one of its actor's points: a start, what is asked for, and what would be in vain now.
+
+    The last so that it waits too: it would fail, or sleep, for what somebody else has.
+    """
+    return call.kind.family is Family.START or where(call) or locks.in_vain(call)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 from harness.schedules.points import Point
 
 
-class Surroundings(Protocol):
-    """What the scheduler must know of the actors."""
+class Trees(Protocol):
+    """What the scheduler must know of the actors beside their calls."""
 
     def processes(self, actor: str) -> frozenset[int]:
         """All processes of an actor that are alive."""

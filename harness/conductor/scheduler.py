@@ -16,12 +16,11 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from harness.conductor import calls, locks
-from harness.conductor.calls import Family
+from harness.conductor import calls
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
-from harness.conductor.lanes import Lanes, Stop
-from harness.conductor.parties import Finishing, Held, Reply, Surroundings
+from harness.conductor.lanes import Lanes, Stop, is_point
+from harness.conductor.parties import Finishing, Held, Reply, Trees
 from harness.conductor.supervisor import StoppedCall, Supervisor, Where
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
@@ -43,14 +42,6 @@ _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is 
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
 
-def is_point(call: StoppedCall, where: Where) -> bool:
-    """Whether a call is one of its actor's points: a start, what is asked for, and what would be in vain now.
-
-    The last so that it waits too: it would fail, or sleep, for what somebody else has.
-    """
-    return call.kind.family is Family.START or where(call) or locks.in_vain(call)
-
-
 class Scheduler:
     """A director over the actors that are started while it is in force."""
 
@@ -63,7 +54,7 @@ class Scheduler:
         root: str,
         strategy: Strategy,
         decisions: Decisions,
-        surroundings: Surroundings,
+        surroundings: Trees,
         record: Record,
         defer: bool = False,
     ) -> None:
@@ -79,7 +70,7 @@ class Scheduler:
         self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
-        self._due = Deferred(decisions, where) if defer else None
+        self._deferred = Deferred(decisions, where) if defer else None
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
@@ -108,9 +99,7 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes:
-            return False
-        if not is_point(call, self._where):
+        if self._open or call.actor not in self._lanes or not is_point(call, self._where):
             return False
         self._lanes[call.actor].park(call)
         self._running.pop(call.actor, None)
@@ -220,8 +209,7 @@ class Scheduler:
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
         waiting = ready[enabled.index(chosen)]
-        due, stop = self._due, waiting if isinstance(waiting, Stop) else None
-        fault = due.at(stop) if due and stop else self._decisions.fault_at(chosen)
+        fault = self._fault_at(waiting)
         self._record(_told(chosen, enabled, fault))
         if isinstance(waiting, Held):
             self._reply(waiting)
@@ -229,6 +217,12 @@ class Scheduler:
             self._perform(waiting, fault)
         if len(self._steps) >= MOST_STEPS:
             self.open()
+
+    def _fault_at(self, waiting: Stop | Held) -> Fault | None:
+        """The fault that strikes at this point; one may have been put off to it, but only to a call."""
+        if self._deferred is not None and isinstance(waiting, Stop):
+            return self._deferred.at(waiting)
+        return self._decisions.fault_at(waiting.point)
 
     def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""

@@ -21,7 +21,6 @@ from harness.schedules.clocks import class_of
 from harness.schedules.guided import Guided, drowsy
 from harness.schedules.points import Point
 from harness.schedules.races import Exclusive, Race, Run, bounded_races, release_and_acquire, source_races
-from harness.schedules.replay import Diverged
 from harness.schedules.trace import Step, Trace
 from harness.verdict import Verdict
 
@@ -120,7 +119,7 @@ class Explorer:
         Raises RuntimeError if nothing was said of the run before.
         """
         if self._strategy is not None:
-            raise RuntimeError("say what came of the last run first: executed(trace) or diverged(error)")
+            raise RuntimeError("say what came of the last run first: executed(trace) or diverged()")
         runs = self._account.counts["executions"]
         if self._limit is not None and runs >= self._limit:
             return None
@@ -167,7 +166,7 @@ class Explorer:
         self._extend(steps)
         self._want(Run(steps, _waiting(trace.steps[len(steps) :], waiting)), since)
 
-    def diverged(self, error: Diverged) -> None:
+    def diverged(self) -> None:
         """The last strategy's run could not be forced along its prefix."""
         self._under_way()
         self._account.counts["executions"] += 1

@@ -40,7 +40,7 @@ class Deciding:
 
     def search(self, budget: int) -> Generator[Decisions, Trace | None, Neighbour | None]:
         """The pair, or None when nothing that passes was found within the budget."""
-        for race in self._reorder.races():
+        for race in self._reorder.reversals():
             if self.replays + 2 > budget:
                 return None
             if not (yield from self._violates(race.turned)) and (yield from self._violates(race.kept)):

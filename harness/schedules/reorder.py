@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Switch
-from harness.schedules.holdings import Holdings, locks_of
+from harness.schedules.holdings import Holdings
 from harness.schedules.points import Point, contested, racing
+from harness.schedules.programs import Needs, Programs
 from harness.schedules.trace import Trace
 
 _STATES = 5_000  # what a search may look at before it takes the best way so far and goes on greedily
@@ -25,11 +26,10 @@ Counts = tuple[int, ...]  # how many points of each actor are done, in the order
 Order = tuple[Point, ...]
 Meaning = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]  # by object: groups of changes and reads, in order
 _Done = tuple["_Done", Point] | None  # the points of an order so far, from the last to the first
-Needs = dict[int, int]  # by actor's number: how many of its points must be done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Race:
+class Reversal:
     """Two racing points that can stand side by side, and both orders: as in the trace, and turned round."""
 
     first: Point
@@ -38,20 +38,13 @@ class Race:
     turned: Order
 
 
-class Reorder:
-    """One trace, taken as programs: each actor's points in order, and what must come before each."""
+class Reorder(Programs):
+    """The orders of one trace's points that its programs allow."""
 
     def __init__(self, trace: Trace, without: Iterable[str] = ()) -> None:
         """As if the actors of `without` had not been there."""
-        gone = frozenset(without)
-        self.points = tuple(point for point in trace.points if point.actor not in gone)
-        self.actors = sorted({point.actor for point in self.points})
+        super().__init__(trace, without)
         self._contested = contested(self.points)
-        self._number = {actor: number for number, actor in enumerate(self.actors)}
-        self._lanes = [[point for point in self.points if point.actor == actor] for actor in self.actors]
-        self._place = {(p.actor, p.index): place for lane in self._lanes for place, p in enumerate(lane)}
-        self._enabling = self._enablers(trace)
-        self._needs = self._causes()
         self._locks = Holdings(self.points, self._lanes)
 
     def switches(self, order: Sequence[Point]) -> tuple[Switch, ...]:
@@ -92,14 +85,14 @@ class Reorder:
                 heapq.heappush(queue, (cost, len(more), -sum(after), next(ties), after, actor, more))
         return self.switches(self.points)
 
-    def races(self) -> Iterator[Race]:
+    def reversals(self) -> Iterator[Reversal]:
         """Each two points of different actors that race, with nothing that must come between; the last pair first."""
         clocks = self._clocks()
         places = [place for place, point in enumerate(self.points) if point in self._contested]
         for number, late in reversed(list(enumerate(places))):
             for early in reversed(places[:number]):
                 if racing(self.points[early], self.points[late]) and self._adjacent(clocks, early, late):
-                    yield from filter(None, [self._race(clocks, early, late)])
+                    yield from filter(None, [self._reversal(clocks, early, late)])
 
     def bounded(self, preemptions: int, *, anywhere: bool = False) -> Iterator[Order]:
         """Orders with exactly that many preemptions: before points that another's races with, or before any point.
@@ -188,57 +181,6 @@ class Reorder:
     def _next(self, counts: Counts, actor: int) -> Point:
         return self._lanes[actor][counts[actor]]
 
-    def _enablers(self, trace: Trace) -> dict[tuple[int, int], Needs]:
-        """For each point, the one after which it first could go on: its actor's own, or a fork, an exit …
-
-        An unlock counts for nothing here: whether a point waits for a lock is another question in another order.
-        """
-        found: dict[tuple[int, int], Needs] = {
-            (actor, place): {} for actor, lane in enumerate(self._lanes) for place in range(len(lane))
-        }
-        shown: set[tuple[str, int]] = set()
-        before: Point | None = None
-        for step in trace.steps:
-            for point in step.enabled:
-                key = (point.actor, point.index)
-                new = key in self._place and key not in shown
-                if (
-                    new
-                    and before is not None
-                    and before.actor != point.actor
-                    and not locks_of(point) & locks_of(before)
-                ):
-                    self._need(found[self._number[point.actor], self._place[key]], before)
-                shown.add(key)
-            before = step.chosen
-        return found
-
-    def _causes(self) -> dict[tuple[int, int], Needs]:
-        """For each point, what must come before it: what enabled it, and what it depends on."""
-        found = {key: dict(needs) for key, needs in self._enabling.items()}
-        written: dict[str, Point] = {}
-        read: dict[str, list[Point]] = defaultdict(list)
-        for point in self.points:
-            needs = found[self._number[point.actor], self._place[point.actor, point.index]]
-            for touch in point.touches:
-                for other in [
-                    *([written[touch.object]] if touch.object in written else []),
-                    *(read[touch.object] if touch.writes else []),
-                ]:
-                    self._need(needs, other)
-            for touch in point.touches:
-                if touch.writes:
-                    written[touch.object] = point
-                    read[touch.object] = []
-                else:
-                    read[touch.object].append(point)
-        return found
-
-    def _need(self, needs: Needs, other: Point) -> None:
-        actor = self._number.get(other.actor)
-        if actor is not None:
-            needs[actor] = max(needs.get(actor, 0), self._place[other.actor, other.index] + 1)
-
     def _clocks(self) -> list[Counts]:
         """By place in the trace: how many points of each actor come before the point, itself included."""
         of: dict[tuple[int, int], Counts] = {}
@@ -276,7 +218,7 @@ class Reorder:
         one = self.points[early]
         return clocks[late][self._number[one.actor]] > self._place[one.actor, one.index]
 
-    def _race(self, clocks: list[Counts], early: int, late: int) -> Race | None:
+    def _reversal(self, clocks: list[Counts], early: int, late: int) -> Reversal | None:
         """What need not come after the first goes before the pair, the rest after it; None if it cannot be turned."""
         between = range(early + 1, late)
         ahead = [self.points[p] for p in between if not self._before(clocks, early, p)]
@@ -287,7 +229,7 @@ class Reorder:
         if turned[len(start)] != second:
             return None
         kept = (*start, first, *after, second, *self.points[late + 1 :])
-        return Race(first=first, second=second, kept=kept, turned=turned)
+        return Reversal(first=first, second=second, kept=kept, turned=turned)
 
 
 def _plus(counts: Counts, actor: int) -> Counts:

@@ -2,6 +2,7 @@
 
 An adapter turns intents into commands and what was left behind into outcomes. It never starts a process, never waits,
 never judges. Whatever it cannot express it leaves out of `capabilities`, and scenarios that need it are UNSUPPORTED.
+What only some adapters have stands in `extras`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import ClassVar, Protocol
 
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
-from harness.conductor.calls import Family
 from harness.outcome import Outcome
 
 UNREACHABLE = "http://127.0.0.1:1"  # tcpmux: needs privileges to listen on, so that a connection is refused
@@ -198,9 +198,6 @@ class Target(Protocol):
         """Whether the fakes' CA is to stand in `site.ca_file`, for a program that insists on HTTPS."""
         ...
 
-    # An adapter may also have `names`, see `vendor_names`, `too_many`, see `unstopped`, `oauth_client`, `shared`, and
-    # what single scenarios ask for: `break_lock`, `delegation`, `grow`, `recycle`, `transcripts`, see below. Most need
-    # none of them.
     def prepare(self, site: Site, setup: Setup) -> None:
         """Write the target's files into the site. Nothing outside it is touched."""
         ...
@@ -236,70 +233,3 @@ class Target(Protocol):
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
         """Leave the session-holder record that a crashed run with this pid would have left. False: it keeps none."""
         ...
-
-
-def unstopped(target: Target) -> frozenset[Family]:
-    """The families of calls that a target makes by the ten thousand, so that stopping them would cost minutes.
-
-    A scheduled run leaves them out: the target's reads, or its shared locks, then belong to the turn before them.
-    """
-    return getattr(target, "too_many", frozenset())
-
-
-def oauth_client(target: Target) -> str | None:
-    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
-    return getattr(target, "oauth_client", None)
-
-
-def shared_folders(target: Target) -> Sequence[Path]:
-    """Folders outside the site that all runs share, for an adapter with `shared`: they save time and hold no state."""
-    return getattr(target, "shared", ())
-
-
-def vendor_names(target: Target) -> VendorNames:
-    """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
-    return getattr(target, "names", VendorNames())
-
-
-def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
-    """The files that hold an agent's sessions, for an adapter that claims TRANSCRIPTS: its `transcripts(site, agent)`.
-
-    None before the agent's first turn.
-    """
-    found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
-    return found
-
-
-def delegation(target: Target, agent: str, message: str) -> ToolCall:
-    """How a model asks this target to have another agent do something, and does not wait for it.
-
-    For an adapter that claims SUBAGENTS: its `delegation(agent, message)`.
-    """
-    call: ToolCall = getattr(target, "delegation")(agent, message)  # noqa: B009 - only such adapters have it
-    return call
-
-
-def recycle(target: Target, site: Site, old: int, new: int) -> bool:
-    """Have every record of a run that names the process `old` name `new`, as if the kernel had reused the number.
-
-    Nothing else of the records changes, as nothing else does when a number is given out again. For an adapter that
-    claims RUN_RECORDS: its `recycle(site, old, new)`. False: no record names it.
-    """
-    return bool(getattr(target, "recycle")(site, old, new))  # noqa: B009 - only such adapters have it
-
-
-def break_lock(target: Target, site: Site, agent: str) -> bool:
-    """Delete the file of a session's lock, as people do who find one in their way.
-
-    For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
-    """
-    return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it
-
-
-def grow(target: Target, site: Site, *, agents: int, sessions: int) -> None:
-    """Multiply the one agent, session and run that are there, until there are so many, of agents "agent0" and on.
-
-    For an adapter that claims LARGE_STATE: its `grow(site, agents=…, sessions=…)`. It multiplies what the program has
-    written itself, so that every file and row is a real one. Raises LabError when there is not exactly one.
-    """
-    getattr(target, "grow")(site, agents=agents, sessions=sessions)  # noqa: B009 - only such adapters have it

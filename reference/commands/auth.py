@@ -36,7 +36,9 @@ def _read(path: str) -> dict[str, Any]:
         return jsonfile.parse_object(durable.read(path))
     except jsonfile.Damaged as error:
         place = f"line {error.line} column {error.column}"
-        raise Usage("bad-credential", f"{path} is not a JSON object ({place})", hint="see `auth --help`") from None
+        raise Usage(
+            "bad-credential", f"{path} is not a JSON object ({place})", hint="see `reference auth import --help`"
+        ) from None
     except OSError as error:
         problem = from_oserror(error, ascii(path)[1:-1])
         raise Usage("bad-credential", problem.message, hint=problem.hint, detail=problem.detail) from None

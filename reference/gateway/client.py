@@ -1,7 +1,7 @@
 """The client's end: hands a run to the gateway and waits for its result.
 
 Until the run is sent nothing has happened and every failure says so. Once it is sent the gateway may have
-started it: its loss is Ambiguous(`gateway-lost`), and the turn is never run again here (FLO-9).
+started it: its loss, or its restart, is Ambiguous(`gateway-lost`), and the turn is never run again here (FLO-9).
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ One thread, no locks. A run is recorded in the table before it is accepted. A cl
 its run unless it asked to detach. SIGTERM and SIGINT drain: no new runs, the workers are told to end, their
 results are still delivered, and after a bound they are killed; the exit status is 143 or 130 as for any
 command.
+
+A gateway that starts again takes nothing over from the one before it: whose workers have ended with it, however it
+ended (see `workers`), whose runs are recorded as interrupted, and whose socket is replaced. It refuses to run any of
+them again.
 """
 
 from __future__ import annotations

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
         def end_job(self, job_id: str, status: str = "ended") -> None: ...
 
 
-GRACE = 2.0  # seconds between SIGTERM and SIGKILL, unless the config's limits.graceSeconds says otherwise
-
 TOOLS: tuple[ToolSpec, ...] = (
     ToolSpec(
         name="exec",
@@ -52,12 +50,12 @@ def run(
     deadline: Deadline,
     run_id: str,
     registry: JobRegistry,
-    grace: float = GRACE,
+    grace: float,
 ) -> str:
     """Do what the model asked for; the text to answer it with, which also tells of its mistakes.
 
-    Raises Stopped when the turn ended meanwhile, and Local or OSError if this machine failed; nothing of the
-    command runs any more then.
+    `grace` is how many seconds the command gets between SIGTERM and SIGKILL. Raises Stopped when the turn ended
+    meanwhile, and Local or OSError if this machine failed; nothing of the command runs any more then.
     """
     if call.name != "exec":
         return f"[error: there is no tool {call.name!r}; use exec or delegate]"

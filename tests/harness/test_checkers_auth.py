@@ -13,10 +13,9 @@ from harness.checkers.auth import (
     other_profile_untouched,
     secrets_stay_in,
     single_flight,
-    single_flight_of_each_generation,
     store_never_goes_back,
 )
-from harness.events import FileSeen, SecretSeen, TokenAnswered
+from harness.events import FileSeen, SecretSeen
 from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, struck, turn, undecided
 
 
@@ -62,36 +61,6 @@ AUT_1 = [
     undecided(
         "an-answer-was-lost", single_flight, "an answer to a refresh was lost",
         answered("dropped-after-commit", status=0), answered("reused"),
-    ),
-    legal(
-        "each-generation-once", single_flight_of_each_generation,
-        answered("minted", generation=1), answered("minted", generation=2), answered("minted", generation=3),
-    ),
-    legal(
-        "a-refused-retry-spends-nothing", single_flight_of_each_generation,
-        answered("error-before-commit", status=503, generation=0), answered("minted", generation=1),
-    ),
-    illegal(
-        "a-sibling", single_flight_of_each_generation, "AUT-1", "was refreshed 2 times", [1, 2],
-        answered("minted", generation=1), answered("minted", generation=2), answered("minted", generation=2),
-    ),
-    illegal(
-        "reuse-of-the-second", single_flight_of_each_generation, "AUT-1", "redeemed 2 times|reused to 1", [1, 2],
-        answered("minted", generation=1), answered("minted", generation=2), answered("reused", generation=1),
-    ),
-    illegal(
-        "a-replayed-one", single_flight_of_each_generation, "AUT-1", "redeemed 2 times|replayed to 1", [0, 1],
-        answered("minted", generation=1), answered("replayed", generation=1), answered("minted", generation=2),
-    ),
-    undecided("nobody-refreshed-at-all", single_flight_of_each_generation, "nobody refreshed"),
-    undecided(
-        "an-answer-of-one-generation-was-lost", single_flight_of_each_generation, "an answer to a refresh was lost",
-        answered("minted", generation=1), answered("dropped-after-commit", status=0, generation=2),
-        answered("reused", generation=1),
-    ),
-    undecided(
-        "generation-unknown", single_flight_of_each_generation, "not known",
-        TokenAnswered(exchange=1, status=400, decision="reused", family="codex", generation=None),
     ),
     legal("all-got-through", everybody_succeeds, turn("lane0"), turn("lane1")),
     illegal(

@@ -15,19 +15,8 @@ from fakes.oauth.state import OAuthState
 from harness.errors import ProvisionError
 from harness.targets import registry
 from harness.targets.claude_code import ClaudeCodeTarget
-from harness.targets.protocol import (
-    UNREACHABLE,
-    AddAgent,
-    CancelRun,
-    Ended,
-    Intent,
-    ListAgents,
-    Raw,
-    Setup,
-    Site,
-    Turn,
-    oauth_client,
-)
+from harness.targets.extras import oauth_client
+from harness.targets.protocol import UNREACHABLE, AddAgent, CancelRun, Ended, Intent, ListAgents, Raw, Setup, Site, Turn
 from harness.targets.reference import ReferenceTarget
 
 TURN = Turn(agent="lane0", message="[[lane0]] hi")

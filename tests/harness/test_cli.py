@@ -236,7 +236,7 @@ def test_ctrl_c_is_130(pileup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pileup("doctor") == (130, "", "pileup: interrupted\n")
 
 
-@pytest.mark.parametrize("module", ["harness.cli", "harness.sweep", "rich.console"])
+@pytest.mark.parametrize("module", ["harness.cli", "harness.variants", "rich.console"])
 def test_ctrl_c_while_it_is_still_importing_is_130(module: str) -> None:
     """A finder stands in for the key: it interrupts when this module is looked for."""
     interrupting = f"""

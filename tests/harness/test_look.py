@@ -20,7 +20,8 @@ from harness.events import FileSeen
 from harness.lab import Lab
 from harness.look import Look, document
 from harness.processes import tree
-from harness.targets.protocol import Site, Turn, break_lock
+from harness.targets.extras import break_lock
+from harness.targets.protocol import Site, Turn
 from harness.targets.reference import ReferenceTarget
 
 

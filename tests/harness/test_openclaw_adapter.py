@@ -16,6 +16,7 @@ from harness.errors import ProvisionError, UsageError
 from harness.outcome import AttemptSeen, HolderSeen
 from harness.targets import openclaw, registry
 from harness.targets.catalog import find_recipe
+from harness.targets.extras import break_lock
 from harness.targets.openclaw import OpenClawTarget
 from harness.targets.openclaw_output import kind_of
 from harness.targets.protocol import (
@@ -29,7 +30,6 @@ from harness.targets.protocol import (
     Setup,
     Site,
     Turn,
-    break_lock,
 )
 from harness.targets.provision import cache_folder, installed
 

@@ -222,7 +222,8 @@ def test_mistakes_of_the_model_are_told_to_it(execute: Callable[..., Done], argu
         end_job = start_job  # type: ignore[assignment]
 
     call = ToolCall(id="c", name="exec", arguments=arguments)
-    text = tools.run(call, workspace="/", deadline=Deadline.after(5), run_id="r", registry=Nobody())  # type: ignore[arg-type]
+    deadline, registry = Deadline.after(5), Nobody()
+    text = tools.run(call, workspace="/", deadline=deadline, run_id="r", registry=registry, grace=0.3)  # type: ignore[arg-type]
     assert text.startswith("[error: ")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.checkers.models.model import Edge, Explanation, Model, Operation, by_name
+from harness.checkers.models.model import Explanation, Model, Operation, by_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,6 @@ def _both_held(operations: Sequence[Operation]) -> Explanation | None:
                 sentence=f"{one.actor} and {other.actor} both held {one.argument}: numbers {one.result} and "
                 f"{other.result} were granted, and neither had given it up when the other got it",
                 operations=(one, other),
-                edges=(
-                    Edge(before=one, after=other, why=f"{other.actor} gave nothing up before {one.actor} got it"),
-                    Edge(before=other, after=one, why=f"{one.actor} gave nothing up before {other.actor} got it"),
-                ),
             )
     return None
 

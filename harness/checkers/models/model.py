@@ -42,26 +42,11 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """`before` must take effect before `after`, for this reason."""
-
-    before: Operation
-    after: Operation
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One sentence for a person, and what is behind it.
-
-    `operations` are those that the sentence is about. `edges` are why no order exists: a cycle, each edge ending where
-    the next begins; the longest order that there is, where no short cycle was found; none where a single operation is
-    impossible by itself.
-    """
+    """One sentence for a person, and the operations that it is about."""
 
     sentence: str
     operations: tuple[Operation, ...]
-    edges: tuple[Edge, ...] = ()
 
 
 Reason = Callable[[Sequence[Operation]], Explanation | None]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import combinations, product
 
-from harness.checkers.models.model import Edge, Explanation, Model, Operation, Reason
+from harness.checkers.models.model import Explanation, Model, Operation, Reason
 
 Names = frozenset[str]
 _EFFECT = {"add": "added", "delete": "deleted"}
@@ -64,11 +64,7 @@ def _changed_twice(operations: Sequence[Operation]) -> Explanation | None:
         if not any(_may_change(o, opposite, one.argument) for o in operations):
             said, unsaid = _EFFECT[one.call], _EFFECT[opposite]
             sentence = f"{one.actor} and {other.actor} both {said} {one.argument}, although nobody {unsaid} it between"
-            edges = (
-                Edge(before=one, after=other, why=f"whoever is second is refused, and {one.actor} was not"),
-                Edge(before=other, after=one, why=f"whoever is second is refused, and {other.actor} was not"),
-            )
-            return Explanation(sentence=sentence, operations=(one, other), edges=edges)
+            return Explanation(sentence=sentence, operations=(one, other))
     return None
 
 
@@ -81,7 +77,6 @@ def _overruled(operations: Sequence[Operation]) -> Explanation | None:
             return Explanation(
                 sentence=f"{change.actor} was acknowledged before {seen.actor} began, yet the list {shows}",
                 operations=(change, seen),
-                edges=_cycle(change, seen, f"the list {shows}"),
             )
     return None
 
@@ -109,7 +104,6 @@ def _without_cause(seen: Operation, name: str, call: str, causes: Sequence[Opera
     return Explanation(
         sentence=f"{seen.actor} {shows}, although it had ended before {first.actor} began",
         operations=(seen, first),
-        edges=_cycle(seen, first, f"the list {shows}"),
     )
 
 
@@ -124,8 +118,7 @@ def _forgotten(operations: Sequence[Operation]) -> Explanation | None:
                     f"{one.actor} {_shows(one, name)} and {other.actor}, which began later, {_shows(other, name)}, "
                     f"although nobody {_EFFECT[call]} it between"
                 )
-                edges = _cycle(one, other, f"{other.actor} {_shows(other, name)}, as before the change")
-                return Explanation(sentence=sentence, operations=(one, other), edges=edges)
+                return Explanation(sentence=sentence, operations=(one, other))
     return None
 
 
@@ -145,12 +138,6 @@ def _either_order(one: Operation, other: Operation, first: Operation, second: Op
         sentence=f"{one.actor} shows {first.argument} without {second.argument}, and {other.actor} shows "
         f"{second.argument} without {first.argument}: the two adds cannot have happened in either order",
         operations=(first, one, second, other),
-        edges=(
-            Edge(before=first, after=one, why=f"{one.actor} shows {first.argument}"),
-            Edge(before=one, after=second, why=f"{one.actor} lacks {second.argument}"),
-            Edge(before=second, after=other, why=f"{other.actor} shows {second.argument}"),
-            Edge(before=other, after=first, why=f"{other.actor} lacks {first.argument}"),
-        ),
     )
 
 
@@ -177,9 +164,3 @@ def _may_be_undone(operations: Sequence[Operation], change: Operation, seen: Ope
 
 def _shows(seen: Operation, name: str) -> str:
     return f"{'shows' if name in seen.result else 'lacks'} {name}"
-
-
-def _cycle(first: Operation, second: Operation, why: str) -> tuple[Edge, Edge]:
-    """The first had returned before the second began, and yet it must come after, for this reason."""
-    real_time = f"{first.actor} had returned when {second.actor} began"
-    return (Edge(before=first, after=second, why=real_time), Edge(before=second, after=first, why=why))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from harness.checkers.models.model import Edge, Explanation, Model, Operation, Reason, by_name
+from harness.checkers.models.model import Explanation, Model, Operation, Reason, by_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +79,6 @@ def _overwritten(first: Operation, last: Operation) -> Explanation:
         sentence=f"{last.actor} read {name} {read}, {first.actor} wrote {wrote}, "
         f"{last.actor} wrote {replaced_by} without {wrote}'s change",
         operations=(first, last),
-        edges=(
-            Edge(before=last, after=first, why=f"{last.actor} read {read}, which {first.actor} replaced by {wrote}"),
-            Edge(
-                before=first, after=last, why=f"{first.actor} read {read}, which {last.actor} replaced by {replaced_by}"
-            ),
-        ),
     )
 
 
@@ -111,10 +105,6 @@ def _stale(write: Operation, read: Operation) -> Explanation:
         sentence=f"{write.actor} had written {write.argument.register} {new} before {read.actor} began, "
         f"yet {read.actor} read {old}",
         operations=(write, read),
-        edges=(
-            Edge(before=write, after=read, why=f"{write.actor} had returned when {read.actor} began"),
-            Edge(before=read, after=write, why=f"{read.actor} read {old}, which {write.actor} replaced by {new}"),
-        ),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
-from harness.checkers.models.model import Edge, Explanation, Model, Operation, by_name
+from harness.checkers.models.model import Explanation, Model, Operation, by_name
 
 Policy = Literal["strict", "reject-only", "leeway", "grace", "idempotent", "counter"]
 Decision = Literal["minted", "replayed", "reused", "revoked", "unknown"]
@@ -172,9 +172,5 @@ def _spent_twice(operations: Sequence[Operation]) -> Explanation | None:
             sentence = (
                 f"{one.actor} and {other.actor} both redeemed {one.argument.token}, and each got a token of its own"
             )
-            edges = (
-                Edge(before=one, after=other, why=f"{one.actor} found the token unspent"),
-                Edge(before=other, after=one, why=f"{other.actor} found the token unspent"),
-            )
-            return Explanation(sentence=sentence, operations=(one, other), edges=edges)
+            return Explanation(sentence=sentence, operations=(one, other))
     return None

@@ -9,7 +9,8 @@ from harness.lab import Lab
 from harness.processes import tree
 from harness.targets.conformance.check import check, require
 from harness.targets.conformance.material import AGENT, held_turn, prepared, texts
-from harness.targets.protocol import Capability, break_lock
+from harness.targets.extras import break_lock
+from harness.targets.protocol import Capability
 
 
 def _naming(lab: Lab, *pids: int) -> set[Path]:

@@ -13,7 +13,8 @@ from harness.lab import Lab
 from harness.targets.conformance.check import check, complain, require
 from harness.targets.conformance.deeds import watched
 from harness.targets.conformance.material import AGENT, another_site, intents, models, prepared, texts
-from harness.targets.protocol import Capability, Ended, Setup, Site, Target, shared_folders, vendor_names
+from harness.targets.extras import shared_folders, vendor_names
+from harness.targets.protocol import Capability, Ended, Setup, Site, Target
 
 _EXTRA = {"x-pileup": {"kept": [1, "two"]}}
 _ADDRESS = re.compile(r"\bhttps?://[^\s\"'\\<>)]+")

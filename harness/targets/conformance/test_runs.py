@@ -12,7 +12,8 @@ from harness.outcome import RunSeen
 from harness.processes import tree
 from harness.targets.conformance.check import check, ended, require
 from harness.targets.conformance.material import AGENT, held_turn, models, prepared
-from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup, grow, recycle
+from harness.targets.extras import grow, recycle
+from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
 
 
 async def _only_run(lab: Lab, actor: str, run: Actor) -> RunSeen:

@@ -11,7 +11,8 @@ from harness.checkers.ask import requests
 from harness.lab import Lab
 from harness.targets.conformance.check import beyond, check, ended, require
 from harness.targets.conformance.material import AGENT, models, prepared
-from harness.targets.protocol import CancelRun, Capability, Setup, delegation
+from harness.targets.extras import delegation
+from harness.targets.protocol import CancelRun, Capability, Setup
 
 _TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
 

@@ -10,7 +10,8 @@ from harness.outcome import Outcome
 from harness.targets.conformance.check import beyond, check, ended, require
 from harness.targets.conformance.genuine import reread
 from harness.targets.conformance.material import AGENT, models, prepared
-from harness.targets.protocol import Capability, Setup, transcripts
+from harness.targets.extras import transcripts
+from harness.targets.protocol import Capability, Setup
 
 _ASKED = 'say "hi" to $HOME; 100% `done` — ü \\n <b>'
 _WHERE = "write the providers' base addresses as site.url (and its paths), and list a vendor's fixed hosts in `names`"

@@ -228,8 +228,8 @@ def fickle(explorer: Explorer, other: Programs, every: int) -> Certificate:
         run += 1
         try:
             ran = simulate(other if run % every == 0 else LOST_UPDATE, strategy)
-        except Diverged as error:
-            explorer.diverged(error)
+        except Diverged:
+            explorer.diverged()
         else:
             explorer.executed(ran.trace, waiting=ran.waiting, verdict=Verdict.CONFORMS)
     return explorer.certificate()

@@ -73,7 +73,7 @@ def test_orders_mean_the_same_exactly_if_they_are_of_one_class(seed: int) -> Non
 def test_races_of_a_lost_update() -> None:
     programs = {"a": ops("rx sx"), "b": ops("rx sx")}
     reorder = Reorder(run(programs, Decisions.parse("a.1>b")))
-    races = [(str(race.first), str(race.second), order(race.turned)) for race in reorder.races()]
+    races = [(str(race.first), str(race.second), order(race.turned)) for race in reorder.reversals()]
     assert races == [
         ("b.1: set x", "a.1: set x", "abab"),
         ("a.0: read x", "b.1: set x", "bbaa"),
@@ -82,7 +82,7 @@ def test_races_of_a_lost_update() -> None:
 
 def test_who_comes_first_at_a_lock_can_be_turned_round() -> None:
     programs = {"a": ops("lm sx um"), "b": ops("lm sx um")}
-    races = list(Reorder(run(programs, Decisions())).races())
+    races = list(Reorder(run(programs, Decisions())).reversals())
     assert [(str(race.first), str(race.second)) for race in races] == [("a.0: lock lock:m", "b.0: lock lock:m")]
     assert order(races[0].turned) == "bbbaaa"
 
@@ -94,7 +94,7 @@ def test_a_turned_race_is_another_class_and_can_be_run(seed: int) -> None:
     if ran.stuck:
         return
     reorder = Reorder(ran.trace)
-    for race in reorder.races():
+    for race in reorder.reversals():
         assert reorder.meaning(race.kept) == reorder.meaning(ran.trace.points)
         turned = run(programs, Decisions(reorder.switches(race.turned)))
         pair = [str(point) for point in turned.points if str(point) in (str(race.first), str(race.second))]

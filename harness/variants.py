@@ -29,14 +29,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
+class Proof:
     """The records, one a variant, and in words what was not as the variants say of themselves."""
 
     records: tuple[Record, ...]
     surprises: tuple[str, ...]
 
 
-def sweep(names: Sequence[str], *, only_broken: bool, runs: int | None, progress: Callable[[str], object]) -> Swept:
+def prove(names: Sequence[str], *, only_broken: bool, runs: int | None, progress: Callable[[str], object]) -> Proof:
     """Run the suite on each variant, with so many fault runs of each scenario, or as many as it says.
 
     Raises UsageError for an unknown name, PileupError when pytest itself fails.
@@ -55,7 +55,7 @@ def sweep(names: Sequence[str], *, only_broken: bool, runs: int | None, progress
             record = _run_suite(name, breaks if only_broken else (), runs, Path(folder) / name)
             records.append(record)
             surprises += _surprises(name, breaks, record, claimed[name].may_break)
-    return Swept(records=tuple(records), surprises=tuple(surprises))
+    return Proof(records=tuple(records), surprises=tuple(surprises))
 
 
 def claims() -> Mapping[str, Claim]:

@@ -1,4 +1,4 @@
-"""The sweep over variants: what surprises it, and what it refuses."""
+"""The proof of what variants say of themselves: what surprises it, and what it refuses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness import sweep as sweeps
+from harness import variants
 from harness.errors import PileupError, UsageError
 from harness.places import RULES_FILE
 from harness.scenario import load_rules
-from harness.sweep import Claim, claims, sweep
 from harness.targets.variant import variant_names
+from harness.variants import Claim, claims, prove
 from reports.record import ArmFacts, Record, Result, TargetFacts
 from reports.writer import write
 
@@ -66,9 +66,9 @@ def swept(monkeypatch: pytest.MonkeyPatch, breaks: Any, ran: Any, *names: str, *
     """A sweep whose suites give the record, and what it told of its progress."""
     told: list[str] = []
     claimed = {name: Claim(breaks=rules, may_break=("LCK-8",)) for name, rules in breaks.items()}
-    monkeypatch.setattr(sweeps, "claims", lambda: claimed)
+    monkeypatch.setattr(variants, "claims", lambda: claimed)
     monkeypatch.setattr(subprocess, "run", ran)
-    return sweep(names, **{"only_broken": False, "runs": 3, "progress": told.append, **how}), told
+    return prove(names, **{"only_broken": False, "runs": 3, "progress": told.append, **how}), told
 
 
 def suite(whole: Record, status: int = 1, commands: list[list[str]] | None = None) -> Any:
@@ -112,7 +112,7 @@ def test_a_scenario_runs_as_often_as_it_says_unless_told(
 @pytest.mark.parametrize("names", [["nobody"], [NAME, "../x"], [""]])
 def test_an_unknown_variant_is_refused_before_anything_runs(names: list[str]) -> None:
     with pytest.raises(UsageError, match="there is no variant") as raised:
-        sweep(names, only_broken=True, runs=1, progress=pytest.fail)
+        prove(names, only_broken=True, runs=1, progress=pytest.fail)
     assert NAME in raised.value.hint
 
 

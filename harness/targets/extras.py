@@ -1,0 +1,81 @@
+"""What an adapter may have beside the protocol, and how it is asked for. Most need none of it.
+
+`names`, `too_many`, `oauth_client` and `shared` are attributes that are taken as empty where an adapter has none. The
+methods are what single scenarios ask for; only an adapter that claims the capability has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fakes.script import ToolCall
+from harness.conductor.calls import Family
+from harness.targets.protocol import Site, Target, VendorNames
+
+
+def unstopped(target: Target) -> frozenset[Family]:
+    """The families of calls that a target makes by the ten thousand, so that stopping them would cost minutes.
+
+    A scheduled run leaves them out: the target's reads, or its shared locks, then belong to the turn before them.
+    """
+    return getattr(target, "too_many", frozenset())
+
+
+def oauth_client(target: Target) -> str | None:
+    """The id of the OAuth client that the target is registered as, if the adapter says so: `oauth_client`."""
+    return getattr(target, "oauth_client", None)
+
+
+def shared_folders(target: Target) -> Sequence[Path]:
+    """Folders outside the site that all runs share, for an adapter with `shared`: they save time and hold no state."""
+    return getattr(target, "shared", ())
+
+
+def vendor_names(target: Target) -> VendorNames:
+    """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
+    return getattr(target, "names", VendorNames())
+
+
+def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
+    """The files that hold an agent's sessions, for an adapter that claims TRANSCRIPTS: its `transcripts(site, agent)`.
+
+    None before the agent's first turn.
+    """
+    found: Sequence[Path] = getattr(target, "transcripts")(site, agent)  # noqa: B009 - only such adapters have it
+    return found
+
+
+def delegation(target: Target, agent: str, message: str) -> ToolCall:
+    """How a model asks this target to have another agent do something, and does not wait for it.
+
+    For an adapter that claims SUBAGENTS: its `delegation(agent, message)`.
+    """
+    call: ToolCall = getattr(target, "delegation")(agent, message)  # noqa: B009 - only such adapters have it
+    return call
+
+
+def recycle(target: Target, site: Site, old: int, new: int) -> bool:
+    """Have every record of a run that names the process `old` name `new`, as if the kernel had reused the number.
+
+    Nothing else of the records changes, as nothing else does when a number is given out again. For an adapter that
+    claims RUN_RECORDS: its `recycle(site, old, new)`. False: no record names it.
+    """
+    return bool(getattr(target, "recycle")(site, old, new))  # noqa: B009 - only such adapters have it
+
+
+def break_lock(target: Target, site: Site, agent: str) -> bool:
+    """Delete the file of a session's lock, as people do who find one in their way.
+
+    For an adapter that claims LOCK_FILES: its `break_lock(site, agent)`. False: there is none.
+    """
+    return bool(getattr(target, "break_lock")(site, agent))  # noqa: B009 - only such adapters have it
+
+
+def grow(target: Target, site: Site, *, agents: int, sessions: int) -> None:
+    """Multiply the one agent, session and run that are there, until there are so many, of agents "agent0" and on.
+
+    For an adapter that claims LARGE_STATE: its `grow(site, agents=…, sessions=…)`. It multiplies what the program has
+    written itself, so that every file and row is a real one. Raises LabError when there is not exactly one.
+    """
+    getattr(target, "grow")(site, agents=agents, sessions=sessions)  # noqa: B009 - only such adapters have it
