@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from harness.conductor.contenders import Contenders
 from harness.conductor.supervisor import StoppedCall, Where
 from harness.events import CallHeld, CallReleased, FaultFired, What
 from harness.processes.tree import Progress, Stillness
@@ -31,9 +32,10 @@ class Barrier:
     """Holds every actor's first matching call until all have arrived, or until the rest can get no further.
 
     An orchestrator that takes a lock lets one actor arrive while the others wait for that lock; holding on would then
-    test nothing but patience. So the barrier also opens when every other actor has exited, or sleeps without having
-    used any CPU time over twelve looks in a row, or after `hold` seconds. Once open it stays open. Held renames are
-    carried out one after the other in the plan's order, so that the order of their effects is known.
+    test nothing but patience. So the barrier also opens when every other actor has exited, or asks again and again for
+    what somebody has, or sleeps without having used any CPU time over twelve looks in a row, or after `hold` seconds.
+    Once open it stays open. Held renames are carried out one after the other in the plan's order, so that the order of
+    their effects is known.
     """
 
     def __init__(
@@ -56,11 +58,15 @@ class Barrier:
         self._record = record
         self._hold = hold
         self._held: dict[int, StoppedCall] = {}  # by thread: an actor may have several
+        self._contenders = Contenders()
         self._opened = asyncio.Event()
         self._watcher: asyncio.Task[None] | None = None
 
     def take(self, call: StoppedCall) -> bool:
-        if self._opened.is_set() or call.actor not in self.expected or not self._where(call):
+        if self._opened.is_set() or call.actor not in self.expected:
+            return False
+        if not self._where(call):
+            self._contenders.see(call)
             return False
         self._held[call.thread] = call  # a call interrupted by a signal is asked again: the newest one counts
         if not call.again:
@@ -113,7 +119,8 @@ class Barrier:
                 others = self._surroundings.still_running([a for a in self.expected if a not in arrived])
                 if not others:
                     return "the others have ended"
-                if stillness.look(self._surroundings.progress(others)):
+                working = self._contenders.at_work(others)
+                if not working or stillness.look(self._surroundings.progress(working)):
                     return "the others can get no further"
             await asyncio.sleep(Stillness.INTERVAL)
         return "time-out"

@@ -14,6 +14,7 @@ from harness.events import CallHeld, CallReleased, FaultFired
 from harness.processes.tree import Stillness
 
 REPLACE = frozenset({Family.REPLACE})
+LOCKS = frozenset({Family.REPLACE, Family.LOCK, Family.OPEN})
 RENAMER = 'import os, sys; open(sys.argv[1], "w").close(); os.rename(sys.argv[1], "target")'
 WAITER = "import os; os.read(0, 1)"
 NAMES = ("one", "two", "three")
@@ -33,9 +34,9 @@ def make_barrier(rig, parties, *, order=None, hold=50.0, where=None):
     return barrier
 
 
-async def start(rig, barrier, name, code=RENAMER, *words, **options):
+async def start(rig, barrier, name, code=RENAMER, *words, families=REPLACE, **options):
     barrier.expected.append(name)
-    return await rig.python(name, code, *(words or (name,)), families=REPLACE, **options)
+    return await rig.python(name, code, *(words or (name,)), families=families, **options)
 
 
 def of(events, kind):
@@ -94,6 +95,44 @@ def test_it_opens_when_the_others_can_get_no_further(conduct, stopped, tmp_path)
         os.close(hold)
         second.process.signal(signal.SIGCONT)
         assert await second.ended() == 0
+        return of(rig.events, FaultFired)[0].detail
+
+    assert conduct(body) == "1 held (one); opened: the others can get no further"
+
+
+POLLS_FLOCK = """
+import fcntl, time
+lock = open("lock", "w")
+while True:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+    except BlockingIOError:
+        end = time.process_time() + 0.02  # more than a tick of processor time for each attempt: it is never still
+        while time.process_time() < end: pass
+"""
+POLLS_A_NAME = """
+import os, time
+while True:
+    try:
+        os.close(os.open("lock", os.O_CREAT | os.O_EXCL))
+        break
+    except FileExistsError:
+        end = time.process_time() + 0.02
+        while time.process_time() < end: pass
+"""
+
+
+@pytest.mark.parametrize(("polls", "frees"), [(POLLS_FLOCK, ""), (POLLS_A_NAME, "os.unlink('lock')")])
+def test_it_opens_when_the_others_only_ask_for_what_is_taken(conduct, polls, frees):
+    async def body(rig):
+        barrier = make_barrier(rig, 3)
+        first = RENAMER.replace("import os, sys;", polls + "\nimport os, sys;") + "\n" + frees
+        started = [await start(rig, barrier, "one", first, families=LOCKS)]
+        while not of(rig.events, CallHeld):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        started += [await start(rig, barrier, name, polls + frees, families=LOCKS) for name in ("two", "three")]
+        assert [await running.ended() for running in started] == [0, 0, 0]
         return of(rig.events, FaultFired)[0].detail
 
     assert conduct(body) == "1 held (one); opened: the others can get no further"
