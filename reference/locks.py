@@ -110,7 +110,8 @@ class Lock:
         """The typed refusal, naming the holder's pid, run and age in seconds."""
         record = self.holder()
         since = record.get("since")
-        age = round(time.time() - since, 3) if isinstance(since, (int, float)) else None
+        # A clock that was set back since must not make it negative.
+        age = round(max(time.time() - since, 0.0), 3) if isinstance(since, (int, float)) else None
         holder = {"pid": record.get("pid"), "run_id": record.get("run_id"), "age_seconds": age}
         who = f"process {holder['pid']}" if holder["pid"] else "another process"
         held = f" for {age:.1f} s" if age is not None else ""

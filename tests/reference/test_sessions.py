@@ -154,6 +154,16 @@ def test_busy_session_whose_record_is_nonsense(ready: Any, record: bytes) -> Non
     assert done.json["error"]["detail"]["holder"] == {"pid": None, "run_id": None, "age_seconds": None}
 
 
+def test_age_of_a_holder_is_not_negative_when_the_clock_was_set_back(ready: Any) -> None:
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.1}})
+    path = ready.home / "locks" / "session-lane0.main.lock"
+    path.write_text(json.dumps({"pid": 1, "run_id": "r-1", "since": time.time() + 3600}))
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = ready.agent("lane0", "hello")
+    assert done.json["error"]["detail"]["holder"] == {"pid": 1, "run_id": "r-1", "age_seconds": 0.0}
+
+
 def test_run_started_by_a_tool_of_the_holder_is_refused_at_once(ready: Any) -> None:
     inner = " ".join(ready.argv("agent", "--local", "--json", "--agent", "lane0", "--message", "inner"))
     done = ready.agent("lane0", f"run: {inner}")
