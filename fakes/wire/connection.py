@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._server.request(self, job)
         self._advancing = False
-        if self._reader.expected and not self._busy:  # every answer before it is out
+        if self._reader.expected and not (self._busy or self._deaf):  # every answer before it is out, none the last
             self._reader.expected = False
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._paused and len(self._jobs) < _QUEUE_LIMIT and self._transport is not None:

@@ -59,6 +59,20 @@ def test_100_comes_after_the_answers_to_what_was_sent_before(serve, post, ask, m
     serve(OK, body)
 
 
+@pytest.mark.parametrize("ends", ["a refusal", "the last answer"])
+def test_no_100_comes_behind_the_end(serve, talk, post, ask, ends):
+    async def body(served):
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+        head = b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nexpect: 100-continue\r\n\r\n"
+        sent = head + b"nonsense\r\n" if ends == "a refusal" else post(*ask("codex"), CLOSE) + head
+        raw, end = await talk(served.fakes.port, sent)
+        assert (raw.count(b"HTTP/1.1 "), raw.count(CONTINUE), end) == (1, 0, "fin")
+        assert not problems
+
+    serve(OK, body)
+
+
 def test_trailers_are_no_headers(serve, talk, ask):
     async def body(served):
         end = b"0\r\ncontent-encoding: gzip\r\nhost: evil\r\n\r\n"
