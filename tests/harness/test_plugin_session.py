@@ -94,6 +94,8 @@ BAD = {
     ("--schedules", "²"): "at least 1",
     ("--stress", "-1"): "at least 1",
     ("--seed", "x"): "at least 0",
+    ("--target", ""): "it is empty",
+    ("--replay", "", *TARGET): "it is empty",
 }
 
 
@@ -364,11 +366,19 @@ async def test_ours(lab):
     lab.prepare(Setup())
     await lab.run(Raw(words=("",)), "one")
     lab.actors = None
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_ours_is_no_text(lab):
+    \"\"\"An adapter gives a number where a word should be.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=(1,)), "one")
 """
         )
     done = place.run(*TARGET, "-k", "ours or conforms")
     assert done.returncode == 1
-    assert place.verdicts() == {"ours": "UNKNOWN", "conforms": "CONFORMS"}
+    assert place.verdicts() == {"ours": "UNKNOWN", "ours_is_no_text": "UNKNOWN", "conforms": "CONFORMS"}
+    assert "1 is no text" in done.stdout
     assert "the lab failed: Traceback" in done.stdout
 
 
