@@ -191,6 +191,13 @@ def test_replay_repeats_exactly_one_run(place, token):
     assert result["verdict"] == ("CONFORMS" if control else "VIOLATED")
 
 
+def test_a_schedule_that_the_scenario_does_not_follow_is_no_replay(place):
+    done = place.run("--replay", "conforms@toy.py:toy#5:one.1>two~uEP")
+    assert done.returncode == 1
+    assert place.verdicts() == {"conforms": "UNKNOWN"}
+    assert "nothing was replayed" in done.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [
