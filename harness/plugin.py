@@ -36,7 +36,12 @@ _RESULT: pytest.StashKey[Result] = pytest.StashKey()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pileup", "Pileup: chaos and conformance of multi-agent orchestrators")
     option = group.addoption
-    option("--target", metavar="NAME", help=f"the program under test: {', '.join(registry.patterns())} (reference)")
+    option(
+        "--target",
+        metavar="NAME",
+        type=_given,
+        help=f"the program under test: {', '.join(registry.patterns())} (reference)",
+    )
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
     option(
         "--rules", metavar="FILE", action="append", default=[],
@@ -68,10 +73,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--stress", metavar="N", type=_count, nargs="?", const=20, default=1,
         help="repeat every test N times with other seeds (20 if N is left out); best with -n auto",
     )  # fmt: skip
-    option("--replay", metavar="TOKEN", help="repeat exactly the run that a report names")
-    option("--baseline", metavar="FILE", help="expected verdicts; only a verdict that differs fails")
-    option("--report", metavar="DIR", help=f"where record.json, report.md and report.html go ({DEFAULT_REPORT})")
+    option("--replay", metavar="TOKEN", type=_given, help="repeat exactly the run that a report names")
+    option("--baseline", metavar="FILE", type=_given, help="expected verdicts; only a verdict that differs fails")
+    option(
+        "--report",
+        metavar="DIR",
+        type=_given,
+        help=f"where record.json, report.md and report.html go ({DEFAULT_REPORT})",
+    )
     option("--no-conductor", action="store_true", help="do not stop system calls: start barrier and repetition only")
+
+
+def _given(text: str) -> str:
+    """An empty word is a shell variable that is not set, and must not pass for an option that was left out."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; is a shell variable not set?")
+    return text
 
 
 def _count(text: str) -> int:

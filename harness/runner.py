@@ -159,6 +159,8 @@ async def _run_in(
             files = _files(lab, failures)
         finally:  # Ctrl-C comes as a cancellation
             cleared = await _clear(lab)
+    if isinstance(plan.schedule, Recording) and lab.trace is None:
+        failures.append(f"{VOID}nothing was replayed: the token has a schedule, and this scenario ordered no calls")
     judgement = judge(
         scenario.judges, lab.history(), [*failures, *cleared], fault=scenario.fault, control=not lab.faulty
     )

@@ -34,7 +34,8 @@ class Stop:
 
     def look_again(self, root: str) -> None:
         """What it touches is what it will find: others may have made or removed its name while it waited."""
-        if vary(self.call):
+        if vary(self.call, root):
+            self.call.look_again()
             self.point = replace(self.point, touches=touches(self.call, root))
 
 

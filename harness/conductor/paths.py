@@ -6,9 +6,11 @@ import errno
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
+_MOST_LINKS = 40  # path_resolution(7)
 
 _steady = [
     f"{folder}/"
@@ -48,6 +50,30 @@ def of_descriptor(thread: int, descriptor: int) -> str:
         return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
     except FileNotFoundError as error:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+
+
+def links(thread: int, directory: int, name: str, *, follows: bool) -> Iterator[str]:
+    """The links that `name` leads through, as it is to this thread; each by its own path. Raises OSError."""
+    place = "" if name.startswith("/") else of_descriptor(thread, directory)
+    rest, left = name.split("/")[::-1], _MOST_LINKS
+    while rest and left:
+        part = rest.pop()
+        if part == "..":
+            place = place.rpartition("/")[0]
+        elif part not in ("", "."):
+            place, folder = f"{place}/{part}", place
+            if (rest or follows) and (target := _target(place)) is not None:
+                yield place
+                place, left = "" if target.startswith("/") else folder, left - 1
+                rest += target.split("/")[::-1]
+
+
+def _target(path: str) -> str | None:
+    """Where a link leads; None for what is none."""
+    try:
+        return os.readlink(path)  # noqa: PTH115 - as above
+    except OSError:
+        return None
 
 
 def _is_steady(path: str) -> bool:

@@ -15,6 +15,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,6 +72,12 @@ class StoppedCall:
         if self.kind.name not in ("write", "pwrite64"):
             return b""
         return calls.read_memory(self.thread, self.args[1], self.args[2])
+
+    def look_again(self) -> None:
+        """Find its objects anew, while it waits: others may have led its names elsewhere."""
+        with suppress(OSError):
+            self.operands = calls.operands(self.kind, self.thread, self.args)
+            self.paths = tuple([operand.path for operand in self.operands])
 
     def waits(self) -> bool:
         """Whether the call is still stopped: nobody has released it, and its caller lives."""

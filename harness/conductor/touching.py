@@ -7,9 +7,11 @@ in one folder do not touch each other, but each touches a listing of that folder
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
+from harness.conductor.paths import links
 from harness.conductor.supervisor import StoppedCall
 from harness.schedules.points import NAMES_IN, Touch
 
@@ -19,7 +21,16 @@ _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a 
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
-    """The objects of a call, in the order of its arguments."""
+    """The objects of a call, in the order of its arguments; then the links that lead it there."""
+    return (*_objects(call, root), *(Touch(_below(root, link), False) for link in _links(call, root)))
+
+
+def vary(call: StoppedCall, root: str) -> bool:
+    """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
+    return call.kind.family in _NAMING or bool(call.open_flags & os.O_CREAT) or bool(_links(call, root))
+
+
+def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         return tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
@@ -48,9 +59,15 @@ def _creates(call: StoppedCall) -> bool:
     return bool(call.open_flags & os.O_CREAT) and not os.path.lexists(call.path)
 
 
-def vary(call: StoppedCall) -> bool:
-    """Whether the touches depend on what stands in the call's folder, and may be others once it has waited."""
-    return call.kind.family in _NAMING or bool(call.open_flags & os.O_CREAT)
+def _links(call: StoppedCall, root: str) -> list[str]:
+    """The links below the run's folder by which the call finds its objects."""
+    found: list[str] = []
+    for operand in call.operands:
+        if operand.text and operand.text != operand.path:  # the usual path has no links, and begins at the root
+            with suppress(OSError):  # the caller is gone
+                ways = links(call.thread, operand.directory, operand.text, follows=call.kind.follows)
+                found += [link for link in ways if link.startswith(f"{root}/")]
+    return found
 
 
 def _below(root: str, path: str) -> str:

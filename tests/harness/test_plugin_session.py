@@ -100,6 +100,8 @@ BAD = {
     ("--schedules", "²"): "at least 1",
     ("--stress", "-1"): "at least 1",
     ("--seed", "x"): "at least 0",
+    ("--target", ""): "it is empty",
+    ("--replay", "", *TARGET): "it is empty",
 }
 
 
@@ -222,6 +224,13 @@ def test_replay_repeats_exactly_one_run(place, token):
     assert (result["fault_arm"]["runs"], result["control_arm"]["runs"]) == ((0, 1) if control else (1, 0))
     assert result["token"] == token
     assert result["verdict"] == ("CONFORMS" if control else "VIOLATED")
+
+
+def test_a_schedule_that_the_scenario_does_not_follow_is_no_replay(place):
+    done = place.run("--replay", "conforms@toy.py:toy#5:one.1>two~uEP")
+    assert done.returncode == 1
+    assert place.verdicts() == {"conforms": "UNKNOWN"}
+    assert "nothing was replayed" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -399,11 +408,19 @@ async def test_ours(lab):
     lab.prepare(Setup())
     await lab.run(Raw(words=("",)), "one")
     lab.actors = None
+
+
+@scenario("CFG-8", fault="", judges=[all_succeed])
+async def test_ours_is_no_text(lab):
+    \"\"\"An adapter gives a number where a word should be.\"\"\"
+    lab.prepare(Setup())
+    await lab.run(Raw(words=(1,)), "one")
 """
         )
     done = place.run(*TARGET, "-k", "ours or conforms")
     assert done.returncode == 1
-    assert place.verdicts() == {"ours": "UNKNOWN", "conforms": "CONFORMS"}
+    assert place.verdicts() == {"ours": "UNKNOWN", "ours_is_no_text": "UNKNOWN", "conforms": "CONFORMS"}
+    assert "1 is no text" in done.stdout
     assert "the lab failed: Traceback" in done.stdout
 
 

@@ -312,6 +312,34 @@ def test_three_that_contend_for_a_name_get_it_in_every_order(conduct, kind):
     assert (certificate.classes, certificate.verdict) == (36, Verdict.CONFORMS)
 
 
+@pytest.mark.parametrize("way", ["current/file", "deputy"])
+def test_a_link_that_is_led_elsewhere_concerns_whoever_goes_through_it(conduct, way):
+    """And a call that waits meanwhile goes where the link leads when it has its turn."""
+    swap = "import os; os.symlink('two', 'new'); os.rename('new', 'current')"
+    read = f"text = open({way!r}).read(); open('log', 'w').write(text)"
+
+    async def body(rig):
+        for name in ("one", "two"):
+            (rig.folder / name).mkdir()
+            (rig.folder / name / "file").write_text(name)
+        (rig.folder / "deputy").symlink_to("current/file")
+        explorer, read_from = Explorer(limit=100), {}
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "current").unlink(missing_ok=True)
+            (rig.folder / "current").symlink_to("one")
+            actors = {"swap": python(swap), "read": python(read)}
+            scheduler = await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})
+            [point] = [point for point in scheduler.trace.points if point.call == "openat" and "log" not in str(point)]
+            read_from[(rig.folder / "log").read_text()] = [touch.object for touch in point.touches]
+            explorer.executed(scheduler.trace)
+            rig.running.clear()
+            rig.directors.clear()
+        return read_from
+
+    links = ["deputy", "current"] if way == "deputy" else ["current"]
+    assert conduct(body) == {"one": ["one/file", *links], "two": ["two/file", *links]}
+
+
 def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):
     """mv(1) tries to rename without replacing first, and looks whether the target is a folder: neither reads it."""
     script = "cat count; echo 1 > new.$1; mv new.$1 count"
