@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from reference import identity, options, runs, stopping
+from reference import identity, options, proctree, runs, stopping
+from reference.commands import runs_view
 from reference.config import limit
 from reference.deadline import Deadline
 from reference.errors import Local, Usage
@@ -28,13 +29,15 @@ def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         return Result({"ok": True, "runs": []}, "no runs")
     with parts.run_registry(home, Deadline.after(None)) as registry:
         found = [runs.public(row) for row in registry.list_runs(everything=bool(values["all"]))]
-    return Result({"ok": True, "runs": found}, "\n".join(_line(run) for run in found) or "no runs")
+    return Result({"ok": True, "runs": found}, runs_view.table(found) if found else "no runs")
 
 
 def show(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
-    """One run, with its answer. Raises Usage(`unknown-run`), Local."""
+    """One run, with its answer and the processes that are at work for it. Raises Usage(`unknown-run`), Local."""
     with _registry(parts, home, values) as registry:
-        return _shown(registry.get(values["id"]))
+        row = registry.get(values["id"])
+    alive = [what["pid"] for what in (row, *row["jobs"]) if what["status"] == "running"]
+    return _shown(row, processes=proctree.below(alive))
 
 
 def wait(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -102,17 +105,7 @@ def _registry(parts: Parts, home: Home, values: dict[str, Any]) -> Registry:
     return parts.run_registry(home, Deadline.after(None))
 
 
-def _shown(row: Row) -> Result:
-    run = runs.public(row)
+def _shown(row: Row, **more: Any) -> Result:
+    run = {**runs.public(row), **more}
     text = row["text"] or ""
-    return Result({"ok": True, "run": run, "text": text}, f"{_line(run)}\n{text}".rstrip())
-
-
-def _line(run: dict[str, Any]) -> str:
-    words = f"{run['id']}  {run['status']:<11}  {run['agent']}/{run['session']}  pid {run['pid']}"
-    if run["parent"]:
-        words += f"  for {run['parent']}"
-    if run["error"]:
-        words += f"  {run['error']['code']}: {run['error']['message']}"
-    jobs = [f"\n  {job['id']}  {job['status']}  pid {job['pid']}  {job['command']}" for job in run["jobs"]]
-    return words + "".join(jobs)
+    return Result({"ok": True, "run": run, "text": text}, runs_view.full(run, text))
