@@ -9,5 +9,11 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 from reference.cli import main
 from reference.parts import Parts
 
+
+def run() -> int:
+    """The program `reference`; its exit status."""
+    return main(Parts.default(), sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(Parts.default(), sys.argv[1:]))
+    sys.exit(run())

@@ -13,6 +13,7 @@ _AGENTS = "reference.commands.agents"
 _RUNS = "reference.commands.runs"
 _GATEWAY = "reference.commands.gateway"
 _AUTH = "reference.commands.auth"
+_COMPLETION = "reference.commands.completion"
 
 _AGENT_NOTES = """\
 A session (`main` unless --session names one) is used by one run at a time, and so is a workspace. A second
@@ -148,9 +149,24 @@ COMMANDS = (
         options={"fix": ""},
         example="reference doctor --fix",
     ),
+    Command(
+        "completion",
+        "print what makes bash, zsh or fish complete commands, options, agents and runs",
+        run=f"{_COMPLETION}:script",
+        arguments=("shell",),
+        notes="For this shell only: `source <(reference completion bash)`. Its first line says where it goes for good.",
+        example="reference completion bash",
+    ),
+    Command(
+        "complete",
+        "used by the shells' scripts: what the last word of a line may become",
+        run=f"{_COMPLETION}:complete",
+        arguments=("shell", "words"),
+        example="reference completion bash",
+    ),
 )
 
-_HIDDEN = ("gateway worker", "delegated")
+HIDDEN = ("gateway worker", "delegated", "complete")
 _STATUSES = """\
 exit status:
   0    done
@@ -184,7 +200,7 @@ def _or_help(command: Command, words: list[str]) -> tuple[Command | str, list[st
 
 
 def _overview(group: list[Command]) -> str:
-    shown = [c for c in group if c.name not in _HIDDEN]
+    shown = [c for c in group if c.name not in HIDDEN]
     lines = [f"  {c.name:<16}{c.summary}" for c in shown]
     return "\n".join(
         [
@@ -205,7 +221,7 @@ def _unknown(argv: list[str], group: list[Command]) -> Usage:
     import difflib
 
     words = " ".join(w for w in argv[:2] if not w.startswith("-"))
-    names = [c.name for c in COMMANDS if c.name not in _HIDDEN]
+    names = [c.name for c in COMMANDS if c.name not in HIDDEN]
     close = difflib.get_close_matches(words, names, 1)
     known = ", ".join(c.name for c in group) or "`reference --help` lists the commands"
     hint = f"did you mean `reference {close[0]}`?" if close else known

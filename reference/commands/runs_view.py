@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 
 _HEAD = ("RUN", "STATUS", "AGENT/SESSION", "PID", "STARTED", "TOOK", "")
 _STATUS = 1  # the column that is coloured
-_COLOURS = {"running": "36", "succeeded": "32", "failed": "31", "interrupted": "33", "cancelled": "33"}
+_COLOURS = {
+    "running": "36",
+    "succeeded": "32",
+    "failed": "31",
+    "timed-out": "31",
+    "interrupted": "33",
+    "cancelled": "33",
+}
 _BRANCHES = ("├─ ", "└─ ", "│  ", "   ")
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
     """A line for each run and, below it, for each of its jobs."""
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for run in found:
         rows.append(_row(run, f"{run['agent']}/{run['session']}", _remark(run)))
         rows += [_row(job, "", job["command"], indent="  ") for job in run["jobs"]]

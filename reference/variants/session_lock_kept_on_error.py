@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("LCK-8",)
+MAY_BREAK = ("AUT-4", "OPS-2", "RES-1", "RES-2", "RES-3")  # the turn after a failure is refused
 
 
 class KeptOnError(PidFileLock):
