@@ -110,7 +110,7 @@ def test_named_json_lies_where_it_is_said() -> None:
 
 
 def test_every_command_is_of_a_known_kind() -> None:
-    assert {words[0] for words in COMMANDS} == {"make", "pileup", "pytest", "python", "source"}
+    assert {words[0] for words in COMMANDS} == {"make", "pileup", "pytest", "python", "reference", "source"}
 
 
 def test_make_targets_exist() -> None:
