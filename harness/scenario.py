@@ -30,8 +30,8 @@ Checker = Callable[[History], Collection[Finding]]
 Level = Literal["MUST", "SHOULD"]
 _RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 
-# What replaces a file, and the locks around it: by them a barrier sees who waits for whom it holds.
-WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN, Family.LOCK})
+WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
+WATCH_CONTENTION = WATCH_REPLACEMENTS | {Family.LOCK}  # for a barrier: by the locks it sees who waits for whom it holds
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
 _WATCH_ENTRIES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE, Family.LIST}
 # Without reads, an actor would have read what it will read first before its first turn. Looks are left out: what a

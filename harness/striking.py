@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from harness.conductor.lanes import is_point
+from harness.conductor.lanes import is_point, may_be_struck
 from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
@@ -50,17 +50,18 @@ class Pair:
 
 
 class Spotter:
-    """A director that keeps nothing: it numbers the operations of the unstruck round as the scheduler will."""
+    """A director that keeps nothing: it numbers the operations of the unstruck round as the faults will be."""
 
     def __init__(self, where: Where, crucial: Where) -> None:
         self._where = where
         self._crucial = crucial
-        self._processes: dict[int, list[Spot | None]] = {}  # None: a point at which nothing strikes
+        self._processes: dict[int, list[Spot]] = {}
 
     def take(self, call: StoppedCall) -> bool:
         if call.actor == UNSTRUCK and not call.again and is_point(call, self._where):
-            points = self._processes.setdefault(call.process, [])
-            points.append(self._spot(call, len(points)) if self._where(call) else None)
+            spots = self._processes.setdefault(call.process, [])
+            if may_be_struck(call, self._where):
+                spots.append(self._spot(call, len(spots)))
         return False
 
     def _spot(self, call: StoppedCall, index: int) -> Spot:
@@ -71,7 +72,7 @@ class Spotter:
     @property
     def spots(self) -> list[Spot]:
         """Process by process, in the order in which each made them."""
-        return [spot for points in self._processes.values() for spot in points if spot]
+        return [spot for spots in self._processes.values() for spot in spots]
 
 
 async def sweep(

@@ -19,7 +19,7 @@ from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survi
 from harness.checkers.powerloss import config_survives_power_loss
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
 from scenarios.work import Rounds
@@ -38,7 +38,7 @@ LANES = ("lane0", "lane1", "lane2", "lane3")
     "CFG-1",
     fault="all four adds are held at the write of the config until each has read the old one",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[acknowledged_adds_survive],
 )
 async def test_four_adds_at_once(lab: Lab) -> None:
@@ -53,7 +53,7 @@ async def test_four_adds_at_once(lab: Lab) -> None:
     "CFG-1",
     fault="two to six adds of drawn names are held at the write of the config until each has read the old one",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[acknowledged_adds_survive],
 )
 async def test_adds_of_any_names(lab: Lab) -> None:
@@ -164,7 +164,7 @@ async def test_killed_cancel(lab: Lab) -> None:
     "CFG-4",
     fault="all four adds are held at the write of the config until each has written its own",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_WRITES,
+    watch=WATCH_CHANGES,
     exact=True,
     judges=[temporaries_are_unique],
 )
@@ -224,7 +224,7 @@ async def test_unknown_keys(lab: Lab) -> None:
     "CFG-8",
     fault="four adds of the same name are held at the write of the config until each has read the old one",
     needs=[Capability.ADD_AGENTS, Capability.AGENT_NAMES],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[one_winner],
 )
 async def test_four_adds_of_one_name(lab: Lab) -> None:
@@ -240,7 +240,7 @@ async def test_four_adds_of_one_name(lab: Lab) -> None:
     "CFG-9",
     fault="four adds are held at the write of the config until each has read the old one; a list follows each of them",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[agents_linearizable],
 )
 async def test_adds_and_lists_interleaved(lab: Lab) -> None:
@@ -258,7 +258,7 @@ async def test_adds_and_lists_interleaved(lab: Lab) -> None:
     "CFG-9",
     fault="two adds and two deletes are held at the write of the config until each has read the old one",
     needs=[Capability.ADD_AGENTS, Capability.DELETE_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[agents_linearizable],
 )
 async def test_adds_and_deletes_at_once(lab: Lab) -> None:

@@ -6,7 +6,7 @@ from fakes.oauth import OAuthSettings
 from harness.checkers.config import one_resource_one_lock
 from harness.checkers.contention import contention_is_not_absence
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_CONTENTION, WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, ListAgents, Setup
 
 CONTENTION = 2.0  # seconds that a lock is held: longer than the impatient wait, shorter than the patient
@@ -62,7 +62,7 @@ async def test_credential_is_being_refreshed(lab: Lab) -> None:
     "CFG-11",
     fault="four adds, two of which reach the state through a symbolic link, are held at the write of the config",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[one_resource_one_lock],
     not_verified=["bind mounts, which need privileges"],
 )
@@ -85,7 +85,7 @@ async def test_home_by_two_paths(lab: Lab) -> None:
     "CFG-11",
     fault="two state directories share one config by a symbolic link, and an add in each is held at its write",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[one_resource_one_lock],
 )
 async def test_config_by_two_links(lab: Lab) -> None:

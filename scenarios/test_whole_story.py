@@ -9,7 +9,7 @@ from fakes.script import Match, Rule, Status, Text
 from harness import repository
 from harness.checkers.story import whole_story
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_CONTENTION, scenario
 from harness.targets.protocol import Capability, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -49,7 +49,7 @@ def models(lab: Lab) -> list[Rule]:
         Capability.OAUTH,
         Capability.TOOLS,
     ],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     oauth=OAuthSettings(gate_before_commit="grant"),
     judges=[whole_story],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from harness.conductor.calls import Family
-from harness.conductor.lanes import Stop
-from harness.conductor.supervisor import StoppedCall, Where
+from collections import Counter
+from dataclasses import replace
+
+from harness.conductor.lanes import Stop, may_be_struck
+from harness.conductor.supervisor import Where
 from harness.conductor.troubles import may_strike
 from harness.schedules.decisions import Decisions, Fault
 
@@ -14,21 +16,25 @@ class Deferred:
 
     A point is a number, and a program that does the same work again may make a call more or less before it: a table
     that has grown is written in more places. A fault that no kernel gives there would blame it for what cannot happen.
-    Nor does one strike at a call that is a point only because it would be in vain, such as making what exists.
+    Calls that are points only because they would be in vain are neither struck nor counted: no kernel gives another
+    errno to who makes what exists, and how often a program asks for what is taken is never the same.
     """
 
     def __init__(self, decisions: Decisions, where: Where) -> None:
         self._decisions = decisions
         self._where = where
+        self._counted: Counter[str] = Counter()  # by actor: its points so far that may be struck
         self._waiting: dict[str, Fault] = {}  # by actor
 
     def at(self, stop: Stop) -> Fault | None:
         """The fault that strikes at this stop."""
-        fault = self._decisions.fault_at(stop.point) or self._waiting.pop(stop.point.actor, None)
-        if fault is None or (self._asked_for(stop.call) and may_strike(stop.call, fault)):
+        if not may_be_struck(stop.call, self._where):
+            return None
+        actor = stop.point.actor
+        point = replace(stop.point, index=self._counted[actor])
+        self._counted[actor] += 1
+        fault = self._decisions.fault_at(point) or self._waiting.pop(actor, None)
+        if fault is None or may_strike(stop.call, fault):
             return fault
-        self._waiting[stop.point.actor] = fault
+        self._waiting[actor] = fault
         return None
-
-    def _asked_for(self, call: StoppedCall) -> bool:
-        return call.kind.family is Family.START or self._where(call)

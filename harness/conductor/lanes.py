@@ -21,7 +21,12 @@ def is_point(call: StoppedCall, where: Where) -> bool:
 
     The last so that it waits too: it would fail, or sleep, for what somebody else has.
     """
-    return call.kind.family is Family.START or where(call) or locks.in_vain(call)
+    return may_be_struck(call, where) or locks.in_vain(call)
+
+
+def may_be_struck(call: StoppedCall, where: Where) -> bool:
+    """Whether a point is one that a single fault counts: how often something is in vain is a matter of time."""
+    return call.kind.family is Family.START or where(call)
 
 
 @dataclass(slots=True, eq=False)
