@@ -33,7 +33,7 @@ from harness.targets.protocol import Command, Ended, Intent
 if TYPE_CHECKING:
     from harness.lab import Lab
 
-_OUTPUT_LIMIT = 256 * 1024  # bytes of a stream that are read back
+_OUTPUT_LIMIT = 8 * 1024 * 1024  # bytes of a stream that are read back
 _POLL = 0.02
 
 

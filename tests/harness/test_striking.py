@@ -150,6 +150,23 @@ def test_points_are_numbered_as_the_scheduler_numbers_them(loop_runner, launcher
     ]  # fmt: skip
 
 
+def test_what_a_command_prints_is_read_back_whole(loop_runner, launcher, tmp_path):
+    """A document behind a megabyte of warnings is no less a document."""
+    work = 'print("warn\\n" * 250_000 + "the document")'
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+        await lab.run(Raw(words=(work,)), "loud")
+
+    toys = scenario("CFG-1", fault="", judges=[lambda _: []])(test_toy).scenario
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    [end] = [what for _, what in found.history.of(Finished)]
+    assert len(end.stdout) > 1_250_000
+    assert end.stdout.endswith("the document\n")
+
+
 def test_a_bound_is_kept_and_said(loop_runner, launcher, tmp_path):
     found = trial(loop_runner, launcher, tmp_path, most=3)
     again = trial(loop_runner, launcher, tmp_path, most=3)
