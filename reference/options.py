@@ -85,6 +85,17 @@ class Command:
         hint = f"{hint}; " if hint else ""
         return Usage("bad-usage", message, hint=f"{hint}for example: {self.example}", detail={"command": self.name})
 
+    def asks_for_help(self, words: Sequence[str]) -> bool:
+        """Whether --help is among the words, or -h where it is no value, and not behind `--`."""
+        before = ""
+        for word in words:
+            if word == "--help" or (word == "-h" and not self.options.get(before)):
+                return True
+            if word == "--":
+                return False
+            before = word.removeprefix("--") if word.startswith("--") else ""
+        return False
+
     def usage(self) -> str:
         """The line that shows how to call it."""
         words = ["reference", self.name, *(a.upper() for a in self.arguments)]

@@ -193,7 +193,7 @@ def find(argv: list[str]) -> tuple[Command | str, list[str]]:
 
 
 def _or_help(command: Command, words: list[str]) -> tuple[Command | str, list[str]]:
-    if words and words[0] in ("--help", "-h"):
+    if command.asks_for_help(words):
         parts = (command.usage(), command.summary, command.notes, f"example:\n  {command.example}", _STATUSES)
         return "\n\n".join(part for part in parts if part), []
     return command, words

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Add an agent, making its workspace. Raises Usage, Busy(`config-busy`), Local."""
     name = checked_name(values["name"], "an agent")
+    if values["branch"] is not None and values["worktree-of"] is None:
+        raise Usage(
+            "bad-usage", "--branch is a worktree's, and none is made", hint="name its repository: --worktree-of REPO"
+        )
     workspace = checked_workspace(values["workspace"], home)
     home.make()
     store = parts.config_store(home)

@@ -31,6 +31,10 @@ from tests.reference.conftest import Completed
         ("--version",),
         ("agents", "--help"),
         ("runs", "cancel", "--help"),
+        ("agents", "add", "lane0", "--help"),
+        ("agents", "add", "lane0", "--workspace", "x", "-h"),
+        ("agents", "list", "--json", "--help"),
+        ("agents", "add", "x", "--workspace", "--help"),
     ],
 )
 def test_help_is_a_success(program: Any, words: tuple[str, ...]) -> None:
@@ -54,6 +58,8 @@ def test_help_is_a_success(program: Any, words: tuple[str, ...]) -> None:
         ("agents", "list", "--all"),
         ("agents", "list", "-v"),
         ("agents", "list", "--json=yes"),
+        ("agents", "add", "x", "--workspace", "w", "--branch", "b"),
+        ("agents", "add", "--", "--help"),
         ("agent", "--agent", "x"),
         ("agent", "--agent", "x", "--message", "m", "--timeout", "soon"),
         ("agent", "--agent", "x", "--message", "m", "--timeout", "nan"),
