@@ -92,9 +92,8 @@ class Job:
 
         try:
             self._control.shutdown(socket.SHUT_WR)
-            os.kill(
-                self.keeper, signal.SIGCONT
-            )  # it is our child, so the number is its own; its work may have stopped it
+            # Its work may have stopped it. It is our child, so the number is its own.
+            os.kill(self.keeper, signal.SIGCONT)
         except OSError:
             return  # the keeper has ended already
 
