@@ -15,8 +15,8 @@ _MOST = 1000  # characters of a command line
 def below(roots: Sequence[int]) -> list[dict[str, Any]]:
     """These processes, each with all its descendants behind it.
 
-    Of each its `pid`, its `parent`, how far it is below its root (`depth`), its `state` (a letter, as in ps(1)) and
-    its `command`. What ends while we look is left out.
+    Of each its `pid`, its `parent`, how far it is below its root (`depth`), its `state` (a letter, as in ps(1)), its
+    `command`, and the `name` that it has given itself, if it has. What ends while we look is left out.
     """
     processes = dict(_all())
     children: dict[int, list[int]] = {}
@@ -31,7 +31,8 @@ def below(roots: Sequence[int]) -> list[dict[str, Any]]:
             continue
         seen.add(pid)
         parent, state = processes[pid]
-        found.append({"pid": pid, "parent": parent, "depth": depth, "state": state, "command": _command(pid)})
+        about = {"state": state, "command": _command(pid), "name": _name(pid)}
+        found.append({"pid": pid, "parent": parent, "depth": depth, **about})
         rest += [(child, depth + 1) for child in reversed(children.get(pid, []))]
     return found
 
@@ -46,8 +47,12 @@ def _all() -> Iterator[tuple[int, tuple[int, str]]]:
 
 def _command(pid: int) -> str:
     """Its command line; a kernel's name in brackets where there is none, as of a zombie."""
-    words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ")
-    return (words or b"[" + _read(f"/proc/{pid}/comm").strip() + b"]").decode("utf-8", "replace")[:_MOST]
+    words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
+    return words[:_MOST] or f"[{_name(pid)}]"
+
+
+def _name(pid: int) -> str:
+    return _read(f"/proc/{pid}/comm").decode("utf-8", "replace").rstrip("\n")
 
 
 def _read(path: str) -> bytes:

@@ -71,7 +71,9 @@ def tree(processes: Sequence[dict[str, Any]]) -> list[str]:
         )  # of each ancestor below the root: whether more of its siblings follow
         if depth:
             lead += _BRANCHES[1 if _is_last(processes, number, depth) else 0]
-        lines.append(f"{lead}{process['pid']} {process['state']} {printable(process['command'])}")
+        what, name = process["command"], process["name"]
+        words = what if name in what else f"{name}: {what}"  # a keeper is forked: its words are its parent's
+        lines.append(f"{lead}{process['pid']} {process['state']} {printable(words)}")
     return lines
 
 

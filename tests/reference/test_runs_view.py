@@ -93,6 +93,7 @@ def test_a_run_is_shown_with_its_jobs_and_processes(ready: Program, provider: Pr
     lines = text(ready, "runs", "show", run["id"]).splitlines()
     assert any(re.search(r"^job j-\w+ +running, [\d.]+ s: sleep 600 & sleep 601; wait$", line) for line in lines)
     assert any(re.search(r"^ +[├└]─ \d+ S sleep 601$", line) for line in lines)
+    assert any(re.search(r"^└─ \d+ S reference-keep: ", line) for line in lines)
     assert ready.run("runs", "cancel", run["id"]).status == 0
     after = ready.run("runs", "show", run["id"]).json["run"]
     assert (after["status"], after["processes"]) == ("cancelled", [])
@@ -122,7 +123,7 @@ def test_the_answer_stands_at_the_end(ready: Program) -> None:
 
 
 def process(pid: int, depth: int) -> dict[str, Any]:
-    return {"pid": pid, "parent": 0, "depth": depth, "state": "S", "command": "c"}
+    return {"pid": pid, "parent": 0, "depth": depth, "state": "S", "command": "c", "name": "c"}
 
 
 def test_a_tree_is_drawn() -> None:
