@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from harness.conductor.lanes import is_point, may_be_struck
+from harness.conductor.lanes import may_be_struck
 from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
@@ -58,10 +58,10 @@ class Spotter:
         self._processes: dict[int, list[Spot]] = {}
 
     def take(self, call: StoppedCall) -> bool:
-        if call.actor == UNSTRUCK and not call.again and is_point(call, self._where):
+        # Not `is_point`: to ask whether a lock is taken takes it for a moment, and in this round everybody runs freely.
+        if call.actor == UNSTRUCK and not call.again and may_be_struck(call, self._where):
             spots = self._processes.setdefault(call.process, [])
-            if may_be_struck(call, self._where):
-                spots.append(self._spot(call, len(spots)))
+            spots.append(self._spot(call, len(spots)))
         return False
 
     def _spot(self, call: StoppedCall, index: int) -> Spot:
