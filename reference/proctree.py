@@ -18,7 +18,7 @@ def below(roots: Sequence[int]) -> list[dict[str, Any]]:
     Of each its `pid`, its `parent`, how far it is below its root (`depth`), its `state` (a letter, as in ps(1)), its
     `command`, and the `name` that it has given itself, if it has. What ends while we look is left out.
     """
-    processes = dict(_all())
+    processes = dict(_all()) if roots else {}  # of a run that has ended nothing is looked for
     children: dict[int, list[int]] = {}
     for pid, (parent, _) in sorted(processes.items()):
         children.setdefault(parent, []).append(pid)

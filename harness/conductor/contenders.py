@@ -13,8 +13,8 @@ class Contenders:
     """Counts what each actor asks for in vain: a lock that is taken, a name that exists.
 
     A program that polls for a lock is never still, least of all on a busy machine, where each of its attempts waits for
-    a processor: /proc alone does not tell it from one that works. That it asked in vain once more since the last of
-    the others ended or arrived does.
+    a processor: /proc alone does not tell it from one that works. That it has asked in vain twice since the last of the
+    others ended or arrived does.
     """
 
     def __init__(self) -> None:
