@@ -24,7 +24,7 @@ class Contenders:
 
     def see(self, call: StoppedCall) -> None:
         """Take note of a call. A lock that is had at last ends the waiting."""
-        if locks.seen_in_vain(call):
+        if locks.in_vain(call):
             self._times[call.actor] += 1
         elif locks.locks(call):
             self._before[call.actor] = self._times[call.actor]

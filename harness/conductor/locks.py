@@ -1,7 +1,7 @@
 """Whether a stopped call would wait for somebody, or fail because somebody was there first.
 
-Locks are asked, never taken: through a description of our own of the caller's file, so that nothing changes hands.
-Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL.
+Locks are looked at, never taken, not even for a moment: others may run on, and ask for them just then.
+Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL. Who has a flock: `holders`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from pathlib import Path
 
-from harness.conductor import calls
+from harness.conductor import calls, holders
 from harness.conductor.supervisor import StoppedCall
 
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
@@ -34,28 +33,6 @@ def in_vain(call: StoppedCall) -> bool:
     if call.kind.name in ("flock", "fcntl"):
         return _taken(call)
     return _makes_only(call) and bool(call.path) and os.path.lexists(call.path)
-
-
-def seen_in_vain(call: StoppedCall) -> bool:
-    """The same by looking only. Where others run on, a lock that is taken for a moment, to ask, could cost them theirs.
-
-    /proc/locks (proc(5)) names files by the device of their filesystem, which on some (overlayfs, btrfs) is not what
-    stat(2) says: there a flock that is taken is not seen.
-    """
-    if call.kind.name != "flock":
-        return in_vain(call)
-    try:
-        return not call.args[1] & fcntl.LOCK_UN and not _has_lock(call) and _flock_seen(call)
-    except OSError:  # the caller is gone
-        return False
-
-
-def _flock_seen(call: StoppedCall) -> bool:
-    about = Path(f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}").stat()
-    file = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}:{about.st_ino}"
-    in_the_way = ("READ", "WRITE") if call.args[1] & fcntl.LOCK_EX else ("WRITE",)
-    held = (line.split() for line in Path("/proc/locks").read_text().splitlines())
-    return any(words[1] == "FLOCK" and words[3] in in_the_way and words[5] == file for words in held)
 
 
 def _makes_only(call: StoppedCall) -> bool:
@@ -98,42 +75,30 @@ def record(call: StoppedCall) -> str:
 def _taken(call: StoppedCall) -> bool:
     """Whether somebody else holds what the call asks for. False when it cannot be told: then the caller finds out."""
     try:
-        descriptor = os.open(
-            f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )
+        return _flock_taken(call) if call.kind.name == "flock" else _record_taken(call)
     except OSError:
         return False
-    try:
-        return _flock_taken(descriptor, call) if call.kind.name == "flock" else _record_taken(descriptor, call)
-    except OSError:
+
+
+def _flock_taken(call: StoppedCall) -> bool:
+    if call.args[1] & fcntl.LOCK_UN:
         return False
-    finally:
-        os.close(descriptor)
+    in_the_way = ("READ", "WRITE") if call.args[1] & fcntl.LOCK_EX else ("WRITE",)
+    return holders.others_hold(call.thread, call.args[0] & 0xFFFFFFFF, in_the_way)
 
 
-def _flock_taken(descriptor: int, call: StoppedCall) -> bool:
-    """A lock of the caller's own on this very description is no obstacle: asking again converts it."""
-    if call.args[1] & fcntl.LOCK_UN or _has_lock(call):
-        return False
-    wanted = fcntl.LOCK_SH if call.args[1] & fcntl.LOCK_SH else fcntl.LOCK_EX
-    try:
-        fcntl.flock(descriptor, wanted | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False  # closing our description lets go of it; everybody else is stopped meanwhile
-
-
-def _has_lock(call: StoppedCall) -> bool:
-    info = Path(f"/proc/{call.thread}/fdinfo/{call.args[0] & 0xFFFFFFFF}")
-    return any(line.startswith("lock:") and "FLOCK" in line for line in info.read_text().splitlines())
-
-
-def _record_taken(descriptor: int, call: StoppedCall) -> bool:
+def _record_taken(call: StoppedCall) -> bool:
     wanted = _wanted(call)
     if wanted is None or wanted[0] == fcntl.F_UNLCK:
         return False
     kind, whence, start, length = wanted
-    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _FLOCK.pack(kind, whence, 0, start, length, 0, 0))
+    question = _FLOCK.pack(kind, whence, 0, start, length, 0, 0)
+    path = f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}"
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question)
+    finally:
+        os.close(descriptor)
     found, _, _, _, _, holder, _ = _FLOCK.unpack(answer)
     return bool(found != fcntl.F_UNLCK and holder != call.process)
 

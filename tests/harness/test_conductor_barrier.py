@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
-from types import SimpleNamespace
 
 import pytest
 
-from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.events import CallHeld, CallReleased, FaultFired
@@ -124,29 +121,6 @@ while True:
         end = time.process_time() + 0.02
         while time.process_time() < end: pass
 """
-
-
-@pytest.mark.parametrize(
-    ("held", "wanted", "taken"),
-    [
-        (fcntl.LOCK_EX, fcntl.LOCK_EX, True),
-        (fcntl.LOCK_EX, fcntl.LOCK_SH, True),
-        (fcntl.LOCK_SH, fcntl.LOCK_EX, True),
-        (fcntl.LOCK_SH, fcntl.LOCK_SH, False),
-        (fcntl.LOCK_EX, fcntl.LOCK_UN, False),
-        (fcntl.LOCK_UN, fcntl.LOCK_EX, False),
-    ],
-)
-def test_a_lock_that_is_taken_is_seen_and_not_touched(tmp_path, held, wanted, taken):
-    def asks(file):
-        return SimpleNamespace(kind=SimpleNamespace(name="flock"), thread=os.getpid(), args=(file.fileno(), wanted))
-
-    with (tmp_path / "lock").open("w") as holder, (tmp_path / "lock").open() as other:
-        fcntl.flock(holder, held)
-        assert locks.seen_in_vain(asks(other)) is taken
-        assert locks.seen_in_vain(asks(holder)) is False  # to ask again for one's own converts it
-        if not taken:
-            fcntl.flock(other, wanted | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize(("polls", "frees"), [(POLLS_FLOCK, ""), (POLLS_A_NAME, "os.unlink('lock')")])

@@ -1,0 +1,108 @@
+"""Locks are seen where they are, on any filesystem and inside namespaces, and nothing changes hands by looking."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from harness.conductor import holders, locks
+
+BOTH = ("READ", "WRITE")
+
+TAKEN_BY_ONE_THAT_HAS_ENDED = """
+import fcntl, os, subprocess, sys
+from harness.conductor import holders
+lock, other = open("lock", "w"), open("lock")
+taker = "import fcntl; fcntl.flock(0, fcntl.LOCK_EX)"
+subprocess.run([sys.executable, "-c", taker], stdin=lock, check=True)
+print(holders.others_hold(os.getpid(), other.fileno(), ("READ", "WRITE")), end=" ")
+print(holders.others_hold(os.getpid(), lock.fileno(), ("READ", "WRITE")), end=" ")
+fcntl.flock(lock, fcntl.LOCK_UN)
+print(holders.others_hold(os.getpid(), other.fileno(), ("READ", "WRITE")))
+"""
+
+
+def asks(file, wanted):
+    return SimpleNamespace(kind=SimpleNamespace(name="flock"), thread=os.getpid(), args=(file.fileno(), wanted))
+
+
+def unshared(flags, script, folder):
+    """Run a shell's script in namespaces of its own; skip where the machine does not allow them."""
+    command = ["unshare", "--user", "--map-root-user", *flags, "sh", "-c", script]
+    allowed = subprocess.run([*command[:-1], "true"], cwd=folder, check=False, capture_output=True)
+    if allowed.returncode:
+        pytest.skip(f"no namespaces here: {allowed.stderr.decode().strip()}")
+    return subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, text=True, env={**os.environ, "PYTHON": sys.executable}
+    )
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "taken"),
+    [
+        (fcntl.LOCK_EX, fcntl.LOCK_EX, True),
+        (fcntl.LOCK_EX, fcntl.LOCK_SH, True),
+        (fcntl.LOCK_SH, fcntl.LOCK_EX, True),
+        (fcntl.LOCK_SH, fcntl.LOCK_SH, False),
+        (fcntl.LOCK_EX, fcntl.LOCK_UN, False),
+        (fcntl.LOCK_UN, fcntl.LOCK_EX, False),
+    ],
+)
+def test_a_lock_that_is_taken_is_seen_and_not_touched(tmp_path, held, wanted, taken):
+    with (tmp_path / "lock").open("w") as holder, (tmp_path / "lock").open() as other:
+        fcntl.flock(holder, held)
+        assert locks.in_vain(asks(other, wanted)) is taken
+        assert locks.in_vain(asks(holder, wanted)) is False  # to ask again for one's own converts it
+        if not taken:
+            fcntl.flock(other, wanted | fcntl.LOCK_NB)
+
+
+def test_a_conversion_waits_for_the_others_who_share(tmp_path):
+    with (tmp_path / "lock").open("w") as one, (tmp_path / "lock").open() as other:
+        fcntl.flock(one, fcntl.LOCK_SH)
+        assert not holders.others_hold(os.getpid(), one.fileno(), BOTH)
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert holders.others_hold(os.getpid(), one.fileno(), BOTH)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_of_another_file_is_none_of_this(tmp_path):
+    with (tmp_path / "lock").open("w") as holder, (tmp_path / "free").open("w") as free:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        assert not holders.others_hold(os.getpid(), free.fileno(), BOTH)
+
+
+def test_who_is_gone_cannot_be_asked(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with pytest.raises(OSError, match=str(ended.pid)):
+        holders.others_hold(ended.pid, 0, BOTH)
+
+
+def test_a_taker_that_has_ended_is_seen(tmp_path):
+    seen = subprocess.check_output([sys.executable, "-c", TAKEN_BY_ONE_THAT_HAS_ENDED], cwd=tmp_path, text=True)
+    assert seen.split() == ["True", "False", "False"]
+
+
+def test_it_is_seen_inside_a_pid_namespace_too(tmp_path):
+    (tmp_path / "script.py").write_text(TAKEN_BY_ONE_THAT_HAS_ENDED)
+    ran = unshared(["--pid", "--fork", "--mount-proc"], '"$PYTHON" script.py; cat /proc/locks >&2', tmp_path)
+    assert ran.stdout.split() == ["True", "False", "False"], ran.stderr
+
+
+def test_it_is_seen_on_a_filesystem_with_other_numbers_than_its_files(tmp_path):
+    """Overlayfs over two filesystems: stat(2) names another device than /proc/locks does."""
+    (tmp_path / "script.py").write_text(TAKEN_BY_ONE_THAT_HAS_ENDED)
+    script = """
+        mkdir lower tmp && mount -t tmpfs none tmp && mkdir tmp/upper tmp/work tmp/merged && touch lower/lock || exit 77
+        mount -t overlay overlay -o lowerdir=lower,upperdir=tmp/upper,workdir=tmp/work,userxattr tmp/merged || exit 77
+        cd tmp/merged && "$PYTHON" ../../script.py
+    """
+    ran = unshared(["--mount"], script, tmp_path)
+    if ran.returncode == 77:
+        pytest.skip(f"no overlayfs here: {ran.stderr.strip()}")
+    assert ran.stdout.split() == ["True", "False", "False"], ran.stderr
