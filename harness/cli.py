@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness import doctor, rejudge, screen, variants
+from harness.arguments import count
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
@@ -112,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     some = _add(commands, "variants", _variants, "run the scenarios on deliberately broken variants: who catches what")
     some.add_argument("names", nargs="*", metavar="VARIANT", help="all of them unless named")
     some.add_argument("--only-broken", action="store_true", help="only the rules that each variant says it breaks")
-    some.add_argument("--runs", type=_count, metavar="N", help="fault runs of each scenario (as many as it says)")
+    some.add_argument("--runs", type=count, metavar="N", help="fault runs of each scenario (as many as it says)")
     rules = _add(commands, "rules", _rules, "the guarantees that an orchestrator must keep")
     rules.add_argument("--markdown", action="store_true", help="as docs/rules.md")
     _add(commands, "doctor", _doctor, "what this machine allows, and what falls back")
@@ -141,12 +142,6 @@ def _add(
     command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     command.set_defaults(run=run)
     return command
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def _targets(_arguments: argparse.Namespace, console: Console) -> int:

@@ -32,7 +32,7 @@ from harness.look import Look
 from harness.nemesis import Nemesis
 from harness.outcome import Outcome, RunSeen
 from harness.outside import Outside
-from harness.powercut import Recording
+from harness.powercut import RecordedFolder
 from harness.processes.client import LauncherClient
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy
@@ -242,13 +242,13 @@ class Lab(Nemesis):
     # -- power --------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def recorded(self) -> AsyncIterator[Recording]:
+    async def recorded(self) -> AsyncIterator[RecordedFolder]:
         """Record what the commands started inside do to the home; `cuts()` of it then tries every power cut.
 
         They must have ended with the block, and the scenario must watch WATCH_WRITES.
         """
         self.plan(powercut.FAULT)
-        recording = Recording(self, self.site.home)
+        recording = RecordedFolder(self, self.site.home)
         recording.begin()
         try:
             yield recording

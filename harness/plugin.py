@@ -5,7 +5,6 @@ Only this module, session.py and interrupts.py import pytest.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness import recording, screen
+from harness import arguments, recording, screen
 from harness.bench import Bench
 from harness.campaign import Campaign
 from harness.errors import PileupError
@@ -39,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option(
         "--target",
         metavar="NAME",
-        type=_given,
+        type=arguments.given,
         help=f"the program under test: {', '.join(registry.patterns())} (reference)",
     )
     option("--rule", metavar="ID", action="append", default=[], help="only scenarios of this rule; may be repeated")
@@ -48,59 +47,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="a file with rules of one's own, written like the shipped rules.toml; may be repeated",
     )  # fmt: skip
     option(
-        "--schedules", metavar="N", type=_count,
+        "--schedules", metavar="N", type=arguments.count,
         help="runs of each fault arm, each another plan (as many as the scenario says, mostly 1); 1: a quick look",
     )  # fmt: skip
     option(
-        "--points", metavar="N", type=_whole,
+        "--points", metavar="N", type=arguments.whole,
         help="the most pairs of a point and a fault that a sweep tries "
         f"(as many as the scenario says; {QUICK_POINTS} with --schedules 1); 0: all",
     )  # fmt: skip
     option(
-        "--shrink", metavar="N", type=_whole, default=60,
+        "--shrink", metavar="N", type=arguments.whole, default=60,
         help="replays in which a violating schedule is made simpler, 0 for none (60)",
     )  # fmt: skip
     option(
-        "--exhaustive", metavar="N", type=_count, nargs="?", const=2000, default=0,
+        "--exhaustive", metavar="N", type=arguments.count, nargs="?", const=2000, default=0,
         help="run one schedule of every class of those scenarios that order calls, in at most N runs (2000)",
     )  # fmt: skip
     option(
-        "--preemptions", metavar="K", type=_whole, default=None,
+        "--preemptions", metavar="K", type=arguments.whole, default=None,
         help="with --exhaustive: only schedules with at most K preemptions",
     )  # fmt: skip
-    option("--seed", metavar="N", type=_whole, default=1, help="the first plan's seed (1)")
+    option("--seed", metavar="N", type=arguments.whole, default=1, help="the first plan's seed (1)")
     option(
-        "--stress", metavar="N", type=_count, nargs="?", const=20, default=1,
+        "--stress", metavar="N", type=arguments.count, nargs="?", const=20, default=1,
         help="repeat every test N times with other seeds (20 if N is left out); best with -n auto",
     )  # fmt: skip
-    option("--replay", metavar="TOKEN", type=_given, help="repeat exactly the run that a report names")
-    option("--baseline", metavar="FILE", type=_given, help="expected verdicts; only a verdict that differs fails")
+    option("--replay", metavar="TOKEN", type=arguments.given, help="repeat exactly the run that a report names")
+    option(
+        "--baseline", metavar="FILE", type=arguments.given, help="expected verdicts; only a verdict that differs fails"
+    )
     option(
         "--report",
         metavar="DIR",
-        type=_given,
+        type=arguments.given,
         help=f"where record.json, report.md and report.html go ({DEFAULT_REPORT})",
     )
     option("--no-conductor", action="store_true", help="do not stop system calls: start barrier and repetition only")
-
-
-def _given(text: str) -> str:
-    """An empty word is a shell variable that is not set, and must not pass for an option that was left out."""
-    if not text:
-        raise argparse.ArgumentTypeError("it is empty; is a shell variable not set?")
-    return text
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1; write for example 20")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0; write for example 7")
-    return int(text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -141,7 +123,7 @@ class _Judge:
         campaign = self._bench.run(scenario, round_=stress_round(self._item))
         where = self._item.nodeid.split("[")[0]
         result = recording.to_result(
-            campaign, self._bench.target, where=where, seed=self._session.settings.seed,
+            campaign, where=where,
             found_by=for_pytest(self._item.path, self._item.config.invocation_params.dir),
         )  # fmt: skip
         self._item.stash[_RESULT] = result

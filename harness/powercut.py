@@ -26,7 +26,7 @@ FAULT = "power lost between the recorded calls"
 MOST_STATES = 400
 
 
-class Recording:
+class RecordedFolder:
     """What happened to one folder while `async with lab.recorded()` lasted, and what a power cut makes of it."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:

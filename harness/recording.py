@@ -31,9 +31,7 @@ OTHER_PLANS = "other orders and choices than those of the runs counted here: --s
 UNSEALED = "that the target keeps to loopback, and that the fault met the moment it aims at"
 
 
-def to_result(
-    campaign: Campaign, target: Target, *, where: str, seed: int, found_by: tuple[str, ...] | None = None
-) -> Result:
+def to_result(campaign: Campaign, *, where: str, found_by: tuple[str, ...] | None = None) -> Result:
     """One scenario's line of the record, told by its most telling run.
 
     `found_by` are the words by which pytest finds the scenario's file, if they are others than `where` says.

@@ -189,11 +189,6 @@ class Follow:
     def passed_over(self, usual: Point, other: str) -> None:
         """Called when `other` should have gone instead of `usual`, but cannot."""
 
-    @property
-    def unused(self) -> int:
-        """How many switches did not come to pass so far."""
-        return sum(map(len, self._waiting.values()))
-
 
 def default(enabled: Sequence[Point], last: Point | None) -> Point:
     """Who goes if nobody decides: the actor that went last, else the first by name."""

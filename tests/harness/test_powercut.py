@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.events import Event, FaultFired, FilesRecorded, PowerLost
-from harness.powercut import FAULT, Recording
+from harness.powercut import FAULT, RecordedFolder
 from harness.scenario import WATCH_WRITES
 
 PROGRAM = "import os; open('tmp', 'w').write('top secret'); os.rename('tmp', 'config')"
@@ -37,7 +37,7 @@ def recording(conduct, body, *, faulty=True):
         home.mkdir()
         (home / "config").write_bytes(b"old")
         lab = Bench(rig, faulty=faulty)
-        recorded = Recording(lab, home)
+        recorded = RecordedFolder(lab, home)
         recorded.begin()
         running = await rig.python("add", PROGRAM, families=WATCH_WRITES, cwd=str(home))
         assert (await running.ended(), running.said("stderr")) == (0, "")
@@ -96,6 +96,6 @@ def test_a_scenario_that_stops_halfway_leaves_the_folder_as_it_was(conduct):
 def test_nothing_can_be_cut_before_the_recording_has_ended(conduct):
     async def body(rig):
         with pytest.raises(AssertionError, match="has not ended"):
-            next(Recording(Bench(rig, faulty=True), rig.folder).cuts())
+            next(RecordedFolder(Bench(rig, faulty=True), rig.folder).cuts())
 
     conduct(body)

@@ -49,7 +49,7 @@ def trial(verdict: Verdict = Verdict.CONFORMS, **changes: Any) -> Trial:
 
 def result(*fault: Trial, control: tuple[Trial, ...] = (), where: str = WHERE) -> Result:
     whole = Campaign(scenario=RECORD, control=control, fault=fault)
-    return to_result(whole, ReferenceTarget(), where=where, seed=1)
+    return to_result(whole, where=where)
 
 
 def leaky() -> Trial:

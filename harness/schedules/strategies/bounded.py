@@ -39,11 +39,6 @@ class Bounded:
             return -1
         return self.bound if self._running is None and not self._waiting[self.bound] else self.bound - 1
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether all schedules there are were run, whatever the bound."""
-        return not self.unexpected and self._running is None and not any(self._waiting.values())
-
     def propose(self) -> Decisions | None:
         """The next schedule, or None when all within the limit were proposed."""
         while not self._waiting[self.bound]:
