@@ -61,8 +61,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have all of asyncio.Transport without being one, so isinstance would not do.
         self._transport = transport = cast(asyncio.Transport, transport)
-        # With no buffer allowed, resume_writing means that the kernel has taken every byte.
-        transport.set_write_buffer_limits(high=0)
+        _allow_no_buffer(transport)
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
         secure = transport.get_extra_info("ssl_object") is not None
@@ -224,6 +223,16 @@ class Connection(asyncio.Protocol):
     def upgraded(self, transport: asyncio.Transport) -> None:
         """TLS stands: answer through it from now on."""
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+        _allow_no_buffer(transport)
         self._busy = False
         self._next()
+
+
+def _allow_no_buffer(transport: asyncio.Transport) -> None:
+    """Let resume_writing mean that the kernel has taken every byte.
+
+    TLS of both event loops takes a buffer of 0 bytes for full where the limit is 0: it would then pause after each
+    write, and resume with the client's next bytes only.
+    """
+    is_tls = transport.get_extra_info("ssl_object") is not None
+    transport.set_write_buffer_limits(high=1 if is_tls else 0)

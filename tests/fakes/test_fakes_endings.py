@@ -1,11 +1,12 @@
-"""How a connection ends whose client has sent more than was read, or says that it will send nothing more."""
+"""How a connection ends whose client has sent more than was read, or nothing more; and that TLS ends like the rest."""
 
 import asyncio
 import socket
+import ssl
 
 import pytest
 
-from fakes.script import Broken, Cut, Framing, Match, Reset, Rule, Script, Text, Truncate
+from fakes.script import Broken, Cut, Framing, Match, Reset, Rule, Script, Stall, Text, Truncate
 
 ANSWER = Text("x" * 1000, chunks=4)
 LONG = "x" * 9_000_000  # more than the kernel takes at once
@@ -92,3 +93,49 @@ def test_a_client_that_half_closes_and_then_leaves_is_gone(serve_on_both, post, 
         assert served.of("ReplySent")[0].outcome == "client-gone"
 
     serve_on_both(one(reply), body)
+
+
+async def secured(fakes, *, tunnel: bool):
+    """A TLS connection to the fakes, at a port of its own or through CONNECT."""
+    context = ssl.create_default_context(cadata=fakes.ca_pem.decode())
+    if not tunnel:
+        return await asyncio.open_connection("127.0.0.1", fakes.tls_port, ssl=context)
+    reader, writer = await asyncio.open_connection("127.0.0.1", fakes.port)
+    writer.write(b"CONNECT api.anthropic.com:443 HTTP/1.1\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    await writer.start_tls(context, server_hostname="api.anthropic.com")
+    return reader, writer
+
+
+@pytest.mark.parametrize("tunnel", [False, True], ids=["direct", "tunnel"])
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (Broken(answer=ANSWER, cut=Cut("frame", 3, "fin"), gate=GATE), "truncated"),
+        (Broken(answer=ANSWER, cut=Cut("frame", 3, "reset"), gate=GATE), "reset"),
+        (Broken(answer=ANSWER, cut=Cut("status", 0, "fin"), delay=0.01), "truncated"),
+        (Broken(answer=ANSWER, cut=Cut("headers", 0, "fin"), delay=0.01), "truncated"),
+        (Stall(after_frames=2, gate=GATE), "held-then-dropped"),
+        (Text("abc", chunks=3, pace=0.01), "complete"),
+        (Text("abc", gate=GATE), "complete"),
+    ],
+    ids=["fin", "reset", "status", "headers", "stall", "paced", "gate"],
+)
+def test_what_is_sent_late_through_tls_ends_without_the_client(serve_on_both, post, ask, reply, outcome, tunnel):
+    async def body(served):
+        reader, writer = await secured(served.fakes, tunnel=tunnel)
+        writer.write(post(*ask("anthropic", "[[first]]", stream=True)))
+        if GATE in str(reply):
+            await served.fakes.wait_held(GATE, 1)
+            served.fakes.release(GATE)
+        await served.until("ReplySent")
+        (sent,) = served.of("ReplySent")
+        assert sent.outcome == outcome
+        if outcome == "complete":
+            assert (await reader.readexactly(sent.bytes)).endswith(b"0\r\n\r\n")
+        else:
+            received, _ = await drained(reader)
+            assert len(received) == sent.bytes
+        writer.transport.abort()
+
+    serve_on_both(one(reply), body, tls=True)
