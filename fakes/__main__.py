@@ -1,4 +1,4 @@
-"""The fakes as a program: one port, one line of JSON on stdout, then service until SIGINT or SIGTERM.
+"""The fakes as a program: one port, one line of JSON on stdout, then service until SIGINT, SIGTERM or SIGHUP.
 
 It reads the command line, installs the signal handlers and tidies up. What is served is `fakes.server`.
 """
@@ -146,7 +146,8 @@ async def _serve(options: argparse.Namespace) -> None:
     except OSError as error:
         problem = f"cannot write the journal {options.journal} ({error.strerror})"
         raise _Failure(f"{problem}; choose a file in a folder that exists and can be written") from None
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # nohup ignores it
+    for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
         loop.add_signal_handler(number, stop.set)
     with ExitStack() as stack:
         stack.callback(journal.close)
@@ -165,6 +166,9 @@ async def _start(fakes: Fakes, options: argparse.Namespace) -> None:
     if not 0 <= options.port <= 65535:
         # uvloop would quietly take the number modulo 65536.
         raise _Failure(f"port {options.port} is not from 0 to 65535; use --port 0 to get a free port")
+    if not options.host:
+        # It would mean every address of this machine, IPv4 and IPv6 each at a port of its own.
+        raise _Failure("the host is empty; use --host 127.0.0.1")
     try:
         await fakes.start(options.host, options.port)
     except OSError as error:

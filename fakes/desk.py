@@ -102,7 +102,7 @@ class Desk:
         exchange.keep_alive = False
         method, path = (asked.method, asked.path) if asked is not None else ("", "")
         self._record_bare(exchange, connection, method, path, 0)
-        self._fail(exchange, route, refusal.status, refusal.message, "malformed")
+        self._fail(exchange, route, path, refusal.status, refusal.message, "malformed")
 
     def request(self, connection: Connection, request: HttpRequest) -> None:
         """Answer one request."""
@@ -180,14 +180,15 @@ class Desk:
 
     def _other(self, exchange: Exchange, route: Route, request: HttpRequest) -> None:
         if route.endpoint in ("none", "control"):
-            self._fail(exchange, route, 404, f"the fakes do not serve {request.path}", "unknown-path")
+            self._fail(exchange, route, request.path, 404, f"the fakes do not serve {request.path}", "unknown-path")
         elif route.endpoint == "completion" and request.upgrade:
             # The one status that codex takes for "use SSE" at once; any other costs it all its retries first.
-            self._fail(exchange, route, 426, "the fakes speak no WebSocket here; use POST", "upgrade", _PLAIN_HTTP)
+            message = "the fakes speak no WebSocket here; use POST"
+            self._fail(exchange, route, request.path, 426, message, "upgrade", _PLAIN_HTTP)
         elif request.method not in route.methods:
             allowed = ", ".join(route.methods)
             message = f"{request.method} is not allowed here; use {allowed}"
-            self._fail(exchange, route, 405, message, "method", (("allow", allowed),))
+            self._fail(exchange, route, request.path, 405, message, "method", (("allow", allowed),))
         elif route.endpoint == "oauth":
             self._authorization.answer(exchange, request)
         else:
@@ -198,11 +199,15 @@ class Desk:
         self,
         exchange: Exchange,
         route: Route,
+        path: str,
         code: int,
         message: str,
         kind: str,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        if route.provider == "oauth":
+            exchange.send(self._authorization.refusal(path, code, message, headers), kind)
+            return
         form = self._forms.get(route.provider, self._forms["codex"])
         status = Status(code, message=message, headers=headers)
         exchange.send(form.error(status, exchange=exchange.number), kind)

@@ -17,7 +17,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Code:
-    """One authorization code. `family` is what it minted, None before its exchange."""
+    """One authorization code. `auth_time` is when the user signed in, `family` what was minted, None before that."""
 
     value: str
     client_id: str
@@ -26,6 +26,7 @@ class Code:
     scope: frozenset[str]
     account: str
     nonce: str
+    auth_time: float
     expires_at: float
     family: Family | None = None
 

@@ -1,18 +1,19 @@
 """The authorization server's endpoints by path, and whose file answers each. It reads no request itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fakes.exchange import Exchange
 from fakes.oauth.authorize import answer_authorize
 from fakes.oauth.device import VERIFICATION_PATH, answer_codex_poll, answer_codex_usercode, answer_device, answer_page
+from fakes.oauth.dialects import OpenAI, dialect_named, flat
 from fakes.oauth.metadata import JWKS_PATH, answer_discovery, answer_jwks
 from fakes.oauth.settings import DialectName
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.oauth.token import answer_token
 from fakes.oauth.token_status import answer_introspect, answer_revoke
-from fakes.wire.http import HttpRequest
+from fakes.wire.http import Headers, HttpReply, HttpRequest
 
 Kind = Literal[
     "token",
@@ -87,3 +88,15 @@ class AuthorizationServer:
                 answer_discovery(exchange, request, state)
             case "jwks":
                 answer_jwks(exchange, state)
+
+    def refusal(self, path: str, status: int, message: str, headers: Headers = ()) -> HttpReply:
+        """How the endpoint of this path words that something is no request for it, whatever it asks."""
+        endpoint, settings = ENDPOINTS[path], self._state.settings
+        if endpoint.kind == "token":
+            dialect = dialect_named(settings.dialect or endpoint.dialect, settings.refusal_status)
+            reply = dialect.refusal("invalid-request", message)
+        elif endpoint.kind in ("codex-usercode", "codex-poll"):
+            reply = OpenAI().code_refusal("invalid-request", message)
+        else:
+            reply = flat("invalid_request", message)
+        return replace(reply, status=status, headers=(*reply.headers, *headers))

@@ -49,7 +49,7 @@ class SignIns:
 
     def code(self, *, client_id: str, redirect_uri: str, challenge: str, scope: frozenset[str], nonce: str = "") -> str:
         """A code for the user of the settings, who has consented."""
-        state = self._state
+        state, now = self._state, self._state.clock()
         code = Code(
             value=state.minter.code(),
             client_id=client_id,
@@ -58,7 +58,8 @@ class SignIns:
             scope=scope,
             account=state.settings.account,
             nonce=nonce,
-            expires_at=state.clock() + state.settings.code_ttl,
+            auth_time=now,
+            expires_at=now + state.settings.code_ttl,
         )
         self._codes[code.value] = code
         if len(self._codes) > _WAITING:
@@ -73,7 +74,7 @@ class SignIns:
             return SignedIn(decision=decision, family=code.family if code is not None else None)
         code.family = self._family(code.account, code.client_id, code.scope)
         self._used[code.value] = self._codes.pop(code.value)
-        tokens = self._state.issue(code.family, issuer=issuer, nonce=code.nonce)
+        tokens = self._state.issue(code.family, issuer=issuer, nonce=code.nonce, auth_time=code.auth_time)
         return SignedIn(decision=decision, family=code.family, tokens=tokens)
 
     def device(self, client_id: str, scope: frozenset[str]) -> Device:

@@ -101,9 +101,11 @@ class OAuthState:
         known = (self.settings.client_id, *self.settings.more_clients)
         return client_id in known or any(family.client_id == client_id for family in self._families.values())
 
-    def issue(self, family: Family, *, issuer: str = ISSUER, nonce: str = "") -> IssuedTokens:
+    def issue(
+        self, family: Family, *, issuer: str = ISSUER, nonce: str = "", auth_time: float | None = None
+    ) -> IssuedTokens:
         """The tokens that a sign-in hands out, with the family's newest refresh token."""
-        return self._tokens(family, family.newest, self.clock(), issuer=issuer, nonce=nonce)[0]
+        return self._tokens(family, family.newest, self.clock(), issuer=issuer, nonce=nonce, auth_time=auth_time)[0]
 
     def redeem(self, grant: Grant, issuer: str = ISSUER) -> tuple[Decided, IssuedTokens | None]:
         """Decide a refresh request and commit it."""
@@ -200,6 +202,7 @@ class OAuthState:
         issuer: str = ISSUER,
         scope: frozenset[str] | None = None,
         nonce: str = "",
+        auth_time: float | None = None,
     ) -> tuple[IssuedTokens, float]:
         settings, scope = self.settings, family.scope if scope is None else scope
         expires_at = issued_at + settings.access_ttl
@@ -211,6 +214,7 @@ class OAuthState:
             issued_at=issued_at,
             expires_at=expires_at,
             nonce=nonce,
+            auth_time=auth_time,
         )
         access = self.minter.access_token(subject)
         self._access[access] = _Access(family, expires_at, scope)

@@ -21,7 +21,10 @@ _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whom and what a pair of JWTs is about. Times are in seconds since the epoch."""
+    """Whom and what a pair of JWTs is about. Times are in seconds since the epoch.
+
+    `auth_time` is when the user signed in, None where that is not told.
+    """
 
     account: str
     client_id: str
@@ -30,6 +33,7 @@ class Subject:
     issued_at: float
     expires_at: float
     nonce: str = ""
+    auth_time: float | None = None
 
 
 class Minter:
@@ -72,6 +76,8 @@ class Minter:
         claims: dict[str, Any] = {"aud": [subject.client_id], "email_verified": True}
         if subject.nonce:
             claims["nonce"] = subject.nonce
+        if subject.auth_time is not None:
+            claims["auth_time"] = int(subject.auth_time)
         return self._jwt({**claims, **self._common(subject)})
 
     def _opaque(self, size: int) -> bytes:

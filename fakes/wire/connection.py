@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from fakes.wire.faults import reset_transport, undelivered
+from fakes.wire.faults import is_over, reset_transport, undelivered, unread
 from fakes.wire.http import HttpReply, HttpRequest, head_reply
 from fakes.wire.reading import Refusal, RequestReader
 from fakes.wire.slow import SlowReader
@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._flushing = False
         self._after_flush: Callable[[], None] | None = None
+        self._polling = False
+        self._half_closed = False
         self._timer: asyncio.TimerHandle | None = None
         self.peer_port = 0
         self._reader = RequestReader(0, "")
@@ -59,8 +61,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have all of asyncio.Transport without being one, so isinstance would not do.
         self._transport = transport = cast(asyncio.Transport, transport)
-        # With no buffer allowed, resume_writing means that the kernel has taken every byte.
-        transport.set_write_buffer_limits(high=0)
+        _allow_no_buffer(transport)
         peer = transport.get_extra_info("peername")
         self.peer_port = peer[1] if isinstance(peer, tuple) else 0
         secure = transport.get_extra_info("ssl_object") is not None
@@ -78,8 +79,10 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # A client that half-closes while its answer is held is taken as gone: an aborted request looks just
-        # so.
-        return False
+        # so. Where only the kernels are waited for, the bytes on their way will tell.
+        self._half_closed = True
+        on_its_way = self._after_flush is not None or self._polling
+        return on_its_way and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self._flushing = True
@@ -156,8 +159,12 @@ class Connection(asyncio.Protocol):
     def _poll_delivery(self, callback: Callable[[], None]) -> None:
         if self._transport is None:
             return
-        if undelivered(self._transport) == 0:
+        self._polling = undelivered(self._transport) > 0
+        if not self._polling:
             callback()
+            return
+        if self._half_closed and is_over(self._transport):
+            self.abort()
             return
         # The kernel announces no empty send queue, so it has to be asked again.
         loop = asyncio.get_running_loop()
@@ -171,29 +178,26 @@ class Connection(asyncio.Protocol):
     def done(self, keep_alive: bool) -> None:
         """The exchange is over: go on with the next request, or close."""
         self._busy = False
-        if keep_alive:
+        if keep_alive and not self._half_closed:
             self._next()
-            return
-        self._jobs.clear()  # what was sent behind a last request is not answered (RFC 9112 section 9.6)
-        if self._deaf:
-            self._close_lingering()
         else:
             self.finish()
 
     def finish(self) -> None:
         """Close in good order: what was written is sent, then FIN."""
-        self._deaf = True
-        if self._transport is not None:
-            self._transport.close()
-
-    def _close_lingering(self) -> None:
-        # Closing a socket that still has unread input sends RST, which may destroy the reply before the
-        # client has read it (RFC 9112 section 9.6): say FIN, and read on for a while.
-        if self._transport is None or not self._transport.can_write_eof():
-            return self.finish()
-        self._transport.write_eof()
-        self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self.abort)
-        return None
+        transport, more_to_come, self._deaf = self._transport, self._deaf, True
+        self._jobs.clear()  # what was sent behind a last request is not answered (RFC 9112 section 9.6)
+        if transport is None:
+            return
+        is_unread = not self._half_closed and (more_to_come or self._paused or unread(transport) > 0)
+        if is_unread and transport.can_write_eof():
+            # Closing a socket that still has unread input sends RST, which may destroy the reply before the
+            # client has read it (RFC 9112 section 9.6): say FIN, and read on for a while.
+            transport.write_eof()
+            transport.resume_reading()
+            self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self.abort)
+        else:
+            transport.close()
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset."""
@@ -219,6 +223,16 @@ class Connection(asyncio.Protocol):
     def upgraded(self, transport: asyncio.Transport) -> None:
         """TLS stands: answer through it from now on."""
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)
+        _allow_no_buffer(transport)
         self._busy = False
         self._next()
+
+
+def _allow_no_buffer(transport: asyncio.Transport) -> None:
+    """Let resume_writing mean that the kernel has taken every byte.
+
+    TLS of both event loops takes a buffer of 0 bytes for full where the limit is 0: it would then pause after each
+    write, and resume with the client's next bytes only.
+    """
+    is_tls = transport.get_extra_info("ssl_object") is not None
+    transport.set_write_buffer_limits(high=1 if is_tls else 0)

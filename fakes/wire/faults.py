@@ -11,6 +11,8 @@ import struct
 import sys
 import termios
 
+_TCP_CLOSE = 7  # in Linux' tcp_states.h
+
 
 def reset_transport(transport: asyncio.Transport) -> None:
     """Drop a connection with RST instead of FIN.
@@ -31,8 +33,26 @@ def undelivered(transport: asyncio.Transport) -> int:
 
     A reset discards them, so that bytes promised before a reset must have left this queue first.
     """
+    return _queued(transport, termios.TIOCOUTQ)
+
+
+def unread(transport: asyncio.Transport) -> int:
+    """How many bytes of the peer's nobody has read yet (SIOCINQ, tcp(7)). To close over them resets the connection."""
+    return _queued(transport, termios.FIONREAD)
+
+
+def is_over(transport: asyncio.Transport) -> bool:
+    """Whether the peer has reset the connection, which nobody is told who no longer reads it (TCP_INFO, tcp(7))."""
+    guarded = transport.get_extra_info("socket")
+    if guarded is None or guarded.fileno() < 0:
+        return True
+    with socket.socket(fileno=os.dup(guarded.fileno())) as own:
+        return own.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+
+
+def _queued(transport: asyncio.Transport, which: int) -> int:
     guarded = transport.get_extra_info("socket")
     if guarded is None or guarded.fileno() < 0:
         return 0
-    answer = fcntl.ioctl(guarded.fileno(), termios.TIOCOUTQ, bytes(4))
+    answer = fcntl.ioctl(guarded.fileno(), which, bytes(4))
     return int.from_bytes(answer, sys.byteorder)

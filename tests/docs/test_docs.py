@@ -281,6 +281,14 @@ def test_the_examples_of_the_fakes_run(code: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_fixture_of_the_fakes_page_works(tmp_path: Path) -> None:
+    (code,) = (code for code in FAKES_EXAMPLES if "pytest.fixture" in code)
+    (tmp_path / "test_it.py").write_text(code, encoding="utf-8")
+    done = run(sys.executable, "-m", "pytest", "-q", "-W", "error", "--rootdir", str(tmp_path), str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
 def test_the_scripts_of_the_fakes_page_are_some(tmp_path: Path) -> None:
     from fakes.script_file import load_script
 

@@ -535,3 +535,34 @@ def test_a_reported_lifetime_may_be_wrong_on_purpose(serve, token_call):
         assert served.fakes.oauth.is_live(data["access_token"])
 
     serve(NONE, body, oauth=OAuthSettings(reported_expires_in=0))
+
+
+FLAT = {"error": "invalid_request", "error_description": "GET is not allowed here; use POST"}
+NESTED = {"message": FLAT["error_description"], "type": "invalid_request_error", "param": None}
+
+
+@pytest.mark.parametrize(
+    ("path", "settings", "wanted"),
+    [
+        ("/oauth/token", {}, {"error": {**NESTED, "code": "invalid_request"}}),
+        ("/oauth/token", {"dialect": "rfc6749"}, FLAT),
+        ("/v1/oauth/token", {}, FLAT),
+        ("/token", {}, FLAT),
+        ("/revoke", {}, FLAT),
+        ("/introspect", {}, FLAT),
+        ("/device/code", {}, FLAT),
+        ("/api/accounts/deviceauth/token", {}, {"error": {**NESTED, "code": "invalid_request"}}),
+    ],
+)
+def test_what_is_no_request_for_an_endpoint_is_refused_in_its_own_words(serve, talk, path, settings, wanted):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, f"GET {path} HTTP/1.1\r\nhost: x\r\n{CLOSE}\r\n\r\n".encode())
+        assert raw.startswith(b"HTTP/1.1 405 ")
+        assert b"\r\nallow: POST\r\n" in raw
+        assert json.loads(raw.partition(b"\r\n\r\n")[2]) == wanted
+        large = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {1 << 40}\r\n\r\n".encode()
+        raw, _ = await talk(served.fakes.port, large)
+        assert raw.startswith(b"HTTP/1.1 413 ")
+        assert json.loads(raw.partition(b"\r\n\r\n")[2]).keys() == wanted.keys()
+
+    serve(NONE, body, oauth=OAuthSettings(**settings))

@@ -6,6 +6,7 @@ import secrets
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import jwt
 import pytest
 
 from fakes.events import fingerprint
@@ -89,6 +90,21 @@ def test_a_sign_in_with_pkce_then_a_refresh(serve, path):
         ("minted", "sign-in-1", 0),
         ("minted", "sign-in-1", 1),
     ]
+
+
+def test_an_id_token_says_when_its_user_signed_in(serve):
+    """A client that sent max_age requires it (OpenID Connect Core, section 2)."""
+    clock = [1_000.0]
+
+    async def body(served):
+        async with client(served) as http:
+            code, verifier = await new_code(http, max_age="60", scope="openid", nonce="n")
+            clock[0] += 30
+            reply = await http.post("/token", data=exchange(code, verifier))
+        claims = jwt.decode(reply.json()["id_token"], options={"verify_signature": False})
+        assert (claims["auth_time"], claims["iat"], claims["nonce"]) == (1_000, 1_030, "n")
+
+    serve(NONE, body, clock=lambda: clock[0])
 
 
 def test_a_code_used_twice_takes_back_what_it_minted(serve):

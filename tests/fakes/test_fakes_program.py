@@ -31,7 +31,7 @@ def running(*words, env=None):
     assert errors == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_serves_until_a_signal_and_frees_its_port(number, tmp_path):
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     with running("--tls", "--seed-family", "f", env=env) as (program, said):
@@ -44,6 +44,17 @@ def test_it_serves_until_a_signal_and_frees_its_port(number, tmp_path):
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", said["port"]))
+
+
+def test_it_outlives_its_terminal_under_nohup():
+    command = ["nohup", sys.executable, "-m", "fakes"]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    said = json.loads(program.stdout.readline())
+    program.send_signal(signal.SIGHUP)
+    assert httpx.get(said["url"] + "/v1/models").status_code == 200
+    program.terminate()
+    program.communicate(timeout=10)
+    assert program.returncode == 0
 
 
 def test_a_signal_ends_it_while_a_reply_is_held(tmp_path):
@@ -124,6 +135,7 @@ def test_what_cannot_start_says_so_in_one_line(tmp_path):
             "is not one of strict": failing("--oauth-policy", "lenient"),
             "check the path": failing("--script", tmp_path / "missing.toml"),
             "use --host": failing("--host", "host.invalid"),
+            "host is empty": failing("--host", ""),
         }
     for said, done in cases.items():
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
