@@ -33,12 +33,17 @@ LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
 def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
     """Make a worktree at `path` with a new branch; a function that takes both back.
 
+    It is for callers inside `stopping.held`: a signal between the two would leave the worktree behind.
+
     Raises Usage(`not-a-repository`, `bad-branch`, `branch-exists`, `bad-workspace`), Busy(`repository-busy`),
     Local(`git-failed`, `git-missing`).
     """
     shared = common_folder(repository)
     check_branch(shared, branch)
-    with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
+    turn = lock(home, shared)
+    with stopping.deliver():
+        turn.acquire(deadline.sooner(LOCK_SECONDS))
+    with turn:
         check_free(shared, path, branch)
         try:
             make(shared, path, branch)
@@ -138,11 +143,10 @@ def _run(command: list[str], env: dict[str, str], output: IO[bytes], errors: IO[
     It gets SIGTERM first, at which it removes its own lock files.
     """
     try:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        with stopping.deliver():
+            return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors).wait()
     except FileNotFoundError:
         raise Local("git-missing", "git is not installed", hint="install git, or leave --worktree-of out") from None
-    try:
-        return process.wait()
     except BaseException:
         become_subreaper()  # what a hook has begun is ours when git has ended
         us = os.getpid()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,26 @@ def test_repository_whose_path_is_no_text(program: Any, repository: Path) -> Non
     odd = repository.rename(os.fsdecode(os.fsencode(repository.parent) + b"/odd \xff "))
     words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(odd))
     assert program.run("agents", "add", "lane0", *words).status == 0
+
+
+def test_signal_behind_git_leaves_neither_half(program: Any, repository: Path) -> None:
+    """It waits until whoever gets it can take the worktree back."""
+    script = (
+        "import os, signal, sys\n"
+        "from reference.cli import main\n"
+        "from reference.locks import Lock\n"
+        "from reference.parts import Parts\n"
+        "real = Lock.release\n"
+        "def interrupted(self):\n"
+        "    real(self)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Lock.release = interrupted\n"
+        "sys.exit(main(Parts.default(), sys.argv[1:]))\n"
+    )
+    lane = program.work / "lane0"
+    words = ("agents", "add", "lane0", "--workspace", str(lane), "--worktree-of", str(repository), "--json")
+    argv = [sys.executable, "-c", script, *words]
+    assert subprocess.run(argv, env=program.env(), capture_output=True, timeout=30, check=False).returncode == 143
+    assert program.names() == []
+    assert not lane.exists()
+    assert branches(repository) == {"main"}
