@@ -1,10 +1,10 @@
 """`python -m reference`."""
 
-import signal
+import _signal  # type: ignore[import-not-found]  # built in: `signal` first loads enum, which is what Ctrl-C would meet
 import sys
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `main` takes over, Ctrl-C ends us without a traceback
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until `main` takes over, Ctrl-C ends us without a traceback
 
 from reference.cli import main
 from reference.parts import Parts

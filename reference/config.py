@@ -151,6 +151,14 @@ def limit(config: Config, name: str, default: float) -> float:
     return float(config.get("limits", {}).get(name, default))
 
 
+def grace(store: ConfigStore, default: float) -> float:
+    """`limits.graceSeconds` for whoever ends something, which a config that cannot be read must not prevent."""
+    try:
+        return limit(store.read(), "graceSeconds", default)
+    except (Local, OSError):
+        return default
+
+
 def backup_path(path: str, number: int) -> str:
     """Backup 1 is the newest."""
     return f"{path}.bak.{number}"
@@ -209,7 +217,10 @@ def rotate(path: str) -> None:
     temporary = durable.temporary_name(folder, name)
     try:
         os.link(path, temporary)
+        os.rename(temporary, backup_path(path, 1))
     except PermissionError:  # a file system without hard links (link(2): EPERM)
+        durable.discard(temporary)
         durable.replace(backup_path(path, 1), durable.read(path))
-        return
-    os.rename(temporary, backup_path(path, 1))
+    except BaseException:
+        durable.discard(temporary)
+        raise

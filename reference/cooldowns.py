@@ -91,8 +91,8 @@ def _rest(key: str, entry: object) -> Rest | None:
     """The cooldown if it is in force. One from the future was written before the clock was set back."""
     if not isinstance(entry, dict):
         return None
-    since, until, now = entry.get("since"), entry.get("until"), time.time()
-    if not isinstance(since, int | float) or not isinstance(until, int | float) or not since <= now < until:
+    since, until, now = jsonfile.number(entry.get("since")), jsonfile.number(entry.get("until")), time.time()
+    if since is None or until is None or not since <= now < until:
         return None
     status = entry.get("status")
     return Rest(

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 
-from reference import rowcheck, sqlerrors
+from reference import durable, rowcheck, sqlerrors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ CREATE INDEX jobs_by_status ON jobs (status);
 """
 
 
+def _make(path: str) -> None:
+    """Make the file if it is not there, as 0600. Raises OSError, with the path, also for what is no file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with durable.naming(path):
+            durable.check_regular(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
 class Database:
     """One connection. All methods may raise Local or Busy(`database-busy`)."""
 
@@ -62,7 +72,7 @@ class Database:
         """Open the database, making it at first use."""
         home.make()
         path = home.runs
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # typed errors, and 0600
+        _make(path)
         try:
             connection = sqlite3.connect(path, timeout=_SLICE, isolation_level=None)
         except sqlite3.Error as error:

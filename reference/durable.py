@@ -56,7 +56,7 @@ def replace(path: str, data: bytes, mode: int = 0o600, *, before_rename: Callabl
                 before_rename()
             os.rename(temporary, path)
     except BaseException:  # a signal too: nothing of ours stays behind
-        _discard(temporary)
+        discard(temporary)
         raise
     sync_folder(folder or ".")
 
@@ -81,21 +81,34 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def exists(path: str) -> bool:
+    """Whether anything has this name, a link into nowhere included. Raises OSError where that cannot be seen."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def read(path: str) -> bytes:
     """The whole file. Raises OSError, also for what is no file: a pipe is refused, as nobody may ever write to it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         with naming(path):
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                number = errno.EISDIR if stat.S_ISDIR(mode) else errno.ENXIO  # as open(2) says of a socket
-                raise OSError(number, os.strerror(number))
+            check_regular(os.fstat(descriptor))
             parts = []
             while part := os.read(descriptor, _PART):
                 parts.append(part)
             return b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+def check_regular(status: os.stat_result) -> None:
+    """Raises OSError for what is no file: from a pipe or a device nothing may ever come, or too much."""
+    if not stat.S_ISREG(status.st_mode):
+        number = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ENXIO  # as open(2) says of a socket
+        raise OSError(number, os.strerror(number))
 
 
 def sync_folder(folder: str) -> None:
@@ -119,7 +132,8 @@ def _write_new(path: str, data: bytes, mode: int) -> None:
         os.close(descriptor)
 
 
-def _discard(path: str) -> None:
+def discard(path: str) -> None:
+    """Remove a temporary, if it is there."""
     try:
         os.unlink(path)
     except OSError:

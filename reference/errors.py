@@ -155,6 +155,7 @@ _OS_CODES: Mapping[int, tuple[str, str]] = {
     errno.EISDIR: ("is-a-directory", "a directory stands where a file should be: move it away"),
     errno.ENXIO: ("not-a-file", "a pipe, a socket or a device stands where a file should be: move it away"),
     errno.ELOOP: ("symlink-loop", "follow the symbolic links with `namei -l` and break the loop"),
+    errno.EADDRINUSE: ("address-taken", "something else than a gateway's socket stands there: move it away"),
     errno.ENAMETOOLONG: ("path-too-long", "use a shorter path"),
 }
 

@@ -189,12 +189,12 @@ class _Turn:
         client = self.policy.client_for(provider, config)
         token = self.auth.token(provider, config, self.deadline)
         try:
-            return client.complete(model, self.messages, self.tools, token, self.deadline)
+            return _answerable(client.complete(model, self.messages, self.tools, token, self.deadline), provider)
         except Auth as error:
             if error.code != "unauthorized" or config.get("auth") != "oauth":
                 raise
         token = self.auth.renew(provider, config, token, self.deadline)
-        return client.complete(model, self.messages, self.tools, token, self.deadline)
+        return _answerable(client.complete(model, self.messages, self.tools, token, self.deadline), provider)
 
     def _note(self, provider: str, model: str, error: OrchestratorError) -> None:
         status = getattr(error, "status", None) or error.detail.get("status")
@@ -208,6 +208,21 @@ class _Turn:
                 status=status if isinstance(status, int) else None,
             )
         )
+
+
+def _answerable(reply: Reply, provider: str) -> Reply:
+    """The same. Raises Retryable `malformed-answer` for tool calls that no provider takes back with their results.
+
+    Once one of them stood in a transcript, every later request of that session would be refused.
+    """
+    ids = {call.id for call in reply.tool_calls}
+    if "" in ids or len(ids) < len(reply.tool_calls) or not all(_is_tool_name(call.name) for call in reply.tool_calls):
+        raise Retryable("malformed-answer", f"{provider} asked for a tool without a name, or without an id of its own")
+    return reply
+
+
+def _is_tool_name(name: str) -> bool:
+    return 0 < len(name) <= 64 and name.isascii() and name.replace("_", "").replace("-", "").isalnum()
 
 
 class _Resting(Retryable):

@@ -60,6 +60,16 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def number(value: object) -> float | None:
+    """A number of a document for reckoning; None for what is none, or an integer beyond every float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def refuse_constant(name: str) -> object:
     """For NaN and Infinity, which Python reads and writes, and nobody else."""
     raise Damaged(f"{name} is not JSON")

@@ -70,7 +70,7 @@ class Lock:
         try:
             with durable.naming(self.path):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            ours = _is_at(descriptor, self.path)  # somebody may have removed the file that we opened
+                ours = _is_at(descriptor, self.path)  # somebody may have removed the file that we opened
         except BlockingIOError:
             ours = False
         except BaseException:
@@ -108,10 +108,12 @@ class Lock:
 
     def busy(self) -> Busy:
         """The typed refusal, naming the holder's pid, run and age in seconds."""
+        from reference import jsonfile
+
         record = self.holder()
-        since = record.get("since")
+        since = jsonfile.number(record.get("since"))
         # A clock that was set back since must not make it negative.
-        age = round(max(time.time() - since, 0.0), 3) if isinstance(since, (int, float)) else None
+        age = None if since is None else round(max(time.time() - since, 0.0), 3)
         holder = {"pid": record.get("pid"), "run_id": record.get("run_id"), "age_seconds": age}
         who = f"process {holder['pid']}" if holder["pid"] else "another process"
         held = f" for {age:.1f} s" if age is not None else ""
@@ -147,7 +149,7 @@ class Lock:
 def is_free(path: str) -> bool:
     """Whether nobody holds the lock at this moment; makes no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return True
     try:

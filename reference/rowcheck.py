@@ -28,7 +28,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "message": (str, _NOTHING),
 }
 _TEXT = (str,)  # every other column
-_ENDLESS = (float("inf"), float("-inf"))  # no JSON document can show them
+_STATUSES = ("running", "succeeded", "failed", "timed-out", "cancelled", "interrupted", "ended")
+_LAST_MOMENT = 253402300800.0  # the end of the year 9999, in seconds since 1970: no calendar of ours goes further
 
 
 class Damaged(Exception):
@@ -40,11 +41,17 @@ def checked(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     found = [dict(row) for row in rows]
     for row in found:
         for name, value in row.items():
-            if not isinstance(value, _KINDS.get(name, _TEXT)) or value in _ENDLESS:
+            if not isinstance(value, _KINDS.get(name, _TEXT)) or not _is_possible(name, value):
                 raise Damaged(f"{name} is {ascii(value)[:40]}")
         if row.get("error") is not None:
             row["error"] = _error(row["error"])
     return found
+
+
+def _is_possible(name: str, value: Any) -> bool:
+    if name in ("started", "finished"):
+        return value is None or 0 <= value < _LAST_MOMENT
+    return name != "status" or value in _STATUSES
 
 
 def _error(text: str) -> dict[str, Any]:

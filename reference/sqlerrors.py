@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
+from reference import durable
 from reference.errors import Busy, Local, from_oserror
 
 _LONGEST_PATH = 500  # bytes: SQLite's own limit, MAX_PATHNAME, is 512 with the ends that it adds
@@ -31,6 +32,13 @@ def typed(error: sqlite3.Error, path: str) -> Local:
             hint="end the program that holds it open, for example an sqlite3 shell; `fuser` names it",
             detail={"path": path},
         )
+    for name in (f"{path}-wal", f"{path}-shm"):  # SQLite does not say that one of them is no file
+        try:
+            durable.check_regular(os.lstat(name))
+        except FileNotFoundError:
+            continue
+        except OSError as problem:
+            return from_oserror(problem, name)
     if isinstance(error, sqlite3.OperationalError) and _primary(error) == 0:
         return damaged(path, str(error))  # not SQLite's: Python's own, of a text that is no UTF-8
     if _primary(error) == sqlite3.SQLITE_CANTOPEN:

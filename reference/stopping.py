@@ -63,14 +63,22 @@ def hold() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
-class deliver:
-    """Where signals that `hold` keeps back raise Stopped."""
+class held:
+    """Where INT, TERM and HUP are delivered only inside `deliver`."""
+
+    how = signal.SIG_BLOCK
 
     def __enter__(self) -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self._before = signal.pthread_sigmask(self.how, _SIGNALS)
 
     def __exit__(self, *reason: object) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
+class deliver(held):
+    """Where signals that `hold` or `held` keeps back raise Stopped."""
+
+    how = signal.SIG_UNBLOCK
 
 
 def set_grace(seconds: float) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Record = dict[str, Any]
 
+_ENDLESS = 1 << 62  # to one of thousands of digits nothing could be added: Python writes no longer one
 _LOST = "The run was stopped while this tool was running; whether it had an effect is not known."
 
 
@@ -89,6 +90,7 @@ class Writer:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             with durable.naming(self._path):
+                durable.check_regular(os.fstat(self._descriptor))
                 self._lock()
             if not existed:
                 durable.sync_folder(os.path.dirname(self._path))
@@ -134,10 +136,14 @@ class Writer:
         return data[:whole]
 
     def _keep_aside(self, torn: bytes) -> None:
-        aside = os.open(f"{self._path}.torn", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        path = f"{self._path}.torn"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe may have no reader
+        aside = os.open(path, flags, 0o600)
         try:
-            durable.write_all(aside, torn + b"\n")
-            os.fsync(aside)
+            with durable.naming(path):
+                durable.check_regular(os.fstat(aside))
+                durable.write_all(aside, torn + b"\n")
+                os.fsync(aside)
         finally:
             os.close(aside)
 
@@ -174,8 +180,8 @@ def parse(data: bytes) -> list[Record]:
 
 
 def highest(records: list[Record], name: str) -> int:
-    """The largest number of that name, 0 when there is none."""
-    return max((r[name] for r in records if type(r.get(name)) is int), default=0)
+    """The largest number of that name, 0 when there is none. One that nobody can have counted to is none."""
+    return max((r[name] for r in records if type(r.get(name)) is int and r[name] < _ENDLESS), default=0)
 
 
 def as_fields(message: Message) -> Record:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 MAX_STEPS = 50  # answers of the model in one turn, by default; limits.maxSteps
 RECORDING_SECONDS = 1.0  # for writing down how a stopped run ended
 
+# What a tool has started ends with it, this turn and its background work included.
+_NO_BACKGROUND = "[error: this turn was asked for by another, and its background work would end with it; wait for it]"
+
 _STATUSES = {"deadline": "timed-out", "gateway-lost": "interrupted"}
 
 
@@ -180,6 +183,8 @@ class Turn:
         self.emit({"event": "tool", "run": self.request.run_id, "name": call.name, "id": call.id})
         if call.name == SPEC.name:
             return Message(role="tool", text=delegation.start(call), tool_call_id=call.id)
+        if call.arguments.get("background") is True and self.request.chain and self.request.via == "local":
+            return Message(role="tool", text=_NO_BACKGROUND, tool_call_id=call.id)
         text = self.parts.tools().run(
             call,
             workspace=workspace,

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 
+from reference import stopping
 from reference.errors import Local, Usage
 from reference.locks import Lock
+from reference.tools import tree
+from reference.tools.kernel import become_subreaper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from reference.deadline import Deadline
     from reference.home import Home
@@ -28,12 +33,17 @@ LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
 def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
     """Make a worktree at `path` with a new branch; a function that takes both back.
 
+    It is for callers inside `stopping.held`: a signal between the two would leave the worktree behind.
+
     Raises Usage(`not-a-repository`, `bad-branch`, `branch-exists`, `bad-workspace`), Busy(`repository-busy`),
     Local(`git-failed`, `git-missing`).
     """
     shared = common_folder(repository)
     check_branch(shared, branch)
-    with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
+    turn = lock(home, shared)
+    with stopping.deliver():
+        turn.acquire(deadline.sooner(LOCK_SECONDS))
+    with turn:
         check_free(shared, path, branch)
         try:
             make(shared, path, branch)
@@ -113,24 +123,38 @@ def check_free(shared: str, path: str, branch: str) -> None:
 
 
 def git(folder: str, *words: str, check: bool = True) -> str:
-    """What git prints. Raises Local(`git-missing`, `git-failed`), the second only with `check`.
-
-    A git that is interrupted with us gets SIGTERM, at which it removes its own lock files.
-    """
+    """What git prints. Raises Local(`git-missing`, `git-failed`), the second only with `check`."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-    command, null, pipe = ["git", "-C", folder, *words], subprocess.DEVNULL, subprocess.PIPE
+    # Memory and no pipes: those would stay open for as long as what a hook has left in the background.
+    with open(os.memfd_create("output"), "w+b") as output, open(os.memfd_create("errors"), "w+b") as errors:
+        status = _run(["git", "-C", folder, *words], env, output, errors)
+        output.seek(0)
+        errors.seek(0)
+        if check and status:
+            said = errors.read().decode(errors="replace").strip().rpartition("\n")[2] or f"exit status {status}"
+            raise Local("git-failed", f"git {words[0]} {words[1]}: {said}", detail={"status": status})
+        return os.fsdecode(output.read()).removesuffix("\n") if status == 0 else ""
+
+
+def _run(command: list[str], env: dict[str, str], output: IO[bytes], errors: IO[bytes]) -> int:
+    """The exit status. A git that is interrupted with us is ended with all that its hooks have begun.
+
+    It gets SIGTERM first, at which it removes its own lock files.
+    """
     try:
-        process = subprocess.Popen(command, env=env, stdin=null, stdout=pipe, stderr=pipe)
+        with stopping.deliver():
+            return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors).wait()
     except FileNotFoundError:
         raise Local("git-missing", "git is not installed", hint="install git, or leave --worktree-of out") from None
-    try:
-        output, errors = process.communicate()
     except BaseException:
-        process.terminate()
-        process.wait()
+        become_subreaper()  # what a hook has begun is ours when git has ended
+        us = os.getpid()
+        tree.take_down(lambda: tree.descendants(us), _reap, time.sleep, stopping.grace())
         raise
-    if check and process.returncode:
-        said = errors.decode(errors="replace").strip().rpartition("\n")[2] or f"exit status {process.returncode}"
-        raise Local("git-failed", f"git {words[0]} {words[1]}: {said}", detail={"status": process.returncode})
-    return output.decode(errors="replace").strip() if process.returncode == 0 else ""
+
+
+def _reap() -> bool:
+    """Collect the dead; whether any child is left."""
+    gone = [tree.collect(pid) for pid in tree.children(os.getpid())]
+    return not all(gone)

@@ -85,7 +85,7 @@ def redeem(url: str, provider: str, refresh: str, deadline: Deadline, answered: 
     try:
         with post(request, deadline) as answer:
             answered()
-            body = answer.body()
+            body = answer.body(within=IDLE_SECONDS)
             if answer.status != 200:
                 raise _refusal(answer.status, body, answer.headers.get("retry-after"))
             return _grant(body)

@@ -28,7 +28,7 @@ class Pending:
         found = self._read()
         same = found.get("fingerprint") == self._fingerprint
         sends, refused = found.get("sends"), found.get("refused")
-        self.sends = sends if same and isinstance(sends, int) else 0
+        self.sends = max(sends, 0) if same and isinstance(sends, int) else 0
         self.refused = refused if same and isinstance(refused, str) else ""
 
     @property

@@ -34,6 +34,7 @@ MAX_TRIES = 3  # requests with one token in one command, when the server says th
 FIRST_PAUSE = 0.2  # seconds, doubled for the next
 LONGEST_PAUSE = 5.0  # a server that asks for more is not waited for
 SHORTEST_LIFE = 120.0  # seconds; a shorter `expires_in` is a mistake and would refresh with every command
+LONGEST_LIFE = 1e9  # seconds, some thirty years: a longer one is a mistake, and would be no date
 USUAL_LIFE = 3600.0  # seconds, where the server does not say
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
@@ -58,8 +59,8 @@ class Refresh:
         """
         with self.store.lock(self.profile).acquire(deadline.sooner(LOCK_SECONDS)):
             current = self.store.get(self.profile)
-            if current.access != stale.access:
-                return current
+            if current.access != stale.access or current.generation != stale.generation:
+                return current  # a server may also give the same access token again, for longer
             try:
                 return self.redeem(current, deadline)
             except Refused as refusal:
@@ -130,7 +131,7 @@ class Refresh:
 
     def life(self, grant: Grant) -> float:
         """How many seconds the new access token is taken to live, whatever the server says (AUT-6)."""
-        return USUAL_LIFE if grant.expires_in is None else max(grant.expires_in, SHORTEST_LIFE)
+        return USUAL_LIFE if grant.expires_in is None else min(max(grant.expires_in, SHORTEST_LIFE), LONGEST_LIFE)
 
     def sign_in(self, reason: str) -> Auth:
         """The request to the user to sign in again."""

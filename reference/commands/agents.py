@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from reference import agents
+from reference import agents, stopping
 from reference.deadline import Deadline
 from reference.errors import OrchestratorError, Usage
 from reference.home import absolute, checked_name
@@ -29,6 +29,13 @@ def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         )
     workspace = checked_workspace(values["workspace"], home)
     home.make()
+    with stopping.held():  # so that whatever is made is in the config, or taken back
+        _add(parts, home, values, name, workspace)
+    entry = {"name": name, "workspace": workspace}
+    return Result({"ok": True, "agent": entry}, f"added {name}, working in {workspace}")
+
+
+def _add(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace: str) -> None:
     store = parts.config_store(home)
     undo = _worktree(parts, home, values, name, workspace) if values["worktree-of"] else None
 
@@ -37,13 +44,12 @@ def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
         os.makedirs(workspace, exist_ok=True)
 
     try:
-        store.change(edit, Deadline.after(None))
+        with stopping.deliver():
+            store.change(edit, Deadline.after(None))
     except BaseException:
         if undo is not None and not _is_listed(store, name):
             undo()
         raise
-    entry = {"name": name, "workspace": workspace}
-    return Result({"ok": True, "agent": entry}, f"added {name}, working in {workspace}")
 
 
 def _is_listed(store: ConfigStore, name: str) -> bool:

@@ -146,15 +146,17 @@ def _cooldowns(home: Home) -> Iterator[Problem]:
 
 def _database(parts: Parts, home: Home) -> Iterator[Problem]:
     """Opening the table and reading it also records the runs that a crash left."""
-    if not os.path.exists(home.runs):
+    if not durable.exists(home.runs):
         return
     try:
         with parts.run_registry(home, Deadline.after(_SECONDS)) as registry:
             registry.verify()
             registry.reconcile()
     except Local as error:
-        damaged = error.code == "database-damaged"
-        yield Problem(error.code, home.runs, error.message, (lambda: _drop_database(home)) if damaged else None)
+        if error.code == "database-damaged":
+            yield Problem(error.code, home.runs, error.message, lambda: _drop_database(home))
+        else:
+            yield Problem(error.code, home.runs, f"{error.message} ({error.hint})", None)
 
 
 def _drop_database(home: Home) -> None:
@@ -194,16 +196,21 @@ def _releaser(path: str) -> Callable[[], None]:
 
 def _socket(home: Home) -> Iterator[Problem]:
     path = os.path.join(home.path, protocol.SOCKET)
-    if os.path.lexists(path) and locks.is_free(home.lock("gateway")):
-        yield Problem("socket-left", path, f"{path} was left by a killed gateway", lambda: _remove_socket(home, path))
+    if protocol.is_socket(path):
+        if locks.is_free(home.lock("gateway")):
+            message = f"{path} was left by a killed gateway"
+            yield Problem("socket-left", path, message, lambda: _without_gateway(home, path, os.unlink))
+    elif os.path.lexists(path):
+        message = f"{path} is no socket, and no gateway can listen there"
+        yield Problem("not-a-socket", path, message, lambda: _without_gateway(home, path, _put_aside))
 
 
-def _remove_socket(home: Home, path: str) -> None:
-    """Unless a gateway has begun meanwhile: then it is that one's, and has already taken its place."""
+def _without_gateway(home: Home, path: str, repair: Callable[[str], None]) -> None:
+    """Repair it unless a gateway has begun meanwhile: then it is that one's, and has already taken its place."""
     lock = locks.Lock(home.lock("gateway"))
     if lock.try_acquire():
         with lock:
-            os.unlink(path)
+            repair(path)
 
 
 def _permissions(home: Home) -> Iterator[Problem]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from reference import identity, stopping, streams
-from reference.config import limit
+from reference.config import grace
 from reference.deadline import Deadline
-from reference.errors import Local, OrchestratorError, Usage
+from reference.errors import Local, Usage
 from reference.gateway import client, protocol
-from reference.locks import Lock
+from reference.locks import Lock, is_free
 from reference.result import Result
 
 TYPE_CHECKING = False
@@ -29,9 +29,9 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     Raises Busy(`gateway-running`).
     """
     home.make()
-    grace = _grace(parts, home)
-    stopping.set_grace(grace + _MARGIN)
-    server = parts.gateway_server(parts, home, grace)
+    patience = grace(parts.config_store(home), stopping.DEFAULT_GRACE)  # a damaged config is the runs' problem
+    stopping.set_grace(patience + _MARGIN)
+    server = parts.gateway_server(parts, home, patience)
     server.listen()
     path = os.path.join(home.path, protocol.SOCKET)
     return Result(
@@ -65,8 +65,15 @@ def stop(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     pid, started = holder.get("pid"), holder.get("start_time")
     boot = str(holder.get("boot_id"))
     if not isinstance(pid, int) or not isinstance(started, int) or not identity.is_alive(pid, started, boot):
+        if not is_free(lock.path):  # raises OSError where it cannot be seen, which does not mean that there is none
+            raise Local(
+                "gateway-unknown",
+                f"a gateway is running here, but {lock.path} does not say which process it is",
+                hint=f"find it with `fuser {lock.path}` and send it SIGTERM",
+                detail={"lock": lock.path},
+            )
         raise Local("no-gateway", "no gateway is running here", hint="start one with `reference gateway run`")
-    patience = _grace(parts, home) + _MARGIN
+    patience = grace(parts.config_store(home), stopping.DEFAULT_GRACE) + _MARGIN
     ended = identity.end_process(pid, started, boot, Deadline.after(patience), Deadline.after(patience + _MARGIN))
     if not ended:
         raise Local("still-running", f"gateway {pid} does not end, not even by SIGKILL", detail={"pid": pid})
@@ -95,11 +102,3 @@ def _tell(event: dict[str, Any]) -> None:
         streams.write_output(protocol.encode(event))
     except BrokenPipeError:
         return
-
-
-def _grace(parts: Parts, home: Home) -> float:
-    """The grace period; a damaged config is the runs' problem, not the gateway's."""
-    try:
-        return limit(parts.config_store(home).read(), "graceSeconds", stopping.DEFAULT_GRACE)
-    except OrchestratorError:
-        return stopping.DEFAULT_GRACE

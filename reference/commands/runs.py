@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 
-from reference import identity, options, proctree, runs, stopping
+from reference import durable, identity, options, proctree, runs, stopping
 from reference.commands import runs_view
-from reference.config import limit
+from reference.config import grace
 from reference.deadline import Deadline
 from reference.errors import Local, Usage
 from reference.result import Result
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from reference.runs import Registry
 
 _MARGIN = 2.0  # seconds beyond the grace period before SIGKILL
+_LOOK_AGAIN = 0.05  # seconds; what is killed may have begun something just before
 
 
 def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """The runs that are alive, or all. Raises Local."""
-    if not os.path.exists(home.runs):
+    if not durable.exists(home.runs):
         return Result({"ok": True, "runs": []}, "no runs")
     with parts.run_registry(home, Deadline.after(None)) as registry:
         found = [runs.public(row) for row in registry.list_runs(everything=bool(values["all"]))]
@@ -54,19 +56,19 @@ def wait(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 
 def cancel(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """End a run or a job: SIGTERM, then SIGKILL. Raises Usage(`unknown-run`), Local(`already-finished`)."""
-    grace = limit(parts.config_store(home).read(), "graceSeconds", stopping.DEFAULT_GRACE)
+    patience = grace(parts.config_store(home), stopping.DEFAULT_GRACE)
     with _registry(parts, home, values) as registry:
         job = registry.find_job(values["id"])
         if job is not None:
-            _end(job, grace)
+            _end_job(job, patience)
             registry.end_job(job["id"], "cancelled")
             return _shown(registry.get(job["run"]))
         row = registry.get(values["id"])
-        _cancel_run(registry, row, grace)
+        _cancel_run(registry, row, patience)
         return _shown(registry.get(values["id"]))
 
 
-def _cancel_run(registry: Registry, row: Row, grace: float) -> None:
+def _cancel_run(registry: Registry, row: Row, patience: float) -> None:
     alive = [job for job in row["jobs"] if job["status"] == "running"]
     if row["status"] != "running" and not alive:
         raise Local(
@@ -76,17 +78,41 @@ def _cancel_run(registry: Registry, row: Row, grace: float) -> None:
             detail={"run": row["id"], "status": row["status"]},
         )
     if row["status"] == "running":
-        _end(row, grace)
+        _end(row, patience)
         registry.finish_dead(row["id"], "cancelled")
     for job in alive:
-        _end(job, grace)
+        _end_job(job, patience)
         registry.end_job(job["id"], "cancelled")
 
 
-def _end(row: Row, grace: float) -> None:
+def _end_job(job: Row, patience: float) -> None:
+    """End a job's keeper, its work first: without its keeper that could never be found again.
+
+    The keeper may have been given a longer grace period than the config has by now. Raises Local(`still-running`).
+    """
+    from reference.tools import tree
+
+    keeper = identity.signal_process(job["pid"], job["start_time"], job["boot_id"], signal.SIGTERM)
+    if keeper is None:
+        return
+    try:
+        signal.pidfd_send_signal(keeper, signal.SIGCONT)
+        is_gone, until = identity.wait_gone(keeper, Deadline.after(patience + _MARGIN)), Deadline.after(_MARGIN)
+        while not is_gone and not until.passed():
+            for process in tree.descendants(job["pid"]):
+                process.send(signal.SIGKILL)
+            is_gone = identity.wait_gone(keeper, until.sooner(_LOOK_AGAIN))
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(keeper)
+    _end(job, 0.0)
+
+
+def _end(row: Row, patience: float) -> None:
     """End exactly the process of this row and wait until it is gone. Raises Local(`still-running`)."""
-    patience, kill_patience = Deadline.after(grace + _MARGIN), Deadline.after(grace + 2 * _MARGIN)
-    if identity.end_process(row["pid"], row["start_time"], row["boot_id"], patience, kill_patience):
+    until, kill_until = Deadline.after(patience + _MARGIN), Deadline.after(patience + 2 * _MARGIN)
+    if identity.end_process(row["pid"], row["start_time"], row["boot_id"], until, kill_until):
         return
     raise Local(
         "still-running",
@@ -97,7 +123,7 @@ def _end(row: Row, grace: float) -> None:
 
 
 def _registry(parts: Parts, home: Home, values: dict[str, Any]) -> Registry:
-    if not os.path.exists(home.runs):
+    if not durable.exists(home.runs):
         raise Usage(
             "unknown-run",
             f"there is no run {ascii(values['id'])[:80]}",

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ class Address:
 
     def __exit__(self, *reason: object) -> None:
         os.close(self._folder)
+
+
+def is_socket(path: str) -> bool:
+    """Whether a socket stands there, and not a link to one or a file of somebody's."""
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 class Lines:

@@ -16,6 +16,7 @@ import os
 import selectors
 import signal
 import socket
+from contextlib import suppress
 
 from reference import stopping
 from reference.deadline import Deadline
@@ -82,9 +83,9 @@ class Server:
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
 
     def bind(self, address: str) -> None:
-        """Take the address. We have the lock, so whoever made what stands there is gone."""
+        """Take the address. We have the lock, so whoever made a socket there is gone; bind(2) refuses anything else."""
         try:
-            if os.path.lexists(address):
+            if protocol.is_socket(address):
                 os.unlink(address)
             self.listener.bind(address)
         except OSError as error:  # the address leads through a descriptor, and bind(2) names nothing
@@ -117,10 +118,13 @@ class Server:
         """Take no more runs, end those that go on, and let their results reach the clients."""
         self.selector.unregister(self.listener)
         self.listener.close()
-        with protocol.Address(self.home) as address:
-            os.unlink(address)
         for worker in self.workers:
             self._end(worker, signal.SIGTERM)
+        with (
+            suppress(OSError),
+            protocol.Address(self.home) as address,
+        ):  # gone, or it stays: the next gateway replaces it
+            os.unlink(address)
         bound = Deadline.after(self.grace + _KILL_AFTER + 1.0)
         while (self.workers or any(c.outbox for c in self.clients)) and not bound.passed():
             self._step(bound)
@@ -200,7 +204,7 @@ class Server:
                 run = registry.start(
                     request.run_id, request.agent, request.session, pid=worker.process.pid, via="gateway"
                 )
-            except OrchestratorError:
+            except (OrchestratorError, OSError):
                 self.workers[worker] = None
                 self._end(worker, signal.SIGTERM)
                 raise

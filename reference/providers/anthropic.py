@@ -175,7 +175,8 @@ def _turns(messages: Sequence[Message]) -> list[Json]:
 def _content(message: Message) -> list[Json]:
     if message.role == "tool":
         return [{"type": "tool_result", "tool_use_id": message.tool_call_id, "content": message.text}]
-    content: list[Json] = [{"type": "text", "text": message.text}] if message.text else []
+    # A blank text is refused, also where the model itself has said it.
+    content: list[Json] = [{"type": "text", "text": message.text}] if message.text.strip() else []
     for call in message.tool_calls:
         content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments})
     return content

@@ -13,14 +13,11 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import httpcore
 
+from reference.deadline import Deadline
 from reference.errors import Auth, Local, OrchestratorError, Retryable
-
-if TYPE_CHECKING:
-    from reference.deadline import Deadline
 
 CONNECT_SECONDS = 5.0
 MAX_ERROR_BODY = 64 * 1024
@@ -69,13 +66,15 @@ class Answer:
                 self._deadline.check()
                 yield chunk
 
-    def body(self, limit: int = MAX_ERROR_BODY) -> bytes:
-        """The first `limit` bytes of the body."""
-        whole = b""
+    def body(self, limit: int = MAX_ERROR_BODY, within: float | None = None) -> bytes:
+        """The first `limit` bytes of the body. Raises as `chunks`, and Retryable `stalled` after `within` seconds."""
+        whole, end = b"", Deadline.after(within)
         for chunk in self.chunks():
             whole += chunk
             if len(whole) >= limit:
                 break
+            if end.passed():
+                raise Retryable("stalled", f"{self._request.provider} did not end its answer within {within:g} s")
         return whole[:limit]
 
 

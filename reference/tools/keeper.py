@@ -24,7 +24,7 @@ import subprocess
 
 from reference import locks
 from reference.tools import channel
-from reference.tools.kernel import become_subreaper, set_name
+from reference.tools.kernel import become_subreaper, continue_at_parents_death, set_name
 from reference.tools.tree import Process, children, collect, descendants, signal_group, take_down
 
 TYPE_CHECKING = False
@@ -73,6 +73,7 @@ class _Keeper:
         self.wake = _prepare_signals(self._on_term)
         _keep_descriptors({control.fileno(), work.output, *self.wake})
         become_subreaper()
+        continue_at_parents_death()  # its work may have stopped it, and then nobody else would
         set_name("reference-keep")
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -1,10 +1,12 @@
-"""The two prctl(2) calls that Python does not have. The only ctypes in this program."""
+"""The three prctl(2) calls that Python does not have. The only ctypes in this program."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -12,6 +14,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 def become_subreaper() -> None:
     """From now on orphaned descendants become children of this process instead of init's. Raises OSError."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def continue_at_parents_death() -> None:
+    """From now on this process gets SIGCONT when its parent ends, for the case that it is stopped. Raises OSError."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 def set_name(name: str) -> None:

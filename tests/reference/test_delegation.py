@@ -222,3 +222,12 @@ def test_result_is_dropped_by_the_variant_that_announces_it_to_a_busy_parent(rea
     assert ready.finish(parent).status == 0
     assert ready.finish(ready.start(*words, "next", variant="results-dropped-when-busy")).status == 0
     assert told(ready) == []
+
+
+def test_background_work_of_a_delegated_run_is_refused(ready: Any) -> None:
+    """It would end with that run, whatever its model was told."""
+    assert ready.agent("lane0", asking(delegate("lane1", "background: touch made; sleep 60"))).status == 0
+    [text] = [record["text"] for record in ready.transcript("lane1") if record["role"] == "tool"]
+    assert text.startswith("[error: ")
+    assert not (ready.work / "lane1" / "made").exists()
+    assert [run["jobs"] for run in children(ready)] == [[]]

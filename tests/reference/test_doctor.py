@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,28 @@ def test_the_socket_of_a_gateway_that_has_begun_meanwhile_stays(ready: Any) -> N
         assert path.exists()
     problem.try_repair()
     assert not path.exists()
+
+
+def test_cooldown_without_end_is_none(ready: Any) -> None:
+    """An integer that is no float is none that a provider asked for."""
+    rests = {"model:anthropic/claude-sonnet-4-6": {"since": 0, "until": 10**400}}
+    (ready.home / "cooldowns.json").write_text(json.dumps({"cooldowns": rests}))
+    assert ready.agent("lane0", "hello").status == 0
+
+
+def test_what_is_no_socket_is_put_aside_and_not_lost(ready: Any) -> None:
+    (ready.home / "gateway.sock").write_text("precious")
+    assert codes(ready.run("doctor")) == {"not-a-socket"}
+    assert ready.run("doctor", "--fix").status == 0
+    [aside] = ready.home.glob("gateway.sock.damaged-*")
+    assert aside.read_text() == "precious"
+    assert ready.run("doctor").json["problems"] == []
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("doctor", "--fix")])
+def test_lock_that_is_a_pipe_hangs_nobody(ready: Any, words: tuple[str, ...]) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(ready.home / "gateway.sock"))
+    (ready.home / "locks").mkdir(exist_ok=True)
+    os.mkfifo(ready.home / "locks" / "gateway.lock")
+    assert codes(ready.run(*words)) == {"socket-left"}

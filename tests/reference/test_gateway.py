@@ -18,7 +18,9 @@ import pytest
 
 from reference import identity
 from reference.errors import Usage
+from reference.gateway.server import Client, Server
 from reference.gateway.workers import Worker
+from reference.home import Home
 from reference.parts import Parts
 from reference.request import Request
 
@@ -403,3 +405,67 @@ def test_tool_that_asks_the_gateway_for_its_own_session_is_refused_at_once(ready
     done = ready.finish(ready.start_agent("lane0", f"run: {inner}"))
     assert "session-busy" in done.json["text"]
     assert done.json["run"]["seconds"] < 4
+
+
+def test_a_file_in_the_place_of_the_socket_stays(ready: Any) -> None:
+    (ready.home / "gateway.sock").write_text("precious")
+    done = ready.run("gateway", "run")
+    assert (done.status, done.code) == (1, "address-taken")
+    assert "move it away" in done.json["error"]["hint"]
+    assert (ready.home / "gateway.sock").read_text() == "precious"
+
+
+def test_gateway_whose_socket_was_removed_ends_as_ever(ready: Any, serve: Serve, provider: Any) -> None:
+    gateway = serve()
+    client = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    (ready.home / "gateway.sock").unlink()
+    gateway.terminate()
+    done = ready.finish(client)
+    assert (done.status, done.code) == (143, "terminated")
+    assert gateway.wait(20) == 143
+
+
+@pytest.mark.parametrize("made", ["damaged", "folder"])
+def test_gateway_needs_no_config(ready: Any, serve: Serve, made: str) -> None:
+    (ready.home / "config.json").unlink()
+    if made == "folder":
+        (ready.home / "config.json").mkdir()
+    else:
+        (ready.home / "config.json").write_text("{ damaged")
+    gateway = serve()
+    assert ready.run("gateway", "stop").status == 0
+    assert gateway.wait(10) == 143
+
+
+def test_gateway_that_holds_its_lock_without_a_record_is_not_absent(ready: Any, serve: Serve) -> None:
+    serve()
+    path = ready.home / "locks" / "gateway.lock"
+    os.truncate(path, 0)
+    done = ready.run("gateway", "stop")
+    assert done.code == "gateway-unknown"
+    assert str(path) in done.json["error"]["hint"]
+
+
+def test_run_that_cannot_be_recorded_does_not_go_on(ready: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client was told that the gateway refused it."""
+
+    def fails(pid: int) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setenv("REFERENCE_HOME", str(ready.home))
+    server = Server(Parts.default(), Home(str(ready.home)).make(), 1.0)
+    request = Request.checked(agent="lane0", message="hello", session=None, timeout=None, run_id="r-1", via="gateway")
+    ours, theirs = socket.socketpair()
+    with ours, contextlib.closing(server.listener), contextlib.closing(server.selector):
+        client = Client(theirs)
+        monkeypatch.setattr(identity, "start_time", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            server._run(client, {"op": "run", "request": request.fields()})
+        [worker] = server.workers
+        assert server.workers[worker] is None
+        assert worker in server.ending
+        worker.signal(signal.SIGKILL)
+        worker.close()
+        theirs.close()
+    os.close(server.spare)

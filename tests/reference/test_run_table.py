@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -192,3 +194,65 @@ def test_first_end_of_a_run_stands(tmp_path: Path) -> None:
         registry.start("r-2", "lane0", "main", pid=os.getpid(), via="local")
         with pytest.raises(Local):
             registry.finish("r-2", "no-such-status")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["started = 1e300", "started = -1e17", "finished = 1e17", "status = 'sucbeeded'"],
+)
+def test_values_that_nobody_has_written_are_told_of(ready: Any, change: str) -> None:
+    run_id = ready.agent("lane0", "hello").json["run"]["id"]
+    with contextlib.closing(sqlite3.connect(ready.home / "runs.sqlite", isolation_level=None)) as table:
+        table.execute("PRAGMA ignore_check_constraints = 1")
+        table.execute(f"UPDATE runs SET {change}")
+    for words in (("runs", "list", "--all"), ("runs", "show", run_id)):
+        assert ready.run(*words).code == "database-damaged"
+        assert "doctor --fix" in ready.finish(ready.start(*words)).stderr
+
+
+@pytest.mark.parametrize("name", ["runs.sqlite", "runs.sqlite-wal", "runs.sqlite-shm"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_in_the_place_of_the_table_is_named(ready: Any, name: str, make: Any) -> None:
+    ready.agent("lane0", "hello")
+    path = ready.home / name
+    path.unlink(missing_ok=True)
+    make(path)
+    done = ready.agent("lane0", "again")
+    assert (done.status, done.code) == (1, "not-a-file")
+    assert done.json["error"]["detail"]["path"] == str(path)
+    assert "move it away" in done.json["error"]["hint"]
+
+
+def test_link_of_the_table_that_leads_nowhere_is_not_an_empty_table(ready: Any) -> None:
+    (ready.home / "runs.sqlite").symlink_to("unmounted/runs.sqlite")
+    assert ready.run("runs", "list").code == "path-missing"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_text("{ damaged"), lambda path: path.unlink() or path.mkdir()]
+)
+def test_cancel_needs_no_config(ready: Any, provider: Any, damage: Any) -> None:
+    process = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    damage(ready.home / "config.json")
+    assert ready.run("runs", "cancel", run["id"]).json["run"]["status"] == "cancelled"
+    assert ready.finish(process).status == 143
+
+
+def test_cancel_with_a_shorter_grace_than_the_run_began_with_leaves_nothing(
+    ready: Any, provider: Any, until: Any
+) -> None:
+    """Whoever kills the keeper first can never find its work again."""
+    ready.write_config({**ready.config(), "limits": {"graceSeconds": 60}})
+    process = ready.start_agent("lane0", "run: trap '' TERM; echo $$ > pid; while :; do sleep 1; done")
+    child = int(until(lambda: _text_of(ready.work / "lane0" / "pid"), "the tool runs"))
+    [run] = ready.runs()
+    ready.write_config({**ready.config(), "limits": {"graceSeconds": 0}})
+    assert ready.run("runs", "cancel", run["id"]).json["run"]["status"] == "cancelled"
+    assert identity.start_time(child) is None
+    ready.finish(process)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

@@ -142,7 +142,17 @@ def test_tool_finds_the_state_of_its_run_when_the_home_is_relative(ready: Any) -
     assert not (ready.work / "lane0" / ready.home.name).exists()
 
 
-@pytest.mark.parametrize("record", [b"[" * 4000, b'{"pid": NaN, "since": NaN}', b'{"since": -1e999}', b"\xff", b""])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"[" * 4000,
+        b'{"pid": NaN, "since": NaN}',
+        b'{"since": -1e999}',
+        b'{"since": 1%s}' % (b"0" * 400),
+        b"\xff",
+        b"",
+    ],
+)
 def test_busy_session_whose_record_is_nonsense(ready: Any, record: bytes) -> None:
     ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.1}})
     path = ready.home / "locks" / "session-lane0.main.lock"
@@ -340,3 +350,29 @@ def test_killed_holder_with_a_stubborn_tool_is_replaced_at_once(ready: Any, unti
     done = ready.agent("lane0", "hello")
     assert done.status == 0
     assert done.json["run"]["seconds"] < 2
+
+
+@pytest.mark.parametrize("name", ["fence", "seq"])
+def test_number_that_nobody_has_counted_to_blocks_nothing(tmp_path: Path, name: str) -> None:
+    """Python reads an integer of 4300 digits, and writes none of more."""
+    path = tmp_path / "s.jsonl"
+    damaged = json.dumps({"role": "user", "text": "one", name: 10**4300 - 1}) + "\n"
+    path.write_text(damaged)
+    Transcript(str(path), "r-2").begin(Message(role="user", text="two"), Deadline.after(5))
+    kept, added = path.read_text().splitlines(keepends=True)
+    assert kept == damaged
+    assert json.loads(added)[name] == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(("name", "first"), [("main.jsonl", ""), ("main.jsonl.torn", '{"half')])
+def test_what_is_no_file_in_the_place_of_a_transcript_is_refused(ready: Any, make: Any, name: str, first: str) -> None:
+    folder = ready.home / "sessions" / "lane0"
+    folder.mkdir()
+    if first:
+        (folder / "main.jsonl").write_text(first)
+    make(folder / name)
+    done = ready.agent("lane0", "hello")
+    assert (done.status, done.code) == (1, "not-a-file")
+    assert done.json["error"]["detail"]["path"] == str(folder / name)
+    assert not first or (folder / "main.jsonl").read_text() == first

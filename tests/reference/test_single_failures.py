@@ -12,9 +12,13 @@ import pytest
 
 from reference import durable
 from reference.auth.pending import Pending
+from reference.commands import gateway, runs
+from reference.config import ConfigStore
 from reference.deadline import Deadline
+from reference.home import Home
 from reference.locks import Lock
 from reference.messages import Message
+from reference.parts import Parts
 from reference.transcript import Transcript
 
 
@@ -83,3 +87,32 @@ def test_a_note_that_cannot_be_removed_does_not_undo_a_refresh(failing: Any, tmp
     failing(os, "unlink")
     note.clear()
     assert Pending(str(tmp_path / "note"), "successor").sends == 0
+
+
+@pytest.mark.parametrize(("name", "number"), [("link", 1), ("rename", 1), ("rename", 2)])
+def test_a_change_of_the_config_that_fails_leaves_no_temporary(
+    failing: Any, tmp_path: Path, name: str, number: int
+) -> None:
+    store = ConfigStore(Home(str(tmp_path)).make())
+    store.change(lambda config: config.update(a=1), Deadline.after(5))
+    failing(os, name, number)
+    with pytest.raises(OSError, match="Input/output"):
+        store.change(lambda config: config.update(a=2), Deadline.after(5))
+    assert store.read() == {"a": 1}
+    assert list(tmp_path.glob(".*.tmp")) == []
+
+
+@pytest.mark.parametrize("command", [runs.list_all, runs.show, runs.wait])
+def test_a_table_that_cannot_be_looked_for_is_not_absent(failing: Any, tmp_path: Path, command: Any) -> None:
+    """In a folder that may not be searched nothing seems to be."""
+    failing(os, "lstat")
+    with pytest.raises(OSError, match="Input/output"):
+        command(Parts.default(), Home(str(tmp_path)), {"all": True, "json": True, "id": "r-1", "timeout": None})
+
+
+def test_a_gateway_whose_lock_cannot_be_looked_at_is_not_absent(failing: Any, tmp_path: Path) -> None:
+    home = Home(str(tmp_path)).make()
+    Path(home.lock("gateway")).touch()
+    failing(fcntl, "flock")
+    with pytest.raises(OSError, match="Input/output"):
+        gateway.stop(Parts.default(), home, {})

@@ -29,6 +29,21 @@ def is_gone(pid: int) -> bool:
     return not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text()
 
 
+def test_interrupt_at_the_first_import_leaves_no_traceback(ready: Any) -> None:
+    """Until then it is the interpreter that is interrupted, which nobody can help."""
+    code = (
+        "import os, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if not name.startswith('reference'): os.kill(os.getpid(), 2)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "import reference.__main__\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=ready.env())
+    done = ready.finish(process)
+    assert (done.status, done.stderr) == (-signal.SIGINT, "")
+
+
 @pytest.mark.parametrize("part", ["complete", "agent_entry"])
 def test_signal_whose_exception_another_has_replaced_is_still_a_signal(ready: Any, part: str) -> None:
     """As in C, while _ssl looks for _socket: "PyCapsule_Import could not import module", and nothing else."""

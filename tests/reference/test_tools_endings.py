@@ -217,13 +217,22 @@ def test_work_that_stops_its_keeper_is_ended(heart: Heart) -> None:
     heart.assert_quiet()
 
 
-def test_work_of_a_killed_run_that_has_stopped_its_keeper_can_be_cancelled(heart: Heart) -> None:
+def test_work_of_a_killed_run_that_has_stopped_its_keeper_is_ended(heart: Heart) -> None:
     process = heart.start("run: " + heart.command("ignore session", "sleep 600"))
     heart.wait()
     [keeper] = heart.keepers()
     os.kill(keeper, signal.SIGSTOP)
     process.kill()
     process.communicate(timeout=BOUND)
+    heart.gone_within(BOUND)
+    assert heart.program.runs() == []
+
+
+def test_background_work_that_has_stopped_its_keeper_can_be_cancelled(heart: Heart) -> None:
+    assert heart.program.finish(heart.start("background: " + heart.command("ignore session", "sleep 600"))).status == 0
+    heart.wait()
+    [keeper] = heart.keepers()
+    os.kill(keeper, signal.SIGSTOP)
     [run] = heart.program.runs()
     assert heart.program.run("runs", "cancel", run["id"]).status == 0
     heart.assert_quiet()

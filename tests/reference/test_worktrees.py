@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reference import worktrees
+from reference import identity, worktrees
 from reference.deadline import Deadline
 from reference.errors import Local, Usage
 from reference.home import Home
@@ -113,3 +115,63 @@ def test_missing_git_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(Local) as caught:
         worktrees.git(str(tmp_path), "status", "--short")
     assert caught.value.code == "git-missing"
+
+
+def hook(repository: Path, text: str) -> None:
+    path = repository / ".git" / "hooks" / "post-checkout"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_what_a_hook_leaves_in_the_background_is_not_waited_for(program: Any, repository: Path) -> None:
+    hook(repository, "sleep 60 & echo $! > pid")
+    lane = program.work / "lane0"
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    assert program.run("agents", "add", "lane0", *words, bound=20).status == 0
+    left = int((lane / "pid").read_text())
+    assert identity.start_time(left) is not None
+    os.kill(left, signal.SIGKILL)
+
+
+def test_hook_of_an_add_that_is_stopped_ends_with_it(program: Any, repository: Path, until: Any) -> None:
+    told = program.work / "pid"
+    hook(repository, f"trap '' TERM; echo $$ > {told}; while :; do sleep 1; done")
+    lane = program.work / "lane0"
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    adding = program.start("agents", "add", "lane0", *words, "--json")
+    child = int(until(lambda: told.read_text() if told.exists() else "", "the hook runs"))
+    adding.terminate()
+    assert program.finish(adding).status == 143
+    assert identity.start_time(child) is None
+    assert not lane.exists()
+    assert branches(repository) == {"main"}
+
+
+def test_repository_whose_path_is_no_text(program: Any, repository: Path) -> None:
+    odd = repository.rename(os.fsdecode(os.fsencode(repository.parent) + b"/odd \xff "))
+    words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(odd))
+    assert program.run("agents", "add", "lane0", *words).status == 0
+
+
+def test_signal_behind_git_leaves_neither_half(program: Any, repository: Path) -> None:
+    """It waits until whoever gets it can take the worktree back."""
+    script = (
+        "import os, signal, sys\n"
+        "from reference.cli import main\n"
+        "from reference.locks import Lock\n"
+        "from reference.parts import Parts\n"
+        "real = Lock.release\n"
+        "def interrupted(self):\n"
+        "    real(self)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Lock.release = interrupted\n"
+        "sys.exit(main(Parts.default(), sys.argv[1:]))\n"
+    )
+    lane = program.work / "lane0"
+    words = ("agents", "add", "lane0", "--workspace", str(lane), "--worktree-of", str(repository), "--json")
+    argv = [sys.executable, "-c", script, *words]
+    assert subprocess.run(argv, env=program.env(), capture_output=True, timeout=30, check=False).returncode == 143
+    assert program.names() == []
+    assert not lane.exists()
+    assert branches(repository) == {"main"}

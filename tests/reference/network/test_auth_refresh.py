@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 
 from reference import auth
 from reference.auth import Credentials
-from reference.auth.store import Store
+from reference.auth import endpoint as endpoint_module
+from reference.auth.store import Store, pending_path
 from reference.deadline import Deadline
 from reference.errors import Auth, Local, Stopped
 from reference.home import Home
@@ -140,13 +142,47 @@ def test_address_that_is_none_spends_nothing(case: Case, url: object) -> None:
     assert case.notes() == []
 
 
-@pytest.mark.parametrize("expires_in", [0, -5, 1, "3600", None, "soon", 1e300, True])
+@pytest.mark.parametrize("expires_in", [0, -5, 1, "3600", None, "soon", 1e300, 1e306, True])
 def test_wrong_lifetime_does_not_loop(case: Case, expires_in: object) -> None:
     """AUT-6: a token just received is used, now and by the next command."""
     case.endpoint.expires_in = expires_in
     assert case.token() == "at-1"
     assert case.token() == "at-1"
     assert case.endpoint.asked == ["rt-0"]
+
+
+def test_same_access_token_again_is_renewed_once(case: Case, kit: Any) -> None:
+    """A server may give the same one again, for longer: who has waited meanwhile finds the store renewed."""
+    case.server.acts["/token"] = [kit.answer(200, {"access_token": "at-old", "expires_in": 3600})]
+    stale = Store(case.home).get(PROFILE)
+    assert case.token() == "at-old"
+    refresh = Credentials(case.home).refresh(PROFILE, "codex", case.config)
+    assert refresh.renew(stale, Deadline.after(BOUND)).access == "at-old"
+    assert len(case.server.seen) == 1
+
+
+def test_note_with_a_negative_count_allows_no_more_requests(case: Case) -> None:
+    case.endpoint.faults = ["drop"] * 9
+    Path(case.home.path, "auth").mkdir(mode=0o700)
+    note = pending_path(case.home, PROFILE)
+    fingerprint = hashlib.sha256(b"rt-0").hexdigest()[:32]
+    Path(note).write_text(json.dumps({"fingerprint": fingerprint, "sends": -1000, "refused": ""}))
+    case.sign_in_needed()
+    assert len(case.endpoint.asked) == 2
+
+
+def test_answer_that_trickles_is_lost_in_the_end(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals wait until the answer is stored, so it must not take for ever."""
+
+    def trickle(server: Any, connection: Any, seen: Any) -> None:
+        connection.sendall(b"HTTP/1.1 200 X\r\n\r\n")
+        while not server.released.wait(0.05):
+            connection.sendall(b" ")
+
+    monkeypatch.setattr(endpoint_module, "IDLE_SECONDS", 0.5)
+    case.server.acts["/token"] = [trickle]
+    case.sign_in_needed()
+    assert len(case.server.seen) == 2
 
 
 def test_rejected_token_is_renewed_whatever_the_clock_says(case: Case) -> None:

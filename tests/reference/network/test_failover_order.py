@@ -97,6 +97,27 @@ def test_retryable_moves_on_once(turn: Turn, name: str) -> None:
     assert turn.asked() == (["gemini"] if name == "refused" else ["anthropic", "gemini"])
 
 
+@pytest.mark.parametrize(
+    "change", [(b'"toolu_1"', b'""'), (b'"exec"', b'""'), (b'"exec"', b'"exec me"'), (b'"exec"', b'"%s"' % (b"e" * 65))]
+)
+def test_tool_call_that_no_provider_would_take_back_moves_on(turn: Turn, change: tuple[bytes, bytes]) -> None:
+    """In a transcript it would have every later request of the session refused."""
+    frames = turn.wires[0].frames("", {"command": "true"})
+    turn.act(0, turn.kit.stream(*[frame.replace(*change) for frame in frames]))
+    reply, attempts = turn.ask()
+    assert reply.text == "from gemini"
+    assert [attempt.code for attempt in attempts] == ["malformed-answer", ""]
+
+
+def test_tool_calls_of_one_id_move_on(turn: Turn) -> None:
+    frames = turn.wires[0].frames("", {"command": "true"})
+    again = [frame.replace(b'"index": 0', b'"index": 1') for frame in frames[1:-2]]
+    turn.act(0, turn.kit.stream(*frames[:-2], *again, *frames[-2:]))
+    reply, attempts = turn.ask()
+    assert reply.text == "from gemini"
+    assert [attempt.code for attempt in attempts] == ["malformed-answer", ""]
+
+
 def test_first_cause_and_all_attempts_are_reported(turn: Turn) -> None:
     turn.act(0, turn.kit.answer(529, {}))
     turn.act(1, turn.kit.answer(401, {}))

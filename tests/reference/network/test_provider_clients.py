@@ -97,6 +97,17 @@ def test_oauth_tokens_are_sent_as_such(wire: Any, server: Any) -> None:
     assert not {"x-api-key", "x-goog-api-key"} & set(server.seen[0].headers)
 
 
+def test_blank_text_is_not_sent_back(kit: Any, server: Any) -> None:
+    """Anthropic refuses it, also where its own model has said it."""
+    server.on(kit.anthropic.path, kit.anthropic.reply())
+    said = [Message(role="user", text="one"), Message(role="assistant", text=" \n"), Message(role="user", text="two")]
+    ask(kit.anthropic, server, said)
+    assert [block["text"] for message in server.seen[0].json["messages"] for block in message["content"]] == [
+        "one",
+        "two",
+    ]
+
+
 def test_conversation_in_gemini_form(kit: Any, server: Any) -> None:
     server.on(kit.gemini.path, kit.gemini.reply(tool={"command": "x"}))
     reply = ask(kit.gemini, server, conversation())
