@@ -17,10 +17,12 @@ from harness.checkers.locks import (
     superseded_holder_is_fenced,
 )
 from harness.checkers.messages import ANSWER
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.extras import break_lock
 from harness.targets.protocol import Capability, Setup
+from scenarios.child_work import KINDS, tool_then_text
 
 WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -184,7 +186,7 @@ async def test_turn_within_a_turn(lab: Lab) -> None:
 
 @scenario(
     "LCK-8",
-    fault="a run ends by an error, by its time-out, by SIGTERM and by SIGINT",
+    fault="a run ends by an error, by its time-out, by SIGTERM, by SIGINT, and leaving wanted background work",
     needs=[Capability.TURN, Capability.TIMEOUT, Capability.SESSIONS],
     judges=[lock_released],
 )
@@ -209,3 +211,10 @@ async def test_session_free_after_every_end(lab: Lab) -> None:
         lab.signal(victim, number)
         await lab.ends_within(victim, lab.patience)
         await (await lab.turn("lane0", actor=f"after-{name}")).finished()
+    if lab.faulty and Capability.BACKGROUND in lab.target.capabilities:
+        command = lab.build("background", *KINDS["session"])
+        lab.script(*tool_then_text(lab, "background", command, background=True))
+        await (await lab.turn("lane0", actor="background")).finished()
+        if not await lab.look.beat("background"):
+            raise TargetFailed("the background work was not seen at work after its turn")
+        await (await lab.turn("lane0", actor="after-background")).finished()

@@ -19,7 +19,7 @@ from harness.checkers.operator import (
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.targets.protocol import AddAgent, Capability, ListAgents, Raw, Setup, Turn
+from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
@@ -183,6 +183,14 @@ async def test_bad_input(lab: Lab) -> None:
     blocked.write_text("not a folder\n", encoding="utf-8")
     await lab.run(AddAgent(name="blocked", workspace=str(blocked)), "bad-workspace")
     await (await lab.turn("nobody", actor="bad-agent")).finished()
+    if Capability.DELETE_AGENTS in lab.target.capabilities:
+        await lab.run(DeleteAgent(name="nobody"), "bad-delete")
+    if Capability.CANCEL in lab.target.capabilities:
+        await lab.run(CancelRun(id="r-nobody"), "bad-cancel")
+    if Capability.WORKTREES in lab.target.capabilities:
+        await lab.run(
+            AddAgent(name="bare", workspace=workspace, worktree_of=str(lab.site.root / "none")), "bad-repository"
+        )
     await lab.run(Turn(agent="../lane0", message="[[bad-path]] hi"), "bad-path")
     await lab.run(Turn(agent="lane0", message="[[bad-session]] hi", session="../../escape"), "bad-session")
     for number, words in enumerate((("agents", "add", "--json"), ("agent", "--json"), ("agents", "fly", "--json"))):

@@ -23,6 +23,7 @@ from reference.locks import is_free
 from reference.parts import Parts
 
 OURS = (
+    "background-keeps-locks",
     "bad-input-traceback",
     "cancel-trusts-the-pid",
     "config-busy-reads-as-empty",
@@ -34,6 +35,7 @@ OURS = (
     "config-one-temporary",
     "config-resets-when-damaged",
     "config-unlocked",
+    "delete-writes-its-own-way",
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
@@ -55,6 +57,7 @@ OURS = (
     "session-lock-waits-for-itself",
     "session-wait-silent",
     "stdout-noise",
+    "stopped-tool-is-a-result",
     "timeout-ignores-hangs",
     "transcript-one-bad-line",
     "transcript-recovers-twice",
@@ -178,6 +181,17 @@ def test_config_drops_unknown_keys(program: Any) -> None:
     config = program.config()
     assert "plugin" not in config
     assert config["agents"]["a"] == {"workspace": "/"}
+
+
+def test_delete_writes_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes = {name: {"workspace": "/"} for name in ("lane0", "lane1")}
+    changed = store("delete-writes-its-own-way", tmp_path)
+    changed.change(lambda config: config.update(agents=dict(lanes), plugin={}), Deadline.after(5))
+    before, synced = (tmp_path / "config.json").stat().st_ino, []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    changed.change(lambda config: config["agents"].pop("lane1"), Deadline.after(5))
+    assert ((tmp_path / "config.json").stat().st_ino, synced) == (before, [])
+    assert changed.read() == {"agents": {"lane0": {"workspace": "/"}}}
 
 
 def quick(ready: Any) -> None:
@@ -326,6 +340,26 @@ def test_exit_zero_when_killed(ready: Any, provider: Any) -> None:
     assert json.loads(stdout)["error"]["code"] == "terminated"
     assert is_free(str(ready.home / "locks" / "session-lane0.main.lock"))
     assert ready.agent("lane0", "stall", "--timeout", "1", variant="exit-zero-when-killed").status == 124
+
+
+@pytest.mark.parametrize(("name", "status"), [("background-keeps-locks", 75), ("stdout-noise", 0)])
+def test_what_background_work_holds(ready: Any, name: str, status: int) -> None:
+    quick(ready)
+    assert ready.agent("lane0", "background: sleep 60", variant=name).status == 0
+    assert ready.agent("lane0", "hello", variant=name).status == status
+    [run] = ready.runs()
+    [job] = run["jobs"]
+    assert ready.run("runs", "cancel", job["id"]).status == 0
+    assert ready.agent("lane0", "hello", variant=name).status == 0
+
+
+@pytest.mark.parametrize(("name", "status"), [("stopped-tool-is-a-result", 0), ("session-wait-silent", 143)])
+def test_a_signal_that_comes_in_a_tool(ready: Any, until: Any, name: str, status: int) -> None:
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message", "run: touch begun; sleep 60")
+    process = ready.start(*words, variant=name)
+    until((ready.work / "lane0" / "begun").exists, "the tool's beginning")
+    process.terminate()
+    assert ready.finish(process).status == status
 
 
 def test_bad_input_traceback(ready: Any) -> None:

@@ -28,6 +28,7 @@ NAMES = [
     "cut_answer_is_kept",
     "failover_sticks",
     "cooldown_for_all",
+    "secret_in_error",
 ]
 
 
