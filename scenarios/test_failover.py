@@ -7,12 +7,14 @@ from harness.checkers.failover import (
     AFTERWARDS,
     FAILOVER_ORDER,
     RESTING,
+    UNREADABLE,
     bounded,
     falls_over_in_order,
     fatal_stops,
     local_error_stays_local,
     only_the_failed_rests,
     root_cause_first,
+    unreadable_credential_stays_local,
 )
 from harness.lab import Lab
 from harness.scenario import scenario
@@ -52,6 +54,29 @@ async def test_lock_error_stays_local(lab: Lab) -> None:
     lab.release("holder")
     await holder.finished()
     await (await lab.turn("lane0", actor="after-lock")).finished()
+
+
+@scenario(
+    "FLO-1",
+    fault="a folder stands where the credential of the first model is to be read",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[unreadable_credential_stays_local],
+)
+async def test_unreadable_credential_stays_local(lab: Lab) -> None:
+    """A credential that this machine cannot read sends the turn to no other provider."""
+    lab.prepare(Setup(agents=("lane0",), models=(UNREADABLE, "anthropic"), credential=lab.credential("codex")))
+    fault = "a folder in place of the credentials"
+    lab.plan(fault)
+    files = [path for path in lab.target.credentials_files(lab.site) if path.exists()] if lab.faulty else []
+    for path in files:
+        path.rename(path.with_name(f"{path.name}.aside"))
+        path.mkdir()
+        lab.fired(fault)
+    await (await lab.turn("lane0", actor="second")).finished()
+    for path in files:
+        path.rmdir()
+        path.with_name(f"{path.name}.aside").rename(path)
+    await (await lab.turn("lane0", actor="after-repair")).finished()
 
 
 @scenario(
