@@ -106,6 +106,16 @@ class Look:
         seen = FileSeen(role=role, path=str(path), exists=exists, size=len(data), digest=digest(data), parses=None)
         self._lab.record(seen)
 
+    def exposed(self) -> None:
+        """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
+        for path in sorted(self._lab.site.home.rglob("*")):
+            if not path.is_file() or not secrets_in(_beginning(path), self._lab.secrets()):
+                continue
+            mode = contents(path).mode
+            if mode is not None and mode & 0o077:
+                seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
+                self._lab.record(seen)
+
     def secrets(self) -> None:
         """Search every file of the home, but for those that hold credentials, for tokens that the fakes issued."""
         allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}

@@ -241,7 +241,8 @@ async def test_revoked_fallback(lab: Lab) -> None:
 
 @scenario(
     "AUT-9",
-    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused",
+    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused, or of "
+    "whose new token the provider will not hear",
     needs=[Capability.TURN, Capability.OAUTH],
     watch=WATCH_WRITES,
     oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401)),
@@ -250,10 +251,16 @@ async def test_revoked_fallback(lab: Lab) -> None:
 async def test_secrets_during_a_refresh(lab: Lab) -> None:
     """While credentials are refreshed, no reader sees them torn or open to others, and nothing prints them."""
     fault = "a reader between the writes of a refresh"
-    for name in ("refused", "granted"):
+    lab.script(Rule("unheard", Match(provider="codex", marker="unheard"), (Status(401),)))
+
+    def look() -> None:
+        lab.look.credentials("between writes")
+        lab.look.exposed()
+
+    for name in ("refused", "granted", "unheard"):
         credential = lab.credential(name, expired=lab.faulty)
         lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
-        async with lab.onlooker(fault, where=lambda _: True, look=lambda: lab.look.credentials("between writes")):
+        async with lab.onlooker(fault, where=lambda _: True, look=look):
             await (await lab.turn("lane0", actor=name)).finished()
         lab.look.credentials("at the end")
         lab.look.secrets()

@@ -230,23 +230,31 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 
 @scenario(
     "CHD-7",
-    fault="one run gets SIGTERM, one SIGINT, and one its time-out, while their providers do not answer",
+    fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build",
     needs=[Capability.TURN, Capability.TIMEOUT],
     judges=[killed_is_not_success],
 )
 async def test_status_of_killed_runs(lab: Lab) -> None:
     """A run that was ended from outside says so, and never calls itself a success."""
-    names = ("timeout", "term", "int")
-    lab.prepare(Setup(agents=names, models=("anthropic",)))
+    asking = ("timeout", "term", "int")
+    building = tuple(f"{name}-building" for name in asking) if Capability.TOOLS in lab.target.capabilities else ()
+    lab.prepare(Setup(agents=(*asking, *building), models=("anthropic",), grace_seconds=0.5))
     timeout = await lab.undisturbed("term")
-    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in names))
-    for name in names:
+    builds = [rule for name in building for rule in tool_then_text(lab, name, lab.build(name, *KINDS["plain"]))]
+    held = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in asking]
+    lab.script(*held, *(builds if lab.faulty else []))
+    for name in asking:
         lab.hold(name)
-    timeouts = {"timeout": timeout} if lab.faulty else {}
+    names = (*asking, *(building if lab.faulty else ()))
+    timeouts = {name: timeout for name in names if name.startswith("timeout") and lab.faulty}
     runs = {name: await lab.turn(name, timeout=timeouts.get(name)) for name in names}
     for name, run in runs.items():
-        await lab.reached(name, by=[run])
-    lab.signal(runs["term"], signal.SIGTERM)
-    lab.signal(runs["int"], signal.SIGINT)
+        if name in asking:
+            await lab.reached(name, by=[run])
+        elif not await lab.look.beat(name, within=lab.target.patience, by=run):
+            raise TargetFailed(f"{name} never began to work: the tool call was not carried out")
+    for name, run in runs.items():
+        if name.startswith(("term", "int")):
+            lab.signal(run, signal.SIGTERM if name.startswith("term") else signal.SIGINT)
     for run in runs.values():
         await run.finished()

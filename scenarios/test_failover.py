@@ -7,12 +7,14 @@ from harness.checkers.failover import (
     AFTERWARDS,
     FAILOVER_ORDER,
     RESTING,
+    UNREADABLE,
     bounded,
     falls_over_in_order,
     fatal_stops,
     local_error_stays_local,
     only_the_failed_rests,
     root_cause_first,
+    unreadable_credential_stays_local,
 )
 from harness.lab import Lab
 from harness.scenario import scenario
@@ -52,6 +54,29 @@ async def test_lock_error_stays_local(lab: Lab) -> None:
     lab.release("holder")
     await holder.finished()
     await (await lab.turn("lane0", actor="after-lock")).finished()
+
+
+@scenario(
+    "FLO-1",
+    fault="a folder stands where the credential of the first model is to be read",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
+    judges=[unreadable_credential_stays_local],
+)
+async def test_unreadable_credential_stays_local(lab: Lab) -> None:
+    """A credential that this machine cannot read sends the turn to no other provider."""
+    lab.prepare(Setup(agents=("lane0",), models=(UNREADABLE, "anthropic"), credential=lab.credential("codex")))
+    fault = "a folder in place of the credentials"
+    lab.plan(fault)
+    files = [path for path in lab.target.credentials_files(lab.site) if path.exists()] if lab.faulty else []
+    for path in files:
+        path.rename(path.with_name(f"{path.name}.aside"))
+        path.mkdir()
+        lab.fired(fault)
+    await (await lab.turn("lane0", actor="second")).finished()
+    for path in files:
+        path.rmdir()
+        path.with_name(f"{path.name}.aside").rename(path)
+    await (await lab.turn("lane0", actor="after-repair")).finished()
 
 
 @scenario(
@@ -119,13 +144,18 @@ async def test_fatal_refusals(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="every provider answers 529 and asks for a minute's rest",
+    fault="every provider answers 529 and asks for a minute's rest, or resets the connection",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
 async def test_no_retry_storm(lab: Lab) -> None:
     """Overloaded providers are asked once a model, and then left alone for as long as they said."""
-    lab.prepare(Setup(agents=("lane0",), credential=lab.credential("codex")))
+    credential = lab.credential("codex")
+    lab.prepare(Setup(agents=("lane0",), credential=credential), home="home-broken")
+    if lab.faulty:
+        lab.script(*(Rule(name, Match(provider=name), (Reset(),)) for name in FAILOVER_ORDER))
+    await (await lab.turn("lane0", actor="broken")).finished()
+    lab.prepare(Setup(agents=("lane0",), credential=credential))
     fault = "all providers overloaded"
     lab.plan(fault)
     if lab.faulty:
@@ -139,7 +169,8 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-6",
-    fault="the first model is overloaded in one turn; in another it asks to be left alone for a minute",
+    fault="the first model is overloaded in one turn, in another its connection breaks, in a third it asks for "
+    "a minute's rest",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[only_the_failed_rests],
     not_verified=["that a cooldown ends when its time is over"],
@@ -148,7 +179,8 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
     """A failover is over with its turn, and a cooldown concerns only the model that asked for it."""
     credential = lab.credential("codex")
     minute = Status(429, headers=(("retry-after", "60"),))
-    for name, reply in {"overloaded": Status(529), RESTING: minute}.items():
+    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: minute}
+    for name, reply in failures.items():
         lab.plan(name)
         setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
         lab.prepare(setup, home=f"home-{name}")

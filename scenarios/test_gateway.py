@@ -8,7 +8,7 @@ from fakes.script import Match, Rule, Text
 from harness.checkers.gateway_loss import GATEWAY, lost_gateway_is_final
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.targets.protocol import Capability, Setup
+from harness.targets.protocol import Capability, RunGateway, Setup
 from scenarios.gateway import routed, serving
 
 ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
@@ -17,7 +17,7 @@ GRACE = 5.0  # seconds for the client to notice; a gateway that drains by waitin
 
 @scenario(
     "FLO-9",
-    fault="the gateway is killed, or terminated, while it waits for the model's answer to a turn",
+    fault="the gateway is killed, or terminated, while it waits for the answer to a turn; another is started",
     needs=[Capability.TURN, Capability.GATEWAY],
     judges=[lost_gateway_is_final],
 )
@@ -39,3 +39,8 @@ async def test_lost_gateway(lab: Lab) -> None:
         await run.finished()
         gateway.signal(signal.SIGTERM)  # in the control arm it is still there
         await gateway.finished()
+        again = await lab.start(RunGateway(), f"{GATEWAY}{name}-again")
+        if await lab.speaks(again):  # whether it can start at all is CHD-8
+            await lab.settled(again)  # were it to take the turn up, its request would be there
+        again.signal(signal.SIGTERM)
+        await again.finished()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from fakes.script import Match, Rule, Status, Text
+from fakes.script import Match, Parts, Rule, Status, Text
 from harness.checkers.locks import (
     busy_is_typed,
     dead_holder_recovered,
@@ -17,10 +17,12 @@ from harness.checkers.locks import (
     superseded_holder_is_fenced,
 )
 from harness.checkers.messages import ANSWER
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.extras import break_lock
 from harness.targets.protocol import Capability, Setup
+from scenarios.child_work import KINDS, tool_then_text
 
 WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -122,8 +124,26 @@ async def test_stopped_holder(lab: Lab) -> None:
 )
 async def test_holder_that_comes_back(lab: Lab) -> None:
     """A holder whose lock has passed on while it was stopped writes nothing when it comes back."""
+    await _comes_back(lab, *answers("holder", "second", held="holder"))
+
+
+@scenario(
+    "LCK-5",
+    fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run; then it is to use a tool",
+    needs=[Capability.TURN, Capability.TOOLS, Capability.LOCK_FILES, Capability.SESSIONS],
+    judges=[superseded_holder_is_fenced],
+)
+async def test_holder_that_comes_back_to_a_tool(lab: Lab) -> None:
+    """A holder whose lock has passed on writes no tool call and no result either, when it comes back in mid-turn."""
+    asks = Parts((Text(f"[[{ANSWER}holder]] one moment"), lab.target.tool_call("true")), gate="holder")
+    told = Rule("holder-tool", Match(marker="holder", turn_step=0), (asks,))
+    await _comes_back(lab, told, *answers("holder", "second", held=""))
+
+
+async def _comes_back(lab: Lab, *rules: Rule) -> None:
+    """The turn "second" gets the lock of "holder", which is stopped meanwhile and answered afterwards."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
-    lab.script(*answers("holder", "second", held="holder"))
+    lab.script(*rules)
     lab.hold("holder")
     holder = await lab.turn("lane0", actor="holder")
     await lab.reached("holder", by=[holder])
@@ -155,6 +175,8 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
     holder = await lab.turn("lane0" if lab.faulty else "lane1", actor="holder")
     await lab.reached("holder", by=[holder])
     lab.look.tree("while the session is held")
+    if Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs("list")
     if lab.faulty:
         await (await lab.turn("lane0", actor="second")).finished()
     lab.release("holder")
@@ -184,7 +206,7 @@ async def test_turn_within_a_turn(lab: Lab) -> None:
 
 @scenario(
     "LCK-8",
-    fault="a run ends by an error, by its time-out, by SIGTERM and by SIGINT",
+    fault="a run ends by an error, by its time-out, by SIGTERM, by SIGINT, and leaving wanted background work",
     needs=[Capability.TURN, Capability.TIMEOUT, Capability.SESSIONS],
     judges=[lock_released],
 )
@@ -209,3 +231,10 @@ async def test_session_free_after_every_end(lab: Lab) -> None:
         lab.signal(victim, number)
         await lab.ends_within(victim, lab.patience)
         await (await lab.turn("lane0", actor=f"after-{name}")).finished()
+    if lab.faulty and Capability.BACKGROUND in lab.target.capabilities:
+        command = lab.build("background", *KINDS["session"])
+        lab.script(*tool_then_text(lab, "background", command, background=True))
+        await (await lab.turn("lane0", actor="background")).finished()
+        if not await lab.look.beat("background"):
+            raise TargetFailed("the background work was not seen at work after its turn")
+        await (await lab.turn("lane0", actor="after-background")).finished()

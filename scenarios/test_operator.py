@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Stall, Status, Text
-from harness.actor import Streams
+from harness.actor import Actor, Streams
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
@@ -19,24 +20,30 @@ from harness.checkers.operator import (
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
-from harness.targets.protocol import AddAgent, Capability, ListAgents, Raw, Setup, Turn
+from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
+from scenarios.child_work import KINDS, tool_then_text
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
 
 @scenario(
     "OPS-1",
-    fault="one run is held, and another was killed with SIGKILL",
+    fault="one run is held, another waits for its session, one was killed with SIGKILL, and all are cancelled",
     needs=[Capability.TURN, Capability.RUNS],
     judges=[list_shows_truth],
 )
 async def test_list_after_a_kill(lab: Lab) -> None:
     """The list of runs shows what runs, and nothing that does not."""
-    lab.prepare(Setup(agents=("held", "killed")))
-    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("held", "killed")))
+    has = lab.target.capabilities
+    lab.prepare(Setup(agents=("held", "killed", "cancelled"), grace_seconds=0.5, session_wait_seconds=lab.patience))
+    build: Sequence[Rule] = ()
+    if Capability.TOOLS in has:
+        build = tool_then_text(lab, "cancelled", lab.build("cancelled", *KINDS["stubborn"]))
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("held", "killed")), *build)
     for name in ("held", "killed"):
         lab.hold(name)
     held, killed = await lab.turn("held"), await lab.turn("killed")
+    still = [held]
     await lab.reached("held", by=[held])
     await lab.reached("killed", by=[killed])
     if lab.faulty:
@@ -45,21 +52,43 @@ async def test_list_after_a_kill(lab: Lab) -> None:
     await killed.finished()
     if lab.faulty:
         await lab.list_runs("list-after-kill")
+    if lab.faulty and Capability.SESSIONS in has:
+        still.append(await lab.turn("held", actor="waiting"))
+        await lab.settled(still[-1])
+        await lab.list_runs("list-while-one-waits")
+    if lab.faulty and {Capability.TOOLS, Capability.CANCEL} <= has:
+        still.append(await _begun_to_build(lab, "cancelled"))
+        for number, row in enumerate(await lab.list_runs("list-before-cancels")):
+            await lab.run(CancelRun(id=row.id), f"cancel{number}")
+        await lab.list_runs("list-after-cancels")
     lab.release("held")
-    await held.finished()
+    for run in still:
+        await run.finished()
     await lab.list_runs("list-at-the-end")
+
+
+async def _begun_to_build(lab: Lab, name: str) -> Actor:
+    """A run whose build does not heed SIGTERM, so that it takes a while to end."""
+    run = await lab.turn(name)
+    if not await lab.look.beat(name, within=lab.target.patience, by=run):
+        raise TargetFailed(f"{name} never began to work: the tool call was not carried out")
+    return run
 
 
 @scenario(
     "OPS-2",
-    fault="commands succeed, fail at the provider, meet unknown agents and unknown options, and are terminated",
+    fault="commands succeed, fail at the provider or fall over, meet unknown agents and options and a held session, "
+    "run out of time, and are terminated",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
 async def test_every_kind_of_end(lab: Lab) -> None:
     """Standard output holds one JSON document, whichever way a command ends."""
-    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    has = lab.target.capabilities
+    models = ("anthropic", "gemini") if Capability.FAILOVER in has else ("anthropic",)
+    lab.prepare(Setup(agents=("lane0",), models=models, session_wait_seconds=1.0))
     failing = [Rule("fails", Match(marker="fails"), (Status(400),))] if lab.faulty else []
+    failing += [Rule("moves", Match(marker="moves", provider="anthropic"), (Status(529),))] if lab.faulty else []
     lab.script(*failing, Rule("term", Match(marker="term"), (Text("done", gate="term"),)))
     await lab.add("lane1")
     await lab.run(ListAgents(), "list")
@@ -71,24 +100,30 @@ async def test_every_kind_of_end(lab: Lab) -> None:
         await lab.run(lab.adding("lane0"), "conflict")
         await lab.run(Raw(words=("agents", "add", "--no-such-option", "--json")), "unknown-option")
         await lab.run(Raw(words=("no-such-command", "--json")), "unknown-command")
+        if Capability.FAILOVER in has:
+            await (await lab.turn("lane0", actor="moves")).finished()
         lab.fired("commands that fail")
     lab.hold("term")
     victim = await lab.turn("lane0", actor="term")
     await lab.reached("term", by=[victim])
+    if lab.faulty and Capability.SESSIONS in has:
+        await (await lab.turn("lane0", actor="waits")).finished()
+    if lab.faulty and Capability.TIMEOUT in has:
+        await (await lab.turn("lane1", "[[term]] hi", actor="late", timeout=2.0)).finished()
     lab.signal(victim, signal.SIGTERM)
     await lab.ends_within(victim, 15)
 
 
 @scenario(
     "OPS-3",
-    fault="the provider says nothing, stops in mid-stream, or the tool ignores SIGTERM",
+    fault="the provider says nothing, stops in mid-stream, the tool ignores SIGTERM, or another run has the session",
     needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS],
     judges=[deadline_holds],
 )
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
     """A turn ends at its --timeout, whatever it waits for."""
     names = ("silent", "mid-stream", "tool")
-    lab.prepare(Setup(agents=names, grace_seconds=0.5))
+    lab.prepare(Setup(agents=(*names, "held"), grace_seconds=0.5, session_wait_seconds=lab.patience))
     timeout = await lab.undisturbed("silent")
     lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
     lab.plan("three kinds of hang")
@@ -98,8 +133,16 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
             Rule("silent", Match(marker="silent"), (Stall(),)),
             Rule("mid-stream", Match(marker="mid-stream"), (Stall(after_frames=4),)),
             Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
+            Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)),
         )
+    lab.hold("holder")
     runs = [await lab.turn(name, timeout=timeout if lab.faulty else None) for name in names]
+    if lab.faulty and Capability.SESSIONS in lab.target.capabilities:
+        holder = await lab.turn("held", actor="holder")
+        await lab.reached("holder", by=[holder])
+        await (await lab.turn("held", actor="second", timeout=timeout)).finished()
+        lab.release("holder")
+        await holder.finished()
     for run in runs:
         await run.finished()
     if all(lab.asked(name, "anthropic") for name in names):
@@ -183,6 +226,14 @@ async def test_bad_input(lab: Lab) -> None:
     blocked.write_text("not a folder\n", encoding="utf-8")
     await lab.run(AddAgent(name="blocked", workspace=str(blocked)), "bad-workspace")
     await (await lab.turn("nobody", actor="bad-agent")).finished()
+    if Capability.DELETE_AGENTS in lab.target.capabilities:
+        await lab.run(DeleteAgent(name="nobody"), "bad-delete")
+    if Capability.CANCEL in lab.target.capabilities:
+        await lab.run(CancelRun(id="r-nobody"), "bad-cancel")
+    if Capability.WORKTREES in lab.target.capabilities:
+        await lab.run(
+            AddAgent(name="bare", workspace=workspace, worktree_of=str(lab.site.root / "none")), "bad-repository"
+        )
     await lab.run(Turn(agent="../lane0", message="[[bad-path]] hi"), "bad-path")
     await lab.run(Turn(agent="lane0", message="[[bad-session]] hi", session="../../escape"), "bad-session")
     for number, words in enumerate((("agents", "add", "--json"), ("agent", "--json"), ("agents", "fly", "--json"))):

@@ -195,6 +195,11 @@ def secrets_stay_in(history: History) -> list[Finding]:
             message = f"a credential file was seen torn ({seen.size} bytes): it is not replaced atomically"
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
+    for seq, seen in [(s, what) for s, what in history.of(FileSeen) if what.role == "exposed"][:1]:
+        message = (
+            f"a file with a token in it was readable by others: mode {seen.mode:04o}, {seen.path.rpartition('/')[2]}"
+        )
+        findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
     return findings + _gaps(everything) + leaks
 
 

@@ -165,12 +165,13 @@ def _done_before(what: Finished, history: History) -> bool:
 
 
 def _lost_by_a_kill(history: History) -> list[Finding]:
-    """An agent that was listed once is listed in every later list."""
+    """An agent that was listed once is listed in every later list, unless its delete has been begun."""
+    deletes = [(seq, what.params["name"]) for seq, what in history.of(Started) if what.verb == "agents delete"]
     findings, known, known_seq = [], set[str](), 0
     for seq, what in history.of(Finished):
         if what.verb == "agents list" and what.outcome.agents is not None:
-            if lost := known - set(what.outcome.agents):
-                message = f"a killed add lost agents that had been there: {', '.join(sorted(lost))}"
+            if lost := known - set(what.outcome.agents) - {name for begun, name in deletes if begun < seq}:
+                message = f"a killed command lost agents that had been there: {', '.join(sorted(lost))}"
                 findings.append(Finding(rule="CFG-3", message=message, evidence=(known_seq, seq)))
             known, known_seq = set(what.outcome.agents), seq
     return findings

@@ -13,6 +13,7 @@ from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
 FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
+UNREADABLE = "codex"  # the first model of the turn whose credential cannot be read
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
@@ -38,6 +39,25 @@ def local_error_stays_local(history: History) -> list[Finding]:
     if not findings:
         _later_turn_asked(history)
     return findings
+
+
+def unreadable_credential_stays_local(history: History) -> list[Finding]:
+    """FLO-1: the run whose first model's credential cannot be read asks no other, and leaves no cooldown."""
+    seq, second = ask.finished(history, "second")
+    _, after = ask.finished(history, "after-repair")
+    first = next((request.provider for _, request in ask.requests(history, after.actor)), UNREADABLE)
+    asked = [(s, request) for s, request in ask.requests(history, "second") if request.provider != UNREADABLE]
+    if asked:
+        where = ", ".join(f"{request.provider}/{request.model}" for _, request in asked)
+        message = f"the credential of {UNREADABLE} could not be read on this machine, and the turn went on to {where}"
+        return [Finding(rule="FLO-1", message=message, evidence=(*(s for s, _ in asked), seq))]
+    if second.outcome.ok:
+        raise CannotDecide("the second run succeeded: it met no local error")
+    if first != UNREADABLE:
+        message = f"{after.actor} began with {first}: the local error put the first model on hold"
+        return [Finding(rule="FLO-1", message=message, evidence=(seq,))]
+    _later_turn_asked(history)
+    return []
 
 
 def _later_turn_asked(history: History) -> None:

@@ -100,6 +100,8 @@ def busy_is_typed(history: History) -> list[Finding]:
         lacks.append(f"it names pid {outcome.holder.pid}, but the holder is {holder.pid}")
     if outcome.holder is None or not outcome.holder.run:
         lacks.append("the holder's run is not named")
+    elif (runs := _runs_of(history, holder.pid)) and outcome.holder.run not in runs:
+        lacks.append(f"it names run {outcome.holder.run}, but the holder's is {' or '.join(sorted(runs))}")
     if outcome.holder is None or outcome.holder.age is None or outcome.holder.age < 0:
         lacks.append("how long it has been held is not said")
     if not lacks:
@@ -210,6 +212,12 @@ def _free_again(history: History, rule: str, when: str) -> list[Finding]:
 
 def _slow(what: Finished, when: str, undisturbed: Finished) -> str:
     return f"{what.actor} took {what.seconds:.1f} s {when}; undisturbed it takes {undisturbed.seconds:.1f} s"
+
+
+def _runs_of(history: History, pid: int) -> set[str]:
+    """The runs that a list shows as done by this process; none where the target has no list of runs."""
+    lists = [what.outcome.runs or () for _, what in history.of(Finished) if what.verb == "runs list"]
+    return {run.id for runs in lists for run in runs if run.pid == pid}
 
 
 def _pids_of(history: History, actor: str, pid: int) -> set[int]:

@@ -14,16 +14,17 @@ from harness.events import FileSeen, FilesRecorded, Finished, History, PowerLost
 from harness.verdict import Finding
 
 _RULE = "CFG-10"
+_CHANGES = ("agents add", "agents delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recorded:
-    """The add that was recorded, and who was there before it."""
+    """The add or delete that was recorded, and who was there before it and would be after it."""
 
     verb: str
-    name: str
     acknowledged: bool
     before: frozenset[str]
+    after: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,12 @@ def _broken(trial: _Trial, recorded: _Recorded) -> _Broken | None:
 
 def _wrong_names(trial: _Trial, recorded: _Recorded, listed: frozenset[str]) -> str:
     """Who should be listed and is not, or the other way round; "" when the list is right."""
-    promised = {recorded.name} if trial.is_late and recorded.acknowledged else set()
-    wanted = recorded.before | trial.added | promised
-    if missing := sorted(wanted - listed):
+    possible = [recorded.after] if trial.is_late and recorded.acknowledged else [recorded.before, recorded.after]
+    if missing := sorted((frozenset.intersection(*possible) | trial.added) - listed):
         return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not listed"
-    if extra := sorted(listed - wanted - {recorded.name}):
-        return f"{', '.join(extra)} {'is' if len(extra) == 1 else 'are'} listed, but nobody added that"
+    if extra := sorted(listed - frozenset.union(*possible) - trial.added):
+        why = "that had been deleted" if recorded.before.issuperset(extra) else "nobody added that"
+        return f"{', '.join(extra)} {'is' if len(extra) == 1 else 'are'} listed, but {why}"
     return ""
 
 
@@ -146,17 +147,19 @@ def _recording(history: History) -> FilesRecorded:
 
 
 def _recorded(history: History, files: FilesRecorded) -> _Recorded:
-    """Raises CannotDecide when no add was recorded, or when nobody asked for the agents before it."""
-    names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb == "agents add"}
+    """Raises CannotDecide when no add or delete was recorded, or when nobody asked for the agents before it."""
+    names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb in _CHANGES}
     ends = [(seq, what) for seq, what in history.of(Finished) if what.actor in names and what.actor in files.actors]
     if not ends:
-        raise CannotDecide("no recorded add came to an end")
-    seq, add = ends[0]
+        raise CannotDecide("no recorded add or delete came to an end")
+    seq, change = ends[0]
     earlier = [what.outcome.agents for _, what in history.before(seq).of(Finished) if what.outcome.agents is not None]
     if not earlier:
-        raise CannotDecide("the agents were not listed before the add")
-    acknowledged = add.outcome.ok and add.outcome.exit_status == 0
-    return _Recorded(verb=add.verb, name=names[add.actor], acknowledged=acknowledged, before=frozenset(earlier[-1]))
+        raise CannotDecide(f"the agents were not listed before the {change.verb.rpartition(' ')[2]}")
+    before, name = frozenset(earlier[-1]), frozenset({names[change.actor]})
+    after = before | name if change.verb == "agents add" else before - name
+    acknowledged = change.outcome.ok and change.outcome.exit_status == 0
+    return _Recorded(verb=change.verb, acknowledged=acknowledged, before=before, after=after)
 
 
 def _trials(history: History) -> Iterator[_Trial]:

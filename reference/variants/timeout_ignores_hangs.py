@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("OPS-3",)
-MAY_BREAK = ("CHD-1",)  # a turn that should be timed out does not end
+MAY_BREAK = ("CHD-1", "CHD-7")  # a turn that should be timed out does not end
 
 
 class BetweenSteps(Deadline):

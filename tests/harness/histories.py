@@ -62,6 +62,11 @@ def add(name: str, actor: str = "", **ending: Any) -> tuple[Started, Finished]:
     return start(who, "agents add", name=name, workspace="w"), end(who, "agents add", **ending)
 
 
+def delete(name: str, actor: str = "", **ending: Any) -> tuple[Started, Finished]:
+    who = actor or f"delete-{name}"
+    return start(who, "agents delete", name=name), end(who, "agents delete", **ending)
+
+
 def listing(*agents: str, actor: str = "list", **ending: Any) -> tuple[Started, Finished]:
     return start(actor, "agents list"), end(actor, "agents list", **{"agents": agents, **ending})
 

@@ -11,14 +11,9 @@ from harness.checkers.agents import agents_linearizable
 from harness.checkers.judge import CannotDecide, judge
 from harness.events import CallHeld, CallReleased, Finished, Started
 from harness.verdict import Verdict
-from tests.harness.histories import add, check, end, history, hung, illegal, legal, listing, start, undecided
+from tests.harness.histories import add, check, delete, end, history, hung, illegal, legal, listing, start, undecided
 
 BEFORE = listing(actor="before")  # two events: the numbers of what follows begin at 2
-
-
-def delete(name: str, actor: str = "", **ending: Any) -> tuple[Started, Finished]:
-    who = actor or f"delete-{name}"
-    return start(who, "agents delete", name=name), end(who, "agents delete", **ending)
 
 
 def begin(name: str) -> Started:

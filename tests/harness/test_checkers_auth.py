@@ -150,6 +150,10 @@ AUT_9 = [
         "missing-for-a-while", secrets_stay_in, "AUT-9", "missing for a while", [1],
         store(), gone("credentials", path="LAB/home/credentials.json"), store(),
     ),
+    illegal(
+        "temporary-of-everybody", secrets_stay_in, "AUT-9", "readable by others: mode 0644, .x.tmp", [1],
+        store(), file("exposed", path="LAB/home/.x.tmp", mode=0o644), file("exposed", path="LAB/home/.y", mode=0o644),
+    ),
     illegal("printed", secrets_stay_in, "AUT-9", "abcd1234|stood in stdout of lane0", [1], store(), LEAK),
     illegal("printed-and-no-store-seen", secrets_stay_in, "AUT-9", "abcd1234", [0], LEAK),
     undecided("nobody-looked", secrets_stay_in, "no credential file", file()),

@@ -20,6 +20,7 @@ from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     check,
+    delete,
     end,
     file,
     gone,
@@ -107,6 +108,12 @@ CFG_3 = [
         listing("lane0", actor="v-list"), add("last", "last-add")),
     legal("more-each-time", crash_leaves_old_or_new, listing("a"), struck("v", "kill"), add("v", "v", **KILLED),
         listing("a", "v", actor="v-list")),
+    legal("delete-was-done", crash_leaves_old_or_new, listing("a", "b"), struck("v", "kill"),
+        delete("b", "v", **KILLED), listing("a", actor="v-list")),
+    illegal(
+        "delete-took-another", crash_leaves_old_or_new, "CFG-3", "a killed command lost agents that had been there: a",
+        [1, 6], listing("a", "b"), struck("v", "kill"), delete("b", "v", **KILLED), listing("b", actor="v-list"),
+    ),
     legal(
         "cancel-was-done", crash_leaves_old_or_new, struck("v", "kill"), end("v", "runs cancel", **KILLED),
         end("v-list", "runs list", runs=()), end("v-again", "runs cancel", ok=False, code="already-finished"),

@@ -13,6 +13,7 @@ from harness.checkers.failover import (
     local_error_stays_local,
     only_the_failed_rests,
     root_cause_first,
+    unreadable_credential_stays_local,
 )
 from harness.events import TokenRequested
 from harness.outcome import AttemptSeen
@@ -20,6 +21,9 @@ from tests.harness.histories import asked, check, illegal, legal, replied, start
 
 SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
 LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
+DENIED: dict[str, Any] = {"ok": False, "kind": "local", "message": "denied"}
+UNREAD = unreadable_credential_stays_local
+REPAIRED = (asked(8, "after-repair", "codex"), *turn("after-repair"))
 AFTER = (asked(8, "after-lock"), *turn("after-lock"))
 
 FLO_1 = [
@@ -44,6 +48,20 @@ FLO_1 = [
     undecided(
         "later-turn-asked-nobody", local_error_stays_local, "after-lock asked no provider",
         turn("second", **LOCKED), turn("after-lock", **LOCKED),
+    ),
+    legal("ends-there", UNREAD, turn("second", **DENIED), REPAIRED),
+    legal("asks-with-what-it-had", UNREAD, asked(1, "second", "codex"), turn("second", **DENIED), REPAIRED),
+    illegal(
+        "goes-on-and-succeeds", UNREAD, "FLO-1", "could not be read on this machine|went on to anthropic/m", [1, 2],
+        start("second"), asked(1, "second"), turn("second")[1], REPAIRED,
+    ),
+    illegal(
+        "cooled-down-unread", UNREAD, "FLO-1", "after-repair began with anthropic", [1],
+        turn("second", **DENIED), asked(8, "after-repair"), turn("after-repair"),
+    ),
+    undecided("has-another-copy", UNREAD, "it met no local error", turn("second"), REPAIRED),
+    undecided(
+        "not-repaired", UNREAD, "after-repair asked no", turn("second", **DENIED), turn("after-repair", **DENIED)
     ),
 ]  # fmt: skip
 

@@ -29,6 +29,7 @@ from tests.harness.histories import (
     illegal,
     legal,
     replied,
+    runs_listed,
     signalled,
     start,
     turn,
@@ -120,6 +121,14 @@ LCK_6 = [
     illegal(
         "names-a-child-of-another", busy_is_typed, "LCK-6", "it names pid 101", [3],
         start("holder"), below(101, actor="second"), turn("second", **busy(holder={"pid": 101})),
+    ),
+    legal(
+        "names-a-listed-run", busy_is_typed,
+        start("holder"), runs_listed("list", "lane0", "running", run="r1", pid=100), turn("second", **busy()),
+    ),
+    illegal(
+        "names-another-run", busy_is_typed, "LCK-6", "it names run r1, but the holder's is r9", [4],
+        start("holder"), runs_listed("list", "lane0", "running", run="r9", pid=100), turn("second", **busy()),
     ),
     undecided("not-held", busy_is_typed, "the session was not held", start("holder"), turn("second")),
     undecided("no-second-run", busy_is_typed, "second never came to an end", start("holder"), end("holder")),

@@ -8,7 +8,7 @@ import pytest
 
 from harness.checkers.powerloss import config_survives_power_loss
 from harness.events import ChangeLost, FilesRecorded, PowerLost
-from tests.harness.histories import add, check, file, gone, illegal, legal, listing, undecided
+from tests.harness.histories import add, check, delete, file, gone, illegal, legal, listing, undecided
 
 JUDGE = config_survives_power_loss
 BEFORE = listing("lane0", actor="before")
@@ -36,6 +36,7 @@ def after(*listed: str, **ending: Any) -> tuple[Any, ...]:
 UNSYNCED = lost(moved=True)
 UNNAMED = lost("name", call="rename")
 WHOLE = (BEFORE, ADDED, recorded())
+DELETED = (listing("lane0", "lane1", actor="before"), delete("lane1"), recorded(actors=("delete-lane1",)))
 
 CFG_10 = [
     legal("nothing-lost", JUDGE, *WHOLE, cut(), file(), after("lane0", "lane1", "lane2")),
@@ -103,6 +104,19 @@ CFG_10 = [
         BEFORE, ADDED, recorded(left_out=1), cut(), file(), add("lane2", "cut0-add")[1], cut(UNSYNCED),
         file(parses=False, size=0),
     ),
+    legal("deleted", JUDGE, *DELETED, cut(), file(), after("lane0", "lane2")),
+    legal("delete-undone-during", JUDGE, *DELETED, cut(moment=5), file(), after("lane0", "lane1", "lane2")),
+    legal("delete-done-during", JUDGE, *DELETED, cut(moment=5), file(), after("lane0", "lane2")),
+    illegal(
+        "back-although-deleted", JUDGE, "CFG-10",
+        "agents delete exited 0, but the folder of config.json was not synced after the rename: after a power cut "
+        "lane1 is listed, but that had been deleted", [5, 6, 10],
+        *DELETED, cut(UNNAMED), file(), after("lane0", "lane1", "lane2"),
+    ),
+    illegal(
+        "another-than-the-deleted-is-lost", JUDGE, "CFG-10", "lane0 is not listed", [5, 6, 10],
+        *DELETED, cut(moment=5), file(), after("lane1", "lane2"),
+    ),
     undecided("nothing-recorded", JUDGE, "no file operations", BEFORE, ADDED, cut(), file(), after("lane0")),
     undecided(
         "not-known-is-not-green", JUDGE, "not known: spliced data in x",
@@ -117,7 +131,7 @@ CFG_10 = [
         BEFORE, ADDED, recorded(left_out=7), cut(), file(), after("lane0", "lane1", "lane2"),
     ),
     undecided("no-cut", JUDGE, "no state", *WHOLE),
-    undecided("no-add", JUDGE, "no recorded add", BEFORE, recorded(), cut(), file(), after("lane0")),
+    undecided("no-change", JUDGE, "no recorded add or delete", BEFORE, recorded(), cut(), file(), after("lane0")),
     undecided("no-list-before", JUDGE, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
     undecided("nobody-looked", JUDGE, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
     undecided(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ from reference.deadline import Deadline
 from reference.errors import Busy, Local
 from reference.home import Home
 from reference.locks import is_free
+from reference.messages import Message
 from reference.parts import Parts
 
 OURS = (
+    "background-keeps-locks",
     "bad-input-traceback",
+    "busy-names-the-waiting-run",
+    "cancel-does-not-wait",
     "cancel-trusts-the-pid",
     "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
@@ -34,11 +39,15 @@ OURS = (
     "config-one-temporary",
     "config-resets-when-damaged",
     "config-unlocked",
+    "delete-writes-its-own-way",
     "denied-is-untyped",
     "disk-full-swallowed",
     "exit-zero-when-killed",
+    "failover-on-stdout",
+    "fence-at-the-end-only",
     "gateway-address-taken",
     "gateway-lost-runs-here",
+    "gateway-resumes-runs",
     "gateway-returns-on-acceptance",
     "hangs-on-closed-stdin",
     "refresh-busy-reads-as-missing",
@@ -55,6 +64,8 @@ OURS = (
     "session-lock-waits-for-itself",
     "session-wait-silent",
     "stdout-noise",
+    "stopped-tool-is-a-result",
+    "timeout-begins-with-the-session",
     "timeout-ignores-hangs",
     "transcript-one-bad-line",
     "transcript-recovers-twice",
@@ -180,6 +191,17 @@ def test_config_drops_unknown_keys(program: Any) -> None:
     assert config["agents"]["a"] == {"workspace": "/"}
 
 
+def test_delete_writes_its_own_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes = {name: {"workspace": "/"} for name in ("lane0", "lane1")}
+    changed = store("delete-writes-its-own-way", tmp_path)
+    changed.change(lambda config: config.update(agents=dict(lanes), plugin={}), Deadline.after(5))
+    before, synced = (tmp_path / "config.json").stat().st_ino, []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    changed.change(lambda config: config["agents"].pop("lane1"), Deadline.after(5))
+    assert ((tmp_path / "config.json").stat().st_ino, synced) == (before, [])
+    assert changed.read() == {"agents": {"lane0": {"workspace": "/"}}}
+
+
 def quick(ready: Any) -> None:
     """Make contention end soon."""
     ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 0.2}})
@@ -278,6 +300,57 @@ def test_session_lock_untyped(ready: Any, provider: Any) -> None:
     assert ready.finish(stalled).status == 0
 
 
+@pytest.mark.parametrize(("name", "right"), [("busy-names-the-waiting-run", False), ("session-wait-silent", True)])
+def test_which_run_a_busy_session_names(ready: Any, provider: Any, name: str, right: bool) -> None:
+    quick(ready)
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [held] = ready.runs()
+    done = ready.agent("lane0", "hello", variant=name)
+    assert (done.json["error"]["detail"]["holder"]["run_id"] == held["id"]) == right
+    assert done.json["error"]["detail"]["holder"]["pid"] == stalled.pid
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "gone"), [("cancel-does-not-wait", False), ("session-wait-silent", True)])
+def test_whether_a_cancelled_run_is_gone(ready: Any, provider: Any, name: str, gone: bool) -> None:
+    """One that is stopped does not heed SIGTERM before it is continued."""
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    stalled.send_signal(signal.SIGSTOP)
+    assert ready.run("runs", "cancel", run["id"], variant=name).json["run"]["status"] == "cancelled"
+    assert (stalled.poll() is not None) == gone
+    stalled.send_signal(signal.SIGCONT)
+    assert stalled.wait(20) == 143
+
+
+@pytest.mark.parametrize(("name", "kept"), [("fence-at-the-end-only", True), ("session-wait-silent", False)])
+def test_what_is_fenced(name: str, kept: bool, tmp_path: Path) -> None:
+    changed = variants.parts(name, Parts.default())
+    first, second = (changed.transcript(str(tmp_path / "main.jsonl"), run) for run in ("r-1", "r-2"))
+    for transcript in (first, second):
+        transcript.begin(Message(role="user", text="hello"), Deadline.after(5))
+    result, answer = Message(role="tool", text="done", tool_call_id="c"), Message(role="assistant", text="done")
+    with pytest.raises(Local):
+        first.append(answer, Deadline.after(5))
+    with nullcontext() if kept else pytest.raises(Local):
+        first.append(result, Deadline.after(5))
+
+
+@pytest.mark.parametrize(("name", "late"), [("timeout-begins-with-the-session", True), ("session-wait-silent", False)])
+def test_what_the_time_out_bounds(ready: Any, provider: Any, name: str, late: bool) -> None:
+    ready.write_config(ready.config() | {"limits": {"sessionWaitSeconds": 3}})
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    done = ready.agent("lane0", "hello", "--timeout", "0.5", variant=name)
+    assert (done.status, done.code) == (75, "session-busy")
+    assert (done.json["run"]["seconds"] >= 3) == late
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
 def test_runs_list_trusts_the_table(ready: Any, provider: Any) -> None:
     stalled = ready.start_agent("lane0", "stall")
     provider.wait_for(1)
@@ -328,6 +401,26 @@ def test_exit_zero_when_killed(ready: Any, provider: Any) -> None:
     assert ready.agent("lane0", "stall", "--timeout", "1", variant="exit-zero-when-killed").status == 124
 
 
+@pytest.mark.parametrize(("name", "status"), [("background-keeps-locks", 75), ("stdout-noise", 0)])
+def test_what_background_work_holds(ready: Any, name: str, status: int) -> None:
+    quick(ready)
+    assert ready.agent("lane0", "background: sleep 60", variant=name).status == 0
+    assert ready.agent("lane0", "hello", variant=name).status == status
+    [run] = ready.runs()
+    [job] = run["jobs"]
+    assert ready.run("runs", "cancel", job["id"]).status == 0
+    assert ready.agent("lane0", "hello", variant=name).status == 0
+
+
+@pytest.mark.parametrize(("name", "status"), [("stopped-tool-is-a-result", 0), ("session-wait-silent", 143)])
+def test_a_signal_that_comes_in_a_tool(ready: Any, until: Any, name: str, status: int) -> None:
+    words = ("agent", "--local", "--json", "--agent", "lane0", "--message", "run: touch begun; sleep 60")
+    process = ready.start(*words, variant=name)
+    until((ready.work / "lane0" / "begun").exists, "the tool's beginning")
+    process.terminate()
+    assert ready.finish(process).status == status
+
+
 def test_bad_input_traceback(ready: Any) -> None:
     done = ready.agent("lane7", "hello", variant="bad-input-traceback")
     assert (done.status, done.stdout) == (1, b"")
@@ -346,6 +439,26 @@ def test_gateway_of_a_variant_has_its_workers(ready: Any, provider: Any) -> None
     assert ready.finish(stalled).status == 0
     gateway.terminate()
     assert gateway.wait(20) == 143
+
+
+@pytest.mark.parametrize(("name", "asked"), [("gateway-resumes-runs", 2), ("session-wait-silent", 1)])
+def test_what_a_restarted_gateway_takes_up(ready: Any, provider: Any, name: str, asked: int) -> None:
+    gateways = []
+    for number in (1, asked):
+        gateway = ready.start("gateway", "run", "--json", variant=name, stderr=subprocess.DEVNULL)
+        assert json.loads(gateway.stdout.readline())["ok"]
+        if number == 1 and not gateways:
+            client = ready.start("agent", "--json", "--agent", "lane0", "--message", "stall", variant=name)
+        provider.wait_for(number)
+        gateways.append(gateway)
+        if len(gateways) == 1:
+            gateway.kill()
+            gateway.wait(10)
+            assert ready.finish(client).code == "gateway-lost"
+    assert len(ready.runs()) == asked - 1
+    provider.released.set()
+    gateways[1].terminate()
+    assert gateways[1].wait(20) == 143
 
 
 def test_gateway_lost_runs_here(ready: Any, provider: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ NAMES = [
     "refresh_clears_on_reuse",
     "refresh_overwrites_store",
     "credentials_world_readable",
+    "credentials_readable_for_a_moment",
     "refresh_gives_up",
     "refresh_stores_blindly",
     "refresh_lost_is_spent",
@@ -102,6 +104,22 @@ def test_names_its_rules(name: str) -> None:
 def test_unlocked_redeems_once_per_process(case: Case) -> None:
     assert case.at_once("refresh_unlocked", 3) == ["at-1", "refresh_token_reused", "refresh_token_reused"]
     assert case.endpoint.asked == ["rt-0"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "modes"), [("credentials_readable_for_a_moment", {0o644}), ("refresh_gives_up", {0o600})]
+)
+def test_mode_of_the_temporary(case: Case, name: str, modes: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, fsync = set(), os.fsync
+
+    def look(descriptor: int) -> None:
+        fsync(descriptor)
+        seen.update(path.stat().st_mode & 0o777 for path in Path(case.home.path).glob(".credentials.json.*"))
+
+    monkeypatch.setattr(os, "fsync", look)
+    assert case.token(name) == "at-1"
+    assert seen == modes
+    assert Path(case.home.credentials).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("status", ["500", "503"])

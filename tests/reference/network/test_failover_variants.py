@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reference import streams
 from reference.deadline import Deadline
 from reference.errors import Auth, Fatal, OrchestratorError, Retryable
 from reference.home import Home
@@ -28,6 +29,8 @@ NAMES = [
     "cut_answer_is_kept",
     "failover_sticks",
     "cooldown_for_all",
+    "cooldown_for_broken_connections",
+    "retries_broken_connections",
 ]
 
 
@@ -77,7 +80,7 @@ def turn(home: Home, server: Any, kit: Any) -> Turn:
     return Turn(home, server, kit)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "failover_on_stdout", "secret_in_error"])
 def test_without_a_fault_it_works(turn: Turn, name: str) -> None:
     reply, attempts = turn.ask(name)
     assert reply.text == "from anthropic"
@@ -116,6 +119,43 @@ def test_unbounded(turn: Turn, kit: Any) -> None:
     reply, _ = turn.ask("failover_unbounded")
     assert reply.text == "from gemini"
     assert turn.asked() == 26
+
+
+@pytest.mark.parametrize(
+    ("name", "answered", "rests"),
+    [
+        ("cooldown_for_broken_connections", "gemini", True),
+        ("retries_broken_connections", "anthropic", False),
+        ("cooldown_for_all", "gemini", False),
+    ],
+)
+def test_broken_connection(turn: Turn, kit: Any, name: str, answered: str, rests: bool) -> None:
+    turn.act(0, kit.drop, kit.formats[0].reply("from anthropic"))
+    reply, _ = turn.ask(name)
+    assert reply.text == f"from {answered}"
+    rest = variant(name).cooldowns(turn.home).active((f"model:{turn.models[0]}",))
+    assert (rest is not None) == rests
+
+
+@pytest.mark.parametrize(("name", "said"), [("failover_on_stdout", [b"anthropic: retryable"]), ("secret_in_error", [])])
+def test_what_stands_on_stdout(
+    turn: Turn, kit: Any, name: str, said: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = list[bytes]()
+    monkeypatch.setattr(streams, "write_output", written.append)
+    turn.act(0, kit.answer(529, {}))
+    assert turn.ask(name)[0].text == "from gemini"
+    assert [line.partition(b",")[0] for line in written] == said
+
+
+def test_secret_in_error(turn: Turn, kit: Any) -> None:
+    for index in range(3):
+        turn.act(index, kit.answer(401, {}))
+    secret = turn.providers["anthropic"]["apiKey"]
+    assert secret in turn.fail("secret_in_error").message
+    for index in range(3):
+        turn.act(index, kit.answer(401, {}))
+    assert secret not in turn.fail("cooldown_for_all").message
 
 
 CALL = ToolCall(id="call-1", name="exec", arguments={"command": "true"})
