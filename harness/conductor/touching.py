@@ -8,13 +8,14 @@ path that leads through it.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.paths import links
 from harness.conductor.supervisor import StoppedCall
-from harness.schedules.points import NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
+from harness.schedules.points import CONTENT_OF, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _CHANGING = _NAMING | {Family.WRITE}
@@ -27,12 +28,13 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         *_objects(call, root),
         *(Touch(_below(root, link), False) for link in _links(call, root)),
         *(Touch(PATHS_BELOW + folder, False) for folder in _folders(call, root)),
+        *(Touch(f"{CONTENT_OF}{inode}", call.kind.family is Family.WRITE or _empties(call)) for inode in _shared(call)),
     )
 
 
 def vary(call: StoppedCall, root: str) -> bool:
     """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
-    if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root):
+    if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root) or _shared(call):
         return True
     return any(operand.text and not os.path.lexists(os.path.dirname(operand.path)) for operand in call.operands)  # noqa: PTH120
 
@@ -82,6 +84,16 @@ def _links(call: StoppedCall, root: str) -> list[str]:
             with suppress(OSError):  # the caller is gone
                 ways = links(call.thread, operand.directory, operand.text, follows=call.kind.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
+    return found
+
+
+def _shared(call: StoppedCall) -> list[int]:
+    """The files with several names that a call opens, reads or writes by one of them."""
+    found: list[int] = []
+    for path in call.paths if call.kind.family in (Family.OPEN, Family.READ, Family.WRITE) else ():
+        with suppress(OSError):
+            facts = os.stat(path)  # noqa: PTH116 - asked of every call that waits, at each decision
+            found += [facts.st_ino] if facts.st_nlink > 1 and stat.S_ISREG(facts.st_mode) else []
     return found
 
 

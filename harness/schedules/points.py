@@ -19,7 +19,9 @@ NAMES_IN = "names-in:"
 PATHS_BELOW = "paths-below:"
 # And for the record locks of a file, some of which overlap.
 RECORDS_OF = "records-of:"
-UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF)
+# And for what a file holds that has several names, by its inode.
+CONTENT_OF = "content-of:"
+UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, CONTENT_OF)
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
 _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"

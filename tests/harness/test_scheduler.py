@@ -354,10 +354,14 @@ def test_a_link_that_is_led_elsewhere_concerns_whoever_goes_through_it(conduct, 
             f"fcntl.lockf(file, {TRY}); os.mkdir('a'); fcntl.lockf(file, fcntl.LOCK_UN)",
             f"fcntl.lockf(file, {TRY}, 2, 5)",
         ),
+        (
+            "os.link('there/file', 'name'); os.open('there/file', os.O_WRONLY | os.O_TRUNC)",
+            "open('name').read() == 'text' or os.stat('nowhere')",
+        ),
         (f"fcntl.lockf(file, {TRY}, 4); fcntl.lockf(file, fcntl.LOCK_UN, 4)", f"fcntl.lockf(file, {TRY}, 2, 3)"),
     ],
 )
-def test_what_happens_to_a_folder_or_to_a_part_of_a_lock_concerns_whoever_it_may_refuse(conduct, one, other):
+def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoever_it_may_refuse(conduct, one, other):
     """Each order is run: there is one in which the other one is refused, and one in which it is not."""
     code = (
         "import fcntl, os; file = open('lock', 'r+')\ntry: {}\nexcept OSError: open('refused-{}', 'x')\nos.mkdir('{}')"
@@ -369,7 +373,7 @@ def test_what_happens_to_a_folder_or_to_a_part_of_a_lock_concerns_whoever_it_may
             for folder in ("there", "empty"):
                 (rig.folder / folder).mkdir()
             for file in ("lock", "there/file"):
-                (rig.folder / file).touch()
+                (rig.folder / file).write_text("text")
             actors = {"one": python(code.format(one, 1, 1)), "other": python(code.format(other, 2, 2))}
             explorer.executed((await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})).trace)
             seen.add((rig.folder / "refused-2").exists())
