@@ -76,6 +76,8 @@ class Lane:
 
     def settle(self) -> None:
         """Give the stops that have come since the last time their places, behind those that have one."""
+        if self.settled == len(self.stops):  # as in nearly every lane
+            return
         new = sorted(self.stops[self.settled :], key=lambda stop: stop.point.fingerprint)
         self.stops[self.settled :] = new
         for index, stop in enumerate(new, self.taken + self.settled):
