@@ -1,7 +1,9 @@
 """The processes of one scheduled actor, each with its stopped calls in the order of their arrival.
 
-A process is named when it first stops: the actor's own name, then "name/1", "name/2" … A pid never becomes a name.
-Threads of one process take turns in the order in which they came, so the order inside a process is not explored.
+A process is named once all actors have settled after its first stop: the actor's own name, then "name/1", "name/2" …,
+brothers in the order of their births, since which of them stops first is a matter of luck. A pid never becomes a name.
+Threads of one process take turns in the order in which they came, so the order inside a process is not explored; those
+that came between two decisions go by what they ask for, as their order is luck too.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.supervisor import StoppedCall, Where
 from harness.conductor.touching import touches, vary
+from harness.processes import stat
 from harness.schedules.points import Point
 
 
@@ -48,8 +51,9 @@ class Stop:
 class Lane:
     """One process."""
 
-    name: str
+    name: str = ""  # not yet known until it has settled
     stops: list[Stop] = field(default_factory=list)
+    settled: int = 0  # how many of the stops have their places
     taken: int = 0  # points so far
     sleeps: bool = False  # it was let go although it has to wait for somebody's lock
     failed: str = ""  # the fingerprint of its last attempt in vain, unless it has changed something since
@@ -70,6 +74,16 @@ class Lane:
         """The first stop that would sleep for a lock. In a ring of these the kernel fails one: EDEADLK of fcntl(2)."""
         return next((stop for stop in self.stops if stop.call.waits() and locks.would_wait(stop.call)), None)
 
+    def settle(self) -> None:
+        """Give the stops that have come since the last time their places, behind those that have one."""
+        if self.settled == len(self.stops):  # as in nearly every lane
+            return
+        new = sorted(self.stops[self.settled :], key=lambda stop: stop.point.fingerprint)
+        self.stops[self.settled :] = new
+        for index, stop in enumerate(new, self.taken + self.settled):
+            stop.point = replace(stop.point, actor=self.name, index=index)
+        self.settled = len(self.stops)
+
 
 class Lanes:
     """All processes of one actor that have stopped at least once."""
@@ -78,6 +92,7 @@ class Lanes:
         self._actor = actor
         self._root = root
         self._by_process: dict[int, Lane] = {}
+        self._failed: tuple[int, str] | None = None  # the process of the last attempt in vain, and its fingerprint
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._by_process.values())
@@ -101,9 +116,8 @@ class Lanes:
                 if stop.call.thread == call.thread:
                     stop.call = call
                     return
-        index = lane.taken + len(lane.stops)
         name = "start" if call.kind.family is Family.START else call.kind.name
-        point = Point(actor=lane.name, index=index, call=name, touches=touches(call, self._root))
+        point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
         lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.fingerprint))
         lane.sleeps = False
 
@@ -111,15 +125,46 @@ class Lanes:
         """The stop has its turn: it leaves its lane."""
         lane = next(lane for lane in self if stop in lane.stops)
         lane.stops.remove(stop)
+        lane.settled -= 1
         lane.taken += 1
         if locks.in_vain(stop.call):
             lane.failed = stop.point.fingerprint
             lane.sleeps = locks.would_wait(stop.call)
-        elif lane.failed and (stop.point.fingerprint == lane.failed or any(t.writes for t in stop.point.touches)):
+            self._failed = stop.call.process, lane.failed
+            return
+        changes = any(touch.writes for touch in stop.point.touches)
+        if changes or stop.point.fingerprint == lane.failed:
             lane.failed = ""
+        if self._failed and (changes or stop.point.fingerprint == self._failed[1]):
+            self._failed = None
+
+    def settle(self) -> None:
+        """Name who has stopped for the first time, and put in order what has come: all actors have settled."""
+        if new := [process for process, lane in self._by_process.items() if not lane.name]:
+            named = len(self._by_process) - len(new)
+            for number, process in enumerate(sorted(new, key=_birth) if len(new) > 1 else new, named):
+                self._by_process[process].name = self._actor if number == 0 else f"{self._actor}/{number}"
+        for lane in self:
+            lane.settle()
 
     def _lane(self, process: int) -> Lane:
         if process not in self._by_process:
-            number = len(self._by_process)
-            self._by_process[process] = Lane(self._actor if number == 0 else f"{self._actor}/{number}")
+            self._by_process[process] = Lane(failed=self._inherited())
         return self._by_process[process]
+
+    def _inherited(self) -> str:
+        """What a new process tries again: a shell that polls for a lock starts a process for each attempt."""
+        if self._failed is None:
+            return ""
+        process, fingerprint = self._failed
+        found = stat.fields(process)
+        return fingerprint if found is None or found[0] in ("Z", "X") else ""
+
+
+def _birth(process: int) -> list[tuple[int, int]]:
+    """Where a process stands in the tree of births: start times and pids, its oldest living ancestor's first."""
+    line: list[tuple[int, int]] = []
+    while process > 1 and (found := stat.fields(process)):
+        line.insert(0, (int(found[19]), process))
+        process = int(found[1])
+    return line

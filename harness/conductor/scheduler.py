@@ -164,12 +164,18 @@ class Scheduler:
         for actor in list(self._running):
             if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
                 del self._running[actor]
+        if not self._running:
+            for lanes in self._lanes.values():
+                lanes.settle()
         return not self._running
 
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
         quiet, processes = self._running[actor], self._processes(actor)
-        return self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))
+        if not (self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))):
+            return False
+        # One that was born before the looks and after the list was made was not looked at.
+        return not self._supervisors[actor].unheard() and self._processes(actor) <= processes
 
     def _ready(self) -> list[Stop | Held]:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
@@ -265,14 +271,15 @@ class Scheduler:
             steps = len(self._steps)
             await asyncio.sleep(pause)
             for actor, quiet in list(self._running.items()):
-                if self._supervisors[actor].ended.is_set() or self._gets_no_further(quiet, self._processes(actor)):
+                if self._supervisors[actor].ended.is_set() or self._gets_no_further(actor, quiet):
                     del self._running[actor]
             self._go_on()
 
-    def _gets_no_further(self, quiet: Quiet, processes: frozenset[int]) -> bool:
+    def _gets_no_further(self, actor: str, quiet: Quiet) -> bool:
         """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
+        processes = self._processes(actor)
         if quiet.look(processes):
-            return True
+            return not self._supervisors[actor].unheard()
         waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
         return waiting and quiet.lasts(_BUSY, processes)
 

@@ -231,6 +231,10 @@ class Supervisor:
             self._abandon(stopped)
         return False
 
+    def unheard(self) -> bool:
+        """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
+        return not self.closed and self._ear.listen() is kernel.Sign.CALL
+
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)

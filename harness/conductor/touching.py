@@ -1,19 +1,21 @@
 """What a stopped call reads and changes, as the names by which schedules know them.
 
 Files go by their path below the run's folder: whoever replaces a file touches the name that others read. Two creations
-in one folder do not touch each other, but each touches a listing of that folder.
+in one folder do not touch each other, but each touches a listing of that folder. What happens to a folder touches every
+path that leads through it.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.paths import links
 from harness.conductor.supervisor import StoppedCall
-from harness.schedules.points import NAMES_IN, Touch
+from harness.schedules.points import CONTENT_OF, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _CHANGING = _NAMING | {Family.WRITE}
@@ -21,19 +23,29 @@ _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a 
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
-    """The objects of a call, in the order of its arguments; then the links that lead it there."""
-    return (*_objects(call, root), *(Touch(_below(root, link), False) for link in _links(call, root)))
+    """The objects of a call, in the order of its arguments; then the links and the folders that lead it there."""
+    return (
+        *_objects(call, root),
+        *(Touch(_below(root, link), False) for link in _links(call, root)),
+        *(Touch(PATHS_BELOW + folder, False) for folder in _folders(call, root)),
+        *(Touch(f"{CONTENT_OF}{inode}", call.kind.family is Family.WRITE or _empties(call)) for inode in _shared(call)),
+    )
 
 
 def vary(call: StoppedCall, root: str) -> bool:
     """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
-    return call.kind.family in _NAMING or bool(call.open_flags & os.O_CREAT) or bool(_links(call, root))
+    if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root) or _shared(call):
+        return True
+    return any(operand.text and not os.path.lexists(os.path.dirname(operand.path)) for operand in call.operands)  # noqa: PTH120
 
 
 def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
-        return tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
+        named = tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
+        if call.kind.name == "flock":
+            return named
+        return (*named, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
     if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
         tells = call.kind.name != "renameat2"
         return tuple(Touch(_below(root, path), False, tells) for path in call.paths)
@@ -45,7 +57,12 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
     if creates or call.kind.family in _NAMING:
         folders = dict.fromkeys(_below(root, os.path.dirname(path)) for path in call.paths)  # noqa: PTH120
-        return (*named, *(Touch(NAMES_IN + folder, False) for folder in folders))
+        ways = call.paths if call.kind.family in _NAMING else ()
+        return (
+            *named,
+            *(Touch(NAMES_IN + folder, False) for folder in folders),
+            *(Touch(PATHS_BELOW + _below(root, path), True) for path in ways),
+        )
     return named
 
 
@@ -67,6 +84,26 @@ def _links(call: StoppedCall, root: str) -> list[str]:
             with suppress(OSError):  # the caller is gone
                 ways = links(call.thread, operand.directory, operand.text, follows=call.kind.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
+    return found
+
+
+def _shared(call: StoppedCall) -> list[int]:
+    """The files with several names that a call opens, reads or writes by one of them."""
+    found: list[int] = []
+    for path in call.paths if call.kind.family in (Family.OPEN, Family.READ, Family.WRITE) else ():
+        with suppress(OSError):
+            facts = os.stat(path)  # noqa: PTH116 - asked of every call that waits, at each decision
+            found += [facts.st_ino] if facts.st_nlink > 1 and stat.S_ISREG(facts.st_mode) else []
+    return found
+
+
+def _folders(call: StoppedCall, root: str) -> dict[str, None]:
+    """The folders below the run's own through which the call's paths lead; a set that keeps its order."""
+    found: dict[str, None] = {}
+    for operand in call.operands:
+        folder = _below(root, operand.path) if operand.text and operand.path.startswith(f"{root}/") else ""
+        while folder := folder.rpartition("/")[0]:
+            found[folder] = None
     return found
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.errors import UsageError
-from harness.schedules.points import Point
+from harness.schedules.points import Point, started
+from harness.schedules.strategies.spins import Polls
 from harness.schedules.strategy import Choice
 from harness.schedules.trace import Trace
 
@@ -167,15 +168,21 @@ class Decisions:
 class Follow:
     """The strategy that does what decisions say; a switch to an actor that cannot go on is passed over.
 
-    It is for shrinking, where a candidate need not fit. What must repeat a run exactly is `replay.Replay`.
+    It is for shrinking, where a candidate need not fit. So who polls for what only others can do makes room for them,
+    where decisions say nothing. What must repeat a run exactly is `replay.Replay`.
     """
 
     def __init__(self, decisions: Decisions) -> None:
+        self._polls = Polls()
+        self._turns: dict[str, int] = {}  # by actor: when it went last
         self._waiting: dict[tuple[str, int], deque[str]] = defaultdict(deque)
         for switch in decisions.switches:
             self._waiting[switch.actor, switch.index].append(switch.other)
 
     def choose(self, choice: Choice) -> Point:
+        polls = self._polls.caught(choice)
+        if choice.last is not None:
+            self._turns[started(choice.last.actor)] = choice.step
         usual = default(choice.enabled, choice.last)
         others = self._waiting[usual.actor, usual.index]
         by_actor = {point.actor: point for point in choice.enabled}
@@ -184,7 +191,12 @@ class Follow:
             if other in by_actor:
                 return by_actor[other]
             self.passed_over(usual, other)
-        return usual
+        return self.relieved(usual, choice) if polls else usual
+
+    def relieved(self, usual: Point, choice: Choice) -> Point:
+        """Who goes instead of an actor that polls: of the others, if there are any, who has waited for longest."""
+        others = [point for point in choice.enabled if started(point.actor) != started(usual.actor)]
+        return min(others, key=lambda point: self._turns.get(started(point.actor), -1), default=usual)
 
     def passed_over(self, usual: Point, other: str) -> None:
         """Called when `other` should have gone instead of `usual`, but cannot."""

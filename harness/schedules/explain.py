@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import NAMES_IN, Point, contested, named
+from harness.schedules.points import UNTOLD, Point, contested, named, started
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -53,7 +53,7 @@ def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
     """Every change that was made in ignorance of the one before it, in order."""
     for place, later in enumerate(points):
         for touch in later.touches:
-            if touch.writes and not touch.object.startswith(("lock:", NAMES_IN)):
+            if touch.writes and not touch.object.startswith(("lock:", *UNTOLD)):
                 found = _overwrite(points, place, touch.object)
                 yield from [found] if found else []
 
@@ -165,8 +165,7 @@ def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
 
 
 def _started(point: Point) -> str:
-    """The actor that was started, of which this one may be a process."""
-    return point.actor.partition("/")[0]
+    return started(point.actor)
 
 
 def _writes(point: Point, name: str) -> bool:

@@ -15,6 +15,13 @@ from functools import lru_cache
 # What stands before a folder's path for the names in it, as an object of its own. Who lists them wants them to himself,
 # who makes or removes one shares them: so two creations commute, and a listing and a creation do not.
 NAMES_IN = "names-in:"
+# The same for what a path leads through: whoever makes, moves or removes a folder changes what all names below it mean.
+PATHS_BELOW = "paths-below:"
+# And for the record locks of a file, some of which overlap.
+RECORDS_OF = "records-of:"
+# And for what a file holds that has several names, by its inode.
+CONTENT_OF = "content-of:"
+UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, CONTENT_OF)
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
 _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
@@ -24,7 +31,7 @@ _CHANGING = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Touch:
-    """One object that a point reads or changes: a path below the run's folder, or "lock:" or "names-in:" and a path."""
+    """One object that a point reads or changes: a path below the run's folder, or "lock:" and a path, or one untold."""
 
     object: str
     writes: bool
@@ -49,9 +56,14 @@ class Point:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in named(self.touches))])}"
 
 
+def started(actor: str) -> str:
+    """The actor that was started, of which this one may be a process: "add-lane2" of "add-lane2/1"."""
+    return actor.partition("/")[0]
+
+
 def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
-    """Those that a person is told of: that a name in a folder changes follows from the name."""
-    return tuple([touch for touch in touches if not touch.object.startswith(NAMES_IN)])
+    """Those that a person is told of; the others follow from these."""
+    return tuple([touch for touch in touches if not touch.object.startswith(UNTOLD)])
 
 
 @lru_cache(maxsize=4096)  # asked for every point, several times

@@ -134,6 +134,9 @@ class _Strict(Follow):
     def passed_over(self, usual: Point, other: str) -> None:
         raise _NotEnabled(f"{other} should have gone instead of {usual}, but it waits or has ended")
 
+    def relieved(self, usual: Point, choice: Choice) -> Point:
+        return usual
+
 
 def check(point: Point) -> str:
     """The character that stands for a step in a token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from harness.processes import tree
 from harness.schedules.decisions import Decisions
 from harness.schedules.dpor import Explorer
 from harness.schedules.explain import explain
-from harness.schedules.points import racing
+from harness.schedules.points import named, racing
 from harness.verdict import Verdict
 
 CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
@@ -38,6 +39,9 @@ fcntl.flock(lock, fcntl.LOCK_EX)
 """
     + INCREMENT
 )
+
+
+TRY = "fcntl.LOCK_EX | fcntl.LOCK_NB"
 
 
 class Replayed:
@@ -245,7 +249,7 @@ fcntl.flock(lock, fcntl.LOCK_SH)
     async def body(rig):
         (rig.folder / "lock").write_text("")
         scheduler = await schedule(rig, First(), {"a": python(code)}, families=frozenset({Family.LOCK}))
-        return [(touch.object, touch.writes) for point in scheduler.trace.points for touch in point.touches]
+        return [(touch.object, touch.writes) for point in scheduler.trace.points for touch in named(point.touches)]
 
     assert conduct(body) == [
         ("lock:lock@3+1", False),
@@ -330,7 +334,7 @@ def test_a_link_that_is_led_elsewhere_concerns_whoever_goes_through_it(conduct, 
             actors = {"swap": python(swap), "read": python(read)}
             scheduler = await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})
             [point] = [point for point in scheduler.trace.points if point.call == "openat" and "log" not in str(point)]
-            read_from[(rig.folder / "log").read_text()] = [touch.object for touch in point.touches]
+            read_from[(rig.folder / "log").read_text()] = [touch.object for touch in named(point.touches)]
             explorer.executed(scheduler.trace)
             rig.running.clear()
             rig.directors.clear()
@@ -338,6 +342,129 @@ def test_a_link_that_is_led_elsewhere_concerns_whoever_goes_through_it(conduct, 
 
     links = ["deputy", "current"] if way == "deputy" else ["current"]
     assert conduct(body) == {"one": ["one/file", *links], "two": ["two/file", *links]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("os.mkdir('made')", "os.open('made/file', os.O_CREAT)"),
+        ("os.rename('there', 'away')", "os.open('there/file', os.O_RDONLY)"),
+        ("os.rmdir('empty')", "os.open('empty/file', os.O_CREAT)"),
+        (
+            f"fcntl.lockf(file, {TRY}); os.mkdir('a'); fcntl.lockf(file, fcntl.LOCK_UN)",
+            f"fcntl.lockf(file, {TRY}, 2, 5)",
+        ),
+        (
+            "os.link('there/file', 'name'); os.open('there/file', os.O_WRONLY | os.O_TRUNC)",
+            "open('name').read() == 'text' or os.stat('nowhere')",
+        ),
+        (f"fcntl.lockf(file, {TRY}, 4); fcntl.lockf(file, fcntl.LOCK_UN, 4)", f"fcntl.lockf(file, {TRY}, 2, 3)"),
+    ],
+)
+def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoever_it_may_refuse(conduct, one, other):
+    """Each order is run: there is one in which the other one is refused, and one in which it is not."""
+    code = (
+        "import fcntl, os; file = open('lock', 'r+')\ntry: {}\nexcept OSError: open('refused-{}', 'x')\nos.mkdir('{}')"
+    )
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=100), set()
+        while (strategy := explorer.next()) is not None:
+            for folder in ("there", "empty"):
+                (rig.folder / folder).mkdir()
+            for file in ("lock", "there/file"):
+                (rig.folder / file).write_text("text")
+            actors = {"one": python(code.format(one, 1, 1)), "other": python(code.format(other, 2, 2))}
+            explorer.executed((await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})).trace)
+            seen.add((rig.folder / "refused-2").exists())
+            for path in rig.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {True, False}
+
+
+def test_brothers_have_the_same_names_in_every_run(conduct):
+    """Which of two processes that were started at once stops first is a matter of luck, and names are not."""
+    code = """
+import os
+children = []
+for number in range(3):
+    if not (child := os.fork()):
+        open(f"brother-{number}", "w").close()
+        os.mkdir(f"done-{number}")
+        os._exit(0)
+    children.append(child)
+for child in children: os.waitpid(child, 0)
+"""
+
+    async def body(rig):
+        traces = set()
+        for _ in range(20):
+            scheduler = await schedule(rig, Rotating(), {name: python(code) for name in "ab"})
+            traces.add(tuple(str(point) for point in scheduler.trace.points))
+            for path in rig.folder.iterdir():
+                path.rmdir() if path.is_dir() else path.unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return traces
+
+    [trace] = conduct(body)
+    assert [words for words in trace if words.startswith("a") and "brother" in words] == [
+        "a.0: openat brother-0",
+        "a/1.0: openat brother-1",
+        "a/2.0: openat brother-2",
+    ]
+
+
+def test_threads_that_ask_at_once_go_by_what_they_ask_for(conduct):
+    """They wait for one another, so that both are there when somebody is let go."""
+    code = """
+import threading
+both = threading.Barrier(2)
+def make(name):
+    both.wait()
+    open(name, "w").close()
+threads = [threading.Thread(target=make, args=(name,)) for name in ("z", "y")]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+    async def body(rig):
+        traces = set()
+        for _ in range(10):
+            scheduler = await schedule(rig, First(), {"a": python(code)}, families=CHANGES)
+            traces.add(tuple(str(point) for point in scheduler.trace.points))
+            rig.running.clear()
+            rig.directors.clear()
+            for path in rig.folder.iterdir():
+                path.unlink()
+        return traces
+
+    assert conduct(body) == {("a.0: openat y", "a.1: openat z")}
+
+
+def test_a_shell_that_polls_by_a_process_for_each_attempt_waits_like_any_other(conduct):
+    """Its second attempt is in vain as well, so that the one that it waits for has its turn, whom nobody prefers."""
+
+    class Last:
+        def choose(self, choice):
+            return choice.enabled[-1]
+
+    async def body(rig):
+        (rig.folder / "lock").mkdir()
+        actors = {
+            "holder": python("import os; os.mkdir('used'); os.rmdir('lock')"),
+            "poller": ("/bin/sh", "-c", "until mkdir lock 2>/dev/null; do sleep 0.001; done"),
+        }
+        return [str(point) for point in (await schedule(rig, Last(), actors)).trace.points]
+
+    assert [words for words in conduct(body) if "poller" in words and "mkdir lock" in words] == [
+        "poller.0: mkdir lock",
+        "poller/1.0: mkdir lock",
+    ]
 
 
 def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):

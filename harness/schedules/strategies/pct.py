@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 
-from harness.schedules.points import Point
+from harness.schedules.points import Point, started
 from harness.schedules.strategies.spins import Spins
 from harness.schedules.strategy import Choice, Profile, Strategy
 
@@ -32,6 +32,7 @@ class PCT:
         self._changes = [(chance.randint(1, steps), level) for level in range(1, depth)]
         self._spins = Spins()
         self._priorities: dict[str, float] = {}
+        self._lowered: dict[str, float] = {}  # by actor that has spun
         self._contended = 0
         self._lowest = 0
 
@@ -43,13 +44,17 @@ class PCT:
         return self._best(choice)
 
     def _meet(self, choice: Choice) -> None:
-        """Give new actors a priority, and lower the actor that spins."""
-        for point in choice.enabled:
-            if point.actor not in self._priorities:
-                self._priorities[point.actor] = self._depth + self._chance.random()
+        """Give new actors a priority, and lower the actor that spins, with all processes that it has and will have."""
         if spinning := self._spins.caught(choice):
             self._lowest -= 1
-            self._priorities[spinning] = self._lowest
+            self._lowered[spinning] = self._lowest
+            for actor in self._priorities:
+                if started(actor) == spinning:
+                    self._priorities[actor] = self._lowest
+        for point in choice.enabled:
+            if point.actor not in self._priorities:
+                drawn = self._depth + self._chance.random()
+                self._priorities[point.actor] = self._lowered.get(started(point.actor), drawn)
 
     def _change(self, choice: Choice) -> None:
         """Lower the actor that would run, if this step is a change point."""

@@ -6,18 +6,26 @@ always prefers the loop would never let go on the actor that ends it.
 
 from __future__ import annotations
 
-from harness.schedules.points import Point
+from collections import Counter
+
+from harness.schedules.points import Point, Touch, named, started
 from harness.schedules.strategy import Choice
 
 LIMIT = 16  # a writer in small chunks repeats itself too; it only has to wait for as long as it was alone
+POLLS = 100  # far more than a program asks to be sure; a schedule of this many steps is still a short one
 
 
 class Spins:
-    """Follows one run through the choices that its strategy is shown."""
+    """Follows one run through the choices that its strategy is shown.
+
+    A loop may ask in several ways, and each time by a process of its own, as a shell's does: so what counts is that an
+    actor, with all its processes, has done nothing but what it had done before since another one went.
+    """
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._last = ("", "")  # actor and fingerprint of the step before
+        self._actor = ""  # whoever went last
+        self._done: set[str] = set()  # fingerprints, since another one went
         self._repeats = 0
         self._resting: dict[str, int] = {}  # by actor: for how many steps of others it has the lowest priority
 
@@ -25,17 +33,38 @@ class Spins:
         """The actor that was just found spinning, or "". Call it exactly once for each choice."""
         if choice.last is None:
             return ""
-        now = (choice.last.actor, choice.last.fingerprint)
-        self._repeats = self._repeats + 1 if now == self._last else 1
-        self._last = now
-        self._resting = {a: left - (a != now[0]) for a, left in self._resting.items() if left > 0}
+        actor, fingerprint = started(choice.last.actor), choice.last.fingerprint
+        if actor != self._actor:
+            self._actor, self._done = actor, set()
+        self._repeats = self._repeats + 1 if fingerprint in self._done else 1
+        self._done.add(fingerprint)
+        self._resting = {a: left - (a != actor) for a, left in self._resting.items() if left > 0}
         if self._repeats < self._limit:
             return ""
         self._repeats = 0
-        self._resting[now[0]] = self._limit
-        return now[0]
+        self._resting[actor] = self._limit
+        return actor
 
     def calm(self, choice: Choice) -> tuple[Point, ...]:
         """The enabled points without those of spinning actors, or all when nothing else is left. Counts the choice."""
         self.caught(choice)
-        return tuple(p for p in choice.enabled if not self._resting.get(p.actor)) or choice.enabled
+        return tuple(p for p in choice.enabled if not self._resting.get(started(p.actor))) or choice.enabled
+
+
+class Polls:
+    """Finds who asks for exactly the same again and again and changes nothing, which is never of any use to it."""
+
+    def __init__(self) -> None:
+        self._actor = ""
+        self._asked: Counter[tuple[str, tuple[Touch, ...]]] = Counter()  # since another one went or something changed
+
+    def caught(self, choice: Choice) -> bool:
+        """Whether the actor that went last polls. Call it exactly once for each choice."""
+        if choice.last is None:
+            return False
+        actor, touches = started(choice.last.actor), named(choice.last.touches)
+        if actor != self._actor or any(touch.writes for touch in touches):
+            self._actor = actor
+            self._asked.clear()
+        self._asked[choice.last.call, touches] += 1
+        return self._asked[choice.last.call, touches] > POLLS

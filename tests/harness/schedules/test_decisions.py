@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import signal
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, FaultKind, Follow, Switch
+from harness.schedules.points import Point, Touch
 from harness.schedules.strategies import random_walk
-from harness.schedules.strategy import Profile
+from harness.schedules.strategies.spins import POLLS
+from harness.schedules.strategy import Choice, Profile
 from tests.harness.schedules.programs import drawn, ops, order
 from tests.harness.schedules.simulated import Programs, Ran, point, simulate
 
@@ -129,3 +132,22 @@ def test_only_faults_that_came_are_kept() -> None:
     decisions = Decisions.from_trace(trace, [missed, came], absent=["c"])
     assert decisions.faults == (came,)
     assert decisions.entries[0] == Absent("c")
+
+
+def test_who_polls_makes_room_for_the_one_that_it_waits_for() -> None:
+    """Else no candidate of a program that polls would ever end. Two who poll do not only make room for each other."""
+    follow, counts, last = Follow(Decisions()), Counter[str](), None
+    for step in range(3 * POLLS):
+        calls = [("a", "stat", False), ("b", "stat", False), ("c", "mkdir", True)]
+        enabled = tuple(
+            Point(actor=actor, index=counts[actor], call=call, touches=(Touch("go", writes),))
+            for actor, call, writes in calls
+        )
+        last = follow.choose(Choice(step=step, enabled=enabled, last=last))
+        counts[last.actor] += 1
+    assert counts == {"a": POLLS + 1, "b": POLLS + 1, "c": POLLS - 2}
+
+
+def test_a_writer_that_repeats_itself_goes_on() -> None:
+    programs = {"a": ops("wx " * 3 * POLLS), "b": ops("wx")}
+    assert order(simulate(programs, Follow(Decisions())).trace.points) == "a" * 3 * POLLS + "b"

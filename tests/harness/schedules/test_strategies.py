@@ -158,6 +158,22 @@ def test_a_spinning_actor_does_not_starve_the_others(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_who_asks_in_two_ways_each_time_by_a_new_process_does_not_starve_the_others(name: str) -> None:
+    """As a shell does: `until test -e go || test -e stop; do sleep 1; done`."""
+    for number in range(20):
+        strategy, last, counts = portfolio.make(name, number, 1, Profile()), None, Counter[str]()
+        while counts["b"] < 30:
+            asks = Touch(("go", "stop")[counts["a"] % 2], False)
+            enabled = (
+                Point(actor=f"a/{counts['a']}", index=0, call="stat", touches=(asks,)),
+                Point(actor="b", index=counts["b"], call="open", touches=(Touch(f"b/{counts['b']}", True),)),
+            )
+            last = strategy.choose(Choice(step=sum(counts.values()), enabled=enabled, last=last))
+            counts[last.actor[0]] += 1
+            assert sum(counts.values()) < 3_000, "b starves"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_two_spinning_actors_take_turns(name: str) -> None:
     strategy, last, counts = portfolio.make(name, 0, 1, Profile()), None, Counter[str]()
     for step in range(20 * LIMIT):
