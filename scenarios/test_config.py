@@ -20,7 +20,7 @@ from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survi
 from harness.checkers.powerloss import config_survives_power_loss
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.powercut import Recording
+from harness.powercut import RecordedFolder
 from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.striking import Strike, sweep
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
@@ -363,7 +363,7 @@ async def test_delete_before_a_power_cut(lab: Lab) -> None:
     await _work_after_cuts(lab, recording)
 
 
-async def _work_after_cuts(lab: Lab, recording: Recording) -> None:
+async def _work_after_cuts(lab: Lab, recording: RecordedFolder) -> None:
     for trial in recording.cuts():
         if lab.look.config().parses:  # else there is nothing to go on with
             await lab.run(lab.adding("lane2"), f"{trial}-add")
