@@ -483,6 +483,16 @@ def test_a_temporary_folder_whose_name_a_shell_would_split(place):
     assert list(odd.iterdir()) == []
 
 
+def test_a_checkout_that_cannot_be_written_keeps_no_cache_and_says_so(place):
+    """The project's own settings make errors of warnings; this one came after the last test, as a traceback."""
+    settings = ("-c", str(PROJECT / "pyproject.toml"), "--rootdir", str(PROJECT), "-o", "cache_dir=/proc/nowhere")
+    argv = [sys.executable, "-m", "pytest", *settings, *TARGET, "--report", "out", "-k", "conforms", "test_toys.py"]
+    done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.returncode, place.verdicts("out")) == (0, {"conforms": "CONFORMS"})
+    assert "1 CONFORMS" in done.stdout
+    assert "could not create cache path" in done.stdout
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
