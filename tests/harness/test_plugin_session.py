@@ -475,11 +475,12 @@ def test_a_scenario_without_docstrings_says_why(place):
     assert "unset PYTHONOPTIMIZE" in done.stdout
 
 
-def test_a_temporary_folder_whose_name_a_shell_would_split(place):
-    """Scenarios wrote paths into shell commands as they are: this one, and END-1, hung on the reference."""
-    (odd := place.folder / "it's a $folder").mkdir()
-    done = place.run("--pyargs", "scenarios", "-k", "detached_by_a_finished_command", env={"TMPDIR": str(odd)})
-    assert (done.returncode, place.verdicts()) == (0, {"detached_by_a_finished_command": "CONFORMS"})
+@pytest.mark.parametrize("scenario", ["detached_by_a_finished_command", "cancelled_in_mid_compile"])
+def test_a_temporary_folder_whose_name_a_shell_would_split(place, scenario):
+    """Scenarios wrote paths into shell commands as they are: these, and END-1, hung on the reference."""
+    (odd := place.folder / "it's a \"$folder").mkdir()
+    done = place.run("--pyargs", "scenarios", "-k", scenario, env={"TMPDIR": str(odd)})
+    assert (done.returncode, place.verdicts()) == (0, {scenario: "CONFORMS"})
     assert list(odd.iterdir()) == []
 
 
