@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +27,7 @@ from harness.events import (
     Started,
     TreeEnded,
 )
-from harness.outcome import Outcome
+from harness.outcome import Outcome, unsound
 from harness.processes import tree
 from harness.processes.client import Process, Program
 from harness.targets.protocol import Command, Ended, Intent
@@ -73,7 +75,8 @@ class Actor:
     @classmethod
     async def start(cls, lab: Lab, name: str, intent: Intent, streams: Streams) -> Actor:
         """Start the command. Raises LabError when the program is not there or cannot be supervised."""
-        command = lab.target.command(lab.site, intent)
+        with _no_exit("command"):
+            command = lab.target.command(lab.site, intent)
         environment = {**command.env, tree.ACTOR_VARIABLE: name}
         if strange := [word for word in (*command.argv, *environment, *environment.values()) if type(word) is not str]:
             raise LabError(
@@ -190,7 +193,10 @@ class Actor:
         status, number = (code, None) if code >= 0 else (None, -code)
         self._lab.record(Exited(actor=self.name, status=status, signal=number))
         ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))
-        outcome = self._lab.target.read(self._lab.site, self.intent, ended)
+        with _no_exit("read"):
+            outcome = self._lab.target.read(self._lab.site, self.intent, ended)
+        if wrong := unsound(outcome):  # it would be misjudged, or could not be written down
+            raise LabError(f"the adapter's read of {self.name}: {wrong}", hint="try: pileup check-target")
         self.seconds = round(time.monotonic() - self._began, 3)
         self._lab.record(
             Finished(
@@ -223,3 +229,12 @@ class Actor:
 
 def _output(lab: Lab, name: str, stream: str) -> Path:
     return lab.site.root / "output" / f"{name}.{stream}"
+
+
+@contextmanager
+def _no_exit(method: str) -> Iterator[None]:
+    """An adapter that calls sys.exit() has failed as by any other exception: this one would end our loop."""
+    try:
+        yield
+    except SystemExit as error:
+        raise LabError(f"the adapter's {method} called sys.exit({error.code!r})", hint="raise, or return") from error

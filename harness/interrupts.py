@@ -51,8 +51,9 @@ class Interruptible:
             signal.signal(signal.SIGTERM, self._before)
         self._before = self._before_stopping = None
 
-    @staticmethod
-    def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self._before_stopping is None and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt  # a background job of a script's: its shell had it ignore Ctrl-C, but not this
         signal.raise_signal(signal.SIGINT)  # whoever handles that one now, pytest or the running loop, gets it
 
 

@@ -148,6 +148,10 @@ class Lab(Nemesis):
         words = (sys.executable, "-S", "-E", program, "--heartbeat", heartbeat, "--seconds", f"{seconds:g}", *flags)
         return shlex.join(words)
 
+    def until_built(self, child: str) -> str:
+        """A shell command that waits until the build `child` counts."""
+        return f"until grep -qs pid {shlex.quote(str(self.heartbeat(child)))}; do sleep 0.05; done"
+
     def effect(self, name: str) -> str:
         """A shell command with a side effect that can be counted: it adds a line to a file of that name."""
         return shlex.join(["sh", "-c", 'echo "$$" >> "$0"', str(self.effects(name))])

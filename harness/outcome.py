@@ -7,7 +7,8 @@ it says UNKNOWN rather than guessing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Kind = Literal[
     "ok", "usage", "local", "busy", "retryable", "auth", "fatal", "ambiguous", "stopped", "internal", "unclear"
@@ -63,3 +64,30 @@ class Outcome:
     runs: tuple[RunSeen, ...] | None = None
     attempts: tuple[AttemptSeen, ...] | None = None
     holder: HolderSeen | None = None
+
+
+def unsound(outcome: object) -> str:
+    """Which part of an adapter's answer has another type than stands above, in words; "" for none."""
+    if not isinstance(outcome, Outcome):
+        return f"it gives {outcome!r}, no Outcome"
+    for name, kind in _types().items():
+        if not _is(value := getattr(outcome, name), kind):
+            known = f", none of {', '.join(get_args(Kind))}" if name == "kind" else ""
+            return f"{name} is {value!r}{known}"
+    return ""
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(Outcome)
+
+
+def _is(value: object, kind: Any) -> bool:
+    """Whether a value has one of the types that the fields of Outcome have; what rows hold is the program's."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is tuple:  # of any length
+        return isinstance(value, tuple) and all(_is(each, get_args(kind)[0]) for each in value)
+    if get_args(kind):
+        return any(_is(value, each) for each in get_args(kind))
+    return isinstance(value, kind)

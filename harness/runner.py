@@ -188,7 +188,7 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
     except Diverged as divergence:
         lab.diverged = divergence
         return [f"{VOID}{divergence}"]
-    except Exception:  # noqa: BLE001 - a bug in a scenario or in the harness must become UNKNOWN, with its traceback
+    except (Exception, SystemExit):  # noqa: BLE001 - a bug in a scenario or the harness must become UNKNOWN, and be seen
         return [f"{VOID}{traceback.format_exc()}"]
     return []
 
@@ -247,7 +247,7 @@ def _files(lab: Lab, failures: list[str]) -> tuple[tuple[str, str | None, str | 
     try:
         path = lab.target.config_file(lab.site)
         name, there = str(path.relative_to(lab.site.root)), contents(path)
-    except Exception:  # noqa: BLE001 - as in `_act`
+    except (Exception, SystemExit):  # noqa: BLE001 - as in `_act`
         failures.append(f"{VOID}{traceback.format_exc()}")
         return ()
     before, after = lab.config_before, there.data.decode(errors="replace") if there.exists else None

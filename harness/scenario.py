@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
@@ -91,6 +92,8 @@ def scenario(
     def decorate(body: Body) -> Callable[..., None]:
         name = getattr(body, "__name__", "")
         title = inspect.getdoc(body) or ""
+        if not title and sys.flags.optimize > 1:
+            raise UsageError(f"scenario {name} has lost its docstring to python -OO", hint="unset PYTHONOPTIMIZE")
         if not name.startswith("test_") or not title or not judges:
             raise UsageError(f"scenario {name or body!r} needs a name test_…, a docstring and at least one checker")
         record = Scenario(

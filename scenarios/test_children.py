@@ -79,8 +79,7 @@ async def test_detached_by_a_finished_command(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
     lab.plan("a daemon was left behind")
     daemon = lab.build("daemon", *KINDS["daemon"])
-    waits = f"until grep -qs pid {lab.heartbeat('daemon')}; do sleep 0.05; done"
-    lab.script(*tool_then_text(lab, "lane0", f"{daemon}; {waits}" if lab.faulty else "true"))
+    lab.script(*tool_then_text(lab, "lane0", f"{daemon}; {lab.until_built('daemon')}" if lab.faulty else "true"))
     run = await lab.turn("lane0")
     await run.finished()
     if lab.heartbeat("daemon").exists():
@@ -99,8 +98,7 @@ async def test_detached_by_a_failed_run(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
     lab.plan("the run failed after a build had detached")
     daemon = lab.build("daemon", *KINDS["daemon"])
-    waits = f"until grep -qs pid {lab.heartbeat('daemon')}; do sleep 0.05; done"
-    tool, text = tool_then_text(lab, "lane0", f"{daemon}; {waits}" if lab.faulty else "true")
+    tool, text = tool_then_text(lab, "lane0", f"{daemon}; {lab.until_built('daemon')}" if lab.faulty else "true")
     refused = Rule("refused", Match(marker="lane0"), (Status(400),))
     lab.script(tool, refused if lab.faulty else text)
     run = await lab.turn("lane0")

@@ -30,9 +30,8 @@ def models(lab: Lab) -> list[Rule]:
     for lane in LANES:
         lasting = lab.faulty and lane in ("lane2", "lane3")
         command = lab.build(lane, *BUILD) if lasting else lab.build(lane, *BUILD, seconds=0.3)
-        waits = f"until grep -qs pid {lab.heartbeat(lane)}; do sleep 0.05; done"
         hangs = "; sleep 120" if lasting else ""
-        build = lab.target.tool_call(f"{command}; {waits}{hangs}")
+        build = lab.target.tool_call(f"{command}; {lab.until_built(lane)}{hangs}")
         rules.append(Rule(f"{lane}-build", Match(marker=lane, turn_step=0), (build,)))
         rules.append(Rule(f"{lane}-text", Match(marker=lane), (Text("done"),)))
     return rules

@@ -46,12 +46,12 @@ setInterval(() => {
 # Two compilers at a time, and a shell for each: processes come and go all the while, faster than anybody can list them.
 MAKEFILE = """\
 objects = $(patsubst %,build/%.o,$(shell seq $(PIECES)))
-$(shell mkdir -p build; echo pid $$PPID > "$(HEARTBEAT)")
+$(shell mkdir -p build; echo pid $$PPID > "$$HEARTBEAT")
 all: $(objects)
-\t@echo done >> "$(HEARTBEAT)"
+\t@echo done >> "$$HEARTBEAT"
 $(objects): build/%.o: unit.c
 \tcc -DPIECE=$* -c -o $@ $<
-\t@echo $* >> "$(HEARTBEAT)"
+\t@echo $* >> "$$HEARTBEAT"
 """
 UNIT_C = "int piece(int number) { return number * PIECE; }\n"
 

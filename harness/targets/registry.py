@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -30,8 +33,9 @@ def find(name: str) -> Target:
         return ReferenceTarget()
     if name.startswith("variant:"):
         return variant_target(name.removeprefix("variant:"))
-    if ":" in name and name.split(":", 1)[0].endswith(".py"):
-        return _from_file(*name.split(":", 1))
+    if ".py:" in name:  # the last of them: folders may have a colon in their names
+        stem, _, attribute = name.rpartition(".py:")
+        return _from_file(f"{stem}.py", attribute)
     if "@" in name:
         return _real(*name.split("@", 1))
     raise UsageError(f"there is no target {name!r}", hint=f"targets: {', '.join(known())}")
@@ -79,27 +83,35 @@ def _real(program: str, version: str) -> Target:
 
 def _from_file(path: str, attribute: str) -> Target:
     """An adapter outside this project: an instance, or a class or function that gives one."""
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"--target {path}:{attribute}: there is no file {path}", hint="give a path to a Python file")
-    try:
+    file, given = Path(path), f"--target {path}:{attribute}"
+    if not os.path.isfile(path):  # noqa: PTH113 - pathlib's own raises for a name that is too long
+        raise UsageError(f"{given}: there is no file {path}", hint="give a path to a Python file")
+    with _told(f"{given}: cannot be imported", hint="its file must import without error"):
         module = _load(file)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise UsageError(
-            f"--target {path}:{attribute}: cannot be imported: {why}", hint="its file must import without error"
-        ) from error
     found = getattr(module, attribute, None)
     if found is None:
-        raise UsageError(f"--target {path}:{attribute}: {path} has no {attribute!r}", hint=_defined(module))
-    target = found() if callable(found) else found
-    missing = [name for name in _PROTOCOL if not hasattr(target, name)]
+        raise UsageError(f"{given}: {path} has no {attribute!r}", hint=_defined(module))
+    with _told(f"{given}: gives no adapter", hint="name an adapter, or what gives one when it is called with nothing"):
+        target = found() if callable(found) else found
+        missing = [name for name in _PROTOCOL if not hasattr(target, name)]
     if missing:
         raise UsageError(
-            f"--target {path}:{attribute}: not an adapter, it lacks {', '.join(missing)}",
+            f"{given}: not an adapter, it lacks {', '.join(missing)}",
             hint="harness/targets/protocol.py says what an adapter offers",
         )
+    for name in ("name", "version"):  # every report begins with them
+        if not isinstance(value := getattr(target, name), str):
+            raise UsageError(f"{given}: its {name} is {value!r}", hint=f"{name} must be a string")
     return target  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _told(what: str, *, hint: str) -> Iterator[None]:
+    """Whatever somebody's own code raises, sys.exit() included, is a UsageError."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{what}: {type(error).__name__}: {error}", hint=hint) from error
 
 
 def _defined(module: ModuleType) -> str:

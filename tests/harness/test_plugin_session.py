@@ -424,6 +424,76 @@ async def test_ours_is_no_text(lab):
     assert "the lab failed: Traceback" in done.stdout
 
 
+ODD_ADAPTER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from toy import Toy
+
+class Odd(Toy):
+    def {method}(self, *asked):
+        {does}
+
+odd = Odd()
+"""
+
+
+@pytest.mark.parametrize("method", ["prepare", "command", "read", "config_file"])
+def test_an_adapter_that_leaves_is_unknown_and_the_session_goes_on(place, method):
+    """sys.exit() is what a script says when it finds no program; from inside a task it would end the loop."""
+    (place.folder / "odd.py").write_text(ODD_ADAPTER.format(method=method, does="sys.exit('no program here')"))
+    done = place.run("--target", "odd.py:odd", "-k", "conforms or misses", env={"PYTHONPATH": str(place.folder)})
+    assert done.returncode == 1
+    assert place.verdicts() == {"conforms": "UNKNOWN", "misses": "UNKNOWN"}
+    assert "no program here" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("subject=Path('/x')", "subject is PosixPath('/x')"),
+        ("message=b'x'", "message is b'x'"),
+        ("agents={'lane0'}", "agents is {'lane0'}"),
+        ("agents='lane0'", "agents is 'lane0'"),
+        ("agents=(1,)", "agents is (1,)"),
+        ("exit_status='0'", "exit_status is '0'"),
+        ("kind='well'", "kind is 'well'"),
+        ("holder=('pid', 5)", "holder is ('pid', 5)"),
+    ],
+)
+def test_an_outcome_of_other_types_is_unknown_and_never_a_violation(place, answer, said):
+    does = f"return replace(super().read(*asked), {answer})"
+    (place.folder / "odd.py").write_text(ODD_ADAPTER.format(method="read", does=does))
+    done = place.run("--target", "odd.py:odd", "-k", "conforms", env={"PYTHONPATH": str(place.folder)})
+    assert (done.returncode, place.verdicts()) == (1, {"conforms": "UNKNOWN"})
+    assert said in done.stdout
+
+
+def test_a_scenario_without_docstrings_says_why(place):
+    done = place.run(*TARGET, "-k", "conforms", env={"PYTHONOPTIMIZE": "2"})
+    assert done.returncode == 2
+    assert "unset PYTHONOPTIMIZE" in done.stdout
+
+
+@pytest.mark.parametrize("scenario", ["detached_by_a_finished_command", "cancelled_in_mid_compile"])
+def test_a_temporary_folder_whose_name_a_shell_would_split(place, scenario):
+    """Scenarios wrote paths into shell commands as they are: these, and END-1, hung on the reference."""
+    (odd := place.folder / "it's a \"$folder").mkdir()
+    done = place.run("--pyargs", "scenarios", "-k", scenario, env={"TMPDIR": str(odd)})
+    assert (done.returncode, place.verdicts()) == (0, {scenario: "CONFORMS"})
+    assert list(odd.iterdir()) == []
+
+
+def test_a_checkout_that_cannot_be_written_keeps_no_cache_and_says_so(place):
+    """The project's own settings make errors of warnings; this one came after the last test, as a traceback."""
+    settings = ("-c", str(PROJECT / "pyproject.toml"), "--rootdir", str(PROJECT), "-o", "cache_dir=/proc/nowhere")
+    argv = [sys.executable, "-m", "pytest", *settings, *TARGET, "--report", "out", "-k", "conforms", "test_toys.py"]
+    done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.returncode, place.verdicts("out")) == (0, {"conforms": "CONFORMS"})
+    assert "1 CONFORMS" in done.stdout
+    assert "could not create cache path" in done.stdout
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")

@@ -20,6 +20,16 @@ instance = Mine()
 half = object()
 def broken():
     raise RuntimeError("boom")
+def leaves():
+    raise SystemExit("no program here")
+def wants(more):
+    return more
+class Raising(Mine):
+    @property
+    def name(self):
+        raise RuntimeError("boom")
+class Numbered(Mine):
+    version = 1
 '''
 
 
@@ -33,6 +43,12 @@ def adapter(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("attribute", ["Mine", "instance"])
 def test_an_adapter_of_ones_own(adapter: Path, attribute: str) -> None:
     assert registry.find(f"{adapter}:{attribute}").name == "mine"
+
+
+def test_an_adapter_below_a_folder_with_a_colon(adapter: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a.py:b"
+    folder.mkdir()
+    assert registry.find(f"{adapter.rename(folder / 'c.py')}:Mine").name == "mine"
 
 
 def test_what_is_shipped_here() -> None:
@@ -54,6 +70,7 @@ def test_what_is_shipped_here() -> None:
         ("nobody@1", "there is no adapter for 'nobody'"),
         ("@", "there is no adapter for ''"),
         ("nowhere.py:x", "there is no file nowhere.py"),
+        (f"{'a' * 5000}.py:x", "there is no file a"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str, said: str) -> None:
@@ -68,7 +85,18 @@ def test_a_version_that_is_not_installed(version: str) -> None:
         registry.find(f"openclaw@{version}")
 
 
-@pytest.mark.parametrize(("attribute", "said"), [("nobody", "has no 'nobody'"), ("half", "it lacks name")])
+@pytest.mark.parametrize(
+    ("attribute", "said"),
+    [
+        ("nobody", "has no 'nobody'"),
+        ("half", "it lacks name"),
+        ("broken", "gives no adapter: RuntimeError: boom"),
+        ("leaves", "gives no adapter: SystemExit: no program here"),
+        ("wants", "gives no adapter: TypeError: wants"),
+        ("Raising", "gives no adapter: RuntimeError: boom"),
+        ("Numbered", "its version is 1"),
+    ],
+)
 def test_an_attribute_that_is_no_adapter(adapter: Path, attribute: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
         registry.find(f"{adapter}:{attribute}")
@@ -83,7 +111,7 @@ def test_an_attribute_that_is_not_there_is_answered_with_those_that_are(tmp_path
     assert raised.value.hint == "it has: Mine, mine"
 
 
-@pytest.mark.parametrize("text", ["def", "import no_such_module_here", "1/0", "x = undefined"])
+@pytest.mark.parametrize("text", ["def", "import no_such_module_here", "1/0", "x = undefined", "exit(3)"])
 def test_a_file_that_cannot_be_imported(tmp_path: Path, text: str) -> None:
     path = tmp_path / "adapter.py"
     path.write_text(text)

@@ -196,6 +196,18 @@ def test_terminated(session):
     running.assert_interrupted()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_terminated_as_a_background_job(session, workers):
+    """`pytest … &` in a script: the shell has it ignore SIGINT, which SIGTERM was turned into and so did nothing."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        running = session("busy", workers)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    running.process.terminate()
+    running.assert_interrupted()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_the_whole_group_is_signalled(session, number):
     running = session("busy", 2)

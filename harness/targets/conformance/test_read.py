@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from types import CodeType, FunctionType
-from typing import Any, get_args
+from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
 
 from harness.lab import Lab
-from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
+from harness.outcome import Outcome, unsound
 from harness.targets.conformance.check import check, complain, require
 from harness.targets.conformance.material import intents, prepared
 from harness.targets.protocol import Ended, Intent, ListAgents, ListRuns, Target
@@ -38,26 +38,12 @@ _LONG = (
     json.dumps({"text": "x" * 100_000}), "1" * 50_000, "a: b (c) | " * 10_000,
 )  # fmt: skip
 _MEND = "read every value as something that may be missing or of another type, and answer Outcome(ok=False, ...)"
-_TYPES: dict[str, Any] = {
-    "ok": bool, "code": str, "message": str, "subject": str | None, "text": str, "stray_output": bool,
-    "traceback": bool, "documents": int | None, "agents": tuple | None, "runs": tuple | None,
-    "attempts": tuple | None, "holder": HolderSeen | None,
-}  # fmt: skip
-_ROWS = {"agents": str, "runs": RunSeen, "attempts": AttemptSeen}
 
 
-def sound(target: Target, outcome: object, intent: Intent, finish: Ended) -> str:
+def sound(outcome: Outcome, finish: Ended) -> str:
     """What is wrong with an outcome as such; "" for nothing."""
-    if not isinstance(outcome, Outcome):
-        return f"it gives {outcome!r}, no Outcome"
-    for name, kind in _TYPES.items():
-        if not isinstance(getattr(outcome, name), kind):
-            return f"{name} is {getattr(outcome, name)!r}"
-    for name, row in _ROWS.items():
-        if not all(isinstance(each, row) for each in getattr(outcome, name) or ()):
-            return f"{name} holds {getattr(outcome, name)!r}"
-    if outcome.kind not in get_args(Kind):
-        return f"kind is {outcome.kind!r}, none of {', '.join(get_args(Kind))}"
+    if wrong := unsound(outcome):
+        return wrong
     if outcome.ok is not (outcome.kind == "ok"):
         return f"ok is {outcome.ok} and kind {outcome.kind!r}"
     if outcome.exit_status != (finish.code if finish.code >= 0 else None):
@@ -71,7 +57,7 @@ def survives(target: Target, lab: Lab, intent: Intent, finish: Ended) -> Outcome
         outcome = target.read(lab.site, intent, finish)
     except Exception as error:  # noqa: BLE001 - the point of the check
         complain(f"read raised {type(error).__name__}: {error} for {_shown(intent, finish)}", _MEND)
-    wrong = sound(target, outcome, intent, finish)
+    wrong = sound(outcome, finish)
     require(not wrong, f"read of {_shown(intent, finish)}: {wrong}", "harness/outcome.py says what each field may be")
     return outcome
 
