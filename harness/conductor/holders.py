@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 _FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel's linux/proc_ns.h
-_KIND, _MODE, _FILE = 1, 3, 5  # words of a line in /proc/locks; that of a waiter has "->" for its kind
+_KIND, _MODE, FILE = 1, 3, 5  # words of a line in /proc/locks; that of a waiter has "->" for its kind
 
 
 def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
@@ -29,11 +29,26 @@ def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
     held = [words for words in _flocks(_read("/proc/locks")) if words[_MODE] in modes]
     if len(held) <= len(own) and not _some_are_hidden():
         return False  # as nearly always, and without a look at the file
-    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
-    name = f"{_device(process, info, file)}:{_value(info, 'ino:') or file.st_ino}"  # fdinfo has it since Linux 5.14
-    if len([words for words in held if words[_FILE] == name]) > len(own):
+    name = name_in_locks(process, descriptor)
+    if len([words for words in held if words[FILE] == name]) > len(own):
         return True
+    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
     return not own and _some_are_hidden() and any(mode in modes for mode in _looked_for(file))
+
+
+def name_in_locks(process: int, descriptor: int) -> str:
+    """An open file as /proc/locks names it: "fe:00:2334939". Raises OSError when the process or the file is gone."""
+    info = _read(f"/proc/{process}/fdinfo/{descriptor}")
+    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
+    return f"{_device(process, info, file)}:{_value(info, 'ino:') or file.st_ino}"  # fdinfo has it since Linux 5.14
+
+
+def held_on(files: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """The lines of /proc/locks on these files, each without its number, of those who have a lock, not of who waits."""
+    for line in _read("/proc/locks").splitlines():
+        words = line.split()
+        if words[_KIND] != "->" and words[FILE] in files:
+            yield "", *words[1:]
 
 
 def _read(path: str) -> str:

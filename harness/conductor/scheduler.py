@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from harness.conductor import calls
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
-from harness.conductor.parties import Finishing, Held, Reply, Trees
+from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
+from harness.conductor.releases import Releases
 from harness.conductor.supervisor import StoppedCall, Supervisor, Where
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
@@ -75,10 +75,10 @@ class Scheduler:
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
         self._steps: list[Step] = []
+        self._releases = Releases()
         self._deciding = False
         self._open = False
-        self._replies: list[Held] = []
-        self._replied: Counter[str] = Counter()  # by name: how many there were
+        self._replies = Replies()
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
         self._asleep_since: float | None = None
@@ -109,17 +109,14 @@ class Scheduler:
         return True
 
     def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
-        """A reply of a fake waits: it is a point of its own, named after whose it is or which."""
-        point = Point(actor=name, index=self._replied[name], call="reply", touches=touches)
-        self._replied[name] += 1
-        self._replies.append(Held(point, reply))
+        """A reply of a fake waits."""
+        self._replies.hold(name, touches, reply)
         self._go_on()
 
     def open(self) -> None:
         """Let everything go, and stop nothing from now on."""
         self._open = True
-        for held in self._replies:
-            held.reply.go()
+        self._replies.all_go()
         if self._watcher is not None:
             self._watcher.cancel()
         for lanes in self._lanes.values():
@@ -164,10 +161,13 @@ class Scheduler:
         for actor in list(self._running):
             if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
                 del self._running[actor]
-        if not self._running:
-            for lanes in self._lanes.values():
-                lanes.settle()
-        return not self._running
+        if self._running:
+            return False
+        for lanes in self._lanes.values():
+            lanes.settle()
+        if self._steps and (released := self._releases.found()):
+            self._steps[-1] = self._steps[-1].having(released)
+        return True
 
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
@@ -180,7 +180,7 @@ class Scheduler:
     def _ready(self) -> list[Stop | Held]:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
-        replies = self._waiting_replies()
+        replies = self._replies.waiting()
         stops = [stop for lane in lanes if (stop := lane.ready())]
         if not stops and not replies and self._patience and self._nobody_comes():
             self._patience -= bool(self._paused)
@@ -191,14 +191,6 @@ class Scheduler:
         for stop in stops:
             stop.look_again(self._root)
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
-
-    def _waiting_replies(self) -> list[Held]:
-        """The first reply of each name; one whose client has left is no choice any more."""
-        self._replies = [held for held in self._replies if held.reply.waits()]
-        first: dict[str, Held] = {}
-        for held in self._replies:
-            first.setdefault(held.point.actor, held)
-        return list(first.values())
 
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
@@ -232,14 +224,14 @@ class Scheduler:
 
     def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
-        self._replies.remove(held)
-        held.reply.go()
+        self._replies.go(held)
         for actor, lanes in self._lanes.items():
             if not lanes.stopped() and not self._supervisors[actor].ended.is_set():
                 self._on_its_way(actor)
 
     def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
+        self._releases.expect(call, stop.point.touches)
         self._lanes[actor].take(stop)
         self._on_its_way(actor)
         if fault is None:

@@ -15,7 +15,7 @@ from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.paths import links
 from harness.conductor.supervisor import StoppedCall
-from harness.schedules.points import CONTENT_OF, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
+from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _CHANGING = _NAMING | {Family.WRITE}
@@ -43,9 +43,10 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         named = tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
+        held = tuple(Touch(HELD + _below(root, path), False) for path in call.paths)
         if call.kind.name == "flock":
-            return named
-        return (*named, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
+            return (*named, *held)
+        return (*named, *held, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
     if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
         tells = call.kind.name != "renameat2"
         return tuple(Touch(_below(root, path), False, tells) for path in call.paths)

@@ -23,7 +23,7 @@ class Relation:
 TOUCHES = Relation(
     name="two points are dependent if they are one actor's, or touch one object and one of them changes it",
     unseen=(
-        "what programs do between their points, such as to let go of a lock by closing its file or by ending",
+        "what programs do between their points",
         "objects that the conductor does not watch",
         "time, randomness and everything else that differs between runs of one schedule",
     ),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from harness.schedules.certificate import TOUCHES, Certificate, Relation
 from harness.schedules.clocks import class_of
-from harness.schedules.guided import Guided, drowsy
+from harness.schedules.guided import Effects, Guided, drowsy
 from harness.schedules.points import Point
 from harness.schedules.races import Exclusive, Race, Run, bounded_races, release_and_acquire, source_races
 from harness.schedules.trace import Step, Trace
@@ -109,6 +109,7 @@ class Explorer:
         self._exclusive = exclusive
         self._relation = relation
         self._nodes: list[Node] = []  # the last one is where the next run leaves the runs before it
+        self._effects = Effects()
         self._strategy: Guided | None = None  # of the run that is under way
         self._failures = 0  # of the prefix that is being tried
         self._account = _Account()
@@ -126,7 +127,7 @@ class Explorer:
         if runs and not self._failures and not self._descend():
             return None
         asleep = self._nodes[-1].sleepers() if self._nodes and self._preemptions is None else frozenset[str]()
-        self._strategy = Guided([node.chosen for node in self._nodes], asleep)
+        self._strategy = Guided([node.chosen for node in self._nodes], asleep, self._effects)
         return self._strategy
 
     def _descend(self) -> bool:
@@ -161,6 +162,9 @@ class Explorer:
             self._failed()
             return
         self._failures = 0
+        self._effects.learn(step.chosen for step in steps)
+        for node, step in zip(self._nodes, steps, strict=False):
+            node.chosen = step.chosen  # as it turned out to be, where it was only forced before
         self._count(steps, strategy, bool(waiting), cut_off)
         since = max(len(self._nodes) - 1, 0)
         self._extend(steps)
@@ -209,7 +213,9 @@ class Explorer:
             self._nodes.append(node)
 
     def _asleep(self, above: Node, step: Step) -> frozenset[str]:
-        return drowsy(above.sleepers(), above.chosen, step.enabled) if self._preemptions is None else frozenset()
+        if self._preemptions is not None:
+            return frozenset()
+        return drowsy(above.sleepers(), above.chosen, step.enabled, self._effects)
 
     def _want(self, run: Run, since: int) -> None:
         """Only the races of what is new: those of the prefix were seen when it was new."""

@@ -6,16 +6,37 @@ It never lets a sleeping actor go: what would follow was run before, in another 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from harness.schedules.points import Point, dependent
+from harness.schedules.points import HELD, Point, Touch, dependent
 from harness.schedules.replay import Diverged, Divergence
 from harness.schedules.strategy import Choice
 
 
-def drowsy(asleep: Iterable[str], last: Point | None, enabled: Iterable[Point]) -> frozenset[str]:
+class Effects:
+    """What points were found to touch only when they had gone: who sleeps has gone before, in another order."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, str], tuple[Touch, ...]] = {}
+
+    def learn(self, points: Iterable[Point]) -> None:
+        """Keep what the points of a run let go of."""
+        for point in points:
+            if found := [touch for touch in point.touches if touch.writes and touch.object.startswith(HELD)]:
+                key = point.actor, point.index, point.fingerprint
+                self._known[key] = tuple({*found, *self._known.get(key, ())})
+
+    def whole(self, point: Point) -> Point:
+        """The point with all that it is known to touch."""
+        more = self._known.get((point.actor, point.index, point.fingerprint), ()) if self._known else ()
+        return replace(point, touches=(*point.touches, *more)) if more else point
+
+
+def drowsy(asleep: Iterable[str], last: Point | None, enabled: Iterable[Point], effects: Effects) -> frozenset[str]:
     """Who is still asleep when `last` has gone: those that it does not concern. Who cannot go on is not asleep."""
     names = set(asleep)
-    return frozenset(p.actor for p in enabled if p.actor in names and (last is None or not dependent(p, last)))
+    points = (effects.whole(point) for point in enabled if point.actor in names)
+    return frozenset(point.actor for point in points if last is None or not dependent(point, last))
 
 
 class Guided:
@@ -25,7 +46,10 @@ class Guided:
     not, it goes on somehow, and the explorer leaves out the rest.
     """
 
-    def __init__(self, prefix: Sequence[Point] = (), asleep: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, prefix: Sequence[Point] = (), asleep: frozenset[str] = frozenset(), effects: Effects | None = None
+    ) -> None:
+        self._effects = effects or Effects()
         self.prefix = tuple(prefix)
         self.redundant_from: int | None = None
         self._asleep = asleep  # at the last step of the prefix, and from then on
@@ -34,7 +58,7 @@ class Guided:
         """Raises `Diverged` where the prefix cannot be followed."""
         if choice.step < len(self.prefix):
             return self._forced(choice)
-        self._asleep = drowsy(self._asleep, choice.last, choice.enabled)
+        self._asleep = drowsy(self._asleep, choice.last, choice.enabled, self._effects)
         awake = [point for point in choice.enabled if point.actor not in self._asleep]
         if not awake and self.redundant_from is None:
             self.redundant_from = choice.step

@@ -19,9 +19,11 @@ NAMES_IN = "names-in:"
 PATHS_BELOW = "paths-below:"
 # And for the record locks of a file, some of which overlap.
 RECORDS_OF = "records-of:"
+# And for a lock of which its holder lets go without a call of its own: by closing the file, or by ending.
+HELD = "held:"
 # And for what a file holds that has several names, by its inode.
 CONTENT_OF = "content-of:"
-UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, CONTENT_OF)
+UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, HELD, CONTENT_OF)
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
 _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"

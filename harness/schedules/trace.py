@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.schedules.points import Point
+from harness.schedules.points import Point, Touch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,11 @@ class Step:
 
     enabled: tuple[Point, ...]  # ordered by actor; at most one point an actor
     chosen: Point
+
+    def having(self, touches: tuple[Touch, ...]) -> Step:
+        """The same, once it is known that what was chosen touches more than was seen of it before."""
+        chosen = replace(self.chosen, touches=(*self.chosen.touches, *touches))
+        return Step(enabled=tuple(chosen if p == self.chosen else p for p in self.enabled), chosen=chosen)
 
     @property
     def contended(self) -> bool:

@@ -386,6 +386,62 @@ def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoe
     assert conduct(body) == {True, False}
 
 
+LETS_GO = {
+    "unlock": "fcntl.flock(lock, fcntl.LOCK_UN)",
+    "close": "lock.close()",
+    "end": "",
+    "heir": "os.close(w); lock.close(); os.waitpid(child, 0)",
+    "record": "open('lock').close()",
+}
+
+
+@pytest.mark.parametrize("way", LETS_GO)
+@pytest.mark.parametrize("count", [2, 3])
+def test_whoever_tries_for_a_lock_is_refused_in_every_order_however_its_holder_lets_go(conduct, way, count):
+    """To close the file, or to end, is no point. What comes out is compared with all orders of two steps each."""
+    take = f"fcntl.lockf(lock, {TRY})" if way == "record" else f"fcntl.flock(lock, {TRY})"
+    heir = "r, w = os.pipe()\nif not (child := os.fork()): os.close(w); os.read(r, 1); os._exit(0)\n"
+    code = f"""
+import fcntl, os
+lock = open("lock", "r+")
+try: {take}
+except OSError: os._exit(0)
+{heir if way == "heir" else ""}open(os.environ["PILEUP_ACTOR"], "x").close()
+{LETS_GO[way]}
+"""
+    actors = "abc"[:count]
+
+    async def body(rig):
+        (rig.folder / "lock").write_text("")
+        explorer, seen = Explorer(limit=100), set()
+        families = frozenset({Family.LOCK, Family.OPEN})
+        while (strategy := explorer.next()) is not None:
+            explorer.executed(
+                (await schedule(rig, strategy, dict.fromkeys(actors, python(code)), families=families)).trace
+            )
+            seen.add("".join(name for name in actors if (rig.folder / name).exists()))
+            for name in actors:
+                (rig.folder / name).unlink(missing_ok=True)
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {"".join(sorted(had)) for had in _had(dict.fromkeys(actors, 2))}
+
+
+def _had(left, holder="", had=()):
+    """Who has had the lock in the end, for every order in which each tries for it and, if it has it, lets go."""
+    if not any(left.values()):
+        yield had
+    for name, steps in left.items():
+        if steps == 2 and holder:
+            yield from _had({**left, name: 0}, holder, had)
+        elif steps == 2:
+            yield from _had({**left, name: 1}, name, (*had, name))
+        elif steps == 1:
+            yield from _had({**left, name: 0}, "", had)
+
+
 def test_brothers_have_the_same_names_in_every_run(conduct):
     """Which of two processes that were started at once stops first is a matter of luck, and names are not."""
     code = """

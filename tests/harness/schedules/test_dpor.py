@@ -12,7 +12,7 @@ import pytest
 from harness.schedules.certificate import Certificate, Coverage
 from harness.schedules.clocks import Clock, class_of, clocks, enablers
 from harness.schedules.dpor import Explorer
-from harness.schedules.guided import Guided, drowsy
+from harness.schedules.guided import Effects, Guided, drowsy
 from harness.schedules.points import Point, Touch, dependent
 from harness.schedules.replay import Diverged
 from harness.schedules.trace import Trace
@@ -347,7 +347,7 @@ def test_a_class_is_named_alike_whatever_the_temporary_names() -> None:
 
 def test_who_is_concerned_wakes_up_and_who_cannot_go_is_not_asleep() -> None:
     enabled = [at("a", 0, "x"), at("b", 0, "y"), at("c", 0, "z")]
-    assert drowsy(["a", "b", "d"], at("e", 0, "x!"), enabled) == {"b"}
+    assert drowsy(["a", "b", "d"], at("e", 0, "x!"), enabled, Effects()) == {"b"}
 
 
 # The certificate as a text.
