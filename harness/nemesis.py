@@ -19,7 +19,7 @@ from fakes.server import Fakes
 from harness.actor import Actor
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.scheduler import Scheduler
-from harness.conductor.supervisor import Director, StoppedCall, Where
+from harness.conductor.stopped import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.processes.tree import Stillness

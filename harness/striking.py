@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from harness.conductor.lanes import may_be_struck
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.targets.extras import unstopped
 from harness.targets.protocol import Site, Target
 

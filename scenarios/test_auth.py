@@ -16,7 +16,7 @@ from harness.checkers.auth import (
     store_never_goes_back,
 )
 from harness.checkers.token_server import auth_noise_is_contained
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_WRITES, scenario

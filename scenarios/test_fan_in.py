@@ -13,7 +13,7 @@ from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
 from harness.checkers.fan_in import every_result_once, task
 from harness.checkers.messages import ANSWER
 from harness.conductor.calls import Family
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.errors import TargetFailed
 from harness.lab import Lab

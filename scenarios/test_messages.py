@@ -16,7 +16,7 @@ from harness.checkers.messages import (
     exactly_once_visible,
     return_implies_terminal,
 )
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import CRASH, SHORT, TORN
 from harness.errors import TargetFailed
 from harness.lab import Lab

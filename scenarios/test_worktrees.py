@@ -14,7 +14,7 @@ from harness.checkers.worktrees import (
     repository_is_unchanged,
     worktrees_exist_or_fail_cleanly,
 )
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.schedules.decisions import Fault

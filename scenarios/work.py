@@ -6,7 +6,7 @@ import asyncio
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.messages import ANSWER
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.striking import Strike

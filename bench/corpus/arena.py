@@ -28,7 +28,8 @@ from harness.conductor.calls import Family
 from harness.conductor.filter import program as filter_program
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.seal import Seal
-from harness.conductor.supervisor import Director, Supervisor
+from harness.conductor.stopped import Director
+from harness.conductor.supervisor import Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process
 from harness.processes.client import Program as Start

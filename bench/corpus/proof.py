@@ -29,7 +29,8 @@ from bench.corpus.plain import ENVIRONMENT
 from harness.conductor.calls import Family
 from harness.conductor.filter import program as filter_program
 from harness.conductor.seal import Seal
-from harness.conductor.supervisor import StoppedCall, Supervisor
+from harness.conductor.stopped import StoppedCall
+from harness.conductor.supervisor import Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process
 from harness.processes.client import Program as Start

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from harness.conductor import locks
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 
 
 class Contenders:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from harness.conductor.lanes import Stop, may_be_struck
-from harness.conductor.supervisor import Where
+from harness.conductor.stopped import Where
 from harness.conductor.troubles import may_strike
 from harness.schedules.decisions import Decisions, Fault
 

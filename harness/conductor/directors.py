@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from harness.conductor.contenders import Contenders
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.events import CallHeld, CallReleased, FaultFired, What
 from harness.processes.tree import Progress, Stillness
 

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 
 from harness.conductor import calls, kernel
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
 DIVISIBLE = frozenset({"write", "pwrite64"})  # calls of which a part can be carried out

@@ -27,7 +27,7 @@ from harness.conductor.attempts import (
     inode_of,
 )
 from harness.conductor.calls import Family
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
 from harness.powerloss.log import File, Folder
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.supervisor import StoppedCall, Where
+from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.touching import touches, vary
 from harness.processes import stat
 from harness.schedules.points import Point

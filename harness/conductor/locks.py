@@ -11,7 +11,7 @@ import os
 import struct
 
 from harness.conductor import calls, holders
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
 _WAITING = (fcntl.F_SETLKW, fcntl.F_OFD_SETLKW)

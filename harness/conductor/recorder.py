@@ -22,7 +22,7 @@ from pathlib import Path
 from harness.conductor.attempts import Attempt, Nothing, Writes
 from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.foresight import MOST_BYTES, Foresight, Unclear
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk, shape
 from harness.powerloss.log import Change, FileOperation, Log, Sync
 from harness.powerloss.materialise import snapshot

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from harness.conductor import kernel
 from harness.conductor.names import Address, Names
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 
 NAME_SERVICE = 53  # RFC 1035, section 4.2
 _GONE = (errno.ESRCH, errno.ENOENT)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from harness.conductor import holders, locks
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.schedules.points import HELD, Touch
 
 _Line = tuple[str, ...]

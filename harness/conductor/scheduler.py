@@ -21,7 +21,8 @@ from harness.conductor.faults import send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.releases import Releases
-from harness.conductor.supervisor import StoppedCall, Supervisor, Where
+from harness.conductor.stopped import StoppedCall, Where
+from harness.conductor.supervisor import Supervisor
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault

@@ -23,7 +23,7 @@ from harness.conductor import calls
 from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.names import Address
 from harness.conductor.redirect import NAME_SERVICE, Redirect
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 
 _MMSGHDR_SIZE = 64  # struct mmsghdr on x86-64: a struct msghdr of 56 bytes, a length, padding
 _MAX_ADDRESS = 128  # sizeof(struct sockaddr_storage)

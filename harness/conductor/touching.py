@@ -14,7 +14,7 @@ from contextlib import suppress
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.paths import links
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})

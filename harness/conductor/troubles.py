@@ -15,7 +15,7 @@ from enum import Enum
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.faults import DIVISIBLE
-from harness.conductor.supervisor import StoppedCall
+from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
 KILL = "kill"

@@ -17,7 +17,8 @@ from harness.conductor.lookups import Lookups
 from harness.conductor.names import Names
 from harness.conductor.redirect import Door, Redirect
 from harness.conductor.seal import Seal
-from harness.conductor.supervisor import Director, StoppedCall, Supervisor
+from harness.conductor.stopped import Director, StoppedCall
+from harness.conductor.supervisor import Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
