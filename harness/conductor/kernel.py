@@ -264,7 +264,10 @@ def thread_group(thread: int) -> int:
     with open(f"/proc/{thread}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
         for line in file:
             if line.startswith("Tgid:"):
-                return int(line.split()[1])
+                group = int(line.split()[1])
+                if group == 0:  # it was taken away between the opening of the file and the reading of this line
+                    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), str(thread))
+                return group
     raise ValueError(f"no Tgid of thread {thread}")
 
 

@@ -70,7 +70,9 @@ def test_suite_writes_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert ("pytest scenarios/", "s") in ours
     assert ("agents add / bare interpreter", "x") in ours
     assert all(row["value"] > 0 for row in document["rows"])
-    assert [row["value"] for row in document["rows"] if row["unit"] == "count"] == [4]  # an add and a list, in two arms
+    assert [row["value"] for row in document["rows"] if row["unit"] == "count"] == [
+        6
+    ]  # an add, a delete and a list, in two arms
     assert "the suite that was measured: 1 CONFORMS" in document["notes"]
     assert any("pileup provision openclaw@2026.3.8" in note for note in document["notes"])
     assert any("skipped" in line for line in said)

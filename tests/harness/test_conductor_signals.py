@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 
 import pytest
@@ -168,3 +169,10 @@ def test_a_stopped_process_goes_on_after_sigcont(conduct, holder):
         return running.said()
 
     assert conduct(body) == "ready renamed"
+
+
+def test_a_caller_that_is_gone_has_no_process(monkeypatch):
+    """What /proc says of a thread that is taken away just then, and pidfd_open(2) would call an invalid argument."""
+    monkeypatch.setattr(kernel, "open", lambda *_, **__: io.StringIO("Name:\tx\nTgid:\t0\n"), raising=False)
+    with pytest.raises(ProcessLookupError, match="4711"):
+        kernel.thread_group(4711)
