@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shlex
 import signal
 from collections.abc import Sequence
 
@@ -19,9 +21,10 @@ from harness.checkers.operator import (
 )
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
-from scenarios.child_work import KINDS, tool_then_text
+from scenarios.child_work import tool_then_text
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
@@ -35,10 +38,9 @@ BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, 
 async def test_list_after_a_kill(lab: Lab) -> None:
     """The list of runs shows what runs, and nothing that does not."""
     has = lab.target.capabilities
-    lab.prepare(Setup(agents=("held", "killed", "cancelled"), grace_seconds=0.5, session_wait_seconds=lab.patience))
-    build: Sequence[Rule] = ()
-    if Capability.TOOLS in has:
-        build = tool_then_text(lab, "cancelled", lab.build("cancelled", *KINDS["stubborn"]))
+    agents = ("held", "killed", "cancelled")
+    lab.prepare(Setup(agents=agents, grace_seconds=lab.patience, session_wait_seconds=lab.patience))
+    build = tool_then_text(lab, "cancelled", _until_let_go(lab, "cancelled")) if Capability.TOOLS in has else ()
     lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("held", "killed")), *build)
     for name in ("held", "killed"):
         lab.hold(name)
@@ -58,8 +60,15 @@ async def test_list_after_a_kill(lab: Lab) -> None:
         await lab.list_runs("list-while-one-waits")
     if lab.faulty and {Capability.TOOLS, Capability.CANCEL} <= has:
         still.append(await _begun_to_build(lab, "cancelled"))
-        for number, row in enumerate(await lab.list_runs("list-before-cancels")):
-            await lab.run(CancelRun(id=row.id), f"cancel{number}")
+        rows = await lab.list_runs("list-before-cancels")
+        _, cancels = await asyncio.gather(
+            lab.look.beat("cancelled", within=lab.target.patience), _started_cancels(lab, rows)
+        )
+        await lab.settled(*cancels)  # each has ended, or waits for what it has cancelled
+        await lab.list_runs("list-while-cancelled")
+        lab.effects("go").touch()
+        for cancel in cancels:
+            await cancel.finished()
         await lab.list_runs("list-after-cancels")
     lab.release("held")
     for run in still:
@@ -67,8 +76,18 @@ async def test_list_after_a_kill(lab: Lab) -> None:
     await lab.list_runs("list-at-the-end")
 
 
+def _until_let_go(lab: Lab, name: str) -> str:
+    """A shell command that does not end by SIGTERM, of which it takes note with a beat, but once it may go."""
+    beats, go = (shlex.quote(str(path)) for path in (lab.heartbeat(name), lab.effects("go")))
+    return f"trap 'echo asked to end >> {beats}' TERM; echo pid $$ > {beats}; until test -e {go}; do sleep 0.05; done"
+
+
+async def _started_cancels(lab: Lab, rows: Sequence[RunSeen]) -> list[Actor]:
+    return [await lab.start(CancelRun(id=row.id), f"cancel{number}") for number, row in enumerate(rows)]
+
+
 async def _begun_to_build(lab: Lab, name: str) -> Actor:
-    """A run whose build does not heed SIGTERM, so that it takes a while to end."""
+    """A run whose build has begun."""
     run = await lab.turn(name)
     if not await lab.look.beat(name, within=lab.target.patience, by=run):
         raise TargetFailed(f"{name} never began to work: the tool call was not carried out")
