@@ -70,6 +70,7 @@ class Kind:
 
 
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
+_FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
@@ -125,6 +126,7 @@ KINDS = (
     Kind("clone3", 435, Family.FORK),
     Kind("execve", 59, Family.START),
     Kind("execveat", 322, Family.START),
+    Kind("socket", 41, Family.NETWORK, only_values=(0, _FRAMES)),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),
