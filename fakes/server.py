@@ -5,6 +5,7 @@ It runs on the event loop that the caller owns: no thread, no loop and no signal
 """
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -119,6 +120,8 @@ class Fakes:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Connection(self._desk), host, port, ssl=context, backlog=_BACKLOG)
         self._servers.append(server)
+        if not server.sockets:  # asyncio passes over addresses of which no socket can be made, as in some sandboxes
+            raise OSError(errno.EPERM, f"no socket can be made to listen on {host}")
         chosen: int = server.sockets[0].getsockname()[1]
         return chosen
 

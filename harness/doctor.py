@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,11 +62,10 @@ def _python() -> Check:
 def _conductor() -> Check:
     advice = "scenarios run with a start barrier and repetition instead, and the network is not sealed"
     if not kernel.supported():
-        finding = f"{platform.system()} on {platform.machine()} offers no system call notifications"
-        return Check(name="conductor", state="limited", finding=finding, advice=advice)
+        return Check(name="conductor", state="limited", finding=kernel.obstacle(), advice=advice)
     try:
         refusal = asyncio.run(_try_listener())
-    except PileupError as error:
+    except (PileupError, OSError) as error:
         return Check(name="conductor", state="bad", finding=str(error))
     if refusal:
         return Check(
@@ -158,9 +158,10 @@ def _temporary_folder() -> Check:
 
 def _loopback() -> Check:
     async def listen() -> int:
-        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-        async with server:
-            return int(server.sockets[0].getsockname()[1])
+        with socket.socket() as listener:  # asyncio passes over what no socket can be made of
+            listener.bind(("127.0.0.1", 0))
+            async with await asyncio.start_server(lambda *_: None, sock=listener):
+                return int(listener.getsockname()[1])
 
     try:
         asyncio.run(listen())

@@ -108,6 +108,8 @@ class Nemesis(Stage):
         that left its recording proves nothing.
         """
         self.plan(fault)
+        for struck in self._decisions.faults:  # of a replay: one whose point does not come, or cannot have it
+            self.plan(str(struck))
         if not self.faulty or not self.conducted:
             for gate in gates:
                 self.fakes.release(gate)
@@ -126,6 +128,8 @@ class Nemesis(Stage):
         finally:
             forget()
             self.trace = scheduler.trace
+            for point in scheduler.struck:
+                self.fired(str(self._decisions.fault_at(point)), str(point))
             for gate in gates:
                 self.fakes.release(gate)
         scheduler.finish()

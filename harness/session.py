@@ -169,7 +169,7 @@ class Worker:
             items[:] = []
         if self._output.get("pileup_scenarios"):
             self._interruptible.arm()
-        elif kernel.supported():
+        elif sys.platform == "linux":
             kernel.die_with_parent(0)  # somebody else's tests may have something to clear away
 
 
@@ -278,7 +278,7 @@ def _terminate(node: Any) -> None:
 
 def _die_with(controller: int | None) -> None:
     """End this worker when its controller is killed: else it would go on for 15 s. Our launcher clears away."""
-    if controller is not None and kernel.supported():
+    if controller is not None and sys.platform == "linux":
         kernel.die_with_parent(signal.SIGKILL)
         if os.getppid() != controller:  # it is gone already
             signal.raise_signal(signal.SIGKILL)

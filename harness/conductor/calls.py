@@ -35,7 +35,7 @@ class Family(Enum):
     LIST = "list"  # what a folder holds
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories
-    WRITE = "write"  # data through a descriptor above 2
+    WRITE = "write"  # data through a descriptor above 0: a shell redirects by putting the file on 1
     SYNC = "sync"
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
@@ -70,6 +70,7 @@ class Kind:
 
 
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
+_FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
@@ -94,16 +95,16 @@ KINDS = (
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
     Kind("mknod", 133, Family.MAKE, ((_P, 0),)),
     Kind("mknodat", 259, Family.MAKE, ((_A, 0),)),
-    Kind("write", 1, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("writev", 20, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("pwritev", 296, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),), min_descriptor=3),
-    Kind("fallocate", 285, Family.WRITE, ((_D, 0),), min_descriptor=3),
+    Kind("write", 1, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("writev", 20, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("pwritev", 296, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("fallocate", 285, Family.WRITE, ((_D, 0),), min_descriptor=1),
     Kind("copy_file_range", 326, Family.WRITE, ((_D, 2),)),
     Kind("splice", 275, Family.WRITE, ((_D, 2),)),
-    Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=3),
+    Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=1),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
@@ -125,6 +126,7 @@ KINDS = (
     Kind("clone3", 435, Family.FORK),
     Kind("execve", 59, Family.START),
     Kind("execveat", 322, Family.START),
+    Kind("socket", 41, Family.NETWORK, only_values=(0, _FRAMES)),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),

@@ -13,6 +13,11 @@ from harness.schedules.decisions import Fault, FaultKind
 DIVISIBLE = frozenset({"write", "pwrite64"})  # calls of which a part can be carried out
 
 
+def fits(call: StoppedCall, fault: Fault) -> bool:
+    """Whether the call can be released in this way: only what is written can be divided."""
+    return fault.kind not in (FaultKind.SHORT, FaultKind.TORN) or (call.kind.name in DIVISIBLE and call.args[2] > 1)
+
+
 def strike(call: StoppedCall, fault: Fault) -> bool:
     """Release the call in this way. False when the fault could not take place; then the call has run, or is gone."""
     match fault.kind:

@@ -67,11 +67,36 @@ class Notification:
 
 
 def supported() -> bool:
-    """Whether this kernel and machine can notify a supervisor at all (an install may still be refused)."""
+    """Whether a supervisor can be notified here at all (an install may still be refused)."""
+    return not obstacle()
+
+
+def obstacle() -> str:
+    """Why no supervisor can be notified on this kernel and machine, in words; "" if one can."""
     if platform.machine() != "x86_64" or platform.system() != "Linux":
-        return False
+        return f"{platform.system()} on {platform.machine()} offers no system call notifications"
     action = ctypes.c_uint32(_SECCOMP_RET_USER_NOTIF)
-    return int(_libc.syscall(_SYS_SECCOMP, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action))) == 0
+    if _libc.syscall(_SYS_SECCOMP, _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) != 0:
+        return f"no system call notifications can be had: seccomp: {os.strerror(ctypes.get_errno())}"
+    return _cannot_borrow()
+
+
+def _cannot_borrow() -> str:
+    """Why descriptors of processes cannot be copied, by which listeners and sockets are had; "" if they can.
+
+    Docker's own filter forbids it where CAP_SYS_PTRACE is missing.
+    """
+    try:
+        pidfd = os.pidfd_open(os.getpid())
+    except OSError as error:
+        return f"pidfd_open: {error.strerror}"
+    try:
+        os.close(borrow_descriptor(pidfd, pidfd))
+    except OSError as error:
+        return str(error.strerror)  # names the call
+    finally:
+        os.close(pidfd)
+    return ""
 
 
 def become_subreaper() -> None:

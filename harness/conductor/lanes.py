@@ -56,7 +56,7 @@ class Lane:
     settled: int = 0  # how many of the stops have their places
     taken: int = 0  # points so far
     sleeps: bool = False  # it was let go although it has to wait for somebody's lock
-    failed: str = ""  # the fingerprint of its last attempt in vain, unless it has changed something since
+    failed: str = ""  # its last attempt in vain, unless it has changed something since
 
     def ready(self) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
@@ -78,7 +78,7 @@ class Lane:
         """Give the stops that have come since the last time their places, behind those that have one."""
         if self.settled == len(self.stops):  # as in nearly every lane
             return
-        new = sorted(self.stops[self.settled :], key=lambda stop: stop.point.fingerprint)
+        new = sorted(self.stops[self.settled :], key=lambda stop: stop.point.attempt)
         self.stops[self.settled :] = new
         for index, stop in enumerate(new, self.taken + self.settled):
             stop.point = replace(stop.point, actor=self.name, index=index)
@@ -92,7 +92,7 @@ class Lanes:
         self._actor = actor
         self._root = root
         self._by_process: dict[int, Lane] = {}
-        self._failed: tuple[int, str] | None = None  # the process of the last attempt in vain, and its fingerprint
+        self._failed: tuple[int, str] | None = None  # the process of the last attempt in vain, and what it was
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._by_process.values())
@@ -118,7 +118,7 @@ class Lanes:
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.fingerprint))
+        lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.attempt))
         lane.sleeps = False
 
     def take(self, stop: Stop) -> None:
@@ -128,14 +128,14 @@ class Lanes:
         lane.settled -= 1
         lane.taken += 1
         if locks.in_vain(stop.call):
-            lane.failed = stop.point.fingerprint
+            lane.failed = stop.point.attempt
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
         changes = any(touch.writes for touch in stop.point.touches)
-        if changes or stop.point.fingerprint == lane.failed:
+        if changes or stop.point.attempt == lane.failed:
             lane.failed = ""
-        if self._failed and (changes or stop.point.fingerprint == self._failed[1]):
+        if self._failed and (changes or stop.point.attempt == self._failed[1]):
             self._failed = None
 
     def settle(self) -> None:
@@ -156,9 +156,9 @@ class Lanes:
         """What a new process tries again: a shell that polls for a lock starts a process for each attempt."""
         if self._failed is None:
             return ""
-        process, fingerprint = self._failed
+        process, attempt = self._failed
         found = stat.fields(process)
-        return fingerprint if found is None or found[0] in ("Z", "X") else ""
+        return attempt if found is None or found[0] in ("Z", "X") else ""
 
 
 def _birth(process: int) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from harness.conductor import calls
 from harness.conductor.deferred import Deferred
-from harness.conductor.faults import send, strike
+from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.releases import Releases
@@ -218,10 +218,13 @@ class Scheduler:
             self.open()
 
     def _fault_at(self, waiting: Stop | Held) -> Fault | None:
-        """The fault that strikes at this point; one may have been put off to it, but only to a call."""
-        if self._deferred is not None and isinstance(waiting, Stop):
+        """The fault that strikes at this point; one may have been put off to it. A reply has none."""
+        if not isinstance(waiting, Stop):
+            return None
+        if self._deferred is not None:
             return self._deferred.at(waiting)
-        return self._decisions.fault_at(waiting.point)
+        fault = self._decisions.fault_at(waiting.point)
+        return fault if fault is not None and fits(waiting.call, fault) else None
 
     def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""

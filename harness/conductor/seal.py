@@ -1,9 +1,10 @@
 """The sealed network: a target may talk to loopback, and to nothing else.
 
-Every connect and every addressed datagram of a target's tree stops here. Loopback, Unix sockets and netlink pass. A
-connect to an address that stands for a name is made to lead to a fake, where a run has such names. Anything else gets
-ENETUNREACH, as on a machine without a route, and is reported; so does the name service's port on loopback, where a
-resolver may listen that would carry names outside. Sources: connect(2), sendmsg(2), ip(7), ipv6(7).
+Every connect, every addressed datagram and every socket for a device's frames of a target's tree stops here. Loopback,
+Unix sockets and netlink pass. A connect to an address that stands for a name is made to lead to a fake, where a run has
+such names. Anything else gets ENETUNREACH, as on a machine without a route, and is reported; so does the name service's
+port on loopback, where a resolver may listen that would carry names outside. Sources: connect(2), sendmsg(2), ip(7),
+ipv6(7), packet(7).
 
 It cannot see through a Unix socket: a daemon that listens on one may do a target's errand outside. Those of the name
 services are refused without a word where names are redirected: a C library asks them of its own accord.
@@ -104,7 +105,9 @@ def _asks_name_daemon(call: StoppedCall) -> bool:
 
 def _addresses(call: StoppedCall) -> Iterator[bytes]:
     """The raw socket addresses that a call names, in the order in which the kernel takes them."""
-    if call.kind.name == "connect":
+    if call.kind.name == "socket":  # for frames, which need no address to leave by
+        yield struct.pack("=H", call.args[0] & 0xFFFF)
+    elif call.kind.name == "connect":
         yield _address(call, call.args[1], call.args[2])
     elif call.kind.name == "sendto":
         yield _address(call, call.args[4], call.args[5])

@@ -29,6 +29,8 @@ _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
     r"|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])"
 )
+# A shorter number is a pid too, in a container that has just begun; but mostly it tells one slot or lane from another.
+_SHORT_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d{1,2}(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +54,11 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
+        return _SHORT_NUMBER.sub("*", self.attempt)
+
+    @property
+    def attempt(self) -> str:
+        """The same within one run, where a short number tells one object from another: "openat slot.2"."""
         return " ".join([self.call, *(lasting(touch.object) for touch in named(self.touches))])
 
     def __str__(self) -> str:

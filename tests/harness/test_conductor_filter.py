@@ -179,7 +179,22 @@ def test_the_32_bit_entry_is_refused(conduct, tmp_path):
     assert conduct(body) == f"{-errno.ENOSYS}\n"
 
 
-def test_reads_and_standard_streams_never_stop(conduct, watcher):
+def test_what_a_shell_redirects_stops(conduct, watcher):
+    """It puts the file on a standard descriptor."""
+
+    async def body(rig):
+        rig.directors.append(watcher)
+        running = await rig.start("one", "/bin/sh", "-c", "echo x > f; echo y >> f; (echo e >&2) 2> g; echo z")
+        assert await running.ended() == 0
+        return running.said()
+
+    assert conduct(body) == "z\n"
+    assert [(call.kind.name, call.path[-1]) for call in watcher.calls if call.kind.family is Family.WRITE] == [
+        ("write", "f"), ("write", "f"), ("write", "g"),
+    ]  # fmt: skip
+
+
+def test_reads_and_standard_streams_are_nobodys(conduct, watcher):
     async def body(rig):
         rig.directors.append(watcher)
         (rig.folder / "f").write_text("x" * 100_000)

@@ -62,6 +62,7 @@ ATTEMPTS = {
     "broadcast": ("attempt(udp.sendto, b'x', ('255.255.255.255', 9))", ["255.255.255.255:9"]),
     "not blocking": ("tcp.setblocking(False) or attempt(tcp.connect, ('192.0.2.1', 443))", ["192.0.2.1:443"]),
     "a resolver on loopback": ("attempt(udp.connect, ('127.0.0.53', 53))", ["127.0.0.53:53"]),
+    "frames": ("attempt(socket.socket, 17, socket.SOCK_RAW)", ["address family 17"]),
     "virtual machine": (
         "attempt(lambda: libc.syscall(42, tcp.fileno(), struct.pack('=HHII4x', 40, 0, 80, 2), 16) "
         "and (_ for _ in ()).throw(OSError(ctypes.get_errno(), '')))",

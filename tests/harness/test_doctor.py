@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,35 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """Only one test starts a launcher."""
     if request.node.name != "test_everything_is_tried_here":
         monkeypatch.setattr(kernel, "supported", lambda: False)
+
+
+FORBIDDEN = """
+import struct, sys
+from harness import doctor
+from harness.conductor import kernel
+steps = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)]
+kernel.install_filter(b"".join(struct.pack("=HBBI", *step) for step in steps))  # this call fails with EPERM
+for check in doctor.examine():
+    print(f"{check.name} {check.state}: {check.finding}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        (438, ["conductor limited: pidfd_getfd: Operation not permitted", "loopback good"]),  # as in plain Docker
+        (
+            41,
+            ["loopback bad: 127.0.0.1 cannot be listened on: Operation not permitted"],
+        ),  # socket, as in Codex's sandbox
+        (53, ["conductor bad: [Errno 1] Operation not permitted"]),  # socketpair: no event loop can be had
+    ],
+)
+def test_what_a_sandbox_forbids_is_found(number: int, found: list[str]) -> None:
+    ran = subprocess.run([sys.executable, "-c", FORBIDDEN, str(number)], check=True, capture_output=True, text=True)
+    assert len(ran.stdout.splitlines()) == 10
+    for line in found:
+        assert f"\n{line}" in ran.stdout
 
 
 def test_no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.events import FaultFired, FaultPlanned, Finished
+from harness.events import FaultFired, FaultPlanned, Finished, Scheduled
 from harness.plan import Arm, Plan
 from harness.runner import Ground, run
 from harness.scenario import WATCH_CHANGES, scenario
-from harness.schedules.decisions import Fault
+from harness.schedules.decisions import Decisions, Fault
+from harness.schedules.replay import Recording
+from harness.schedules.trace import Trace
 from harness.striking import Pair, Spot, draw, sweep
 from harness.targets.protocol import Raw, Setup
 from harness.verdict import Verdict
@@ -186,3 +189,35 @@ def test_the_control_arm_is_one_round_unstruck(loop_runner, launcher, tmp_path):
 @pytest.mark.parametrize("faults", [(), ("EINTR",)])
 def test_without_a_pair_nothing_was_shown(loop_runner, launcher, tmp_path, faults):
     assert trial(loop_runner, launcher, tmp_path, faults=faults).judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ("lane0.0!ENOSPC", Verdict.CONFORMS),
+        ("lane0.9!ENOSPC", Verdict.INCONCLUSIVE),  # there is no such point
+        ("lane0.0!short", Verdict.INCONCLUSIVE),  # an opening cannot be divided
+    ],
+)
+def test_a_replays_fault_that_does_not_happen_shows_nothing(loop_runner, launcher, tmp_path, fault, verdict):
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+        work = 'try: open("new", "w")\nexcept OSError: pass'
+        async with lab.scheduled("ordered", parties=2):
+            lanes = [await lab.start(Raw(words=(work,)), name) for name in ("lane0", "lane1")]
+            for lane in lanes:
+                await lane.finished()
+
+    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    ground = Ground(launcher=launcher, conducted=True, folder=tmp_path)
+    seen = loop_runner.run(run(toys, toy, plan, ground))
+    in_turn = sorted(seen.trace.steps, key=lambda step: str(step.chosen))  # as without decisions
+    recording = Recording.of(Trace(tuple(in_turn)))
+    again = replace(plan, schedule=replace(recording, decisions=Decisions.parse(fault)))
+    found = loop_runner.run(run(toys, toy, again, ground))
+    assert found.judgement.verdict is verdict, found.judgement.notes
+    assert [what.fault for _, what in found.history.of(Scheduled) if what.fault] == ["ENOSPC"] * (
+        verdict is Verdict.CONFORMS
+    )

@@ -25,7 +25,7 @@ class Spins:
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._actor = ""  # whoever went last
-        self._done: set[str] = set()  # fingerprints, since another one went
+        self._done: set[str] = set()  # attempts, since another one went
         self._repeats = 0
         self._resting: dict[str, int] = {}  # by actor: for how many steps of others it has the lowest priority
 
@@ -33,11 +33,11 @@ class Spins:
         """The actor that was just found spinning, or "". Call it exactly once for each choice."""
         if choice.last is None:
             return ""
-        actor, fingerprint = started(choice.last.actor), choice.last.fingerprint
+        actor, attempt = started(choice.last.actor), choice.last.attempt
         if actor != self._actor:
             self._actor, self._done = actor, set()
-        self._repeats = self._repeats + 1 if fingerprint in self._done else 1
-        self._done.add(fingerprint)
+        self._repeats = self._repeats + 1 if attempt in self._done else 1
+        self._done.add(attempt)
         self._resting = {a: left - (a != actor) for a, left in self._resting.items() if left > 0}
         if self._repeats < self._limit:
             return ""

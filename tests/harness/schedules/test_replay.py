@@ -51,6 +51,15 @@ def test_names_that_are_no_text_have_a_token_and_a_class() -> None:
     assert class_of([point]) != class_of([replace(point, touches=())])
 
 
+def test_a_pid_of_a_container_that_has_just_begun_is_a_pid_too() -> None:
+    def opened(path: str) -> Point:
+        return Point(actor="a", index=0, call="openat", touches=(Touch(path, True),))
+
+    assert opened("home/agents.7").fingerprint == opened("home/agents.15944").fingerprint
+    assert opened("home/lane1").fingerprint != opened("home/lane2").fingerprint
+    assert opened("home/slot.1").attempt != opened("home/slot.2").attempt  # of one run: another slot is not tried again
+
+
 def test_the_token_is_stable() -> None:
     """Tokens stand in reports, so another version of Pileup must read them."""
     assert recorded(UPDATES, "a.1>b").token == "a.1>b~RyKX"
