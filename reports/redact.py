@@ -46,8 +46,13 @@ _FORM = re.compile(
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"(?P<head>\bbearer[ \t]++)(?P<value>[A-Za-z0-9._~+/=-]{16,}+)", re.IGNORECASE)
-# A marker or a percent escape passes untouched; what is left are whole runs of token characters.
-_RUN = re.compile(r"«redacted:[0-9a-f]{8}»|%[0-9A-Fa-f]{2}|[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+")
+# A marker, a percent escape, the escape of a JSON string and a terminal's colour pass untouched, because each ends in
+# what a token may begin with; what is left are whole runs of token characters.
+_RUN = re.compile(
+    r"«redacted:[0-9a-f]{8}»|%[0-9A-Fa-f]{2}"
+    r"|(?:\x1b|\\u001[Bb]|\\x1[Bb])\[[0-9;]{0,16}+[A-Za-z]|\\(?:u[0-9A-Fa-f]{4}|[bfnrt])"
+    r"|[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+"
+)
 # Most texts hold none of these words, and looking for a word is a hundred times faster than for a pattern.
 _STEMS = ("refresh", "access", "token", "key", "secret", "code", "authorization")
 _PATTERNS = (
@@ -141,7 +146,7 @@ def _replace_value(found: re.Match[str]) -> str:
 
 def _replace_shape(found: re.Match[str]) -> str:
     run = found[0]
-    if run[0] in "«%":
+    if run[0] in "«%\\\x1b":
         return run
     starts = [match.start() for match in (_SHAPE.search(run),) if match]
     token = run.find("eyJ")

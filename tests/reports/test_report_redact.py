@@ -23,7 +23,7 @@ PIECES = st.sampled_from([
     "Authorization: Bearer ", "x-api-key: ", "x-goog-api-key=", '"refresh_token": "', '"access":"',
     "refresh_token=",
     '\\"id_token\\":\\"', JWT, "eyJ", "sk-ant-api03-abcdefgh", "sk-", "AIzaSyA1234567890abcdef",
-    "rt-family-0001",
+    "rt-family-0001", "\\n", "\\u001b[31m", "\x1b[31m",
     '"', "'", "\\", "&", "\n", " ", ".", ",", "%22", "«", "»", "«redacted:0123abcd»", "tops3cret", "a+/b=c",
     "/tmp/x/home", "/tmp/x", "/tmp/x/home2", "word", "é", "\ud800",
 ])  # fmt: skip
@@ -95,6 +95,12 @@ def test_short_and_empty_secrets_are_ignored() -> None:
         ("url?key=§&x=1", "AIzaSyA1234567890abcdef"),
         ("%22§%22", "sk-proj-12345678"),
         ("jwt=§;", JWT),
+        ("\x1b[31m§\x1b[0m", "sk-ant-api03-abcdefgh"),
+        ("\x1b[1;38;5;9m§", JWT),
+        (r"\u001b[31m§\u001b[0m", "sk-ant-api03-abcdefgh"),
+        (r'{"message": "refused:\n§\n"}', "sk-ant-api03-abcdefgh"),
+        (r'{"message": "refused:\t§"}', "AIzaSyA1234567890abcdef"),
+        (r"\u0022§\u0022", "sk-proj-12345678"),
         ("§.", JWT),
         ('say "§"', JWT),
         *[(f'{{"{key}": "§", "x": 1}}', "rt-lane1-0001") for key in KEYS],
@@ -203,6 +209,7 @@ def test_json_twice_is_once_and_stays_json(value: Any, secrets: list[str]) -> No
 
 
 UNITS = (
+    "\x1b[", "\x1b[3", "\\u001b[31m", "\\nsk-",
     "eyJ", "eyJa.", "sk-", "AIza", "sk-a.", "a", "%", "\\", '\\"refresh\\":\\"', '"refresh":"', "'access':'",
     "refresh_token=", "authorization:", "authorization: ", "bearer ", "bearer", "x-api-key", " ",
     '"', "«redacted:",
