@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -27,6 +28,7 @@ from reference.parts import Parts
 OURS = (
     "background-keeps-locks",
     "bad-input-traceback",
+    "busy-age-of-the-heartbeat",
     "busy-names-the-waiting-run",
     "cancel-does-not-wait",
     "cancel-trusts-the-pid",
@@ -67,6 +69,7 @@ OURS = (
     "stopped-tool-is-a-result",
     "timeout-begins-with-the-session",
     "timeout-ignores-hangs",
+    "transcript-failures-swallowed",
     "transcript-one-bad-line",
     "transcript-recovers-twice",
     "transcript-torn-tail",
@@ -311,6 +314,32 @@ def test_which_run_a_busy_session_names(ready: Any, provider: Any, name: str, ri
     assert done.json["error"]["detail"]["holder"]["pid"] == stalled.pid
     provider.released.set()
     assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "right"), [("busy-age-of-the-heartbeat", False), ("session-wait-silent", True)])
+def test_which_age_a_busy_session_names(ready: Any, provider: Any, name: str, right: bool) -> None:
+    quick(ready)
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    done = ready.agent("lane0", "hello", variant=name)
+    assert (done.json["error"]["detail"]["holder"]["age_seconds"] > 0) == right
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "raises"), [("transcript-failures-swallowed", False), ("stdout-noise", True)])
+def test_what_becomes_of_a_record_that_cannot_be_written(
+    name: str, raises: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    transcript = variants.parts(name, Parts.default()).transcript(str(tmp_path / "main.jsonl"), "r-1")
+    transcript.begin(Message(role="user", text="hello"), Deadline.after(5))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") if raises else nullcontext():
+        transcript.append(Message(role="assistant", text="done"), Deadline.after(5))
+    assert (tmp_path / "main.jsonl").read_bytes().count(b"\n") == 1
 
 
 @pytest.mark.parametrize(("name", "gone"), [("cancel-does-not-wait", False), ("session-wait-silent", True)])
