@@ -34,6 +34,7 @@ OURS = (
     "cancel-trusts-the-pid",
     "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
+    "config-first-write-in-place",
     "config-in-place-write",
     "config-lock-by-path",
     "config-no-folder-fsync",
@@ -56,6 +57,7 @@ OURS = (
     "results-delivered-twice",
     "results-dropped-when-busy",
     "results-marked-too-early",
+    "results-told-to-every-main",
     "runs-list-trusts-the-table",
     "session-lock-global",
     "session-lock-kept-on-error",
@@ -340,6 +342,21 @@ def test_what_becomes_of_a_record_that_cannot_be_written(
     with pytest.raises(OSError, match="No space") if raises else nullcontext():
         transcript.append(Message(role="assistant", text="done"), Deadline.after(5))
     assert (tmp_path / "main.jsonl").read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("name", "replaced"), [("config-first-write-in-place", 1), ("stdout-noise", 2)])
+def test_how_the_first_config_is_written(
+    name: str, replaced: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, replace = list[str](), durable.replace
+    monkeypatch.setattr(
+        durable, "replace", lambda path, *how, **more: [written.append(path), replace(path, *how, **more)]
+    )
+    store = variants.parts(name, Parts.default()).config_store(Home(str(tmp_path)))
+    for agent in ("one", "two"):
+        store.change(lambda config, agent=agent: config.update({agent: {}}), Deadline.after(5))  # type: ignore[misc]
+    assert {"one", "two"} <= store.read().keys()
+    assert len(written) == replaced
 
 
 @pytest.mark.parametrize(("name", "gone"), [("cancel-does-not-wait", False), ("session-wait-silent", True)])
