@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fakes.oauth import Fault, OAuthSettings
-from fakes.oauth.settings import FaultKind
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.token_server import (
     AGAIN,
@@ -19,11 +20,12 @@ from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 
 LANES = ("lane0", "lane1", "lane2")  # one agent a turn: they share the credential, and no session
-LOST: dict[str, FaultKind] = {
-    "dropped": "drop-after-commit",
-    "truncated": "truncate-after-commit",
-    "failed": "error-after-commit",
+LOST = {
+    "dropped": Fault(kind="drop-after-commit"),
+    "truncated": Fault(kind="truncate-after-commit"),
+    "failed": Fault(kind="error-after-commit", status=500),
 }
+TWICE = {"dropped-twice": Fault(kind="drop-after-commit", times=2)}
 PASSING = {"status-429": 429, "status-500": 500, "status-503": 503}
 
 
@@ -54,19 +56,26 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
 
 @scenario(
     "AUT-6",
-    fault="the provider refuses a token that by every clock is good; then one that refuses every token",
+    fault="the provider refuses a token that by every clock is good, in one turn only after a tool call; then one that "
+    "refuses every token",
     needs=[Capability.TURN, Capability.OAUTH],
     judges=[refused_once_refreshed_once],
 )
 async def test_token_refused_before_its_time(lab: Lab) -> None:
     """A token that is refused is renewed once, whatever the clock says, and not again and again."""
     lab.fakes.demand_live_token()
-    for name in ("ended-early", "always-refused"):
+    midway = ["ended-midway"] if Capability.TOOLS in lab.target.capabilities else []
+    for name in ("ended-early", *midway, "always-refused"):
         lab.plan(name)
         credential = lab.credential(name)
         lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty and name == "ended-early":
             lab.fakes.oauth.end_access(credential.access_token)
+        elif name in midway:
+            call = lab.target.tool_call(lab.effect(name))
+            answers = (Status(401), Text("done")) if lab.faulty else (Text("done"),)
+            tool, rest = Match(marker=name, turn_step=0), Match(marker=name, turn_step=1)
+            lab.script(Rule(f"{name}-tool", tool, (call,)), Rule(name, rest, answers))
         elif lab.faulty:
             lab.script(Rule(name, Match(provider="codex", marker=name), (Status(401),)))
         await (await lab.turn("lane0", actor=name)).finished()
@@ -93,33 +102,36 @@ async def test_token_that_lasts_no_time(lab: Lab) -> None:
         lab.fired("0 seconds")
 
 
-async def lose_answers(lab: Lab) -> None:
-    """In each round the answer to a refresh is lost in another way; then there is another turn, and one signed in."""
+async def lose_answers(lab: Lab, rounds: Mapping[str, Fault]) -> None:
+    """In each round the answer to a refresh is lost in another way; then there are other turns, and one signed in."""
     lab.fakes.demand_live_token()
-    for name, kind in LOST.items():
+    for name, fault in rounds.items():
         lab.plan(name)
         credential = lab.credential(name, expired=True)
         lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty:
-            lab.fakes.oauth.set_fault(Fault(kind=kind, status=500))
+            lab.fakes.oauth.set_fault(fault)
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.decided(name, "dropped-after-commit"):
             lab.fired(name)
         await (await lab.turn("lane1", actor=f"{name}{AGAIN}")).finished()
+        if name in TWICE:
+            await (await lab.turn("lane1", actor=f"{name}-once-more")).finished()
         lab.target.store_credential(lab.site, lab.credential(f"new-{name}"))
         await (await lab.turn("lane2", actor=f"{name}{SIGNED_IN}")).finished()
 
 
 @scenario(
     "AUT-5",
-    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit; the server would repeat it",
+    fault="the answer to a refresh is dropped, cut, or replaced by a 500 after the commit, and the server would repeat "
+    "it; in the last round it is dropped a second time",
     needs=[Capability.TURN, Capability.OAUTH],
     oauth=OAuthSettings(policy="idempotent:600"),
     judges=[lost_answer_is_fetched_again],
 )
 async def test_lost_answer_of_a_forgiving_server(lab: Lab) -> None:
-    """A refresh whose answer is lost is asked for once more, where the server repeats its answer."""
-    await lose_answers(lab)
+    """A refresh whose answer is lost is asked for once more, where the server repeats its answer, and not again."""
+    await lose_answers(lab, LOST | TWICE)
 
 
 @scenario(
@@ -131,4 +143,4 @@ async def test_lost_answer_of_a_forgiving_server(lab: Lab) -> None:
 )
 async def test_lost_answer_of_a_strict_server(lab: Lab) -> None:
     """A refresh whose answer is lost costs one sign-in, where the server takes a second try for theft."""
-    await lose_answers(lab)
+    await lose_answers(lab, LOST)

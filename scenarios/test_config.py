@@ -101,13 +101,24 @@ async def test_two_adds_in_any_order(lab: Lab) -> None:
 
 @scenario(
     "CFG-2",
-    fault="a reader looks at the config before every file operation of two adds and a delete",
+    fault="a reader looks at the config before every file operation of the first add of all, of two more, and a delete",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_WRITES,
     judges=[readers_see_whole_config],
 )
 async def test_reader_between_writes(lab: Lab) -> None:
     """Whoever reads the config while it is written finds a whole document."""
+    lab.prepare(Setup(), home="home-first")
+    config = lab.target.config_file(lab.site)
+    config.unlink(missing_ok=True)
+
+    def look() -> None:
+        if config.exists():  # before the first write there is none, and nobody can expect one
+            lab.look.config()
+
+    if lab.faulty:
+        async with lab.onlooker("a reader between the first writes", where=lambda _: True, look=look):
+            await lab.add("first")
     lab.prepare(Setup(agents=("lane0",)))
     lab.look.config()
     if lab.faulty:

@@ -6,7 +6,8 @@ import signal
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.children import RECYCLED, recycled_pid_is_spared
-from harness.checkers.exits import exits_when_done
+from harness.checkers.exits import LINGERING, exits_when_done
+from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -31,12 +32,17 @@ async def test_connection_left_open(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
     timeout = await lab.undisturbed("lane0")
     lab.patience = min(lab.patience, 2 * timeout + 5)
-    answer = Stall(after_frames=EVERY_FRAME, answer=Text("done"), gate="connection") if lab.faulty else Text("done")
-    lab.script(Rule("lingering", Match(marker="lingering"), (answer,)))
-    lab.plan("connection left open")
-    await (await lab.turn("lane1", actor="lingering")).finished()
-    if lab.was_held("connection"):
-        lab.fired("connection left open")
+    credential = lab.credential("codex")
+    for provider in FAILOVER_ORDER if Capability.FAILOVER in lab.target.capabilities else FAILOVER_ORDER[:1]:
+        name, fault = f"{LINGERING}-{provider}", f"{provider}'s connection left open"
+        lab.plan(fault)
+        setup = Setup(agents=("lane0", "lane1"), models=(provider,), credential=credential)
+        lab.prepare(setup, home=f"home-{provider}")
+        left_open = Stall(after_frames=EVERY_FRAME, answer=Text("done"), gate=provider)
+        lab.script(Rule(name, Match(marker=name), (left_open if lab.faulty else Text("done"),)))
+        await (await lab.turn("lane1", actor=name)).finished()
+        if lab.was_held(provider):
+            lab.fired(fault)
     lab.look.locks()
     lab.look.ports()
 

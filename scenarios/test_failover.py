@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fakes.script import Match, Reply, Reset, Rule, Stall, Status, Text, Truncate
+from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, Text, Truncate
 from harness.checkers.failover import (
     AFTERWARDS,
+    CONTENT,
     FAILOVER_ORDER,
     RESTING,
     UNREADABLE,
@@ -29,10 +30,18 @@ RETRYABLE: dict[str, Reply] = {
     "truncated": Truncate(after_frames=4),
     "stalled": Stall(),
 }
-FATAL: dict[str, Reply] = {
-    "bad-request": Status(400),
-    "too-large": Status(413),
-    "context-overflow": Status(400, message="prompt is too long: 250000 tokens > 200000 maximum"),
+OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
+REFUSED = Parts((Text("I cannot help"),), stop="refusal")
+FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
+    "bad-request": ("anthropic", Status(400)),
+    "bad-request-gemini": ("gemini", Status(400)),
+    "bad-request-codex": ("codex", Status(400)),
+    "too-large": ("anthropic", Status(413)),
+    "context-overflow": ("anthropic", Status(400, message=OVERFLOW)),
+    "context-overflow-codex": ("codex", Status(400, "context_length_exceeded")),
+    CONTENT: ("anthropic", REFUSED),
+    f"{CONTENT}-gemini": ("gemini", REFUSED),
+    f"{CONTENT}-codex": ("codex", REFUSED),
 }
 
 
@@ -125,20 +134,21 @@ async def test_retryable_failures(lab: Lab) -> None:
 
 @scenario(
     "FLO-4",
-    fault="the first provider refuses the request itself",
+    fault="the first provider refuses the request itself, or its content",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[fatal_stops],
 )
 async def test_fatal_refusals(lab: Lab) -> None:
     """A request that was refused as such is not sent to anybody else."""
     credential = lab.credential("codex")
-    for name, reply in FATAL.items():
+    for name, (first, reply) in FATAL.items():
         lab.plan(name)
-        lab.prepare(Setup(agents=("lane0",), credential=credential), home=f"home-{name}")
+        models = (first, *(provider for provider in FAILOVER_ORDER if provider != first))
+        lab.prepare(Setup(agents=("lane0",), models=models, credential=credential), home=f"home-{name}")
         if lab.faulty:
-            lab.script(Rule(name, Match(provider="anthropic"), (reply,)))
+            lab.script(Rule(name, Match(provider=first), (reply,)))
         await (await lab.turn("lane0", actor=name)).finished()
-        if lab.asked(name, "anthropic"):
+        if lab.asked(name, first):
             lab.fired(name)
 
 

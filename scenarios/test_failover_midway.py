@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from fakes.script import Match, Reply, Reset, Rule, Stall, Status, StreamError, Text, Truncate
+from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, ToolCall, Truncate
+from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.messages import ANSWER
 from harness.checkers.midway import HALF, NEXT, effects_at_most_once, partial_answers_are_dropped
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 
-AFTER_A_TOOL: dict[str, Reply] = {
-    "overloaded": Status(529),
-    "reset": Reset(after_frames=3),
-    "truncated": Truncate(after_frames=4),
-    "stalled": Stall(),
+AFTER_A_TOOL: dict[str, tuple[str, Reply]] = {  # which of the models, and how it fails
+    "overloaded": ("anthropic", Status(529)),
+    "reset": ("anthropic", Reset(after_frames=3)),
+    "truncated": ("anthropic", Truncate(after_frames=4)),
+    "stalled": ("anthropic", Stall()),
+    "reset-gemini": ("gemini", Reset(after_frames=1)),
+    "truncated-codex": ("codex", Truncate(after_frames=4)),
 }
-WHOLE_CALL = 7  # frames of an answer until its tool call is complete, but the answer is not
+# Frames of an answer until its tool call is complete, but the answer is not.
+WITHIN_A_CALL = {"within": ("anthropic", 7), "within-gemini": ("gemini", 1), "within-codex": ("codex", 6)}
 
 
 @scenario(
@@ -27,18 +31,27 @@ WHOLE_CALL = 7  # frames of an answer until its tool call is complete, but the a
 async def test_failure_after_a_tool(lab: Lab) -> None:
     """A tool call is carried out once, although the model fails that asked for it."""
     credential = lab.credential("codex")
-    for name in [*AFTER_A_TOOL, "within-the-call"]:
+    for name in [*AFTER_A_TOOL, *WITHIN_A_CALL]:
         lab.plan(name)
-        lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home=f"home-{name}")
+        first = (AFTER_A_TOOL.get(name) or WITHIN_A_CALL[name])[0]
+        models = (first, *(provider for provider in FAILOVER_ORDER if provider != first))
+        setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
+        lab.prepare(setup, home=f"home-{name}")
         call = lab.target.tool_call(lab.effect(name))
-        broken = AFTER_A_TOOL.get(name) or Truncate(after_frames=WHOLE_CALL, answer=call)
-        failure = Rule(name, Match(provider="anthropic", turn_step=1 if name in AFTER_A_TOOL else 0), (broken,))
+        failure = Rule(name, Match(provider=first, turn_step=1 if name in AFTER_A_TOOL else 0), (_broken(name, call),))
         tool = Rule(f"{name}-tool", Match(marker=name, turn_step=0), (call,))
         lab.script(*([failure] if lab.faulty else []), tool)
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
         lab.look.effect(name)
+
+
+def _broken(name: str, call: ToolCall) -> Reply:
+    """How the first model fails: at once or before its answer is whole, or behind the whole of this tool call."""
+    if name in AFTER_A_TOOL:
+        return AFTER_A_TOOL[name][1]
+    return Truncate(after_frames=WITHIN_A_CALL[name][1], answer=Parts((call, Text("and more"))))
 
 
 FIRST_WORDS = {"anthropic": 4, "gemini": 1, "codex": 5}  # frames of a stream until an answer's first words have come

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
-from harness.checkers.fan_in import every_result_once, task
+from harness.checkers.fan_in import STRANGER, every_result_once, task, told_to_nobody_else
 from harness.checkers.messages import ANSWER
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
@@ -31,11 +31,11 @@ OTHERS = ("lane1", "lane2", "lane3")
     "MSG-4",
     fault="one of three agents that work for another is refused by each of its providers",
     needs=[*NEEDS, Capability.FAILOVER],
-    judges=[every_result_once],
+    judges=[every_result_once, told_to_nobody_else],
 )
 async def test_one_child_fails(lab: Lab) -> None:
-    """Of three agents at work for one, each is reported once, the one that fails included."""
-    lab.prepare(Setup(agents=("lane0", *OTHERS), models=("anthropic", "gemini")))
+    """Of three agents at work for one, each is reported once, the one that fails included, and to that one alone."""
+    lab.prepare(Setup(agents=("lane0", *OTHERS, STRANGER), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
     lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS))
@@ -43,6 +43,7 @@ async def test_one_child_fails(lab: Lab) -> None:
     await (await lab.turn("lane0", actor="parent")).finished()
     if lab.refused(failing, 529):
         lab.fired("an agent refused by all providers")
+    await (await lab.turn(STRANGER)).finished()
     await _last_turn(lab)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.actor import Actor, Streams
+from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
@@ -142,6 +143,10 @@ async def test_every_kind_of_end(lab: Lab) -> None:
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
     """A turn ends at its --timeout, whatever it waits for."""
     names = ("silent", "mid-stream", "tool")
+    others = FAILOVER_ORDER[1:] if Capability.FAILOVER in lab.target.capabilities else ()
+    credential = lab.credential("codex")
+    for other in others:
+        lab.prepare(Setup(agents=("mid-stream",), models=(other,), credential=credential), home=other)
     lab.prepare(Setup(agents=(*names, "held"), grace_seconds=0.5, session_wait_seconds=lab.patience))
     timeout = await lab.undisturbed("silent")
     lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
@@ -151,11 +156,16 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
         lab.script(
             Rule("silent", Match(marker="silent"), (Stall(),)),
             Rule("mid-stream", Match(marker="mid-stream"), (Stall(after_frames=4),)),
+            *(Rule(other, Match(marker=f"mid-stream-{other}"), (Stall(after_frames=1),)) for other in others),
             Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
             Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)),
         )
     lab.hold("holder")
-    runs = [await lab.turn(name, timeout=timeout if lab.faulty else None) for name in names]
+    bound = timeout if lab.faulty else None
+    runs = [await lab.turn(name, timeout=bound) for name in names]
+    for other in others:
+        with lab.at_home(lab.site.root / other):
+            runs.append(await lab.turn("mid-stream", actor=f"mid-stream-{other}", timeout=bound))
     if lab.faulty and Capability.SESSIONS in lab.target.capabilities:
         holder = await lab.turn("held", actor="holder")
         await lab.reached("holder", by=[holder])

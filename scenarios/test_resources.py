@@ -10,7 +10,7 @@ from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
 from harness.striking import sweep
 from harness.targets.extras import grow
 from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup
-from scenarios.work import Rounds, before_asking
+from scenarios.work import Rounds, before_asking, holding_text
 
 ADDS = (Capability.ADD_AGENTS,)
 TURNS = (Capability.TURN,)
@@ -41,7 +41,8 @@ async def test_add_on_a_full_disk(lab: Lab) -> None:
 )
 async def test_turn_on_a_full_disk(lab: Lab) -> None:
     """A turn that meets a full disk at any operation fails clearly, harms nothing, and the next one works."""
-    await sweep(lab, Rounds(lab).turn, what="a turn on a full disk", faults=FULL_DISK, most=6)
+    texts = holding_text(lab)
+    await sweep(lab, Rounds(lab).turn, what="a turn on a full disk", faults=FULL_DISK, most=8, crucial=texts)
 
 
 @scenario(

@@ -10,7 +10,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.striking import Strike
-from harness.targets.protocol import CancelRun, ListAgents, ListRuns, Setup
+from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
 
@@ -35,6 +35,8 @@ class Rounds:
         """A turn of a new session, and another."""
         lab = self._lab
         lab.prepare(Setup(agents=("bystander",), models=("anthropic",)), home=f"home-{name}")
+        if Capability.SESSIONS in lab.target.capabilities:  # then the other is told of the answer
+            lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)))
         async with strike():
             await (await lab.turn("bystander", actor=name)).finished()
         lab.look.config()
@@ -73,6 +75,18 @@ async def answered_turn(lab: Lab, name: str) -> None:
     """A turn whose answer can be recognised in later requests."""
     lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)))
     await (await lab.turn("lane0", actor=name)).finished()
+
+
+def holding_text(lab: Lab) -> Where:
+    """The operations on files into which an actor has written its own message or answer."""
+    files: set[str] = set()
+
+    def matches(call: StoppedCall) -> bool:
+        if lab.is_state(call) and f"{call.actor}]]".encode() in call.data:
+            files.add(call.path)
+        return call.path in files
+
+    return matches
 
 
 def before_asking(lab: Lab) -> Where:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import Finished, History, ReplySent, TokenRequested
+from harness.events import Finished, History, ReplySent, RequestReceived, TokenRequested
 from harness.outcome import Kind
 from harness.verdict import Finding
 
@@ -15,6 +15,7 @@ _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403
 FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
 UNREADABLE = "codex"  # the first model of the turn whose credential cannot be read
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
+CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
 
@@ -136,7 +137,7 @@ def fatal_stops(history: History) -> list[Finding]:
     answers = ask.replies(history)
     for seq, what, _ in ask.turns(history):
         asked = ask.requests(history, what.actor)
-        fatal = (n for n, (_, request) in enumerate(asked) if _kind_of(answers.get(request.exchange)) == "fatal")
+        fatal = (n for n, (_, request) in enumerate(asked) if _is_fatal(request, answers.get(request.exchange)))
         if (refused := next(fatal, None)) is None:
             continue
         judged += 1
@@ -145,6 +146,8 @@ def fatal_stops(history: History) -> list[Finding]:
         if others:
             message = f"{what.actor}: what {provider} had refused was sent to {', '.join(others)} too"
             findings.append(Finding(rule="FLO-4", message=message, evidence=(seq, *(s for s, _ in asked[refused:]))))
+        elif asked[refused][1].rule.startswith(CONTENT):
+            continue  # a model that declines has said something, which a program may give as its answer
         elif what.outcome.ok and not any(_kind_of(answers.get(request.exchange)) == "ok" for request in later):
             findings.append(
                 Finding(
@@ -249,6 +252,11 @@ def _with_status(attempts: Sequence[tuple[str, int | None]]) -> list[tuple[str, 
         if status is not None and status >= 400:
             found.setdefault(provider, status)
     return list(found.items())
+
+
+def _is_fatal(request: RequestReceived, reply: ReplySent | None) -> bool:
+    """Whether a request was refused as such: with an error status, or by a model that declines to answer."""
+    return _kind_of(reply) == "fatal" or (_kind_of(reply) == "ok" and request.rule.startswith(CONTENT))
 
 
 def _kind_of(reply: ReplySent | None) -> Kind | None:

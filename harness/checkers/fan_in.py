@@ -12,6 +12,7 @@ from harness.events import Finished, History, RequestReceived, Started
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
+STRANGER = "stranger"  # an agent for which no other works, and its turn
 _NAMED = 3  # tasks of one agent in a finding
 
 
@@ -44,6 +45,21 @@ def every_result_once(history: History) -> list[Finding]:
         if len(lost) > len(failed):
             findings.append(_lost(lost, agent, len(failed), (final.marker, seq)))
     return findings or _unworkable(history)
+
+
+def told_to_nobody_else(history: History) -> list[Finding]:
+    """MSG-4: the turn of an agent for which nobody works is told nothing of what others have delegated."""
+    requests = ask.requests(history, STRANGER)
+    if not requests:
+        raise CannotDecide(f"{STRANGER} asked no provider")
+    tasks = _asked(history)
+    wrong = {seq: [each for each in tasks if {each, ANSWER + each} & set(what.markers)] for seq, what in requests}
+    told = {seq: each for seq, each in wrong.items() if each}
+    if not told:
+        return []
+    names = ", ".join(dict.fromkeys(each for found in told.values() for each in found))
+    message = f"{STRANGER}, for which nobody works, was told what came of {names}"
+    return [Finding(rule="MSG-4", message=message, evidence=tuple(told))]
 
 
 def _lost(lost: Mapping[str, int], agent: str, failed: int, told: tuple[str, int]) -> Finding:

@@ -17,6 +17,7 @@ from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
 RECOVERY_SECONDS = 1.0  # … and this much more, which is the rule's own bound
+WHOLE_SECONDS = 1.0  # an age may be given in whole ones
 
 
 def isolated_agents_do_not_contend(history: History) -> list[Finding]:
@@ -105,9 +106,26 @@ def busy_is_typed(history: History) -> list[Finding]:
     if outcome.holder is None or outcome.holder.age is None or outcome.holder.age < 0:
         lacks.append("how long it has been held is not said")
     if not lacks:
-        return []
+        return _wrong_ages(history)
     message = f"the second run of a held session was refused with {ask.said(second)}, but {'; '.join(lacks)}"
     return [Finding(rule="LCK-6", message=message, evidence=(seq,))]
+
+
+def _wrong_ages(history: History) -> list[Finding]:
+    """Ages below what the holder had had the session for when the command began, or above what it can have had it."""
+    at = {event.seq: event.at for event in history.events}
+    holder, asked = ask.started(history, "holder")[0], ask.requests(history, "holder")
+    findings = []
+    for seq, what, _ in ask.turns(history):
+        if what.actor not in ("second", "third") or what.outcome.holder is None or what.outcome.holder.age is None:
+            continue
+        begin, age = ask.started(history, what.actor)[0], what.outcome.holder.age
+        least, most = (at[begin] - at[asked[0][0]] if asked else 0.0), at[seq] - at[holder]
+        if not least - WHOLE_SECONDS < age < most + WHOLE_SECONDS:
+            bound = f"{most:.1f} s at most" if age > most else f"{least:.1f} s at least"
+            message = f"{what.actor} was told that the session had been held for {age:.1f} s, after {bound}"
+            findings.append(Finding(rule="LCK-6", message=message, evidence=(holder, begin, seq)))
+    return findings
 
 
 def stopped_holder_is_not_robbed(history: History) -> list[Finding]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from harness.checkers import ask
 from harness.checkers.ask import Strike
 from harness.checkers.judge import CannotDecide
+from harness.checkers.messages import ANSWER
 from harness.events import FileSeen, Finished, History, TokenAnswered
 from harness.verdict import Finding
 
@@ -34,6 +37,7 @@ def _weathered(history: History, rule: str) -> list[Finding]:
         part = history.after(strike.seq)
         part = part.before(after.seq) if after else part
         findings += [*_ends_clearly(rule, strike, part), *_harms_nothing(rule, strike, part)]
+        findings += _remembers(rule, strike, part)
         findings += _works_again(rule, strike, part)
     return findings
 
@@ -74,6 +78,25 @@ def _done(strike: Strike, part: History) -> bool | None:
         if what.actor == f"{strike.actor}-list" and what.outcome.runs is not None:
             return all(run.status != "running" for run in what.outcome.runs)
     return None
+
+
+def _remembers(rule: str, strike: Strike, part: History) -> list[Finding]:
+    """The answer that a struck turn gave stands in its session with the message, and neither of them twice."""
+    requests = ask.requests(part, f"{strike.actor}-again")
+    if not requests:
+        return []
+    seq, what = ask.finished(part, strike.actor)
+    asked, told = requests[0][0], Counter(requests[0][1].markers)
+    said = {strike.actor: "message", f"{ANSWER}{strike.actor}": "answer"}
+    wrong = [f"its {each} {told[marker]} times" for marker, each in said.items() if told[marker] > 1]
+    if what.outcome.ok and f"[[{ANSWER}{strike.actor}]]" in what.outcome.text:
+        wrong += [f"its {each} not at all" for marker, each in said.items() if not told[marker]]
+    if not wrong:
+        return []
+    message = (
+        f"{what.verb} ({strike}): {ask.said(what)}, and the next turn of the session is told {' and '.join(wrong)}"
+    )
+    return [Finding(rule=rule, message=message, evidence=(strike.seq, seq, asked))]
 
 
 def _harms_nothing(rule: str, strike: Strike, part: History) -> list[Finding]:

@@ -136,6 +136,9 @@ def lost_answer_is_fetched_again(history: History) -> list[Finding]:
     findings = []
     for lost in _lost(history):
         findings += _sent_once_more(lost)
+        if lost.times >= MOST_SENDS:  # it may not be sent again, so that the answer is lost for good
+            findings += _costs_one_sign_in(history, lost)
+            continue
         seq, what = ask.finished(history, f"{lost.family}{AGAIN}")
         if not what.outcome.ok:
             message = f"{lost.family}: the server would have repeated the answer that was lost; {ask.said(what)}"
@@ -147,41 +150,49 @@ def lost_answer_costs_one_sign_in(history: History) -> list[Finding]:
     """AUT-5: a server that refuses the old token costs one sign-in, asked for clearly."""
     findings = []
     for lost in _lost(history):
-        findings += _sent_once_more(lost)
-        for name in (lost.family, f"{lost.family}{AGAIN}"):
-            seq, what = ask.finished(history, name)
-            if not what.outcome.ok and not (is_typed(what) and what.outcome.kind == "auth"):
-                message = f"{name} cannot refresh any more and does not ask clearly to sign in: {ask.said(what)}"
-                findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
-        seq, what = ask.finished(history, f"{lost.family}{SIGNED_IN}")
-        if not what.outcome.ok:
-            message = f"{what.actor} fails after a new sign-in: {ask.said(what)}"
+        findings += [*_sent_once_more(lost), *_costs_one_sign_in(history, lost)]
+    return findings
+
+
+def _costs_one_sign_in(history: History, lost: _LostAnswer) -> list[Finding]:
+    findings = []
+    for name in (lost.family, f"{lost.family}{AGAIN}"):
+        seq, what = ask.finished(history, name)
+        if not what.outcome.ok and not (is_typed(what) and what.outcome.kind == "auth"):
+            message = f"{name} cannot refresh any more and does not ask clearly to sign in: {ask.said(what)}"
             findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
+    seq, what = ask.finished(history, f"{lost.family}{SIGNED_IN}")
+    if not what.outcome.ok:
+        message = f"{what.actor} fails after a new sign-in: {ask.said(what)}"
+        findings.append(Finding(rule="AUT-5", message=message, evidence=(lost.seq, seq)))
     return findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LostAnswer:
-    """A redemption whose answer was lost, and every request that sent the same token."""
+    """A token whose redemption was answered, and the answer lost: how often, and every request that sent it."""
 
-    seq: int
+    seq: int  # of the first answer that was lost
     family: str
+    times: int
     sends: tuple[int, ...]
 
 
 def _lost(history: History) -> list[_LostAnswer]:
     sent = {what.exchange: what.token for _, what in history.of(TokenRequested)}
-    found = [
-        _LostAnswer(
-            seq=seq, family=what.family,
-            sends=tuple(s for s, each in history.of(TokenRequested) if each.token == sent.get(what.exchange)),
-        )
-        for seq, what in history.of(TokenAnswered)
-        if what.decision == _LOST
-    ]  # fmt: skip
-    if not found:
+    answers: dict[str | None, list[tuple[int, TokenAnswered]]] = {}
+    for seq, what in history.of(TokenAnswered):
+        if what.decision == _LOST:
+            answers.setdefault(sent.get(what.exchange), []).append((seq, what))
+    if not answers:
         raise CannotDecide("no answer of the token endpoint was lost")
-    return found
+    return [
+        _LostAnswer(
+            seq=lost[0][0], family=lost[0][1].family, times=len(lost),
+            sends=tuple(seq for seq, each in history.of(TokenRequested) if each.token == token),
+        )
+        for token, lost in answers.items()
+    ]  # fmt: skip
 
 
 def _sent_once_more(lost: _LostAnswer) -> list[Finding]:

@@ -45,6 +45,7 @@ class Refresh:
 
     tries = MAX_TRIES
     sends = MAX_SENDS
+    note = Pending
 
     def __init__(self, store: Store, profile: str, provider: str, config: Mapping[str, Any]) -> None:
         self.store = store
@@ -83,7 +84,7 @@ class Refresh:
 
     def redeem(self, current: Credential, deadline: Deadline) -> Credential:
         """Spend the refresh token of `current` and store what comes back, before anybody uses it."""
-        note = Pending(pending_path(self.store.home, self.profile), current.refresh)
+        note = self.note(pending_path(self.store.home, self.profile), current.refresh)
         if not current.refresh or note.refused:
             raise self.sign_in(note.refused or "no-refresh-token")
         held = _SignalsHeld()

@@ -13,6 +13,7 @@ from tests.harness.histories import asked, check, end, exited, hung, illegal, le
 USUAL = (start("undisturbed"), asked(1, "undisturbed"), replied(1), exited("undisturbed"), end("undisturbed"))
 HELD = (start("lingering"), asked(2, "lingering"), ReplyHeld(exchange=2, gate="g"))
 WAIT = [Noted(text="")] * 30  # three seconds
+SLOW = (*USUAL[:3], *WAIT, exited("undisturbed"))
 DONE = (exited("lingering"), end("lingering"))
 FREE = (LockSeen(path="", holder=0), PortSeen(port=0, process=""))
 
@@ -21,6 +22,9 @@ CASES = [
     legal("never-held", checker, USUAL, HELD[:2], replied(2), DONE, FREE),
     illegal("late", checker, "CHD-6", "still there 3.1 s later; 2.5 s were to be enough", [7, 39],
         USUAL, HELD, WAIT, DONE, FREE),
+    legal("late-by-load", checker, SLOW, end("undisturbed", cpu=3.0), HELD, WAIT, DONE, FREE),
+    illegal("always-late", checker, "CHD-6", "still there 3.1 s later; 2.5 s were to be enough", [37, 69],
+        SLOW, end("undisturbed", cpu=0.1), HELD, WAIT, DONE, FREE),
     illegal("hung", checker, "CHD-6", "lingering had its whole answer and was still there", [7, 10],
         USUAL, HELD, hung("lingering"), DONE, FREE),
     illegal("failed", checker, "CHD-6", "had its whole answer and failed: |E", [7, 9],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,6 +148,8 @@ FLO_3 = [
 ]  # fmt: skip
 
 REFUSED = (asked(1, "a"), replied(1, status=400))
+DECLINED = (replace(asked(1, "a"), rule="content-refused-gemini"), replied(1))
+
 FLO_4 = [
     legal("stops", fatal_stops, REFUSED, turn("a", ok=False)),
     legal(
@@ -166,6 +169,12 @@ FLO_4 = [
         turn("a", ok=False),
     ),
     illegal("success", fatal_stops, "FLO-4", "a refused request was reported as success", [3], REFUSED, turn("a")),
+    legal("declined", fatal_stops, DECLINED, turn("a", ok=False)),
+    legal("declined-and-told-so", fatal_stops, DECLINED, turn("a")),
+    illegal(
+        "declined-and-sent-to-others", fatal_stops, "FLO-4", "what anthropic had refused was sent to gemini too",
+        [4, 0, 2], DECLINED, asked(2, "a", "gemini"), turn("a"),
+    ),
     undecided("none-refused", fatal_stops, "no request", asked(1, "a"), replied(1, status=529), turn("a", ok=False)),
     undecided("never-answered", fatal_stops, "no request", asked(1, "a"), asked(2, "a", "gemini"), turn("a")),
     undecided("never-ended", fatal_stops, "no request of a turn that ended", REFUSED, start("a")),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.fan_in import every_result_once, task
+from harness.checkers.fan_in import every_result_once, task, told_to_nobody_else
 from harness.outcome import RunSeen
 from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
 
@@ -48,6 +48,12 @@ CASES = [
         PARENT, WORK, end("p"), next_turn(*RESULT, "re-p.lane1"), listed("succeeded")),
     illegal("session-unusable", once, "MSG-4", "next does not work: |E", [7],
         PARENT, WORK, end("p"), next_turn(*RESULT, ok=False), listed("succeeded")),
+    legal("not-told", told_to_nobody_else, PARENT, WORK, asked(5, "stranger", markers=("stranger",))),
+    illegal("told-of-an-answer", told_to_nobody_else, "MSG-4", "stranger, for which nobody works|of p.lane1", [4],
+        PARENT, WORK, asked(5, "stranger", markers=("re-p.lane1", "stranger"))),
+    illegal("told-of-a-failure", told_to_nobody_else, "MSG-4", "was told what came of p.lane1", [4],
+        PARENT, WORK, asked(5, "stranger", markers=("p.lane1", "stranger"))),
+    undecided("no-stranger", told_to_nobody_else, "stranger asked no provider", PARENT, WORK),
     undecided("nobody-asked", once, "no turn asked any provider", turn("p")),
     undecided("nothing-delegated", once, "nothing that was delegated", PARENT, end("p"), next_turn("p"), listed()),
     undecided("not-over", once, "nothing that was delegated", PARENT, WORK[:1], end("p"), next_turn("p"), listed()),

@@ -22,6 +22,7 @@ from harness.events import ProcessSeen, TreeSeen, What
 from harness.outcome import HolderSeen
 from tests.harness.histories import (
     asked,
+    beat,
     check,
     end,
     file,
@@ -130,6 +131,18 @@ LCK_6 = [
         "names-another-run", busy_is_typed, "LCK-6", "it names run r1, but the holder's is r9", [4],
         start("holder"), runs_listed("list", "lane0", "running", run="r9", pid=100), turn("second", **busy()),
     ),
+    *[
+        illegal(f"{actor}-{name}", busy_is_typed, "LCK-6", f"{actor} was told|{age} s, after|{bound}", evidence,
+            start("holder"), asked(1, "holder"), [beat("holder")] * 20, *ends)
+        for name, age, bound in (("younger", 0.5, " s at least"), ("older", 60.0, " s at most"))
+        for actor, evidence, ends in (
+            ("second", [0, 22, 23], [turn("second", **busy(holder={"age": age}))]),
+            ("third", [0, 24, 25],
+                [turn("second", **busy(holder={"age": 2})), turn("third", **busy(holder={"age": age}))]),
+        )
+    ],
+    legal("in-whole-seconds", busy_is_typed, start("holder"), asked(1, "holder"), [beat("holder")] * 17,
+        turn("second", **busy(holder={"age": 1}))),
     undecided("not-held", busy_is_typed, "the session was not held", start("holder"), turn("second")),
     undecided("no-second-run", busy_is_typed, "second never came to an end", start("holder"), end("holder")),
     undecided("no-holder-started", busy_is_typed, "holder was never started", turn("second", **busy())),

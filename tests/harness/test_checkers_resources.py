@@ -11,6 +11,7 @@ from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     answered,
+    asked,
     check,
     end,
     file,
@@ -28,6 +29,7 @@ TYPED = {"ok": False, "kind": "local", "code": "disk-full", "subject": "config.j
 RUNNING = RunSeen(id="r-1", agent="a", status="running", pid=7)
 AFTER = (file(), *listing("bystander", actor="v-list"), *add("v", "v-again"))
 DONE = listing("bystander", "v", actor="v-list")
+TOLD = ("v", "re-v", "v-again")
 CONFLICT = add("v", "v-again", ok=False, kind="usage", code="agent-exists")
 checker = full_disk_is_weathered
 
@@ -86,6 +88,18 @@ CASES = [
         add("v", "v", **{**TYPED, "code": ""}), AFTER),
     illegal("exhausted", exhaustion_is_weathered, "RES-3", "without a typed error", [0, 2], struck("v", "EMFILE"),
         add("v", "v", **{**TYPED, "code": ""}), AFTER),
+    legal("turn-told-of", checker, STRUCK, turn("v", text="[[re-v]] done"), asked(1, "v-again", markers=TOLD),
+        turn("v-again")),
+    legal("failed-turn-told-of-in-part", checker, STRUCK, turn("v", **TYPED),
+        asked(1, "v-again", markers=("v", "v-again")), turn("v-again")),
+    illegal("answer-forgotten", checker, "RES-1", "is told its answer not at all", [0, 2, 3], STRUCK,
+        turn("v", text="[[re-v]] done"), asked(1, "v-again", markers=("v", "v-again")), turn("v-again")),
+    illegal("message-forgotten", checker, "RES-1", "is told its message not at all", [0, 2, 3], STRUCK,
+        turn("v", text="[[re-v]] done"), asked(1, "v-again", markers=("re-v", "v-again")), turn("v-again")),
+    illegal("answer-twice", checker, "RES-1", "is told its answer 2 times", [0, 2, 3], STRUCK,
+        turn("v", text="[[re-v]] done"), asked(1, "v-again", markers=(*TOLD, "re-v")), turn("v-again")),
+    illegal("message-of-a-failed-turn-twice", checker, "RES-1", "is told its message 2 times", [0, 2, 3], STRUCK,
+        turn("v", **TYPED), asked(1, "v-again", markers=("v", "v", "v-again")), turn("v-again")),
     undecided("nothing-struck", checker, "no command was struck", add("v", "v")),
     undecided("no-end", checker, "v never came to an end", STRUCK),
     undecided("not-tried-again", checker, "v-again never came to an end", STRUCK, add("v", "v", **TYPED)),

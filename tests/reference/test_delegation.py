@@ -224,6 +224,14 @@ def test_result_is_dropped_by_the_variant_that_announces_it_to_a_busy_parent(rea
     assert told(ready) == []
 
 
+@pytest.mark.parametrize(("name", "told_of"), [("results-told-to-every-main", 1), ("stdout-noise", 0)])
+def test_what_another_agent_is_told(ready: Any, name: str, told_of: int) -> None:
+    assert ready.agent("lane0", asking(delegate("lane1", "hello"))).status == 0
+    ready.agent("lane1", "hello", variant=name)
+    records = [record for record in ready.transcript("lane1") if record.get("delivers")]
+    assert len(records) == told_of
+
+
 def test_background_work_of_a_delegated_run_is_refused(ready: Any) -> None:
     """It would end with that run, whatever its model was told."""
     assert ready.agent("lane0", asking(delegate("lane1", "background: touch made; sleep 60"))).status == 0

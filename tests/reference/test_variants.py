@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -27,11 +28,13 @@ from reference.parts import Parts
 OURS = (
     "background-keeps-locks",
     "bad-input-traceback",
+    "busy-age-of-the-heartbeat",
     "busy-names-the-waiting-run",
     "cancel-does-not-wait",
     "cancel-trusts-the-pid",
     "config-busy-reads-as-empty",
     "config-drops-unknown-keys",
+    "config-first-write-in-place",
     "config-in-place-write",
     "config-lock-by-path",
     "config-no-folder-fsync",
@@ -54,6 +57,7 @@ OURS = (
     "results-delivered-twice",
     "results-dropped-when-busy",
     "results-marked-too-early",
+    "results-told-to-every-main",
     "runs-list-trusts-the-table",
     "session-lock-global",
     "session-lock-kept-on-error",
@@ -67,6 +71,7 @@ OURS = (
     "stopped-tool-is-a-result",
     "timeout-begins-with-the-session",
     "timeout-ignores-hangs",
+    "transcript-failures-swallowed",
     "transcript-one-bad-line",
     "transcript-recovers-twice",
     "transcript-torn-tail",
@@ -311,6 +316,47 @@ def test_which_run_a_busy_session_names(ready: Any, provider: Any, name: str, ri
     assert done.json["error"]["detail"]["holder"]["pid"] == stalled.pid
     provider.released.set()
     assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "right"), [("busy-age-of-the-heartbeat", False), ("session-wait-silent", True)])
+def test_which_age_a_busy_session_names(ready: Any, provider: Any, name: str, right: bool) -> None:
+    quick(ready)
+    stalled = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    done = ready.agent("lane0", "hello", variant=name)
+    assert (done.json["error"]["detail"]["holder"]["age_seconds"] > 0) == right
+    provider.released.set()
+    assert ready.finish(stalled).status == 0
+
+
+@pytest.mark.parametrize(("name", "raises"), [("transcript-failures-swallowed", False), ("stdout-noise", True)])
+def test_what_becomes_of_a_record_that_cannot_be_written(
+    name: str, raises: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    transcript = variants.parts(name, Parts.default()).transcript(str(tmp_path / "main.jsonl"), "r-1")
+    transcript.begin(Message(role="user", text="hello"), Deadline.after(5))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") if raises else nullcontext():
+        transcript.append(Message(role="assistant", text="done"), Deadline.after(5))
+    assert (tmp_path / "main.jsonl").read_bytes().count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("name", "replaced"), [("config-first-write-in-place", 1), ("stdout-noise", 2)])
+def test_how_the_first_config_is_written(
+    name: str, replaced: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, replace = list[str](), durable.replace
+    monkeypatch.setattr(
+        durable, "replace", lambda path, *how, **more: [written.append(path), replace(path, *how, **more)]
+    )
+    store = variants.parts(name, Parts.default()).config_store(Home(str(tmp_path)))
+    for agent in ("one", "two"):
+        store.change(lambda config, agent=agent: config.update({agent: {}}), Deadline.after(5))  # type: ignore[misc]
+    assert {"one", "two"} <= store.read().keys()
+    assert len(written) == replaced
 
 
 @pytest.mark.parametrize(("name", "gone"), [("cancel-does-not-wait", False), ("session-wait-silent", True)])

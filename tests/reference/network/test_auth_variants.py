@@ -29,6 +29,8 @@ NAMES = [
     "refresh_stores_blindly",
     "refresh_lost_is_spent",
     "refresh_by_the_clock",
+    "refresh_before_the_first_answer_only",
+    "refresh_counts_in_memory",
     "refresh_believes_expires_in",
 ]
 BOUND = 20.0
@@ -141,6 +143,16 @@ def test_how_often_a_token_goes_out_whose_answer_was_lost(case: Case, name: str,
     assert case.endpoint.asked == ["rt-0"] * sends
 
 
+@pytest.mark.parametrize(("name", "sends"), [("refresh_counts_in_memory", 4), ("refresh_by_the_clock", 2)])
+def test_how_often_a_token_goes_out_whose_answers_are_all_lost(case: Case, name: str, sends: int) -> None:
+    case.endpoint.faults = ["drop"] * 4
+    for _ in range(2):
+        with pytest.raises(Auth) as caught:
+            case.token(name)
+        assert caught.value.code == "reauthentication-needed"
+    assert case.endpoint.asked == ["rt-0"] * sends
+
+
 @pytest.mark.parametrize(("name", "kept"), [("refresh_stores_blindly", "rt-1"), ("refresh_gives_up", "rt-9")])
 def test_a_token_that_was_stored_meanwhile(case: Case, name: str, kept: str) -> None:
     def meanwhile(server: Any, connection: Any, seen: Any) -> None:
@@ -162,6 +174,17 @@ def test_by_the_clock_a_refused_token_is_final(case: Case) -> None:
     with pytest.raises(Auth):
         renew("refresh_by_the_clock")
     assert renew("refresh_gives_up") == "at-2"
+
+
+def test_before_the_first_answer_only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "refresh_before_the_first_answer_only"
+    auth_of_turn = parts(name).auth(case.home)
+    monkeypatch.setattr(type(auth_of_turn), "requests", 0)
+    assert case.token(name) == "at-1"
+    assert auth_of_turn.renew("codex", case.config, "at-1", case.deadline()) == "at-2"
+    assert case.token(name) == "at-2"
+    with pytest.raises(Auth):
+        auth_of_turn.renew("codex", case.config, "at-2", case.deadline())
 
 
 @pytest.mark.parametrize(("name", "asked"), [("refresh_believes_expires_in", 3), ("refresh_gives_up", 1)])

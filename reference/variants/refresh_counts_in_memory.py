@@ -1,0 +1,38 @@
+"""How often a refresh token went out without an answer is counted in memory alone, so that every turn begins anew.
+
+Breaks AUT-5. A token that may be spent is sent by each run that finds it in the store, as often as one may send it; a
+server that watches for theft ends the whole sign-in. No single thread: no note at all is what most programs keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reference.auth import Credentials
+from reference.auth.pending import Pending
+from reference.auth.refresh import Refresh
+from reference.parts import Parts
+
+BREAKS = ("AUT-5",)
+
+
+class _Note(Pending):
+    __slots__ = ()
+
+    def sending(self) -> None:
+        self.sends += 1
+
+
+class _Refresh(Refresh):
+    note = _Note
+
+
+class _Credentials(Credentials):
+    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+        return _Refresh(self.store, profile, provider, config)
+
+
+def replace(parts: Parts) -> Parts:
+    """Swap the credentials."""
+    return parts.replace(auth=_Credentials)
