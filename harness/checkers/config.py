@@ -86,15 +86,22 @@ def one_winner(history: History) -> list[Finding]:
 
 
 def readers_see_whole_config(history: History) -> list[Finding]:
-    """CFG-2: every look at the file found a whole document."""
+    """CFG-2: every look found a whole document. An empty file parses as TOML, and is none once it has held more."""
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
     if not looks:
         raise CannotDecide("nobody looked at the config while it was written")
-    torn = [(seq, seen) for seq, seen in looks if not seen.parses]
+    filled = next((seq for seq, seen in looks if seen.size), looks[-1][0])
+    torn = [(seq, seen) for seq, seen in looks if not seen.parses or (seen.size == 0 and seq > filled)]
     if not torn:
         return []
     seen = torn[0][1]
-    what = f"a file of {seen.size} bytes that does not parse" if seen.exists else "no file"
+    what = (
+        f"a file of {seen.size} bytes that does not parse"
+        if seen.size
+        else "an empty file"
+        if seen.exists
+        else "no file"
+    )
     message = f"a reader found {what} in place of the config ({len(torn)} of {len(looks)} looks)"
     return [Finding(rule="CFG-2", message=message, evidence=tuple(s for s, _ in torn[:5]))]
 

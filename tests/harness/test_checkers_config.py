@@ -93,7 +93,9 @@ CFG_2 = [
         "torn-once", readers_see_whole_config, "CFG-2", "3 bytes that does not parse|1 of 3", [1],
         file(), file(parses=False, size=3), file(),
     ),
-    illegal("empty", readers_see_whole_config, "CFG-2", "0 bytes|1 of 1", [0], file(parses=False, size=0)),
+    illegal("empty", readers_see_whole_config, "CFG-2", "an empty file|1 of 1", [0], file(parses=False, size=0)),
+    illegal("emptied", readers_see_whole_config, "CFG-2", "an empty file|1 of 3", [2], file(size=0), file(), file(size=0)),
+    legal("empty-at-first", readers_see_whole_config, file(size=0), file()),
     illegal("missing", readers_see_whole_config, "CFG-2", "found no file|1 of 2", [1], file(), gone()),
     illegal(
         "five-are-enough", readers_see_whole_config, "CFG-2", "6 of 6", [0, 1, 2, 3, 4], [file(parses=False)] * 6
