@@ -94,7 +94,10 @@ CFG_2 = [
         file(), file(parses=False, size=3), file(),
     ),
     illegal("empty", readers_see_whole_config, "CFG-2", "an empty file|1 of 1", [0], file(parses=False, size=0)),
-    illegal("emptied", readers_see_whole_config, "CFG-2", "an empty file|1 of 3", [2], file(size=0), file(), file(size=0)),
+    illegal(
+        "emptied", readers_see_whole_config, "CFG-2", "an empty file|1 of 3", [2],
+        file(size=0), file(), file(size=0),
+    ),
     legal("empty-at-first", readers_see_whole_config, file(size=0), file()),
     illegal("missing", readers_see_whole_config, "CFG-2", "found no file|1 of 2", [1], file(), gone()),
     illegal(
