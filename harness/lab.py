@@ -25,10 +25,11 @@ from fakes.server import Fakes
 from harness import powercut
 from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
+from harness.contents import contents
 from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.journal import Journal
-from harness.look import Look
+from harness.look import Look, document
 from harness.nemesis import Nemesis
 from harness.outcome import Outcome, RunSeen
 from harness.outside import Outside
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _POLL = 0.005
+_CONFIGS = "scenarios read the config: config_file must be JSON or TOML; without one leave ADD_AGENTS out"
 
 
 class Lab(Nemesis):
@@ -91,14 +93,21 @@ class Lab(Nemesis):
     # -- setting up ---------------------------------------------------------------------------------------------
 
     def prepare(self, setup: Setup, *, home: str = "home") -> None:
-        """Write the target's config into a fresh home and make the agents' workspaces."""
+        """Write the target's config into a fresh home and make the agents' workspaces.
+
+        Raises LabError when the config is one that nobody here can read.
+        """
         self.site = replace(self.site, home=self.site.root / home)
         self.site.home.mkdir()
         for agent in setup.agents:
             self.site.workspace(agent).mkdir(parents=True, exist_ok=True)
         self.target.prepare(self.site, setup)
         config = self.target.config_file(self.site)
-        self.config_before = config.read_text(encoding="utf-8") if config.exists() else None
+        if document("config", config).parses is False:
+            kind = "TOML" if config.suffix == ".toml" else "JSON"
+            raise LabError(f"the adapter's prepare wrote {config}, which is no {kind}", hint=_CONFIGS)
+        there = contents(config)
+        self.config_before = there.data.decode(errors="replace") if there.exists else None
 
     @contextmanager
     def at_home(self, home: Path) -> Iterator[None]:

@@ -469,6 +469,16 @@ def test_an_outcome_of_other_types_is_unknown_and_never_a_violation(place, answe
     assert said in done.stdout
 
 
+@pytest.mark.parametrize("content", ["b'SQLite format 3\\0\\xff'", "b'{'"])
+def test_a_config_that_is_no_document_is_told_of_and_judged_by_nobody(place, content):
+    does = f"(asked[0].home / 'config.json').write_bytes({content})"
+    (place.folder / "odd.py").write_text(ODD_ADAPTER.format(method="prepare", does=does))
+    done = place.run("--target", "odd.py:odd", "-k", "conforms", env={"PYTHONPATH": str(place.folder)})
+    assert (done.returncode, place.verdicts()) == (1, {"conforms": "UNKNOWN"})
+    assert "config.json, which is no JSON" in done.stdout
+    assert "config_file must be JSON or TOML" in done.stdout
+
+
 def test_a_scenario_without_docstrings_says_why(place):
     done = place.run(*TARGET, "-k", "conforms", env={"PYTHONOPTIMIZE": "2"})
     assert done.returncode == 2
