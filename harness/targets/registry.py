@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.errors import UsageError
-from harness.targets.protocol import Target
+from harness.targets.protocol import Capability, Target
 from harness.targets.reference import ReferenceTarget
 from harness.targets.variant import variant_names, variant_target
 
@@ -25,6 +25,7 @@ _REAL = {
     "opencode": ("harness.targets.opencode", "1.18.33"),
 }
 _PROTOCOL = ("name", "version", "argv", "capabilities", "patience", "needs_tls", "prepare", "command", "read")
+_CAPABILITIES = "give a set of harness.targets.protocol.Capability, such as {Capability.ADD_AGENTS}"
 
 
 def find(name: str) -> Target:
@@ -102,6 +103,10 @@ def _from_file(path: str, attribute: str) -> Target:
     for name in ("name", "version"):  # every report begins with them
         if not isinstance(value := getattr(target, name), str):
             raise UsageError(f"{given}: its {name} is {value!r}", hint=f"{name} must be a string")
+    with _told(f"{given}: its capabilities cannot be read", hint=_CAPABILITIES):
+        strange = [each for each in target.capabilities if not isinstance(each, Capability)]
+    if strange:  # what no scenario knows would make them all UNSUPPORTED, which looks like success
+        raise UsageError(f"{given}: its capabilities hold {strange[0]!r}", hint=_CAPABILITIES)
     return target  # type: ignore[no-any-return]
 
 

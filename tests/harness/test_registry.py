@@ -30,6 +30,10 @@ class Raising(Mine):
         raise RuntimeError("boom")
 class Numbered(Mine):
     version = 1
+class Worded(Mine):
+    capabilities = frozenset({"ADD_AGENTS"})
+class Unlisted(Mine):
+    capabilities = None
 '''
 
 
@@ -95,6 +99,8 @@ def test_a_version_that_is_not_installed(version: str) -> None:
         ("wants", "gives no adapter: TypeError: wants"),
         ("Raising", "gives no adapter: RuntimeError: boom"),
         ("Numbered", "its version is 1"),
+        ("Worded", "its capabilities hold 'ADD_AGENTS'"),
+        ("Unlisted", "its capabilities cannot be read: TypeError"),
     ],
 )
 def test_an_attribute_that_is_no_adapter(adapter: Path, attribute: str, said: str) -> None:
