@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
 from harness.actor import Actor
+from harness.conductor import holders
 from harness.contents import contents
 from harness.events import (
     ChildBeat,
@@ -142,8 +143,8 @@ class Look:
 
     def locks(self) -> None:
         """Which files of the run are locked now, by whom; one record says "none" when there are none."""
-        inodes = {inode: path for path in self._lab.site.root.rglob("*") if (inode := _inode(path))}
-        held = [(inodes[inode], pid) for inode, pid in _kernel_locks() if inode in inodes]
+        files = {name: path for path in self._lab.site.root.rglob("*") if (name := holders.file_in_locks(path))}
+        held = [(files[words[holders.FILE]], int(words[holders.PID])) for words in holders.held_on(files)]
         for path, pid in held:
             self._lab.record(LockSeen(path=str(path.relative_to(self._lab.site.root)), holder=pid))
         if not held:
@@ -251,27 +252,6 @@ def secrets_in(text: str, secrets: Collection[str]) -> tuple[str, ...]:
 def digest(data: bytes) -> str:
     """The first 16 hexadecimal digits of the SHA-256."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _kernel_locks() -> list[tuple[tuple[int, int], int]]:
-    """Every held file lock as ((device, inode), pid), from /proc/locks (proc(5)); waiters are left out."""
-    held = []
-    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
-        words = line.split()
-        if "->" in words:
-            continue
-        major, minor, inode = words[5].split(":")
-        held.append(((os.makedev(int(major, 16), int(minor, 16)), int(inode)), int(words[4])))
-    return held
-
-
-def _inode(path: Path) -> tuple[int, int] | None:
-    """Which file a path is; None for one that has gone meanwhile, and for what is no file."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
 def _beginning(path: Path) -> str:

@@ -95,13 +95,9 @@ def readers_see_whole_config(history: History) -> list[Finding]:
     if not torn:
         return []
     seen = torn[0][1]
-    what = (
-        f"a file of {seen.size} bytes that does not parse"
-        if seen.size
-        else "an empty file"
-        if seen.exists
-        else "no file"
-    )
+    what = "no file"
+    if seen.exists:
+        what = f"a file of {seen.size} bytes that does not parse" if seen.size else "an empty file"
     message = f"a reader found {what} in place of the config ({len(torn)} of {len(looks)} looks)"
     return [Finding(rule="CFG-2", message=message, evidence=tuple(s for s, _ in torn[:5]))]
 

@@ -9,13 +9,14 @@ of all processes are looked through.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 _FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel's linux/proc_ns.h
-_KIND, _MODE, FILE = 1, 3, 5  # words of a line in /proc/locks; that of a waiter has "->" for its kind
+_KIND, _MODE, PID, FILE = 1, 3, 4, 5  # words of a line in /proc/locks; that of a waiter has "->" for its kind
 
 
 def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
@@ -29,26 +30,34 @@ def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
     held = [words for words in _flocks(_read("/proc/locks")) if words[_MODE] in modes]
     if len(held) <= len(own) and not _some_are_hidden():
         return False  # as nearly always, and without a look at the file
-    name = name_in_locks(process, descriptor)
+    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
+    name = _name(process, info, file)
     if len([words for words in held if words[FILE] == name]) > len(own):
         return True
-    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
     return not own and _some_are_hidden() and any(mode in modes for mode in _looked_for(file))
 
 
 def name_in_locks(process: int, descriptor: int) -> str:
     """An open file as /proc/locks names it: "fe:00:2334939". Raises OSError when the process or the file is gone."""
     info = _read(f"/proc/{process}/fdinfo/{descriptor}")
-    file = Path(f"/proc/{process}/fd/{descriptor}").stat()
-    return f"{_device(process, info, file)}:{_value(info, 'ino:') or file.st_ino}"  # fdinfo has it since Linux 5.14
+    return _name(process, info, Path(f"/proc/{process}/fd/{descriptor}").stat())
+
+
+def file_in_locks(path: Path) -> str:
+    """A file as /proc/locks names it; "" for one that has gone meanwhile, and for what is no file."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return name_in_locks(os.getpid(), descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else ""
+    finally:
+        os.close(descriptor)
 
 
 def held_on(files: Collection[str]) -> Iterator[tuple[str, ...]]:
     """The lines of /proc/locks on these files, each without its number, of those who have a lock, not of who waits."""
-    for line in _read("/proc/locks").splitlines():
-        words = line.split()
-        if words[_KIND] != "->" and words[FILE] in files:
-            yield "", *words[1:]
+    return (words for words in _held(_read("/proc/locks")) if words[FILE] in files)
 
 
 def _read(path: str) -> str:
@@ -56,15 +65,23 @@ def _read(path: str) -> str:
         return file.read().decode()
 
 
-def _flocks(text: str) -> Iterator[list[str]]:
+def _held(text: str) -> Iterator[tuple[str, ...]]:
     lines = (line.split() for line in text.splitlines())
-    return (words for words in lines if words[_KIND] == "FLOCK")
+    return (("", *words[1:]) for words in lines if words[_KIND] != "->")
+
+
+def _flocks(text: str) -> Iterator[tuple[str, ...]]:
+    return (words for words in _held(text) if words[_KIND] == "FLOCK")
 
 
 def _modes(info: str) -> list[str]:
     """The modes of the locks that an fdinfo lists: those of its own description."""
     lines = (line.removeprefix("lock:") for line in info.splitlines() if line.startswith("lock:"))
     return [words[_MODE] for words in _flocks("\n".join(lines))]
+
+
+def _name(process: int, info: str, file: os.stat_result) -> str:
+    return f"{_device(process, info, file)}:{_value(info, 'ino:') or file.st_ino}"  # fdinfo has it since Linux 5.14
 
 
 def _value(info: str, name: str) -> str:

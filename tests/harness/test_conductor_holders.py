@@ -24,6 +24,17 @@ fcntl.flock(lock, fcntl.LOCK_UN)
 print(holders.others_hold(os.getpid(), other.fileno(), ("READ", "WRITE")))
 """
 
+HELD_BY_A_NAME = """
+import fcntl
+from pathlib import Path
+from harness.conductor import holders
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+name = holders.file_in_locks(Path("lock"))
+print([line[holders.FILE] for line in holders.held_on([name])] == [name], end=" ")
+print(repr(holders.file_in_locks(Path("nothing"))), repr(holders.file_in_locks(Path("."))))
+"""
+
 
 def asks(file, wanted):
     return SimpleNamespace(kind=SimpleNamespace(name="flock"), thread=os.getpid(), args=(file.fileno(), wanted))
@@ -94,9 +105,18 @@ def test_it_is_seen_inside_a_pid_namespace_too(tmp_path):
     assert ran.stdout.split() == ["True", "False", "False"], ran.stderr
 
 
-def test_it_is_seen_on_a_filesystem_with_other_numbers_than_its_files(tmp_path):
+def test_a_file_is_known_by_its_path(tmp_path):
+    seen = subprocess.check_output([sys.executable, "-c", HELD_BY_A_NAME], cwd=tmp_path, text=True)
+    assert seen.split() == ["True", "''", "''"]
+
+
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [(TAKEN_BY_ONE_THAT_HAS_ENDED, ["True", "False", "False"]), (HELD_BY_A_NAME, ["True", "''", "''"])],
+)
+def test_it_is_seen_on_a_filesystem_with_other_numbers_than_its_files(tmp_path, code, seen):
     """Overlayfs over two filesystems: stat(2) names another device than /proc/locks does."""
-    (tmp_path / "script.py").write_text(TAKEN_BY_ONE_THAT_HAS_ENDED)
+    (tmp_path / "script.py").write_text(code)
     script = """
         mkdir lower tmp && mount -t tmpfs none tmp && mkdir tmp/upper tmp/work tmp/merged && touch lower/lock || exit 77
         mount -t overlay overlay -o lowerdir=lower,upperdir=tmp/upper,workdir=tmp/work,userxattr tmp/merged || exit 77
@@ -105,4 +125,4 @@ def test_it_is_seen_on_a_filesystem_with_other_numbers_than_its_files(tmp_path):
     ran = unshared(["--mount"], script, tmp_path)
     if ran.returncode == 77:
         pytest.skip(f"no overlayfs here: {ran.stderr.strip()}")
-    assert ran.stdout.split() == ["True", "False", "False"], ran.stderr
+    assert ran.stdout.split() == seen, ran.stderr
