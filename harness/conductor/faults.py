@@ -10,12 +10,17 @@ from harness.conductor import calls, kernel
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
-DIVISIBLE = frozenset({"write", "pwrite64"})  # calls of which a part can be carried out
+_DIVISIBLE = frozenset({"write", "pwrite64"})
+
+
+def divisible(call: StoppedCall) -> bool:
+    """Whether a part of the call can be carried out."""
+    return call.kind.name in _DIVISIBLE and call.args[2] > 1
 
 
 def fits(call: StoppedCall, fault: Fault) -> bool:
     """Whether the call can be released in this way: only what is written can be divided."""
-    return fault.kind not in (FaultKind.SHORT, FaultKind.TORN) or (call.kind.name in DIVISIBLE and call.args[2] > 1)
+    return fault.kind not in (FaultKind.SHORT, FaultKind.TORN) or divisible(call)
 
 
 def strike(call: StoppedCall, fault: Fault) -> bool:
@@ -62,10 +67,9 @@ def _write_half(call: StoppedCall) -> int | None:
     It goes through the caller's own open file description, so that its position moves. How many bytes that were; None
     for a call that cannot be divided or is gone. Raises OSError.
     """
-    size = call.args[2]
-    if call.kind.name not in DIVISIBLE or size < 2 or not call.waits():
+    if not divisible(call) or not call.waits():
         return None
-    data = calls.read_memory(call.thread, call.args[1], size // 2)
+    data = calls.read_memory(call.thread, call.args[1], call.args[2] // 2)
     pidfd = os.pidfd_open(call.process)
     try:
         descriptor = kernel.borrow_descriptor(pidfd, call.args[0] & 0xFFFFFFFF)

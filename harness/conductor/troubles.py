@@ -14,7 +14,7 @@ from enum import Enum
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.faults import DIVISIBLE
+from harness.conductor.faults import divisible
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
@@ -88,7 +88,7 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     found = operation(call)
     if found is None:
         return ()
-    divided = (SHORT, TORN) if call.kind.name in DIVISIBLE and call.args[2] > 1 else ()
+    divided = (SHORT, TORN) if divisible(call) else ()
     killed = (KILL,) if found is not Operation.READ else ()  # a kill before a read is one after the operation before
     return (*POSSIBLE[found], *divided, *killed)
 

@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from fakes.script import Broken, Cut, Framing, Match, Reset, Rule, Script, Stall, Text, Truncate
+from tests.fakes.reading import drained
 
 ANSWER = Text("x" * 1000, chunks=4)
 LONG = "x" * 9_000_000  # more than the kernel takes at once
@@ -15,16 +16,6 @@ GATE = "until-all-is-sent"
 
 def one(reply) -> Script:
     return Script((Rule("only", Match(marker="first"), (reply,)), Rule("rest", Match(), (Text("ok"),))))
-
-
-async def drained(reader) -> tuple[bytes, str]:
-    received = b""
-    try:
-        while part := await reader.read(65536):
-            received += part
-    except ConnectionResetError:
-        return received, "reset"
-    return received, "fin"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from fakes.script import Match, Reset, Rule, Script, Stall, Status, StreamError, Text, ToolCall, Truncate
+from tests.fakes.reading import drained
 
 PROVIDERS = ("anthropic", "gemini", "codex")
 CLOSE = "connection: close"
@@ -37,16 +38,6 @@ def unchunked(raw: bytes) -> tuple[bytes, bool]:
             return payload, True
         payload, rest = payload + rest[:length], rest[length + 2 :]
     return payload, False
-
-
-async def drained(reader) -> tuple[bytes, str]:
-    received = b""
-    try:
-        while part := await reader.read(65536):
-            received += part
-    except ConnectionResetError:
-        return received, "reset"
-    return received, "fin"
 
 
 async def whole_stream(served, talk, post, ask, provider) -> bytes:
