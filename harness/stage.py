@@ -7,7 +7,7 @@ here: that is the checkers' affair, when the run is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.actor import Actor
 from harness.events import (
@@ -60,6 +60,18 @@ class Stage(Territory):
         """This fault took place."""
         if self.faulty:
             self.record(FaultFired(fault=fault, detail=detail))
+
+    def rounds(self, names: Iterable[str], alike: Callable[[str], object] = lambda _: None) -> list[str]:
+        """The rounds of this run: all of them with the fault, and without it the first of each that are set up alike.
+
+        In the control arm nothing else would tell them apart, so that one stands for all.
+        """
+        if self.faulty:
+            return list(names)
+        first: dict[object, str] = {}
+        for name in names:
+            first.setdefault(alike(name), name)
+        return list(first.values())
 
     # -- the actors ---------------------------------------------------------------------------------------------
 

@@ -38,13 +38,14 @@ PASSING = {"status-429": 429, "status-500": 500, "status-503": 503}
 )
 async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
     """A token endpoint that fails in passing is asked again, a few times, and nobody has to sign in."""
-    for name, status in (*PASSING.items(), (OUTAGE, 503)):
+    failing = {**PASSING, OUTAGE: 503}
+    for name in lab.rounds(failing):
         lab.plan(name)
         credential = lab.credential(name, expired=True)
         lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty:
             always = None if name == OUTAGE else 1
-            lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=status, times=always))
+            lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=failing[name], times=always))
         lab.look.credentials(f"{name} before")
         await (await lab.turn("lane0", actor=name)).finished()
         lab.look.credentials(f"{name} after")
@@ -105,12 +106,12 @@ async def test_token_that_lasts_no_time(lab: Lab) -> None:
 async def lose_answers(lab: Lab, rounds: Mapping[str, Fault]) -> None:
     """In each round the answer to a refresh is lost in another way; then there are other turns, and one signed in."""
     lab.fakes.demand_live_token()
-    for name, fault in rounds.items():
+    for name in lab.rounds(rounds):
         lab.plan(name)
         credential = lab.credential(name, expired=True)
         lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential), home=f"home-{name}")
         if lab.faulty:
-            lab.fakes.oauth.set_fault(fault)
+            lab.fakes.oauth.set_fault(rounds[name])
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.decided(name, "dropped-after-commit"):
             lab.fired(name)

@@ -242,13 +242,14 @@ async def test_temporaries_of_four_adds(lab: Lab) -> None:
 )
 async def test_damaged_config(lab: Lab) -> None:
     """A config that does not parse is reported, and stays as it is."""
-    for name, damage in {"cut": None, "empty": b"", "binary": b"\x00\xff\xfe{", "array": b"[]\n"}.items():
+    damages = {"cut": None, "empty": b"", "binary": b"\x00\xff\xfe{", "array": b"[]\n"}
+    for name in lab.rounds(damages):
         lab.prepare(Setup(agents=("lane0",)), home=f"home-{name}")
         await lab.run(lab.adding("lane1"), f"healthy-{name}")
         config = lab.target.config_file(lab.site)
         if lab.faulty:
             whole = config.read_bytes()
-            config.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+            config.write_bytes(whole[: len(whole) // 2] if (damage := damages[name]) is None else damage)
             if lab.look.config_parses():  # nothing is a whole document in TOML, and so may be a half
                 continue
             lab.plan(f"config damaged: {name}")

@@ -117,11 +117,11 @@ async def test_every_model_fails(lab: Lab) -> None:
 async def test_retryable_failures(lab: Lab) -> None:
     """What another model can make good is handed to the next one, in order."""
     credential = lab.credential("codex")
-    for name, reply in RETRYABLE.items():
+    for name in lab.rounds(RETRYABLE):
         lab.plan(name)
         lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home=f"home-{name}")
         if lab.faulty:
-            lab.script(Rule(name, Match(provider="anthropic"), (reply,)))
+            lab.script(Rule(name, Match(provider="anthropic"), (RETRYABLE[name],)))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.asked(name, "anthropic"):
             lab.fired(name)
@@ -141,8 +141,9 @@ async def test_retryable_failures(lab: Lab) -> None:
 async def test_fatal_refusals(lab: Lab) -> None:
     """A request that was refused as such is not sent to anybody else."""
     credential = lab.credential("codex")
-    for name, (first, reply) in FATAL.items():
+    for name in lab.rounds(FATAL, lambda name: FATAL[name][0]):
         lab.plan(name)
+        first, reply = FATAL[name]
         models = (first, *(provider for provider in FAILOVER_ORDER if provider != first))
         lab.prepare(Setup(agents=("lane0",), models=models, credential=credential), home=f"home-{name}")
         if lab.faulty:
@@ -190,12 +191,12 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
     credential = lab.credential("codex")
     minute = Status(429, headers=(("retry-after", "60"),))
     failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: minute}
-    for name, reply in failures.items():
+    for name in lab.rounds(failures):
         lab.plan(name)
         setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
         lab.prepare(setup, home=f"home-{name}")
         if lab.faulty:
-            lab.script(Rule(name, Match(provider=FAILOVER_ORDER[0], marker=name), (reply,)))
+            lab.script(Rule(name, Match(provider=FAILOVER_ORDER[0], marker=name), (failures[name],)))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)

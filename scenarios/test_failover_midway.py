@@ -31,9 +31,10 @@ WITHIN_A_CALL = {"within": ("anthropic", 7), "within-gemini": ("gemini", 1), "wi
 async def test_failure_after_a_tool(lab: Lab) -> None:
     """A tool call is carried out once, although the model fails that asked for it."""
     credential = lab.credential("codex")
-    for name in [*AFTER_A_TOOL, *WITHIN_A_CALL]:
+    failing = {name: first for name, (first, _) in (AFTER_A_TOOL | WITHIN_A_CALL).items()}
+    for name in lab.rounds(failing, failing.get):
         lab.plan(name)
-        first = (AFTER_A_TOOL.get(name) or WITHIN_A_CALL[name])[0]
+        first = failing[name]
         models = (first, *(provider for provider in FAILOVER_ORDER if provider != first))
         setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
         lab.prepare(setup, home=f"home-{name}")
@@ -85,8 +86,9 @@ def breaking_off(name: str, frames: int) -> Reply:
 async def test_answer_that_breaks_off(lab: Lab) -> None:
     """The beginning of an answer whose end never came is no result, and is not remembered as one."""
     credential = lab.credential("codex")
-    for name, models in ROUNDS.items():
+    for name in lab.rounds(ROUNDS, ROUNDS.get):
         lab.plan(name)
+        models = ROUNDS[name]
         setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
         lab.prepare(setup, home=f"home-{name}")
         half = Rule(name, Match(provider=models[0], marker=name), (breaking_off(name, FIRST_WORDS[models[0]]),))

@@ -92,8 +92,8 @@ async def test_bad_records_between_turns(lab: Lab) -> None:
     """A line of a transcript that cannot be read costs its session nothing else."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     await answered_turn(lab, "first")
-    for kind, line in BAD_LINES.items():
-        _spoil(lab, f"a line that is no record: {kind}", partial(_followed_by, line))
+    for kind in lab.rounds(BAD_LINES):
+        _spoil(lab, f"a line that is no record: {kind}", partial(_followed_by, BAD_LINES[kind]))
         await answered_turn(lab, f"next-{kind}")
 
 
