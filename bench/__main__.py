@@ -6,15 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console
-
 from bench import conductor, detection, fakes, fault_runs, growth, reference, replay, results, schedules, suite
 from bench.results import Results
-from bench.rounds import BenchError, Say
-from harness.errors import PileupError
+from bench.rounds import Say
 
 
 class Bench(Protocol):
@@ -46,19 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := [name for name in arguments.name if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start of ours is timed with its own compilation
-    console, progress = Console(), Console(stderr=True, highlight=False)
-    try:
-        for name in arguments.name or BENCHES:
-            found = BENCHES[name](rounds=arguments.rounds, say=lambda line: progress.print(line, markup=False))
-            results.show(found, console)
-            console.print(f"written: {results.write(found, arguments.out)}", markup=False, soft_wrap=True)
-    except (BenchError, PileupError) as error:
-        print(f"bench: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)  # noqa: T201
-        return 130
-    return 0
+    chosen = [BENCHES[name] for name in arguments.name or BENCHES]
+    return results.report((partial(_run, bench, arguments.rounds) for bench in chosen), arguments.out)
+
+
+def _run(bench: Bench, rounds: int, say: Say) -> Results:
+    return bench(rounds=rounds, say=say)
 
 
 def _count(text: str) -> int:

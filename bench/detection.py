@@ -15,19 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import results
 from bench.corpus import arms
 from bench.corpus.arena import Arena
 from bench.corpus.arms import Arm
-from bench.corpus.catalog import CorpusError, Program, load
-from bench.corpus.materials import unavailable
+from bench.corpus.catalog import CorpusError, Program, load, named
+from bench.corpus.materials import runnable
 from bench.results import OURS, Results, Row
 from bench.rounds import BenchError, Sample, Say
 from harness.conductor import kernel
-from harness.errors import PileupError
 
 CAP = 10.0  # CPU-seconds
 _WALL = 20.0  # seconds of waiting for each of them, before a search is given up
@@ -78,7 +76,9 @@ def run(*, rounds: int, say: Say, cap: float = CAP, names: Sequence[str] = (), o
     """Measure; `rounds` is the number of seeds. Raises BenchError."""
     if not kernel.supported():
         raise BenchError("system calls cannot be stopped on this machine; `pileup doctor` says why")
-    programs, notes = _chosen(names, say)
+    programs, notes = runnable(named((program for program in load() if program.scheduled), names))
+    for note in notes:
+        say(note)
     chosen = _arms(only)
     with TemporaryDirectory(prefix="pileup-corpus-cache-") as cache, Arena(Path(cache)) as arena:
         searches = list(_all(arena, programs, chosen, rounds, cap, say))
@@ -88,18 +88,6 @@ def run(*, rounds: int, say: Say, cap: float = CAP, names: Sequence[str] = (), o
         for arm in chosen
     }
     return _results(programs, tuple(chosen), cells, notes)
-
-
-def _chosen(names: Sequence[str], say: Say) -> tuple[list[Program], list[str]]:
-    """The programs to be run, and in words which ones cannot be."""
-    programs = [program for program in load() if program.scheduled]
-    if unknown := sorted(set(names) - {program.name for program in programs}):
-        raise CorpusError(f"there is no program {unknown[0]!r} whose bug a schedule shows")
-    reasons = {program.name: unavailable(program) for program in programs if not names or program.name in names}
-    notes = [f"skipped, {name}: {reason}" for name, reason in reasons.items() if reason]
-    for note in notes:
-        say(note)
-    return [program for program in programs if program.name in reasons and not reasons[program.name]], notes
 
 
 def _arms(only: Sequence[str]) -> Mapping[str, Arm]:
@@ -228,21 +216,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--arm", action="append", default=[], metavar="ARM", help="only these arms")
     parser.add_argument("--out", type=Path, default=results.OUT, metavar="DIR", help="where detection.json goes")
     arguments = parser.parse_args(argv)
-    console, progress = results.console(), Console(stderr=True, highlight=False)
-    try:
-        found = run(
-            rounds=arguments.seeds, say=lambda line: progress.print(line, markup=False, soft_wrap=True),
-            cap=arguments.cap, names=arguments.name, only=arguments.arm,
-        )  # fmt: skip
-    except (BenchError, PileupError) as error:
-        print(f"bench: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)  # noqa: T201
-        return 130
-    results.show(found, console)
-    console.print(f"written: {results.write(found, arguments.out)}", markup=False, soft_wrap=True)
-    return 0
+    return results.report(
+        [lambda say: run(rounds=arguments.seeds, say=say, cap=arguments.cap, names=arguments.name, only=arguments.arm)],
+        arguments.out,
+    )
 
 
 if __name__ == "__main__":

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import results
 from bench.corpus import arms
 from bench.corpus.arena import Arena, Ran
-from bench.corpus.catalog import Program, Twin, load
-from bench.corpus.materials import unavailable
+from bench.corpus.catalog import Program, Twin, load, named
+from bench.corpus.materials import runnable
 from bench.results import OURS, Results, Row
-from bench.rounds import BenchError, Say
-from harness.errors import PileupError
+from bench.rounds import Say
 from harness.schedules.decisions import Decisions, Follow
 from harness.schedules.points import lasting
 from harness.schedules.replay import Diverged, Recording, Replay
@@ -60,14 +58,14 @@ def run(
     *, rounds: int, say: Say, replays: int = REPLAYS, twins: int = TWINS, names: Sequence[str] = (), cap: float = CAP
 ) -> Results:
     """Measure; `rounds` is not used: a replay is its own repetition. Raises BenchError."""
-    every = [p for p in load() if p.scheduled and unavailable(p) is None and (not names or p.name in names)]
+    programs, skipped = runnable(named((program for program in load() if program.scheduled), names))
     worths = []
     with arena() as there:
-        for program in every:
+        for program in programs:
             worth = _Bench(there, program, replays, twins, cap).measure()
             worths.append(worth)
             say(f"{program.name}: {_summary(worth, replays, twins)}")
-    return _results(worths, replays, twins)
+    return _results(worths, replays, twins, skipped)
 
 
 @contextmanager
@@ -163,7 +161,7 @@ def _sentence(ran: Ran) -> str:
 # -- what it came to --------------------------------------------------------------------------------------------------
 
 
-def _results(worths: Sequence[Worth], replays: int, twins: int) -> Results:
+def _results(worths: Sequence[Worth], replays: int, twins: int, skipped: Sequence[str]) -> Results:
     figures: list[tuple[str, Callable[[Worth], int | None]]] = [
         ("the same of replays", lambda worth: worth.same if worth.found else None),
         ("preemptions, shrunk", lambda worth: worth.after),
@@ -178,7 +176,7 @@ def _results(worths: Sequence[Worth], replays: int, twins: int) -> Results:
         if (value := figure(worth)) is not None
     ]
     return Results(
-        name="replay", times=(), ratios=(), versions={}, notes=tuple(_notes(worths, replays, twins)),
+        name="replay", times=(), ratios=(), versions={}, notes=(*_notes(worths, replays, twins), *skipped),
         counts=tuple(counts), table=_table(worths, replays),
     )  # fmt: skip
 
@@ -223,21 +221,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--twins", type=int, default=TWINS, metavar="N", help=f"runs of each repaired twin ({TWINS})")
     parser.add_argument("--out", type=Path, default=results.OUT, metavar="DIR", help="where replay.json goes")
     arguments = parser.parse_args(argv)
-    console, progress = results.console(), Console(stderr=True, highlight=False)
-    try:
-        found = run(
-            rounds=1, say=lambda line: progress.print(line, markup=False, soft_wrap=True), names=arguments.name,
-            replays=arguments.replays, twins=arguments.twins,
-        )  # fmt: skip
-    except (BenchError, PileupError) as error:
-        print(f"bench: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)  # noqa: T201
-        return 130
-    results.show(found, console)
-    console.print(f"written: {results.write(found, arguments.out)}", markup=False, soft_wrap=True)
-    return 0
+    return results.report(
+        [lambda say: run(rounds=1, say=say, names=arguments.name, replays=arguments.replays, twins=arguments.twins)],
+        arguments.out,
+    )
 
 
 if __name__ == "__main__":

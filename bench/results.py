@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.rounds import Sample
+from bench.rounds import BenchError, Sample, Say
+from harness.errors import PileupError
 
 OUT = Path(__file__).resolve().parent / "out"
 OURS = "pileup"
@@ -46,6 +48,23 @@ class Results:
         return (*_rows(self.times, "s"), *_rows(self.ratios, "x"), *self.counts)
 
 
+def report(benches: Iterable[Callable[[Say], Results]], folder: Path = OUT) -> int:
+    """Run them one after the other, and show and write what each came to: 0 done, 1 one failed, 130 interrupted."""
+    console, progress = _console(), Console(stderr=True, highlight=False)
+    try:
+        for bench in benches:
+            found = bench(lambda line: progress.print(line, markup=False, soft_wrap=True))
+            show(found, console)
+            console.print(f"written: {write(found, folder)}", markup=False, soft_wrap=True)
+    except (BenchError, PileupError) as error:
+        print(f"bench: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)  # noqa: T201
+        return 130
+    return 0
+
+
 def write(results: Results, folder: Path = OUT) -> Path:
     """Write NAME.json: rows, every sample, machine, versions, notes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +80,7 @@ def write(results: Results, folder: Path = OUT) -> Path:
     return path
 
 
-def console() -> Console:
+def _console() -> Console:
     """For the standard output; wide where that is a file."""
     made = Console()
     if not made.is_terminal:

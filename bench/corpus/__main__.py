@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from bench.corpus.catalog import CorpusError, Program, Twin, load
+from bench.corpus.catalog import CorpusError, Program, Twin, load, named
 from bench.corpus.materials import unavailable
 from bench.corpus.plain import at_once
 from bench.corpus.proof import Prover
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     progress = Console(stderr=True, highlight=False)
     try:
-        programs = _chosen(load(), arguments.name)
+        programs = named(load(), arguments.name)
         with TemporaryDirectory(prefix="pileup-corpus-cache-") as own:
             cache = arguments.cache or Path(own)
             return _work(arguments, programs, cache, lambda line: progress.print(line, markup=False))
@@ -60,13 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prove", action="store_true", help="carry out the failing order that each program declares")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where compiled programs are kept (nowhere)")
     return parser
-
-
-def _chosen(programs: tuple[Program, ...], names: Sequence[str]) -> tuple[Program, ...]:
-    known = {program.name: program for program in programs}
-    if unknown := [name for name in names if name not in known]:
-        raise CorpusError(f"there is no program {unknown[0]!r}; there are {', '.join(known)}")
-    return tuple(known[name] for name in names) or programs
 
 
 def _work(arguments: argparse.Namespace, programs: tuple[Program, ...], cache: Path, say: Say) -> int:

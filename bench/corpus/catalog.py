@@ -6,7 +6,7 @@ A key that nobody reads is an error here, because a label that was misspelt woul
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -105,6 +105,14 @@ def load(path: Path = CATALOG) -> tuple[Program, ...]:
     except (OSError, ValueError) as error:
         raise CorpusError(f"{path.name} cannot be read: {error}") from error
     return tuple(_program(name, table) for name, table in tables.items())
+
+
+def named(programs: Iterable[Program], names: Sequence[str]) -> tuple[Program, ...]:
+    """Those so named; all where none is. Raises CorpusError for a name that none of them has."""
+    known = {program.name: program for program in programs}
+    if unknown := [name for name in names if name not in known]:
+        raise CorpusError(f"there is no program {unknown[0]!r}; there are {', '.join(known)}")
+    return tuple(known[name] for name in names or known)
 
 
 def _program(name: str, table: Any) -> Program:

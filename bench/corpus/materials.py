@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def unavailable(program: Program) -> str | None:
     wanted = {Language.NODE: ("node",), Language.SHELL: ("sh",), Language.C: ("cc",)}.get(program.language, ())
     missing = [name for name in (*wanted, *program.tools) if shutil.which(name) is None]
     return f"there is no {' and no '.join(missing)} on the PATH" if missing else None
+
+
+def runnable(programs: Iterable[Program]) -> tuple[list[Program], list[str]]:
+    """Those that can be run on this machine, and in words why others cannot."""
+    reasons = [(program, unavailable(program)) for program in programs]
+    notes = [f"skipped, {program.name}: {reason}" for program, reason in reasons if reason]
+    return [program for program, reason in reasons if not reason], notes
 
 
 def materialise(program: Program, twin: Twin, folder: Path, *, cache: Path) -> tuple[ActorCommand, ...]:

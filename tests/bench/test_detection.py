@@ -95,6 +95,8 @@ def test_a_search_without_a_failure_counts_as_the_cap() -> None:
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(BenchError, match="there is no program 'nothing'"):
         detection.run(rounds=1, say=quiet, names=("nothing",))
+    with pytest.raises(BenchError, match="there is no program 'nothing'"):
+        replay.run(rounds=1, say=quiet, names=("nothing",))
     with pytest.raises(BenchError, match="there is no arm 'nothing'"):
         detection.run(rounds=1, say=quiet, only=("nothing",))
 
