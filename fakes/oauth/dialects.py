@@ -16,7 +16,7 @@ NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedTokens:
-    """What a successful grant hands out. `expires_in` is in seconds."""
+    """What a successful grant hands out. `expires_in` is in seconds; `id_token` is empty where none was asked for."""
 
     access_token: str
     refresh_token: str
@@ -110,13 +110,13 @@ class Rfc6749:
     """RFC 6749 sections 5.1 and 5.2: 400 and a flat body."""
 
     def success(self, issued: IssuedTokens) -> HttpReply:
-        """Section 5.1, with the id_token of OpenID Connect."""
+        """Section 5.1, with the id_token of OpenID Connect where the scope asks for one."""
         body = {
             "access_token": issued.access_token,
             "token_type": "Bearer",
             "expires_in": issued.expires_in,
             "refresh_token": issued.refresh_token,
-            "id_token": issued.id_token,
+            **({"id_token": issued.id_token} if issued.id_token else {}),
             "scope": issued.scope,
         }
         return HttpReply(status=200, body=to_bytes(body), headers=NO_STORE)

@@ -132,7 +132,8 @@ class OAuthSettings:
 class SeededCredential:
     """A credential of generation 0, as a client would have stored it after signing in. It is secret.
 
-    `expires_at` is the access token's end in seconds since the epoch, by the server's clock.
+    `expires_at` is the access token's end in seconds since the epoch, by the server's clock; `id_token` is empty for a
+    client that does not ask for one.
     """
 
     family: str

@@ -223,7 +223,8 @@ class OAuthState:
         tokens = IssuedTokens(
             access_token=access,
             refresh_token=refresh_token,
-            id_token=self.minter.id_token(subject),
+            # Without this scope a request is no OpenID Connect request (Core section 3.1.2.1).
+            id_token=self.minter.id_token(subject) if "openid" in scope else "",
             expires_in=int(settings.access_ttl) if reported is None else reported,
             scope=" ".join(sorted(scope)),
             account=family.account,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from fakes.events import fingerprint
-from fakes.oauth import CODEX_CLIENT_ID, Fault, OAuthSettings, OAuthSettingsError
+from fakes.oauth import CLAUDE_CLIENT_ID, CODEX_CLIENT_ID, Fault, OAuthSettings, OAuthSettingsError
 from fakes.script import Match, Rule, Script, Text
 
 CLOSE = "connection: close"
@@ -155,6 +155,20 @@ def test_scope_may_shrink_for_an_answer_but_not_grow(serve, token_call):
         assert (status, data["error"]["code"]) == (400, "invalid_scope")
         status, data, _ = await token_call(served, refresh(seeded.refresh_token, scope="openid"))
         assert (status, data["scope"]) == (200, "openid")
+
+    serve(NONE, body)
+
+
+def test_an_id_token_is_for_the_scope_openid(serve, token_call):
+    """OpenID Connect Core, section 3.1.2.1: without that scope a request is no OpenID request."""
+
+    async def body(served):
+        token = served.fakes.oauth.seed("a", account="a").refresh_token
+        for scope, expected in (("email offline_access", False), ("openid", True)):
+            status, data, _ = await token_call(served, refresh(token, scope=scope))
+            assert (status, "id_token" in data) == (200, expected)
+            token = data["refresh_token"]
+        assert served.fakes.oauth.seed("c", account="c", client_id=CLAUDE_CLIENT_ID).id_token == ""
 
     serve(NONE, body)
 
