@@ -43,6 +43,8 @@ class Family(Enum):
     START = "start"  # exec: an actor's first is the start of its program
     NETWORK = "network"
 
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and sets are asked of it at every stop
+
 
 class Place(Enum):
     """How a path is found from the registers."""
@@ -141,13 +143,18 @@ class Operand:
     """One object that a stopped call names."""
 
     path: str  # absolute, its directory resolved as the caller sees it
-    directory: int = AT_FDCWD  # where a relative `text` starts: a descriptor of the caller
+    descriptor: int = AT_FDCWD  # of the caller: the open file, or where a relative `text` starts
     text: str | None = None  # the path as the caller gave it; None for an open file
 
 
 def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, ...]:
     """What a stopped call names. Raises OSError; EFAULT, EIO or EBADF where the kernel will refuse the call itself."""
-    return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
+    return tuple(_operand(kind, place, index, thread, args) for place, index in kind.places)
+
+
+def found_again(kind: Kind, thread: int, operand: Operand) -> Operand:
+    """What the operand of a call that has waited means by now. Raises OSError."""
+    return _found(thread, operand.descriptor, operand.text, follows=kind.follows)
 
 
 def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
@@ -197,9 +204,15 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     return kernel.read_memory(thread, address, size)
 
 
-def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
+def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...]) -> Operand:
+    descriptor = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
     if place is Place.DESCRIPTOR:
-        return Operand(paths.of_descriptor(thread, args[index] & 0xFFFFFFFF))
-    directory = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
+        return _found(thread, descriptor, None, follows=kind.follows)
     text = read_text(thread, args[index if place is Place.PATH else index + 1])
-    return Operand(paths.absolute(thread, directory, text, follows=follows), directory, text)
+    return _found(thread, descriptor, text, follows=kind.follows)
+
+
+def _found(thread: int, descriptor: int, text: str | None, *, follows: bool) -> Operand:
+    if text is None:
+        return Operand(paths.of_descriptor(thread, descriptor), descriptor)
+    return Operand(paths.absolute(thread, descriptor, text, follows=follows), descriptor, text)

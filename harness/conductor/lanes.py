@@ -39,10 +39,12 @@ class Stop:
     call: StoppedCall
     point: Point
     in_vain: bool  # it repeats an attempt that somebody else's lock or file had made fail
+    looked: int = -1  # after how many steps of the run it was found what it touches; -1: while others were under way
 
-    def look_again(self, root: str) -> None:
+    def look_again(self, root: str, steps: int) -> None:
         """What it touches is what it will find: others may have made or removed its name while it waited."""
-        if vary(self.call, root):
+        looked, self.looked = self.looked, steps
+        if looked < steps and vary(self.call, root):
             self.call.look_again()
             self.point = replace(self.point, touches=touches(self.call, root))
 
@@ -108,7 +110,7 @@ class Lanes:
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 
-    def park(self, call: StoppedCall) -> None:
+    def park(self, call: StoppedCall, looked: int = -1) -> None:
         """Take a call in. One that a signal had interrupted comes again, and keeps its place."""
         lane = self._lane(call.process)
         if call.again:
@@ -118,7 +120,7 @@ class Lanes:
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.attempt))
+        lane.stops.append(Stop(call, point, bool(lane.failed) and lane.failed == point.attempt, looked))
         lane.sleeps = False
 
     def take(self, stop: Stop) -> None:

@@ -102,7 +102,8 @@ class Scheduler:
     def take(self, call: StoppedCall) -> bool:
         if self._open or call.actor not in self._lanes or not is_point(call, self._where):
             return False
-        self._lanes[call.actor].park(call)
+        alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
+        self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._running.pop(call.actor, None)
         if call.supervisor.plural:  # another of its threads may still run
             self._on_its_way(call.actor)
@@ -190,7 +191,7 @@ class Scheduler:
         if stops:
             self._asleep_since = None
         for stop in stops:
-            stop.look_again(self._root)
+            stop.look_again(self._root, len(self._steps))
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
     def _nobody_comes(self) -> bool:

@@ -81,9 +81,11 @@ def _links(call: StoppedCall, root: str) -> list[str]:
     """The links below the run's folder by which the call finds its objects."""
     found: list[str] = []
     for operand in call.operands:
-        if operand.text and operand.text != operand.path:  # the usual path has no links, and begins at the root
+        text = operand.text
+        # The usual path has no links, and begins at the root; a name alone can only be a link itself.
+        if text and text != operand.path and (call.kind.follows or "/" in text):
             with suppress(OSError):  # the caller is gone
-                ways = links(call.thread, operand.directory, operand.text, follows=call.kind.follows)
+                ways = links(call.thread, operand.descriptor, text, follows=call.kind.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
     return found
 
