@@ -107,6 +107,10 @@ class Lanes:
         """Whether none goes on unless it gets its turn, or somebody lets go of a lock."""
         return any(lane.stops or lane.sleeps for lane in self)
 
+    def threads(self) -> frozenset[int]:
+        """Those that wait for their turn."""
+        return frozenset(stop.call.thread for lane in self for stop in lane.stops)
+
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 

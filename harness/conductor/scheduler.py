@@ -173,8 +173,8 @@ class Scheduler:
 
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
-        quiet, processes = self._running[actor], self._processes(actor)
-        if not (self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))):
+        quiet, processes, stopped = self._running[actor], self._processes(actor), self._lanes[actor].threads()
+        if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=False) for _ in range(2))):
             return False
         # One that was born before the looks and after the list was made was not looked at.
         return not self._supervisors[actor].unheard() and self._processes(actor) <= processes
@@ -275,7 +275,7 @@ class Scheduler:
     def _gets_no_further(self, actor: str, quiet: Quiet) -> bool:
         """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
         processes = self._processes(actor)
-        if quiet.look(processes):
+        if quiet.look(processes, stopped=self._lanes[actor].threads()):
             return not self._supervisors[actor].unheard()
         waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
         return waiting and quiet.lasts(_BUSY, processes)

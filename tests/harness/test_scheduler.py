@@ -386,6 +386,22 @@ def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoe
     assert conduct(body) == {True, False}
 
 
+def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
+    """The kernel shows it in another state from then on, as if it waited for a disk."""
+    code = """
+import os, signal
+signal.signal(signal.SIGCHLD, lambda number, frame: None)
+os.mkdir("parent" if os.fork() else "child")
+"""
+
+    async def body(rig):
+        strategy = Replayed("a/1", First())  # the child ends while its parent is stopped
+        scheduler = await schedule(rig, strategy, {"a": python(code)}, families=CHANGES)
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a/1.0: mkdir child", "a.0: mkdir parent"]
+
+
 LETS_GO = {
     "unlock": "fcntl.flock(lock, fcntl.LOCK_UN)",
     "close": "lock.close()",
