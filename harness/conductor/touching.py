@@ -36,7 +36,11 @@ def vary(call: StoppedCall, root: str) -> bool:
     """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
     if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root) or _shared(call):
         return True
-    return any(operand.text and not os.path.lexists(os.path.dirname(operand.path)) for operand in call.operands)  # noqa: PTH120
+    return any(
+        operand.text is None  # an open file may have another name by now
+        or not os.path.lexists(os.path.dirname(operand.path))  # noqa: PTH120
+        for operand in call.operands
+    )
 
 
 def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:

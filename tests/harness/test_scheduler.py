@@ -386,6 +386,71 @@ def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoe
     assert conduct(body) == {True, False}
 
 
+@pytest.mark.parametrize(
+    ("one", "contents"),
+    [
+        ("os.link('t', 'file'); os.unlink('t')", ["-", "A", ""]),
+        ("os.link('t', 'u'); os.unlink('t'); os.rename('u', 'file')", ["-", "A", ""]),
+        ("libc.linkat(-100, b'/proc/self/fd/%d' % nameless, -100, b'file', 0x400); file = nameless", ["-", "A", ""]),
+    ],
+)
+def test_a_file_is_known_by_the_name_that_it_has_now(conduct, one, contents):
+    """One that was given its name before what it holds is read whole, empty or not at all."""
+    write = f"""
+import ctypes, os
+libc, nameless = ctypes.CDLL(None), os.open(".", os.O_TMPFILE | os.O_RDWR)
+file = os.open("t", os.O_CREAT | os.O_WRONLY)
+{one}
+os.write(file, b"A")
+"""
+    read = """
+try: found = open("file").read()
+except OSError: found = "-"
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            actors = {"read": python(read), "write": python(write)}
+            scheduler = await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})
+            explorer.executed(scheduler.trace)
+            seen.add((rig.folder / "log").read_text())
+            for name in ("t", "file"):
+                (rig.folder / name).unlink(missing_ok=True)
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == set(contents)
+
+
+def test_a_write_that_waits_follows_its_file_to_another_name(conduct):
+    """Every order of a write and two reads behind a rename is run."""
+    write = "import os; os.write(os.open('old', os.O_WRONLY), b'A')"
+    read = """
+import os
+os.rename("old", "new")
+found = open("new").read() + open("new").read()
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "old").write_text("-")
+            actors = {"read": python(read), "write": python(write)}
+            explorer.executed((await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})).trace)
+            if await rig.running["write"].ended() == 0:  # else it had come too late for the old name
+                seen.add((rig.folder / "log").read_text())
+            (rig.folder / "new").unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {"AA", "-A", "--"}
+
+
 def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
     """The kernel shows it in another state from then on, as if it waited for a disk."""
     code = """
