@@ -75,6 +75,7 @@ class Scheduler:
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
+        self._asleep: dict[str, Quiet] = {}  # those that were struck off from there without having stopped
         self._steps: list[Step] = []
         self._releases = Releases()
         self._deciding = False
@@ -105,6 +106,7 @@ class Scheduler:
         alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._running.pop(call.actor, None)
+        self._asleep.pop(call.actor, None)
         if call.supervisor.plural:  # another of its threads may still run
             self._on_its_way(call.actor)
         self._go_on()
@@ -160,6 +162,7 @@ class Scheduler:
         """Whether all have been started, and none is on its way to its next stop."""
         if len(self.expected) < self._parties:
             return False
+        self._awaken()
         for actor in list(self._running):
             if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
                 del self._running[actor]
@@ -170,6 +173,13 @@ class Scheduler:
         if self._steps and (released := self._releases.found()):
             self._steps[-1] = self._steps[-1].having(released)
         return True
+
+    def _awaken(self) -> None:
+        """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""
+        for actor, quiet in list(self._asleep.items()):
+            processes = self._processes(actor)
+            if self._supervisors[actor].unheard() or (quiet.awake(processes) and not quiet.lasts(_BUSY, processes)):
+                self._running[actor] = self._asleep.pop(actor)
 
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
@@ -268,8 +278,11 @@ class Scheduler:
             steps = len(self._steps)
             await asyncio.sleep(pause)
             for actor, quiet in list(self._running.items()):
-                if self._supervisors[actor].ended.is_set() or self._gets_no_further(actor, quiet):
+                ended = self._supervisors[actor].ended.is_set()
+                if ended or self._gets_no_further(actor, quiet):
                     del self._running[actor]
+                    if not (ended or self._lanes[actor].stopped()):
+                        self._asleep[actor] = quiet
             self._go_on()
 
     def _gets_no_further(self, actor: str, quiet: Quiet) -> bool:
@@ -285,6 +298,7 @@ class Scheduler:
 
     def _on_its_way(self, actor: str) -> None:
         self._running[actor] = Quiet(calls.read_memory)
+        self._asleep.pop(actor, None)
 
 
 def _told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:

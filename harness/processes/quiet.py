@@ -48,6 +48,10 @@ class Quiet:
             self._slept += since
         return same and not (awaken and self._dozing(reading or frozenset(), since))
 
+    def awake(self, pids: Collection[int]) -> bool:
+        """Whether a thread runs or is about to, without a look that counts."""
+        return _read(pids) is None
+
     def lasts(self, seconds: float, pids: Collection[int]) -> bool:
         """Whether it has been on a processor, and asleep in between, for longer than that.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import sys
@@ -449,6 +450,20 @@ open("log", "w").write(found)
         return seen
 
     assert conduct(body) == {"AA", "-A", "--"}
+
+
+def test_who_is_woken_up_takes_part_in_the_next_decision(conduct):
+    """One sleeps until the other opens a pipe, which is no lock, and is slow to come to its next call."""
+    sleeper = "import os; os.open('pipe', os.O_RDONLY); sum(range(10**6)); os.mkdir('late')"
+    waker = "import os; os.open('pipe', os.O_WRONLY); os.mkdir('soon')"
+
+    async def body(rig):
+        os.mkfifo(rig.folder / "pipe")
+        strategy = Replayed("sleeper", "waker", First())
+        scheduler = await schedule(rig, strategy, {"sleeper": python(sleeper), "waker": python(waker)})
+        return [str(point) for point in scheduler.trace.steps[2].enabled]
+
+    assert conduct(body) == ["sleeper.1: mkdir late", "waker.1: mkdir soon"]
 
 
 def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
