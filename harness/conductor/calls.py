@@ -35,7 +35,7 @@ class Family(Enum):
     LIST = "list"  # what a folder holds
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories
-    WRITE = "write"  # data through a descriptor above 0: a shell redirects by putting the file on 1
+    WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
     SYNC = "sync"
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
@@ -65,7 +65,6 @@ class Kind:
     only_flags: tuple[int, int] | None = None  # (argument, mask): stop only if a bit of the mask is set
     unless_flags: tuple[int, int] | None = None  # (argument, mask): stop only if no bit of the mask is set
     only_values: tuple[int, tuple[int, ...]] | None = None  # (argument, values): stop only for one of these
-    min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
     may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
@@ -97,16 +96,16 @@ KINDS = (
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
     Kind("mknod", 133, Family.MAKE, ((_P, 0),)),
     Kind("mknodat", 259, Family.MAKE, ((_A, 0),)),
-    Kind("write", 1, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("writev", 20, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwritev", 296, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("fallocate", 285, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("write", 1, Family.WRITE, ((_D, 0),)),
+    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),)),
+    Kind("writev", 20, Family.WRITE, ((_D, 0),)),
+    Kind("pwritev", 296, Family.WRITE, ((_D, 0),)),
+    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),)),
+    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),)),
+    Kind("fallocate", 285, Family.WRITE, ((_D, 0),)),
     Kind("copy_file_range", 326, Family.WRITE, ((_D, 2),)),
     Kind("splice", 275, Family.WRITE, ((_D, 2),)),
-    Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("sendfile", 40, Family.WRITE, ((_D, 0),)),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
