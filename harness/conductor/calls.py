@@ -73,6 +73,8 @@ class Kind:
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 _FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
+_HOW = struct.Struct("=QQQ")  # struct open_how of openat2(2): flags, mode, resolve
+_RESOLVE_IN_ROOT = 0x10  # there "/" is the directory whose descriptor is given
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
 
@@ -166,8 +168,7 @@ def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
         case "creat":
             return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
         case "openat2":
-            how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
-            return int(struct.unpack("=Q", how)[0]) if len(how) == 8 else os.O_RDWR  # the kernel will refuse it
+            return _how(thread, args)[0]
         case _:
             return None
 
@@ -208,7 +209,18 @@ def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int,
     if place is Place.DESCRIPTOR:
         return _found(thread, descriptor, None, follows=kind.follows)
     text = read_text(thread, args[index if place is Place.PATH else index + 1])
+    if kind.name == "openat2" and _how(thread, args)[1] & _RESOLVE_IN_ROOT:
+        text = text.lstrip("/")
     return _found(thread, descriptor, text, follows=kind.follows)
+
+
+def _how(thread: int, args: tuple[int, ...]) -> tuple[int, int]:
+    """Of the struct open_how of an openat2(2): `flags` and `resolve`. Raises OSError."""
+    how = read_memory(thread, args[2], _HOW.size)
+    if len(how) < _HOW.size:
+        return os.O_RDWR, 0  # the kernel will refuse it
+    flags, _mode, resolve = _HOW.unpack(how)
+    return flags, resolve
 
 
 def _found(thread: int, descriptor: int, text: str | None, *, follows: bool) -> Operand:
