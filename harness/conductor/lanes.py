@@ -138,7 +138,8 @@ class Lanes:
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
-        changes = any(touch.writes for touch in stop.point.touches)
+        # Having taken another lock, or let go of it, makes nobody let go of the one that was asked for.
+        changes = stop.call.kind.family is not Family.LOCK and any(touch.writes for touch in stop.point.touches)
         if changes or stop.point.attempt == lane.failed:
             lane.failed = ""
         if self._failed and (changes or stop.point.attempt == self._failed[1]):

@@ -204,6 +204,31 @@ while True:
     assert sum(step.chosen.call == "flock" for step in scheduler.trace.steps) <= 4
 
 
+def test_an_attempt_at_one_lock_is_none_at_another_of_the_same_file(conduct):
+    """As SQLite polls in WAL mode: it takes one lock, asks for a second, and lets go of the first."""
+    poll = f"""
+import fcntl
+file = open("locks", "r+")
+while True:
+    fcntl.lockf(file, fcntl.LOCK_SH, 1, 123)
+    try: fcntl.lockf(file, {TRY}, 1, 120)
+    except OSError: fcntl.lockf(file, fcntl.LOCK_UN, 1, 123)
+    else: break
+"""
+    hold = (
+        f"import fcntl, os; file = open('locks', 'r+'); fcntl.lockf(file, {TRY}, 1, 120); os.mkdir('a'); os.mkdir('b')"
+    )
+
+    async def body(rig):
+        (rig.folder / "locks").write_text("")
+        strategy = Replayed("hold", "hold", First())
+        scheduler = await schedule(rig, strategy, {"hold": python(hold), "a-poll": python(poll)}, families=CHANGES)
+        return order(scheduler)
+
+    # Its first attempt fails, and the second one waits until the lock is free.
+    assert conduct(body) == ["hold"] * 2 + ["a-poll"] * 5 + ["hold"] * 2 + ["a-poll"]
+
+
 def test_lock_by_exclusive_creation(conduct):
     code = (
         """
