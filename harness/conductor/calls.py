@@ -35,13 +35,15 @@ class Family(Enum):
     LIST = "list"  # what a folder holds
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories
-    WRITE = "write"  # data through a descriptor above 0: a shell redirects by putting the file on 1
+    WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
     SYNC = "sync"
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
     START = "start"  # exec: an actor's first is the start of its program
     NETWORK = "network"
+
+    __hash__ = object.__hash__  # that of Enum is a function in Python, and sets are asked of it at every stop
 
 
 class Place(Enum):
@@ -63,7 +65,6 @@ class Kind:
     only_flags: tuple[int, int] | None = None  # (argument, mask): stop only if a bit of the mask is set
     unless_flags: tuple[int, int] | None = None  # (argument, mask): stop only if no bit of the mask is set
     only_values: tuple[int, tuple[int, ...]] | None = None  # (argument, values): stop only for one of these
-    min_descriptor: int | None = None  # stop only if args[0] is at least this
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
     may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
@@ -72,6 +73,8 @@ class Kind:
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 _FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
+_HOW = struct.Struct("=QQQ")  # struct open_how of openat2(2): flags, mode, resolve
+_RESOLVE_IN_ROOT = 0x10  # there "/" is the directory whose descriptor is given
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
 
@@ -95,16 +98,16 @@ KINDS = (
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
     Kind("mknod", 133, Family.MAKE, ((_P, 0),)),
     Kind("mknodat", 259, Family.MAKE, ((_A, 0),)),
-    Kind("write", 1, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("writev", 20, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwritev", 296, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),), min_descriptor=1),
-    Kind("fallocate", 285, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("write", 1, Family.WRITE, ((_D, 0),)),
+    Kind("pwrite64", 18, Family.WRITE, ((_D, 0),)),
+    Kind("writev", 20, Family.WRITE, ((_D, 0),)),
+    Kind("pwritev", 296, Family.WRITE, ((_D, 0),)),
+    Kind("pwritev2", 328, Family.WRITE, ((_D, 0),)),
+    Kind("ftruncate", 77, Family.WRITE, ((_D, 0),)),
+    Kind("fallocate", 285, Family.WRITE, ((_D, 0),)),
     Kind("copy_file_range", 326, Family.WRITE, ((_D, 2),)),
     Kind("splice", 275, Family.WRITE, ((_D, 2),)),
-    Kind("sendfile", 40, Family.WRITE, ((_D, 0),), min_descriptor=1),
+    Kind("sendfile", 40, Family.WRITE, ((_D, 0),)),
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
@@ -141,13 +144,18 @@ class Operand:
     """One object that a stopped call names."""
 
     path: str  # absolute, its directory resolved as the caller sees it
-    directory: int = AT_FDCWD  # where a relative `text` starts: a descriptor of the caller
+    descriptor: int = AT_FDCWD  # of the caller: the open file, or where a relative `text` starts
     text: str | None = None  # the path as the caller gave it; None for an open file
 
 
 def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, ...]:
     """What a stopped call names. Raises OSError; EFAULT, EIO or EBADF where the kernel will refuse the call itself."""
-    return tuple(_operand(place, index, thread, args, follows=kind.follows) for place, index in kind.places)
+    return tuple(_operand(kind, place, index, thread, args) for place, index in kind.places)
+
+
+def found_again(kind: Kind, thread: int, operand: Operand) -> Operand:
+    """What the operand of a call that has waited means by now. Raises OSError."""
+    return _found(thread, operand.descriptor, operand.text, follows=kind.follows)
 
 
 def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
@@ -160,8 +168,7 @@ def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
         case "creat":
             return os.O_CREAT | os.O_WRONLY | os.O_TRUNC
         case "openat2":
-            how = read_memory(thread, args[2], 8)  # struct open_how begins with a 64-bit `flags`
-            return int(struct.unpack("=Q", how)[0]) if len(how) == 8 else os.O_RDWR  # the kernel will refuse it
+            return _how(thread, args)[0]
         case _:
             return None
 
@@ -197,9 +204,26 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     return kernel.read_memory(thread, address, size)
 
 
-def _operand(place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
+def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...]) -> Operand:
+    descriptor = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
     if place is Place.DESCRIPTOR:
-        return Operand(paths.of_descriptor(thread, args[index] & 0xFFFFFFFF))
-    directory = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
+        return _found(thread, descriptor, None, follows=kind.follows)
     text = read_text(thread, args[index if place is Place.PATH else index + 1])
-    return Operand(paths.absolute(thread, directory, text, follows=follows), directory, text)
+    if kind.name == "openat2" and _how(thread, args)[1] & _RESOLVE_IN_ROOT:
+        text = text.lstrip("/")
+    return _found(thread, descriptor, text, follows=kind.follows)
+
+
+def _how(thread: int, args: tuple[int, ...]) -> tuple[int, int]:
+    """Of the struct open_how of an openat2(2): `flags` and `resolve`. Raises OSError."""
+    how = read_memory(thread, args[2], _HOW.size)
+    if len(how) < _HOW.size:
+        return os.O_RDWR, 0  # the kernel will refuse it
+    flags, _mode, resolve = _HOW.unpack(how)
+    return flags, resolve
+
+
+def _found(thread: int, descriptor: int, text: str | None, *, follows: bool) -> Operand:
+    if text is None:
+        return Operand(paths.of_descriptor(thread, descriptor), descriptor)
+    return Operand(paths.absolute(thread, descriptor, text, follows=follows), descriptor, text)

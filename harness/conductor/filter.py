@@ -1,7 +1,7 @@
 """The seccomp program: stops the chosen calls, refuses io_uring, lets everything else run at full speed.
 
 Classic BPF over `struct seccomp_data` (linux/seccomp.h): a filter sees registers, never memory, so paths are decided
-by the supervisor; what registers can decide (open flags, a descriptor's number, a null address) is decided here,
+by the supervisor; what registers can decide (open flags, the command of a lock, a null address) is decided here,
 because a stop costs a thousand times more than a jump.
 """
 
@@ -57,9 +57,6 @@ def _body(kind: Kind) -> list[Step]:
         argument, values = kind.only_values
         tests = [(_JEQ, len(values) - i, 0, value) for i, value in enumerate(values)]
         return [(_LD, 0, 0, _low(argument)), *tests, (_RET, 0, 0, _ALLOW), (_RET, 0, 0, _NOTIFY)]
-    if kind.min_descriptor is not None:
-        least = kind.min_descriptor
-        return [(_LD, 0, 0, _low(0)), (_JGE, 0, 1, least), (_RET, 0, 0, _NOTIFY), (_RET, 0, 0, _ALLOW)]
     if kind.only_nonzero is not None:
         low = _low(kind.only_nonzero)
         return [

@@ -39,10 +39,12 @@ class Stop:
     call: StoppedCall
     point: Point
     in_vain: bool  # it repeats an attempt that somebody else's lock or file had made fail
+    looked: int = -1  # after how many steps of the run it was found what it touches; -1: while others were under way
 
-    def look_again(self, root: str) -> None:
+    def look_again(self, root: str, steps: int) -> None:
         """What it touches is what it will find: others may have made or removed its name while it waited."""
-        if vary(self.call, root):
+        looked, self.looked = self.looked, steps
+        if looked < steps and vary(self.call, root):
             self.call.look_again()
             self.point = replace(self.point, touches=touches(self.call, root))
 
@@ -105,10 +107,14 @@ class Lanes:
         """Whether none goes on unless it gets its turn, or somebody lets go of a lock."""
         return any(lane.stops or lane.sleeps for lane in self)
 
+    def threads(self) -> frozenset[int]:
+        """Those that wait for their turn."""
+        return frozenset(stop.call.thread for lane in self for stop in lane.stops)
+
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 
-    def park(self, call: StoppedCall) -> None:
+    def park(self, call: StoppedCall, looked: int = -1) -> None:
         """Take a call in. One that a signal had interrupted comes again, and keeps its place."""
         lane = self._lane(call.process)
         if call.again:
@@ -118,7 +124,7 @@ class Lanes:
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, in_vain=bool(lane.failed) and lane.failed == point.attempt))
+        lane.stops.append(Stop(call, point, bool(lane.failed) and lane.failed == point.attempt, looked))
         lane.sleeps = False
 
     def take(self, stop: Stop) -> None:
@@ -132,7 +138,8 @@ class Lanes:
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
-        changes = any(touch.writes for touch in stop.point.touches)
+        # Having taken another lock, or let go of it, makes nobody let go of the one that was asked for.
+        changes = stop.call.kind.family is not Family.LOCK and any(touch.writes for touch in stop.point.touches)
         if changes or stop.point.attempt == lane.failed:
             lane.failed = ""
         if self._failed and (changes or stop.point.attempt == self._failed[1]):

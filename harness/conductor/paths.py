@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 _MOST_LINKS = 40  # path_resolution(7)
+_REMOVED = " (deleted)"  # what stands behind a name that is gone: proc_pid_fd(5)
 
 _steady = [
     f"{folder}/"
@@ -47,9 +50,23 @@ def of_descriptor(thread: int, descriptor: int) -> str:
     """What a descriptor of the caller, or its working directory, is called. Raises OSError with EBADF for none."""
     link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
     try:
-        return os.readlink(link)  # noqa: PTH115 - asked for every stopped call
+        path = os.readlink(link)  # noqa: PTH115 - asked for every stopped call
+        return _other_name(link, path) if path.endswith(_REMOVED) else path
     except FileNotFoundError as error:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
+
+
+def _other_name(link: str, path: str) -> str:
+    """What a file is called by now whose name at its opening is gone, or that was opened without one (O_TMPFILE).
+
+    The kernel goes on to tell that name. Another one is looked for in the same folder; without one it is as told.
+    """
+    facts = os.stat(link)  # noqa: PTH116 - of the open file, whatever its name
+    if facts.st_nlink and not stat.S_ISDIR(facts.st_mode):
+        with suppress(OSError), os.scandir(os.path.dirname(path)) as entries:  # noqa: PTH120
+            names = [entry.path for entry in entries if entry.inode() == facts.st_ino]
+            return min(names, default=path)
+    return path
 
 
 def links(thread: int, directory: int, name: str, *, follows: bool) -> Iterator[str]:

@@ -41,7 +41,7 @@ def _directory(stack: ExitStack, thread: int, operand: Operand) -> int:
     """A descriptor of ours for the directory where the operand's text starts. Raises OSError."""
     if (operand.text or "").startswith("/"):
         return -1  # not looked at for an absolute path
-    where = "cwd" if operand.directory == AT_FDCWD else f"fd/{operand.directory}"
+    where = "cwd" if operand.descriptor == AT_FDCWD else f"fd/{operand.descriptor}"
     descriptor = os.open(f"/proc/{thread}/{where}", os.O_PATH | os.O_CLOEXEC)
     stack.callback(os.close, descriptor)
     return descriptor

@@ -75,6 +75,7 @@ class Scheduler:
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
+        self._asleep: dict[str, Quiet] = {}  # those that were struck off from there without having stopped
         self._steps: list[Step] = []
         self._releases = Releases()
         self._deciding = False
@@ -102,8 +103,10 @@ class Scheduler:
     def take(self, call: StoppedCall) -> bool:
         if self._open or call.actor not in self._lanes or not is_point(call, self._where):
             return False
-        self._lanes[call.actor].park(call)
+        alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
+        self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._running.pop(call.actor, None)
+        self._asleep.pop(call.actor, None)
         if call.supervisor.plural:  # another of its threads may still run
             self._on_its_way(call.actor)
         self._go_on()
@@ -159,6 +162,7 @@ class Scheduler:
         """Whether all have been started, and none is on its way to its next stop."""
         if len(self.expected) < self._parties:
             return False
+        self._awaken()
         for actor in list(self._running):
             if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
                 del self._running[actor]
@@ -170,10 +174,17 @@ class Scheduler:
             self._steps[-1] = self._steps[-1].having(released)
         return True
 
+    def _awaken(self) -> None:
+        """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""
+        for actor, quiet in list(self._asleep.items()):
+            processes = self._processes(actor)
+            if self._supervisors[actor].unheard() or (quiet.awake(processes) and not quiet.lasts(_BUSY, processes)):
+                self._running[actor] = self._asleep.pop(actor)
+
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
-        quiet, processes = self._running[actor], self._processes(actor)
-        if not (self._lanes[actor].stopped() and any(quiet.look(processes, awaken=False) for _ in range(2))):
+        quiet, processes, stopped = self._running[actor], self._processes(actor), self._lanes[actor].threads()
+        if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=False) for _ in range(2))):
             return False
         # One that was born before the looks and after the list was made was not looked at.
         return not self._supervisors[actor].unheard() and self._processes(actor) <= processes
@@ -190,7 +201,7 @@ class Scheduler:
         if stops:
             self._asleep_since = None
         for stop in stops:
-            stop.look_again(self._root)
+            stop.look_again(self._root, len(self._steps))
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
     def _nobody_comes(self) -> bool:
@@ -267,14 +278,17 @@ class Scheduler:
             steps = len(self._steps)
             await asyncio.sleep(pause)
             for actor, quiet in list(self._running.items()):
-                if self._supervisors[actor].ended.is_set() or self._gets_no_further(actor, quiet):
+                ended = self._supervisors[actor].ended.is_set()
+                if ended or self._gets_no_further(actor, quiet):
                     del self._running[actor]
+                    if not (ended or self._lanes[actor].stopped()):
+                        self._asleep[actor] = quiet
             self._go_on()
 
     def _gets_no_further(self, actor: str, quiet: Quiet) -> bool:
         """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
         processes = self._processes(actor)
-        if quiet.look(processes):
+        if quiet.look(processes, stopped=self._lanes[actor].threads()):
             return not self._supervisors[actor].unheard()
         waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
         return waiting and quiet.lasts(_BUSY, processes)
@@ -284,6 +298,7 @@ class Scheduler:
 
     def _on_its_way(self, actor: str) -> None:
         self._running[actor] = Quiet(calls.read_memory)
+        self._asleep.pop(actor, None)
 
 
 def _told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:

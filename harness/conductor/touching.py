@@ -36,7 +36,11 @@ def vary(call: StoppedCall, root: str) -> bool:
     """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
     if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root) or _shared(call):
         return True
-    return any(operand.text and not os.path.lexists(os.path.dirname(operand.path)) for operand in call.operands)  # noqa: PTH120
+    return any(
+        operand.text is None  # an open file may have another name by now
+        or not os.path.lexists(os.path.dirname(operand.path))  # noqa: PTH120
+        for operand in call.operands
+    )
 
 
 def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
@@ -81,9 +85,11 @@ def _links(call: StoppedCall, root: str) -> list[str]:
     """The links below the run's folder by which the call finds its objects."""
     found: list[str] = []
     for operand in call.operands:
-        if operand.text and operand.text != operand.path:  # the usual path has no links, and begins at the root
+        text = operand.text
+        # The usual path has no links, and begins at the root; a name alone can only be a link itself.
+        if text and text != operand.path and (call.kind.follows or "/" in text):
             with suppress(OSError):  # the caller is gone
-                ways = links(call.thread, operand.directory, operand.text, follows=call.kind.follows)
+                ways = links(call.thread, operand.descriptor, text, follows=call.kind.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
     return found
 

@@ -118,22 +118,20 @@ def _open_stream(number: int, where: str) -> bool:
 
 
 def _announce_listener(filter_hex: str | None, interruptible: bool, listener_write: int) -> None:
-    """Install the filter and say which descriptor listens: "L5", "E reason" where it was refused, "-" for none.
+    """Say which descriptor will listen, "5", and install the filter; where it is refused, say why: "5 reason".
 
-    The launcher copies the descriptor itself, because a sendmsg from here could already be stopped by the filter. The
-    pipe is above descriptor 2, where a filter may stop writes too, so it is moved onto 0 for that one write.
+    It listens once the pipe is closed: behind the filter each write from here could be stopped already, and so could a
+    sendmsg, which is why the launcher copies the descriptor itself.
     """
     if filter_hex is None:
-        os.write(listener_write, b"-")
         return
-    saved = os.dup(0)
-    os.dup2(listener_write, 0)
+    number = os.dup(0)  # whatever it is, until the listener takes its place
+    os.write(listener_write, f"{number} ".encode())
     try:
         listener = kernel.install_filter(bytes.fromhex(filter_hex), interruptible=interruptible)
     except OSError as error:
-        os.write(0, f"E{error.strerror or error}".encode())
+        os.write(listener_write, f"{error.strerror or error}".encode())
+        os.close(number)
     else:
-        os.set_inheritable(listener, False)
-        os.write(0, f"L{listener}".encode())
-    os.dup2(saved, 0)
-    os.close(saved)
+        os.dup2(listener, number, inheritable=False)
+        os.close(listener)

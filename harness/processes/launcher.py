@@ -158,12 +158,13 @@ class Launcher:
 def _take_listener(pipes: Pipes, descriptors: list[int]) -> str:
     """Wait for what the child says of its filter, and add a copy of the listener. Gives the kernel's refusal, or "".
 
-    A child that fails before it can say anything closes the pipe.
+    It has said all when it closes the pipe; one without a filter, or that fails before, says nothing.
     """
-    answer = os.read(pipes.listener[0], 256)
-    if answer.startswith(b"L"):
-        descriptors.append(kernel.borrow_descriptor(descriptors[0], int(answer[1:])))
-    return answer[1:].decode() if answer.startswith(b"E") else ""
+    answer = b"".join(iter(lambda: os.read(pipes.listener[0], 256), b"")).decode()
+    number, _, refusal = answer.partition(" ")
+    if number and not refusal:
+        descriptors.append(kernel.borrow_descriptor(descriptors[0], int(number)))
+    return refusal
 
 
 def _kill(pid: int, started: int) -> bool:

@@ -32,21 +32,25 @@ class Quiet:
         self._slept = self._dozed = 0.0  # seconds
         self._worked_before: float | None = None
 
-    def look(self, pids: Collection[int], *, awaken: bool = True) -> bool:
+    def look(self, pids: Collection[int], *, stopped: Collection[int] = (), awaken: bool = True) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
 
-        With `awaken` a thread that will go on soon by itself counts as running.
+        `stopped` are threads that wait at a call. With `awaken` one that will go on soon by itself counts as running.
         """
         now = time.monotonic()
         since, self._looked = now - self._looked, now
         if self._worked_before is None:
             self._worked_before = _worked(pids)
-        reading = _read(pids)
+        reading = _read(pids, stopped)
         same = reading is not None and reading == self._last
         self._last = reading
         if reading is not None:
             self._slept += since
         return same and not (awaken and self._dozing(reading or frozenset(), since))
+
+    def awake(self, pids: Collection[int]) -> bool:
+        """Whether a thread runs or is about to, without a look that counts."""
+        return _read(pids) is None
 
     def lasts(self, seconds: float, pids: Collection[int]) -> bool:
         """Whether it has been on a processor, and asleep in between, for longer than that.
@@ -70,8 +74,11 @@ def _worked(pids: Iterable[int]) -> float:
     return sum(int(ticks) for fields in found if fields for ticks in fields[11:15]) / _TICKS
 
 
-def _read(pids: Iterable[int]) -> Reading | None:
-    """What every thread has consumed so far; None when one of them is not asleep."""
+def _read(pids: Iterable[int], stopped: Collection[int] = ()) -> Reading | None:
+    """What every thread has consumed so far; None when one of them is not asleep.
+
+    One at a stopped call sleeps uninterruptibly once a signal has come for it (seccomp(2), WAIT_KILLABLE_RECV).
+    """
     found = []
     for pid in pids:
         try:
@@ -82,7 +89,7 @@ def _read(pids: Iterable[int]) -> Reading | None:
             fields = stat.fields(pid, thread)
             if fields is None or fields[0] in ("Z", "X"):
                 continue
-            if fields[0] == "R" or (fields[0] == "D" and not _vforking(thread)):
+            if fields[0] == "R" or (fields[0] == "D" and int(thread) not in stopped and not _vforking(thread)):
                 return None
             found.append((thread, f"{_consumed(pid, thread)} {fields[11]} {fields[12]}"))
     return frozenset(found)

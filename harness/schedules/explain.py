@@ -95,7 +95,7 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
     first = {_started(point): place for place, point in reversed(list(enumerate(points)))}
 
     def telling(found: Overwrite) -> tuple[bool, bool, bool]:
-        return found.read is not None, found.object in deciding, _done(found.later) == "replaced"
+        return found.read is not None, found.object in deciding, _done(found.later, found.object) == "replaced"
 
     likely = [o for o in overwrites(points) if o.read or first[_started(o.later)] < points.index(o.earlier)]
     return max(reversed(likely), key=telling, default=None)
@@ -103,7 +103,7 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
 
 def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     later, earlier = found.later, found.earlier
-    done, before = _done(later), _done(earlier)
+    done, before = _done(later, found.object), _done(earlier, found.object)
     what = f"{later.actor} {_PAST.get(done, done)} {found.object} at its {later.call}"
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
@@ -172,8 +172,11 @@ def _writes(point: Point, name: str) -> bool:
     return any(touch.object == name and touch.writes for touch in point.touches)
 
 
-def _done(point: Point) -> str:
-    return _DONE.get(point.call, "changed")
+def _done(point: Point, name: str) -> str:
+    """What a call did to one of its objects. A rename replaces the last, and gives another name to the one before."""
+    done = _DONE.get(point.call, "changed")
+    changed = [touch.object for touch in named(point.touches) if touch.writes]
+    return "renamed" if done == "replaced" and name != changed[-1] else done
 
 
 def _at(point: Point) -> str:

@@ -29,6 +29,8 @@ _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
     r"|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])"
 )
+# Which bytes a record lock is about: the same in every run, and what tells one lock of a file from another.
+_RECORD = re.compile(r"^lock:.*(@-?\d+\+-?\d+)$", re.DOTALL)
 # A shorter number is a pid too, in a container that has just begun; but mostly it tells one slot or lane from another.
 _SHORT_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d{1,2}(?![A-Za-z0-9])")
 
@@ -78,7 +80,9 @@ def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
 @lru_cache(maxsize=4096)  # asked for every point, several times
 def lasting(name: str) -> str:
     """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
-    return _CHANGING.sub("*", name)
+    record = _RECORD.match(name)
+    end = record.start(1) if record else len(name)
+    return _CHANGING.sub("*", name[:end]) + name[end:]
 
 
 def dependent(one: Point, other: Point) -> bool:

@@ -75,6 +75,22 @@ def test_an_open_is_told_by_the_file_behind_its_links(conduct, watcher):
     assert seen_paths(conduct, watcher, code, families=families, setup=setup) == [("real",)] * 3
 
 
+@pytest.mark.parametrize(("path", "resolve"), [("/in", 0x10), ("//./in", 0x10), ("in", 0x08)])
+def test_a_path_begins_at_the_root_that_its_caller_gives_it(conduct, watcher, path, resolve):
+    """openat2(2) with RESOLVE_IN_ROOT, or RESOLVE_BENEATH, as programs open files of a tree that they do not trust."""
+
+    def setup(folder):
+        (folder / "sub").mkdir()
+        (folder / "sub" / "in").touch()
+
+    code = f"""
+import ctypes, os, struct
+how = ctypes.create_string_buffer(struct.pack("=QQQ", os.O_RDWR, 0, {resolve}), 24)
+assert ctypes.CDLL(None).syscall(437, os.open("sub", os.O_RDONLY), {path.encode()!r}, how, 24) > 0
+"""
+    assert seen_paths(conduct, watcher, code, families={Family.OPEN}, setup=setup)[-1:] == [("sub/in",)]
+
+
 def test_a_path_outside_is_not_watched(conduct, watcher, tmp_path):
     outside = tmp_path / "site-of-another"  # begins like the watched folder's name
     outside.mkdir()

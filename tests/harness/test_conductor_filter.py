@@ -60,10 +60,10 @@ data = ctypes.create_string_buffer(b"x"); vector = struct.pack("=QQ", ctypes.add
 assert call(296, out, ctypes.create_string_buffer(vector, 16), 1, 0, 0) == 1
 os.ftruncate(out, 1)
 os.posix_fallocate(out, 0, 5); os.copy_file_range(src, out, 2, 0); os.sendfile(out, src, 0, 2)
-r, w = os.pipe(); os.write(w, b"ab"); os.splice(r, out, 2)
+r, w = os.pipe(); os.write(w, b"ab"); os.splice(r, out, 2); os.dup2(out, 0); os.write(0, b"x")
 """,
         ["write", "pwrite64", "writev", "pwritev2", "pwritev", "ftruncate", "fallocate", "copy_file_range", "sendfile",
-         "splice"],
+         "splice", "write"],
     ),
     Family.READ: (
         """

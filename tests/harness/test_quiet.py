@@ -68,7 +68,7 @@ def test_waiting_for_a_processor_counts_for_nothing(monkeypatch: pytest.MonkeyPa
     """A machine so busy that a program, always ready to run, gets a tenth of a processor."""
     clock, worked = [100.0], [5.0]
     monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(quiet, "_read", lambda pids: None)
+    monkeypatch.setattr(quiet, "_read", lambda pids, stopped: None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: worked[0])
     found = Quiet(calls.read_memory)
     for second in range(1, 101):
@@ -82,7 +82,7 @@ def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     """A program may take long to come to its first short sleep, on a busy machine the longer."""
     clock, asleep = [0.0], [False]
     monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(quiet, "_read", lambda pids: frozenset({("1", "same")}) if asleep[0] else None)
+    monkeypatch.setattr(quiet, "_read", lambda pids, stopped: frozenset({("1", "same")}) if asleep[0] else None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: 0.0)
     monkeypatch.setattr(quiet, "dozes", lambda thread, within, read: within >= 0.4)
     found = Quiet(calls.read_memory)

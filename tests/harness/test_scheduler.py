@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import sys
@@ -203,6 +204,31 @@ while True:
     assert sum(step.chosen.call == "flock" for step in scheduler.trace.steps) <= 4
 
 
+def test_an_attempt_at_one_lock_is_none_at_another_of_the_same_file(conduct):
+    """As SQLite polls in WAL mode: it takes one lock, asks for a second, and lets go of the first."""
+    poll = f"""
+import fcntl
+file = open("locks", "r+")
+while True:
+    fcntl.lockf(file, fcntl.LOCK_SH, 1, 123)
+    try: fcntl.lockf(file, {TRY}, 1, 120)
+    except OSError: fcntl.lockf(file, fcntl.LOCK_UN, 1, 123)
+    else: break
+"""
+    hold = (
+        f"import fcntl, os; file = open('locks', 'r+'); fcntl.lockf(file, {TRY}, 1, 120); os.mkdir('a'); os.mkdir('b')"
+    )
+
+    async def body(rig):
+        (rig.folder / "locks").write_text("")
+        strategy = Replayed("hold", "hold", First())
+        scheduler = await schedule(rig, strategy, {"hold": python(hold), "a-poll": python(poll)}, families=CHANGES)
+        return order(scheduler)
+
+    # Its first attempt fails, and the second one waits until the lock is free.
+    assert conduct(body) == ["hold"] * 2 + ["a-poll"] * 5 + ["hold"] * 2 + ["a-poll"]
+
+
 def test_lock_by_exclusive_creation(conduct):
     code = (
         """
@@ -384,6 +410,101 @@ def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoe
         return seen
 
     assert conduct(body) == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("one", "contents"),
+    [
+        ("os.link('t', 'file'); os.unlink('t')", ["-", "A", ""]),
+        ("os.link('t', 'u'); os.unlink('t'); os.rename('u', 'file')", ["-", "A", ""]),
+        ("libc.linkat(-100, b'/proc/self/fd/%d' % nameless, -100, b'file', 0x400); file = nameless", ["-", "A", ""]),
+    ],
+)
+def test_a_file_is_known_by_the_name_that_it_has_now(conduct, one, contents):
+    """One that was given its name before what it holds is read whole, empty or not at all."""
+    write = f"""
+import ctypes, os
+libc, nameless = ctypes.CDLL(None), os.open(".", os.O_TMPFILE | os.O_RDWR)
+file = os.open("t", os.O_CREAT | os.O_WRONLY)
+{one}
+os.write(file, b"A")
+"""
+    read = """
+try: found = open("file").read()
+except OSError: found = "-"
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            actors = {"read": python(read), "write": python(write)}
+            scheduler = await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})
+            explorer.executed(scheduler.trace)
+            seen.add((rig.folder / "log").read_text())
+            for name in ("t", "file"):
+                (rig.folder / name).unlink(missing_ok=True)
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == set(contents)
+
+
+def test_a_write_that_waits_follows_its_file_to_another_name(conduct):
+    """Every order of a write and two reads behind a rename is run."""
+    write = "import os; os.write(os.open('old', os.O_WRONLY), b'A')"
+    read = """
+import os
+os.rename("old", "new")
+found = open("new").read() + open("new").read()
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "old").write_text("-")
+            actors = {"read": python(read), "write": python(write)}
+            explorer.executed((await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})).trace)
+            if await rig.running["write"].ended() == 0:  # else it had come too late for the old name
+                seen.add((rig.folder / "log").read_text())
+            (rig.folder / "new").unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {"AA", "-A", "--"}
+
+
+def test_who_is_woken_up_takes_part_in_the_next_decision(conduct):
+    """One sleeps until the other opens a pipe, which is no lock, and is slow to come to its next call."""
+    sleeper = "import os; os.open('pipe', os.O_RDONLY); sum(range(10**6)); os.mkdir('late')"
+    waker = "import os; os.open('pipe', os.O_WRONLY); os.mkdir('soon')"
+
+    async def body(rig):
+        os.mkfifo(rig.folder / "pipe")
+        strategy = Replayed("sleeper", "waker", First())
+        scheduler = await schedule(rig, strategy, {"sleeper": python(sleeper), "waker": python(waker)})
+        return [str(point) for point in scheduler.trace.steps[2].enabled]
+
+    assert conduct(body) == ["sleeper.1: mkdir late", "waker.1: mkdir soon"]
+
+
+def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
+    """The kernel shows it in another state from then on, as if it waited for a disk."""
+    code = """
+import os, signal
+signal.signal(signal.SIGCHLD, lambda number, frame: None)
+os.mkdir("parent" if os.fork() else "child")
+"""
+
+    async def body(rig):
+        strategy = Replayed("a/1", First())  # the child ends while its parent is stopped
+        scheduler = await schedule(rig, strategy, {"a": python(code)}, families=CHANGES)
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a/1.0: mkdir child", "a.0: mkdir parent"]
 
 
 LETS_GO = {

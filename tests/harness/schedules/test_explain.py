@@ -80,6 +80,15 @@ def test_the_object_of_the_deciding_points_is_told() -> None:
     )
 
 
+def test_what_a_rename_took_away_it_has_not_replaced() -> None:
+    """Two that lock with a file made by O_EXCL, and move it onto what it locks."""
+    points = [at("a", 0, "open", "x.lock"), at("b", 0, "open", "-x"), at("a", 1, "rename", "x.lock", "x")]
+    points += [at("b", 1, "open", "x.lock")]
+    assert explain(trace(*points)) == (
+        "b opened x.lock at its open after a had renamed it, between b's first touch and its open"
+    )
+
+
 def test_without_an_overwriting_the_order_is_told() -> None:
     points = [at("a", 0, "unlink", "lane.lock"), at("b", 0, "open", "-lane.lock")]
     pair = Neighbour(violates=Decisions(), passes=Decisions(), first=points[0], second=points[1])
