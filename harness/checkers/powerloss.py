@@ -149,10 +149,16 @@ def _recording(history: History) -> FilesRecorded:
 def _recorded(history: History, files: FilesRecorded) -> _Recorded:
     """Raises CannotDecide when no add or delete was recorded, or when nobody asked for the agents before it."""
     names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb in _CHANGES}
-    ends = [(seq, what) for seq, what in history.of(Finished) if what.actor in names and what.actor in files.actors]
-    if not ends:
+    until = max(seq for seq, _ in history.of(FilesRecorded))
+    ends = [(seq, what) for seq, what in history.before(until).of(Finished) if what.actor in names]
+    if not ends or not files.actors:
         raise CannotDecide("no recorded add or delete came to an end")
-    seq, change = ends[0]
+    seq, change = ends[-1]
+    if change.actor not in files.actors:
+        others = ", ".join(files.actors)
+        raise CannotDecide(
+            f"{change.actor} changed nothing itself; a process that {others} had started did, as a daemon does"
+        )
     earlier = [what.outcome.agents for _, what in history.before(seq).of(Finished) if what.outcome.agents is not None]
     if not earlier:
         raise CannotDecide(f"the agents were not listed before the {change.verb.rpartition(' ')[2]}")

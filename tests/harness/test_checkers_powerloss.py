@@ -132,6 +132,10 @@ CFG_10 = [
     ),
     undecided("no-cut", JUDGE, "no state", *WHOLE),
     undecided("no-change", JUDGE, "no recorded add or delete", BEFORE, recorded(), cut(), file(), after("lane0")),
+    undecided("a-daemon-does-it", JUDGE, "add-lane1 changed nothing itself", BEFORE, ADDED, recorded(actors=("before",)),
+        cut(), file(), after("lane0")),
+    undecided("a-daemon-of-an-earlier-add", JUDGE, "delete-lane1 changed nothing itself", ADDED, BEFORE,
+        delete("lane1", "delete-lane1"), recorded(actors=("add-lane1",)), cut(), file(), after("lane0")),
     undecided("no-list-before", JUDGE, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
     undecided("nobody-looked", JUDGE, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
     undecided(
