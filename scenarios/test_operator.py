@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.actor import Actor, Streams
-from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
@@ -26,6 +25,7 @@ from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
+from scenarios.work import providers
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
@@ -149,7 +149,7 @@ async def test_every_kind_of_end(lab: Lab) -> None:
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
     """A turn ends at its --timeout, whatever it waits for."""
     names = ("silent", "mid-stream", "tool")
-    others = FAILOVER_ORDER[1:] if Capability.FAILOVER in lab.target.capabilities else ()
+    _, *others = providers(lab)
     credential = lab.credential("codex")
     for other in others:
         lab.prepare(Setup(agents=("mid-stream",), models=(other,), credential=credential), home=other)
