@@ -42,6 +42,11 @@ class _Trial:
         """Whether the recorded commands had done everything."""
         return self.cut.moment == self.cut.operations
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the recorded commands had done everything, and nothing of it is lost."""
+        return self.is_late and not self.cut.lost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Broken:
@@ -70,6 +75,8 @@ def config_survives_power_loss(history: History) -> list[Finding]:
             continue
         if broken is not None:
             found.setdefault(_cause(trial, recorded), []).append(broken)
+    # What is broken although nothing is lost is no better for what is lost besides, which would be named as the cause.
+    found = {cause: cases for cause, cases in found.items() if cases[0].trial.is_whole} or found
     if not found and (doubts or not trials):
         raise CannotDecide(doubts[0] if doubts else "no state after a power cut was tried")
     return [_finding(cause, cases, len(trials)) for cause, cases in found.items()]
@@ -113,6 +120,8 @@ def _cause(trial: _Trial, recorded: _Recorded) -> str:
         f"{recorded.verb} exited 0, but" if trial.is_late and recorded.acknowledged else f"during {recorded.verb},"
     )
     name = trial.config[1].path.rpartition("/")[2]
+    if trial.is_whole:
+        return f"{recorded.verb} had ended, and power cut or not, {name} is not as it was acknowledged"
     ours = [lost for lost in trial.cut.lost if trial.config[1].path.endswith(f"/{lost.path}")]
     if any(lost.what != "name" and lost.moved for lost in ours):
         return f"{promise} {name} was renamed before its data were synced"

@@ -83,6 +83,11 @@ CFG_10 = [
         *WHOLE, cut(), file(), add("lane2", "cut0-add"), listing(actor="cut0-list", ok=False, agents=None),
     ),
     illegal(
+        "lost-without-a-loss", JUDGE, "CFG-10",
+        "agents add had ended, and power cut or not, config.json is not as it was|lane1 is not listed (1 of 2 states",
+        [5, 6, 10], *WHOLE, cut(), file(), after("lane0", "lane2"), cut(UNNAMED), file(), after("lane0", "lane2"),
+    ),
+    illegal(
         "an-older-agent-is-lost", JUDGE, "CFG-10", "lane0 is not listed", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane1", "lane2"),
     ),
