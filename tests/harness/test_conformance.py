@@ -606,6 +606,15 @@ class KeepsACopy(ReferenceTarget):
             shutil.copy(store, store.with_name("credentials.bak"))
 
 
+class KeepsLines(KeepsACopy):
+    """A store of lines, of which the half has the beginning of the profile."""
+
+    def profile(self, site, which):
+        found, store = super().profile(site, which), self.credentials_files(site)[0]
+        half = found is None and store.exists() and '"provider": "codex"' in store.read_text(errors="replace")
+        return {"provider": "codex"} if half else found
+
+
 class PlantsInALog(ReferenceTarget):
     """The record stands in the write-ahead log, as it does of a SQLite database that is in use."""
 
@@ -629,6 +638,7 @@ class KeepsADatabase(Tiny):
     ("adapter", "check"),
     [
         (KeepsACopy, "a_profile_is_read_as_it_is"),
+        (KeepsLines, "a_profile_is_read_as_it_is"),
         (PlantsInALog, "a_planted_holder_is_where_the_program_looks"),
         (KeepsADatabase, "config_file_is_in_the_site"),
     ],
