@@ -37,7 +37,7 @@ from harness.powercut import RecordedFolder
 from harness.processes.client import LauncherClient
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy
-from harness.targets.protocol import AddAgent, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
+from harness.targets.protocol import AddAgent, Capability, Intent, ListAgents, ListRuns, Setup, Site, Target, Turn
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -80,6 +80,7 @@ class Lab(Nemesis):
         self.look = Look(self)
         self.failures: list[BaseException] = []  # of the harness itself
         self.config_before: str | None = None  # as `prepare` left it
+        self.opaque: set[Path] = set()  # as `prepare` left them, no JSON or TOML: nobody can say whether they are whole
 
     @property
     def families(self) -> frozenset[Family]:
@@ -95,19 +96,24 @@ class Lab(Nemesis):
     def prepare(self, setup: Setup, *, home: str = "home") -> None:
         """Write the target's config into a fresh home and make the agents' workspaces.
 
-        Raises LabError when the config is one that nobody here can read.
+        Raises LabError when the config is one that nobody here can read; without ADD_AGENTS nobody wants to.
         """
         self.site = replace(self.site, home=self.site.root / home)
         self.site.home.mkdir()
         for agent in setup.agents:
             self.site.workspace(agent).mkdir(parents=True, exist_ok=True)
         self.target.prepare(self.site, setup)
+        stores = self.target.credentials_files(self.site)
+        self.opaque = {path for path in stores if document("credentials", path).parses is False}
         config = self.target.config_file(self.site)
-        if document("config", config).parses is False:
+        parses = document("config", config).parses
+        if Capability.ADD_AGENTS not in self.target.capabilities and not parses:
+            self.opaque.add(config)
+        elif parses is False:
             kind = "TOML" if config.suffix == ".toml" else "JSON"
             raise LabError(f"the adapter's prepare wrote {config}, which is no {kind}", hint=_CONFIGS)
         there = contents(config)
-        self.config_before = there.data.decode(errors="replace") if there.exists else None
+        self.config_before = there.data.decode(errors="replace") if there.exists and config not in self.opaque else None
 
     @contextmanager
     def at_home(self, home: Path) -> Iterator[None]:

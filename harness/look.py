@@ -10,6 +10,7 @@ import stat
 import time
 import tomllib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,11 @@ class Look:
         self._lab = lab
 
     def config(self, *_: object) -> FileSeen:
-        """The config file, read as any other program would: at once, without a lock."""
-        seen = document("config", self._lab.target.config_file(self._lab.site))
-        self._lab.record(seen)
+        """The config file, read as any other program would: at once, without a lock. Noted if anybody can read it."""
+        path = self._lab.target.config_file(self._lab.site)
+        seen = document("config", path)
+        if path not in self._lab.opaque:
+            self._lab.record(seen)
         return seen
 
     def config_parses(self) -> bool:
@@ -59,7 +62,8 @@ class Look:
     def credentials(self, when: str) -> None:
         """Each file of credentials, and each profile by fingerprint: values never leave the file."""
         for path in self._lab.target.credentials_files(self._lab.site):
-            self._lab.record(document("credentials", path))
+            seen = document("credentials", path)
+            self._lab.record(replace(seen, parses=None) if self._opaque(path) else seen)
         for which in ("main", "other"):
             profile = self._lab.target.profile(self._lab.site, which)
             family, generation = self._token_in(profile)
@@ -71,6 +75,10 @@ class Look:
                     facts={"when": when, "family": family, "generation": generation},
                 )
             )  # fmt: skip
+
+    def _opaque(self, path: Path) -> bool:
+        """Whether nobody can say that a file is whole, as of a database and of what is named after it: its journals."""
+        return any(path.parent == each.parent and path.name.startswith(each.name) for each in self._lab.opaque)
 
     def _token_in(self, profile: object) -> tuple[str, int | None]:
         """Whose refresh token stands in a profile, however the target writes it, and of which generation."""

@@ -243,12 +243,14 @@ def _make_site(root: Path, target: Target, fakes: Fakes, *, named: bool) -> Site
 
 
 def _files(lab: Lab, failures: list[str]) -> tuple[tuple[str, str | None, str | None], ...]:
-    """The config before and after, if it has changed. An adapter that cannot say where it is has failed."""
+    """The config, before and after, if it has changed. An adapter that cannot say where it is has failed."""
     try:
         path = lab.target.config_file(lab.site)
         name, there = str(path.relative_to(lab.site.root)), contents(path)
     except (Exception, SystemExit):  # noqa: BLE001 - as in `_act`
         failures.append(f"{VOID}{traceback.format_exc()}")
+        return ()
+    if path in lab.opaque:
         return ()
     before, after = lab.config_before, there.data.decode(errors="replace") if there.exists else None
     return ((name, before, after),) if before != after else ()

@@ -7,7 +7,6 @@ import signal
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.children import RECYCLED, recycled_pid_is_spared
 from harness.checkers.exits import LINGERING, exits_when_done
-from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -17,6 +16,7 @@ from harness.targets.extras import recycle
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
 from scenarios.gateway import routed, serving
+from scenarios.work import providers
 
 EVERY_FRAME = 1000  # more than any answer here has
 
@@ -33,7 +33,7 @@ async def test_connection_left_open(lab: Lab) -> None:
     timeout = await lab.undisturbed("lane0")
     lab.patience = min(lab.patience, 2 * timeout + 5)
     credential = lab.credential("codex")
-    for provider in FAILOVER_ORDER if Capability.FAILOVER in lab.target.capabilities else FAILOVER_ORDER[:1]:
+    for provider in providers(lab):
         name, fault = f"{LINGERING}-{provider}", f"{provider}'s connection left open"
         lab.plan(fault)
         setup = Setup(agents=("lane0", "lane1"), models=(provider,), credential=credential)

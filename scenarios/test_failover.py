@@ -20,6 +20,7 @@ from harness.checkers.failover import (
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.work import providers
 
 RETRYABLE: dict[str, Reply] = {
     "status-429": Status(429, headers=(("retry-after", "0"),)),
@@ -141,10 +142,11 @@ async def test_retryable_failures(lab: Lab) -> None:
 async def test_fatal_refusals(lab: Lab) -> None:
     """A request that was refused as such is not sent to anybody else."""
     credential = lab.credential("codex")
-    for name in lab.rounds(FATAL, lambda name: FATAL[name][0]):
+    able = providers(lab)
+    for name in lab.rounds((name for name in FATAL if FATAL[name][0] in able), lambda name: FATAL[name][0]):
         lab.plan(name)
         first, reply = FATAL[name]
-        models = (first, *(provider for provider in FAILOVER_ORDER if provider != first))
+        models = (first, *(provider for provider in able if provider != first))
         lab.prepare(Setup(agents=("lane0",), models=models, credential=credential), home=f"home-{name}")
         if lab.faulty:
             lab.script(Rule(name, Match(provider=first), (reply,)))

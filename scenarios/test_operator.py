@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.actor import Actor, Streams
-from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
@@ -26,6 +25,7 @@ from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
+from scenarios.work import providers
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
@@ -50,31 +50,37 @@ async def test_list_after_a_kill(lab: Lab) -> None:
     await lab.reached("held", by=[held])
     await lab.reached("killed", by=[killed])
     if lab.faulty:
-        await lab.list_runs("list-both")
+        await _listed(lab, "list-both")
     lab.signal(killed, signal.SIGKILL)
     await killed.finished()
     if lab.faulty:
-        await lab.list_runs("list-after-kill")
+        await _listed(lab, "list-after-kill")
     if lab.faulty and Capability.SESSIONS in has:
         still.append(await lab.turn("held", actor="waiting"))
         await lab.settled(still[-1])
-        await lab.list_runs("list-while-one-waits")
+        await _listed(lab, "list-while-one-waits")
     if lab.faulty and {Capability.TOOLS, Capability.CANCEL} <= has:
         still.append(await _begun_to_build(lab, "cancelled"))
-        rows = await lab.list_runs("list-before-cancels")
+        rows = await _listed(lab, "list-before-cancels")
         _, cancels = await asyncio.gather(
             lab.look.beat("cancelled", within=lab.target.patience), _started_cancels(lab, rows)
         )
         await lab.settled(*cancels)  # each has ended, or waits for what it has cancelled
-        await lab.list_runs("list-while-cancelled")
+        await _listed(lab, "list-while-cancelled")
         lab.effects("go").touch()
         for cancel in cancels:
             await cancel.finished()
-        await lab.list_runs("list-after-cancels")
+        await _listed(lab, "list-after-cancels")
     lab.release("held")
     for run in still:
         await run.finished()
-    await lab.list_runs("list-at-the-end")
+    await _listed(lab, "list-at-the-end")
+
+
+async def _listed(lab: Lab, actor: str) -> tuple[RunSeen, ...]:
+    """The list of runs, and before it the processes: a program may list a process that its command has started."""
+    lab.look.tree(f"before {actor}")
+    return await lab.list_runs(actor)
 
 
 def _until_let_go(lab: Lab, name: str) -> str:
@@ -143,7 +149,7 @@ async def test_every_kind_of_end(lab: Lab) -> None:
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
     """A turn ends at its --timeout, whatever it waits for."""
     names = ("silent", "mid-stream", "tool")
-    others = FAILOVER_ORDER[1:] if Capability.FAILOVER in lab.target.capabilities else ()
+    _, *others = providers(lab)
     credential = lab.credential("codex")
     for other in others:
         lab.prepare(Setup(agents=("mid-stream",), models=(other,), credential=credential), home=other)

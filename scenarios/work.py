@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fakes.script import Match, Rule, Stall, Text
+from harness.checkers.failover import FAILOVER_ORDER
 from harness.checkers.messages import ANSWER
 from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
@@ -13,6 +14,13 @@ from harness.striking import Strike
 from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
+
+
+def providers(lab: Lab) -> tuple[str, ...]:
+    """Those that the target can ask: codex wants a credential by OAuth, and without failover there is one."""
+    has = lab.target.capabilities
+    able = FAILOVER_ORDER if Capability.FAILOVER in has else FAILOVER_ORDER[:1]
+    return able if Capability.OAUTH in has else tuple(provider for provider in able if provider != "codex")
 
 
 class Rounds:

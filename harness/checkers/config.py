@@ -10,6 +10,8 @@ from harness.checkers.judge import CannotDecide
 from harness.events import CallReleased, CallSeen, FileSeen, Finished, History, Started
 from harness.verdict import Finding
 
+_WRITING = ("write", "pwrite", "truncate", "ftruncate", "fallocate", "copy_file_range", "splice", "sendfile")
+
 
 def acknowledged_adds_survive(history: History) -> list[Finding]:
     """CFG-1: whatever the last list shows holds every add that claimed success."""
@@ -126,14 +128,15 @@ def crash_leaves_old_or_new(history: History) -> list[Finding]:
 def temporaries_are_unique(history: History) -> list[Finding]:
     """CFG-4: what becomes the config is written by one command at a time.
 
-    A command uses such a file from its opening for writing to the last call that it makes on it, mostly its rename.
+    A command uses such a file from its opening for writing to the last call that it makes on it, mostly its rename. Who
+    opens the config itself and writes nothing to it, has a lock there.
     """
     seen = list(history.of(CallSeen))
     target = next((what.path for _, what in history.of(FileSeen) if what.role == "config"), "")
     written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[-1] == target}
     findings, uses = [], 0
     for path in sorted({*written, target}):
-        spans = _spans(seen, path)
+        spans = [span for span in _spans(seen, path) if path in written or span[0] in _writers(seen, path)]
         uses += len(spans)
         for (first, begun, ended), (second, begun_too, _) in pairwise(spans):
             if begun_too < ended:
@@ -151,6 +154,10 @@ def _spans(seen: list[tuple[int, CallSeen]], path: str) -> list[tuple[str, int, 
         if path in what.paths and (what.actor in spans or what.call.startswith(("open", "creat"))):
             spans[what.actor] = (spans.get(what.actor, (seq, seq))[0], seq)
     return sorted(((actor, *span) for actor, span in spans.items()), key=lambda span: span[1])
+
+
+def _writers(seen: list[tuple[int, CallSeen]], path: str) -> set[str]:
+    return {what.actor for _, what in seen if what.paths[:1] == (path,) and what.call.startswith(_WRITING)}
 
 
 def _in_order(history: History) -> list[tuple[int, FileSeen | Finished]]:

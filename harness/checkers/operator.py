@@ -6,7 +6,7 @@ import signal
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FileSeen, Finished, History, Hung, Started
+from harness.events import Exited, FileSeen, Finished, History, Hung, Started, TreeSeen
 from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
@@ -14,8 +14,8 @@ _LIVE = frozenset({"running"})
 
 
 def list_shows_truth(history: History) -> list[Finding]:
-    """OPS-1: each list of runs has exactly the turns whose process was alive."""
-    findings, judged = [], 0
+    """OPS-1: each list of runs has exactly the turns whose process was alive: the command's own, or one below it."""
+    findings, judged, doubts = [], 0, []
     for seq, what in history.of(Finished):
         if what.verb != "runs list" or what.outcome.runs is None:
             continue
@@ -24,19 +24,30 @@ def list_shows_truth(history: History) -> list[Finding]:
         judged += 1
         begun = max((s for s, start in history.before(seq).of(Started) if start.actor == what.actor), default=seq)
         earlier, alive = _alive_turns(history.before(begun)), _alive_turns(history.before(seq))
-        shown = {run.pid: run for run in what.outcome.runs if run.status in _LIVE}
-        for pid, run in shown.items():
-            if pid not in alive and pid not in earlier:
+        below = {pid: actor for pid, actor in _processes(history.before(begun)).items() if pid not in earlier}
+        shown = [(run.pid, run) for run in what.outcome.runs if run.status in _LIVE]
+        for pid, run in shown:
+            if pid not in alive and pid not in earlier and pid not in below:
                 message = (
                     f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
                 )
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
+        doers = [(pid, run.agent) for pid, run in shown if pid in below]
+        agents = _agents(history)
+        if len({pid for pid, _ in doers}) < len(doers) or any(agents.get(below[pid]) != agent for pid, agent in doers):
+            doubts.append(
+                f"{what.actor} shows runs as done by a process that no turn has for itself, such as a daemon's"
+            )
+            continue
+        listed = {pid for pid, _ in shown}
         for pid, actor in alive.items():
-            if pid not in shown and pid in earlier:
+            if pid not in listed and pid in earlier and actor not in {below[each] for each, _ in doers}:
                 message = f"{what.actor} leaves out the run of {actor}, which is running as process {pid}"
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
     if not judged:
         raise CannotDecide("no list of runs could be read")
+    if doubts and not findings:
+        raise CannotDecide(doubts[0])
     return findings
 
 
@@ -189,6 +200,17 @@ def _alive_turns(history: History) -> dict[int, str]:
     """The turns that had been started and had not ended, by pid."""
     gone = {what.actor for _, what in history.of(Exited)}
     return {what.pid: what.actor for _, what in history.of(Started) if what.verb == "agent" and what.actor not in gone}
+
+
+def _agents(history: History) -> dict[str, object]:
+    """Whose turn each was, by the name of its actor."""
+    return {what.actor: what.params.get("agent") for _, what in history.of(Started) if what.verb == "agent"}
+
+
+def _processes(history: History) -> dict[int | None, str]:
+    """Whose each process was that the last look at the tree found, by pid."""
+    looks = [what for _, what in history.of(TreeSeen)]
+    return {row.pid: row.actor for row in looks[-1].processes} if looks else {}
 
 
 def _problem(what: Finished) -> str:

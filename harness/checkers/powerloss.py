@@ -42,6 +42,11 @@ class _Trial:
         """Whether the recorded commands had done everything."""
         return self.cut.moment == self.cut.operations
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the recorded commands had done everything, and nothing of it is lost."""
+        return self.is_late and not self.cut.lost
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Broken:
@@ -70,6 +75,8 @@ def config_survives_power_loss(history: History) -> list[Finding]:
             continue
         if broken is not None:
             found.setdefault(_cause(trial, recorded), []).append(broken)
+    # What is broken although nothing is lost is no better for what is lost besides, which would be named as the cause.
+    found = {cause: cases for cause, cases in found.items() if cases[0].trial.is_whole} or found
     if not found and (doubts or not trials):
         raise CannotDecide(doubts[0] if doubts else "no state after a power cut was tried")
     return [_finding(cause, cases, len(trials)) for cause, cases in found.items()]
@@ -113,6 +120,8 @@ def _cause(trial: _Trial, recorded: _Recorded) -> str:
         f"{recorded.verb} exited 0, but" if trial.is_late and recorded.acknowledged else f"during {recorded.verb},"
     )
     name = trial.config[1].path.rpartition("/")[2]
+    if trial.is_whole:
+        return f"{recorded.verb} had ended, and power cut or not, {name} is not as it was acknowledged"
     ours = [lost for lost in trial.cut.lost if trial.config[1].path.endswith(f"/{lost.path}")]
     if any(lost.what != "name" and lost.moved for lost in ours):
         return f"{promise} {name} was renamed before its data were synced"
@@ -149,10 +158,16 @@ def _recording(history: History) -> FilesRecorded:
 def _recorded(history: History, files: FilesRecorded) -> _Recorded:
     """Raises CannotDecide when no add or delete was recorded, or when nobody asked for the agents before it."""
     names = {what.actor: what.params["name"] for _, what in history.of(Started) if what.verb in _CHANGES}
-    ends = [(seq, what) for seq, what in history.of(Finished) if what.actor in names and what.actor in files.actors]
-    if not ends:
+    until = max(seq for seq, _ in history.of(FilesRecorded))
+    ends = [(seq, what) for seq, what in history.before(until).of(Finished) if what.actor in names]
+    if not ends or not files.actors:
         raise CannotDecide("no recorded add or delete came to an end")
-    seq, change = ends[0]
+    seq, change = ends[-1]
+    if change.actor not in files.actors:
+        others = ", ".join(files.actors)
+        raise CannotDecide(
+            f"{change.actor} changed nothing itself; a process that {others} had started did, as a daemon does"
+        )
     earlier = [what.outcome.agents for _, what in history.before(seq).of(Finished) if what.outcome.agents is not None]
     if not earlier:
         raise CannotDecide(f"the agents were not listed before the {change.verb.rpartition(' ')[2]}")

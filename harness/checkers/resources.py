@@ -103,11 +103,8 @@ def _harms_nothing(rule: str, strike: Strike, part: History) -> list[Finding]:
     """Documents are whole, and agents and profiles that the command had nothing to do with are what they were."""
     findings = []
     for seq, seen in part.of(FileSeen):
-        if (
-            seen.role in ("config", "credentials")
-            and seen.parses is not True
-            and (seen.exists or seen.role == "config")
-        ):
+        gone = seen.role == "config" and not seen.exists
+        if gone or (seen.role in ("config", "credentials") and seen.parses is False):
             message = f"after {strike} the {seen.role} file is {'damaged' if seen.exists else 'gone'}"
             findings.append(Finding(rule=rule, message=message, evidence=(strike.seq, seq)))
         if seen.role == "profile other" and not seen.exists:

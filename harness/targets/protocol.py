@@ -211,7 +211,7 @@ class Target(Protocol):
         ...
 
     def config_file(self, site: Site) -> Path:
-        """The file that an add changes, JSON or TOML, below the site's home."""
+        """The file that an add changes, JSON or TOML, below the site's home. Without ADD_AGENTS nobody reads it."""
         ...
 
     def credentials_files(self, site: Site) -> Sequence[Path]:

@@ -282,9 +282,11 @@ CFG_4 = [
         seen("b", "openat", "lock"), replaced("a", "t.1"), seen("b", "write", "lock")),
     illegal("shared", temporaries_are_unique, "CFG-4", "a and b had t open for writing at the same time", [1, 2, 3],
         file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json")),
+    legal("the-config-itself-as-a-lock", temporaries_are_unique, file(), seen("a", "openat", "config.json"),
+        seen("b", "openat", "config.json"), replaced("a", "t.1"), replaced("b", "t.2")),
     illegal("in-place-at-once", temporaries_are_unique, "CFG-4", "config.json open for writing", [1, 2, 3],
         file(), seen("a", "openat", "config.json"), seen("b", "openat", "config.json"),
-        seen("a", "write", "config.json")),
+        seen("a", "write", "config.json"), seen("b", "write", "config.json")),
     undecided("nobody-wrote", temporaries_are_unique, "nobody was seen writing", file()),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from harness.checkers.operator import (
     one_json_document,
 )
 from harness.checkers.story import whole_story
-from harness.events import LockSeen, PortSeen, TreeEnded
+from harness.events import LockSeen, PortSeen, ProcessSeen, TreeEnded, TreeSeen
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
@@ -47,6 +47,12 @@ def runs(*rows: RunSeen, actor: str = "list-runs", **ending: Any) -> tuple[Any, 
     return start(actor, "runs list", pid=9), end(actor, "runs list", **{"runs": rows, **ending})
 
 
+def below(actor: str, *pids: int) -> TreeSeen:
+    """A look that found these processes below an actor's command, and nothing else."""
+    rows = tuple(ProcessSeen(pid=pid, parent=100, actor=actor, command="worker") for pid in pids)
+    return TreeSeen(when="now", processes=rows)
+
+
 OPS_1 = [
     legal("nothing-runs", list_shows_truth, runs()),
     legal("one-runs", list_shows_truth, start("a"), runs(row(100))),
@@ -61,6 +67,21 @@ OPS_1 = [
         "ghost", list_shows_truth, "OPS-1", "list-runs shows run r100 of lane0 as running|process 100 is gone", [3],
         start("a"), exited("a", None, 9), runs(row(100)),
     ),
+    legal("a-process-below-the-command", list_shows_truth, start("a", agent="lane0"), below("a", 7), runs(row(7))),
+    legal("a-process-that-outlived-its-command", list_shows_truth, start("a", agent="lane0"), exited("a", None, 9),
+        below("a", 7), runs(row(7))),
+    illegal(
+        "ghost-of-a-process-below", list_shows_truth, "OPS-1", "process 7 is gone", [5],
+        start("a"), below("a", 7), exited("a", None, 9), below("a"), runs(row(7)),
+    ),
+    illegal("left-out-beside-one-below", list_shows_truth, "OPS-1", "leaves out the run of b|process 101", [4],
+        start("a", agent="lane0"), start("b", pid=101), below("a", 7), runs(row(7))),
+    undecided("a-daemon-does-all", list_shows_truth, "such as a daemon's", start("a", agent="lane0"),
+        start("b", pid=101, agent="lane0"), below("a", 7), runs(row(7), row(7))),
+    undecided("a-daemon-of-another-turn", list_shows_truth, "such as a daemon's", start("a", agent="lane1"),
+        start("b", pid=101, agent="lane0"), below("a", 7), runs(row(7))),
+    undecided("a-daemon-of-another-command", list_shows_truth, "such as a daemon's", start("x", "runs list"),
+        start("a", pid=101, agent="lane0"), below("x", 7), runs(row(7))),
     illegal("left-out", list_shows_truth, "OPS-1", "leaves out the run of a|process 100", [2], start("a"), runs()),
     illegal("shown-as-ended", list_shows_truth, "OPS-1", "leaves out", [2], start("a"), runs(row(100, "succeeded"))),
     illegal(

@@ -83,6 +83,11 @@ CFG_10 = [
         *WHOLE, cut(), file(), add("lane2", "cut0-add"), listing(actor="cut0-list", ok=False, agents=None),
     ),
     illegal(
+        "lost-without-a-loss", JUDGE, "CFG-10",
+        "agents add had ended, and power cut or not, config.json is not as it was|lane1 is not listed (1 of 2 states",
+        [5, 6, 10], *WHOLE, cut(), file(), after("lane0", "lane2"), cut(UNNAMED), file(), after("lane0", "lane2"),
+    ),
+    illegal(
         "an-older-agent-is-lost", JUDGE, "CFG-10", "lane0 is not listed", [5, 6, 10],
         *WHOLE, cut(moment=5), file(), after("lane1", "lane2"),
     ),
@@ -132,6 +137,10 @@ CFG_10 = [
     ),
     undecided("no-cut", JUDGE, "no state", *WHOLE),
     undecided("no-change", JUDGE, "no recorded add or delete", BEFORE, recorded(), cut(), file(), after("lane0")),
+    undecided("a-daemon-does-it", JUDGE, "add-lane1 changed nothing itself",
+        BEFORE, ADDED, recorded(actors=("before",)), cut(), file(), after("lane0")),
+    undecided("a-daemon-of-an-earlier-add", JUDGE, "delete-lane1 changed nothing itself", ADDED, BEFORE,
+        delete("lane1", "delete-lane1"), recorded(actors=("add-lane1",)), cut(), file(), after("lane0")),
     undecided("no-list-before", JUDGE, "not listed before", ADDED, recorded(), cut(), file(), after("lane1")),
     undecided("nobody-looked", JUDGE, "nobody looked at the config", *WHOLE, cut(), after("lane0")),
     undecided(

@@ -40,6 +40,8 @@ CASES = [
         add("v", "v-again", ok=False, kind="usage", code="")),
     legal("failed-and-yet-done", checker, STRUCK, add("v", "v", **TYPED), file(), DONE, CONFLICT),
     legal("an-error-without-a-place-for-paths", checker, STRUCK, add("v", "v", **{**TYPED, "subject": None}), AFTER),
+    legal("a-database-that-nobody-can-read", checker, STRUCK, turn("v", **TYPED), file("credentials", parses=None),
+        turn("v-again")),
     legal("turn", checker, STRUCK, turn("v", **TYPED), file(), turn("v-again")),
     legal(
         "new-token-could-not-be-kept", checker, STRUCK, answered("minted"), turn("v", **TYPED),

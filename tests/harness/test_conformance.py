@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import uuid
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -589,6 +591,70 @@ def test_an_adapter_that_raises_is_told_where():
     assert examined.state == "failed"
     assert "OverflowError: no room" in examined.reasons[0]
     assert f"prepare() at {__file__}:" in examined.reasons[0]
+
+
+class KeepsACopy(ReferenceTarget):
+    """A second file of the store, as programs leave one, which nobody reads: damage to that one changes nothing."""
+
+    def credentials_files(self, site):
+        [store] = super().credentials_files(site)
+        return [store, store.with_name("credentials.bak")]
+
+    def prepare(self, site, setup):
+        super().prepare(site, setup)
+        if (store := self.credentials_files(site)[0]).exists():
+            shutil.copy(store, store.with_name("credentials.bak"))
+
+
+class KeepsLines(KeepsACopy):
+    """A store of lines, of which the half has the beginning of the profile."""
+
+    def profile(self, site, which):
+        found, store = super().profile(site, which), self.credentials_files(site)[0]
+        half = found is None and store.exists() and '"provider": "codex"' in store.read_text(errors="replace")
+        return {"provider": "codex"} if half else found
+
+
+class PlantsInALog(ReferenceTarget):
+    """The record stands in the write-ahead log, as it does of a SQLite database that is in use."""
+
+    def plant_holder(self, site, agent, pid):
+        folder = site.home / ".reference" / "locks"
+        (folder / f"session-{agent}.main.lock-wal").write_text(str(pid))
+        return True
+
+
+class KeepsADatabase(Tiny):
+    """Agents stand in a database, so that no scenario can read them; prepare writes it all the same."""
+
+    capabilities = frozenset()
+
+    def prepare(self, site, setup):
+        with closing(sqlite3.connect(self.config_file(site))) as database:
+            database.execute("CREATE TABLE agents (name)")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "check"),
+    [
+        (KeepsACopy, "a_profile_is_read_as_it_is"),
+        (KeepsLines, "a_profile_is_read_as_it_is"),
+        (PlantsInALog, "a_planted_holder_is_where_the_program_looks"),
+        (KeepsADatabase, "config_file_is_in_the_site"),
+    ],
+)
+def test_a_sound_adapter_of_another_kind_passes(adapter, check):
+    (examined,) = check_target(adapter(), only=[check])
+    assert (examined.state, examined.reasons) == ("passed", ())
+
+
+def test_reading_a_database_changes_nothing(tmp_path):
+    database = tmp_path / "state of a team.db"
+    sqlite3.connect(database).close()
+    for mode, changed in (("mode=ro", []), ("immutable=1", []), ("mode=rw", [database]), ("cache=private", [database])):
+        with watched() as deeds, closing(sqlite3.connect(f"{database.as_uri()}?{mode}", uri=True)):
+            pass
+        assert deeds.outside() == changed, mode
 
 
 def test_deeds_are_those_that_change_something(tmp_path):

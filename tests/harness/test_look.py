@@ -39,6 +39,7 @@ class Stand:
         self.seen: list[FileSeen] = []
         self.record = self.seen.append
         self.stored: object = None
+        self.opaque: set[Path] = set()
         self.fakes = SimpleNamespace(oauth=OAuthState(OAuthSettings(), lambda: 1000.0))
         self.target = SimpleNamespace(
             profile=lambda site, which: self.stored if which == "main" else None,
@@ -74,6 +75,24 @@ def test_the_generation_of_a_stored_token_however_it_is_written(stand: Stand) ->
         ("codex", 1),
         ("", None),
         ("", None),
+    ]
+
+
+def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
+    """Nor its write-ahead log, which is named after it; a document beside it is judged as ever."""
+    stand.site.home.mkdir()
+    database, log, other = (stand.site.home / name for name in ("state.db", "state.db-wal", "state.json"))
+    for path in (database, log, other):
+        path.write_bytes(b"SQLite format 3\0")
+    stand.opaque = {database}
+    stand.target.credentials_files = lambda site: [database, log, other]
+    stand.target.config_file = lambda site: database
+    stand.look.credentials("now")
+    stand.look.config()
+    assert [(seen.path, seen.exists, seen.parses) for seen in stand.seen if not seen.role.startswith("profile")] == [
+        (str(database), True, None),
+        (str(log), True, None),
+        (str(other), True, False),
     ]
 
 

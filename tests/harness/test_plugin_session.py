@@ -479,6 +479,16 @@ def test_a_config_that_is_no_document_is_told_of_and_judged_by_nobody(place, con
     assert "config_file must be JSON or TOML" in done.stdout
 
 
+def test_a_database_in_the_place_of_the_config_is_nobodys_business_without_add_agents(place):
+    """It is not read, not judged, and not copied into the record: tokens may stand in it."""
+    odd = ODD_ADAPTER.replace("class Odd(Toy):", "class Odd(Toy):\n    capabilities = frozenset()\n")
+    does = "(asked[0].home / 'config.json').write_bytes(b'SQLite format 3\\0\\xff')"
+    (place.folder / "odd.py").write_text(odd.format(method="prepare", does=does))
+    done = place.run("--target", "odd.py:odd", "-k", "conforms", env={"PYTHONPATH": str(place.folder)})
+    assert (done.returncode, place.verdicts()) == (0, {"conforms": "CONFORMS"})
+    assert "SQLite" not in (place.folder / "reports/out/latest/record.json").read_text()
+
+
 def test_a_scenario_without_docstrings_says_why(place):
     done = place.run(*TARGET, "-k", "conforms", env={"PYTHONOPTIMIZE": "2"})
     assert done.returncode == 2

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Each audit event that changes files, and which of its arguments are paths.
@@ -53,6 +54,11 @@ class Deeds:
         ]
 
     def _change(self, path: object) -> None:
+        if isinstance(path, str) and path.startswith("file:"):  # SQLite's, which may open for reading alone
+            address = urlsplit(path)
+            if {"mode=ro", "immutable=1"} & set(address.query.split("&")):
+                return
+            path = unquote(address.path)
         if isinstance(path, str | bytes | os.PathLike):  # else a descriptor: its opening was seen
             text = os.fsdecode(path)
             self.changed.append(Path(os.path.realpath(Path(text).parent), Path(text).name))

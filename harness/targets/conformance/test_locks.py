@@ -14,9 +14,10 @@ from harness.targets.protocol import Capability
 
 
 def _naming(lab: Lab, *pids: int) -> set[Path]:
-    """The files of the home in which one of these pids stands."""
+    """The files of the home in which one of these pids stands; SQLite's write-ahead log is its database."""
     number = re.compile(rf"\b(?:{'|'.join(map(str, pids))})\b")
-    return {path for path, text in texts(lab.site.home) if number.search(text)}
+    naming = (path for path, text in texts(lab.site.home) if number.search(text))
+    return {path.with_name(path.name.removesuffix("-wal")) for path in naming}
 
 
 @check(Capability.TURN, Capability.SESSION_HOLDER)

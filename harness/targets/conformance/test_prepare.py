@@ -107,7 +107,7 @@ async def test_config_file_is_in_the_site(lab: Lab) -> None:
     )
 
 
-@check()
+@check(Capability.ADD_AGENTS)
 async def test_unknown_keys_are_written(lab: Lab) -> None:
     """`prepare` puts the keys of `setup.extra` into the config, where the program does not know them."""
     lab.prepare(Setup(agents=(AGENT,), models=models(lab.target), extra=_EXTRA))
