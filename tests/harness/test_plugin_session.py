@@ -504,6 +504,14 @@ def test_a_checkout_that_cannot_be_written_keeps_no_cache_and_says_so(place):
     assert "could not create cache path" in done.stdout
 
 
+def test_an_interpreter_that_leaves_assertions_out_judges_as_any_other(place):
+    """The project's own settings make errors of warnings; pytest's of such an interpreter was a traceback at once."""
+    settings = ("-c", str(PROJECT / "pyproject.toml"), "--rootdir", str(PROJECT))
+    done = place.run(*settings, *TARGET, "--report", "out", "test_toys.py", env={"PYTHONOPTIMIZE": "1"})
+    assert (done.returncode, place.verdicts("out")) == (1, EXPECTED)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
