@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from harness import doctor, rejudge, screen, variants
 from harness.arguments import count
@@ -29,7 +29,7 @@ from harness.version import VERSION
 from reports.diff import diff
 from reports.diff import render as render_diff
 from reports.errors import ReportError
-from reports.matrix import Matrix, matrix
+from reports.matrix import Key, Matrix, matrix
 from reports.merge import merge
 from reports.record import load
 from reports.writer import write
@@ -37,6 +37,7 @@ from reports.writer import write
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 _PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
+_AS_WIDE_AS_IT_IS = 1_000_000  # characters
 _STYLES = {**screen.COLOURS, "UNSUPPORTED": "dim"}
 _EPILOG = """\
 examples:
@@ -145,7 +146,7 @@ def _add(
 
 
 def _targets(_arguments: argparse.Namespace, console: Console) -> int:
-    table = Table("target", "state", box=None)
+    table = Table(Column("target", no_wrap=True), "state", box=None)  # a name that is cut is no name
     for name, state in registry.states():
         table.add_row(name, state)
     console.print(table)
@@ -192,22 +193,33 @@ def _variants(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _print_matrix(found: Matrix, console: Console) -> None:
-    """Targets down the side: there are more of them than fit across a terminal."""
+    """Whichever are more go down the side. Wider than the terminal rather than cut: half a name is nobody's."""
+    labels = {key: key[0] if found.by == "rule" else f"{key[0]} {key[1]}" for key in found.keys}
+    targets_down = len(found.targets) > len(found.keys)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("target")
-    for key in found.keys:
-        table.add_column(_plain(key[0] if found.by == "rule" else key[1]), justify="center", no_wrap=True)
-    for target in found.targets:
-        cells = [found.verdict(key, target) for key in found.keys]
-        table.add_row(_plain(target), *(f"[{_STYLES.get(cell, 'dim')}]{_short(cell)}[/]" for cell in cells))
-    width = None if console.is_terminal else 12 * len(found.keys) + 60
-    console.print(table, width=width)
+    table.add_column("target" if targets_down else found.by)
+    for name in found.targets if not targets_down else labels.values():
+        table.add_column(_plain(name), justify="center")
+    if targets_down:
+        for target in found.targets:
+            table.add_row(_plain(target), *(_cell(found, key, target) for key in found.keys))
+    else:
+        for key, label in labels.items():
+            table.add_row(_plain(label), *(_cell(found, key, target) for target in found.targets))
+    before, console.width = console.width, _AS_WIDE_AS_IT_IS
+    console.print(table)
+    console.width = before
     console.print("V violated, . conforms, ? unknown, i inconclusive, - unsupported, blank not run", style="dim")
+
+
+def _cell(found: Matrix, key: Key, target: str) -> str:
+    verdict = found.verdict(key, target)
+    return f"[{_STYLES.get(verdict, 'dim')}]{_short(verdict)}[/]"
 
 
 def _plain(text: str) -> str:
     """Text of a record as a terminal may have it, and without a meaning as Rich's markup."""
-    return escape(screen.safe(text))
+    return escape(screen.one_line(text))
 
 
 def _short(verdict: str) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness import loopback
 from harness.conductor import kernel
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
@@ -157,17 +157,9 @@ def _temporary_folder() -> Check:
 
 
 def _loopback() -> Check:
-    async def listen() -> int:
-        with socket.socket() as listener:  # asyncio passes over what no socket can be made of
-            listener.bind(("127.0.0.1", 0))
-            async with await asyncio.start_server(lambda *_: None, sock=listener):
-                return int(listener.getsockname()[1])
-
-    try:
-        asyncio.run(listen())
-    except OSError as error:
-        return Check(name="loopback", state="bad", finding=f"127.0.0.1 cannot be listened on: {error.strerror}")
-    return Check(name="loopback", state="good", finding="127.0.0.1 can be listened on")
+    if found := loopback.trouble():
+        return Check(name="loopback", state="bad", finding=found, advice=loopback.ADVICE)
+    return Check(name="loopback", state="good", finding="127.0.0.1 can be listened on and reached")
 
 
 def _git() -> Check:

@@ -163,7 +163,7 @@ def _conclude(campaign: Campaign, result: Result, baseline: Baseline | None) -> 
             pytest.fail(screen.safe(f"{mismatch}\n{screen.explain(result)}"), pytrace=False)
         return
     if campaign.verdict is Verdict.UNSUPPORTED:
-        pytest.skip(screen.safe(f"UNSUPPORTED: {'; '.join(result.notes)}"))
+        pytest.skip(screen.one_line(f"UNSUPPORTED: {'; '.join(result.notes)}"))
     if not campaign.verdict.green:
         pytest.fail(screen.safe(screen.explain(result)), pytrace=False)
 

@@ -12,6 +12,7 @@ from reports.record import ArmFacts, Record, Result
 
 COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
 _MAX_FINDINGS = 6
+_WIDTH = 1000  # characters of one line that are shown, as in report.html
 _MAX_SCHEDULE = 24
 
 
@@ -28,16 +29,24 @@ def safe(text: str) -> str:
     return escape.clean(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def one_line(text: str) -> str:
+    """The same on one line, which cannot pass for a line of ours, and cut as report.html cuts it."""
+    return escape.line(text, _WIDTH)
+
+
 def explain(result: Result) -> str:
-    """Why a scenario is not green: findings first, then what could not be decided, then how to see it again."""
+    """Why a scenario is not green: findings first, then what could not be decided, then how to see it again.
+
+    A target's words stay on the line of what holds them, and are cut as the reports cut them.
+    """
     lines = [f"{result.rule} {result.verdict}: {result.title}"]
     if result.fault:
         lines.append(f"  fault: {result.fault}")
-    lines += [f"  - {finding.message}" for finding in result.findings[:_MAX_FINDINGS]]
+    lines += [f"  - {one_line(finding.message)}" for finding in result.findings[:_MAX_FINDINGS]]
     if (more := len(result.findings) - _MAX_FINDINGS) > 0:
         lines.append(f"  - and {more} more, in the report")
-    lines += [f"  {line}" for note in result.notes for line in note.splitlines()]
-    lines += [f"  {line}" for line in result.schedule[:_MAX_SCHEDULE]]
+    lines += [f"  {line}" for note in result.notes for line in escape.lines(note, width=_WIDTH)]
+    lines += [f"  {escape.indented(line, _WIDTH)}" for line in result.schedule[:_MAX_SCHEDULE]]
     if len(result.schedule) > _MAX_SCHEDULE:
         lines.append("  … the whole order is in the report")
     lines.append(f"  {_arms(result)}")
@@ -51,7 +60,7 @@ def table(record: Record) -> Iterator[Line]:
     width = max((len(names[r.rule]) for r in record.results), default=0)
     scenario_width = max((len(r.scenario) for r in record.results), default=0)
     for result in record.results:
-        arms = "; ".join(result.notes) if result.verdict == "UNSUPPORTED" else _arms(result)
+        arms = one_line("; ".join(result.notes)) if result.verdict == "UNSUPPORTED" else _arms(result)
         text = (
             f"{result.rule:6} {names[result.rule]:{width}}  {result.scenario:{scenario_width}}  "
             f"{result.verdict:12}  {arms}"

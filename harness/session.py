@@ -260,7 +260,7 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._lines:
             target = self._session.target
-            terminalreporter.section(screen.safe(f"Pileup: {target.name} {target.version}"))
+            terminalreporter.section(screen.one_line(f"Pileup: {target.name} {target.version}"))
         for line in self._lines:
             terminalreporter.write_line(line.text, **{line.colour: True} if line.colour else {})
 

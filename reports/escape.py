@@ -13,8 +13,13 @@ WIDTH = 240  # characters of one line that are shown
 LINES = 200  # lines of one block that are shown
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]{0,64}m")
-# C1 controls, zero-width and bidirectional characters, line separators, byte-order mark, surrogates.
-_INVISIBLE = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+# C1 controls, Unicode's format characters (Cf), line separators, surrogates, and what it calls ignorable: fillers, and
+# selectors of variants but for those that choose how an emoji looks.
+_INVISIBLE = re.compile(
+    "[\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _MENTION = r"(?P<mention>[@#](?=[A-Za-z0-9])|\bGH-(?=[0-9]))"  # GitHub would notify or link
@@ -31,7 +36,12 @@ def clean(text: str) -> str:
     """Line feeds stay, tabs become spaces, and every other control or invisible character becomes visible."""
     text = _COLOUR.sub("", text.replace("\r\n", "\n")).replace("\t", "    ")
     text = _CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])), text)
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _INVISIBLE.sub(_numbered, text)
+
+
+def _numbered(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def line(text: str, width: int = WIDTH) -> str:
@@ -81,9 +91,9 @@ def thread(source: str) -> str:
     return source if _THREAD.fullmatch(source) else ""
 
 
-def indented(text: str) -> str:
+def indented(text: str, width: int = WIDTH) -> str:
     """One clean line that keeps its indentation."""
-    return _cut(text.replace("\n", "␊"), WIDTH)
+    return _cut(text.replace("\n", "␊"), width)
 
 
 def code(text: str, width: int = WIDTH) -> str:

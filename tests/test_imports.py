@@ -41,7 +41,7 @@ LAYERS = [
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
     ["schedules"],
     ["events", "verdict"],
-    ["arguments", "errors", "outcome", "observations", "version", "powerloss", "contents"],
+    ["arguments", "errors", "outcome", "observations", "version", "powerloss", "contents", "loopback"],
 ]
 
 # Checkers have no clock, no socket and no randomness, so that a stored history can be judged again.

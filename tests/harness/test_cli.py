@@ -16,6 +16,7 @@ import pytest
 
 from harness import cli, doctor
 from harness.places import SCENARIOS
+from harness.targets import registry
 from harness.version import VERSION
 from reports.record import Record, load
 from reports.writer import write
@@ -126,6 +127,33 @@ def test_what_is_no_record_is_refused(pileup: Any, tmp_path: Path, command: str,
     assert said in err
     assert err.count("\n") == 2  # what is wrong, and what to do about it
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("targets", [1, 9])
+def test_no_name_in_a_matrix_is_cut_however_narrow_the_terminal(
+    pileup: Any, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, targets: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    record = load(real)
+    results = tuple(replace(record.results[0], scenario=f"a_scenario_with_a_long_name_{n}") for n in range(6))
+    names = [f"an-orchestrator-with-a-long-name-{n}" for n in range(targets)]
+    paths = [
+        saved(replace(record, results=results, target=replace(record.target, name=name)), tmp_path / name)
+        for name in names
+    ]
+    status, out, _ = pileup("matrix", *paths)
+    assert status == 0
+    assert [word for word in (*names, *(result.scenario for result in results)) if word not in out] == []
+    table = out[: out.index("V violated")]
+    assert table.count(" . ") == 6 * targets
+    assert len(set(map(len, table.splitlines()))) == 1
+
+
+def test_every_name_of_a_target_can_be_copied(pileup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = pileup("targets")
+    assert status == 0
+    assert [name for name, _ in registry.states() if f" {name} " not in out] == []
 
 
 def test_a_real_record_goes_through_every_command(pileup: Any, real: Path, tmp_path: Path) -> None:

@@ -514,11 +514,37 @@ def test_a_checkout_that_cannot_be_written_keeps_no_cache_and_says_so(place):
     assert "could not create cache path" in done.stdout
 
 
+def test_an_interpreter_that_leaves_assertions_out_judges_as_any_other(place):
+    """The project's own settings make errors of warnings; pytest's of such an interpreter was a traceback at once."""
+    settings = ("-c", str(PROJECT / "pyproject.toml"), "--rootdir", str(PROJECT))
+    done = place.run(*settings, *TARGET, "--report", "out", "test_toys.py", env={"PYTHONOPTIMIZE": "1"})
+    assert (done.returncode, place.verdicts("out")) == (1, EXPECTED)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_colours_only_on_a_terminal(place, terminal):
     done = place.run(*TARGET, "-k", "conforms", "--color", "yes" if terminal else "auto")
     assert done.returncode == 0
     assert ("\x1b[" in done.stdout) is terminal
+
+
+def test_a_loopback_that_is_down_is_one_clear_message_and_nobody_is_blamed(place):
+    """In a network namespace of its own: the fakes could listen there, but no target reached them (AUT-1 VIOLATED)."""
+    apart = ("unshare", "--user", "--map-root-user", "--net")
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here")
+    argv = [*apart, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *TARGET, "-k", "conforms"]
+    done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert done.returncode == 1
+    assert "127.0.0.1 cannot be connected to: Network is unreachable" in done.stdout
+    assert "ip link set lo up" in done.stdout
+    assert "VIOLATED" not in done.stdout
+    doctor = subprocess.run(
+        [*apart, sys.executable, "-m", "harness", "doctor"], capture_output=True, text=True, check=False
+    )
+    assert doctor.returncode == 1
+    assert "no loopback" in doctor.stdout
 
 
 def test_an_unwritable_temporary_folder_is_one_clear_message(place):

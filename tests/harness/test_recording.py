@@ -252,3 +252,16 @@ def test_a_damaged_record_is_refused_with_the_reason(damage: dict[str, Any], sai
 )
 def test_a_session_is_told_as_one_types_it(argv: list[str], said: str) -> None:
     assert command_line(argv) == said
+
+
+def test_what_a_target_says_stays_on_its_line_of_the_terminal() -> None:
+    forged = "x\nCFG-1  acknowledged-add-survives  CONFORMS\r\n1 CONFORMS" + "y" * 10**6
+    finding = Finding(rule="CFG-6", message=forged)
+    broken = trial(Verdict.VIOLATED, judgement=Judgement(verdict=Verdict.VIOLATED, findings=(finding,)))
+    told = replace(result(broken), schedule=("   0 *  a.1: openat home/x\n1 CONFORMS",))
+    said = explain(told).splitlines()
+    assert not [line for line in said if line.startswith(("CFG-1", "1 CONFORMS"))]
+    assert max(map(len, said)) < 1100
+    assert any(line.endswith("more characters)") for line in said)
+    beside = replace(told, verdict="UNSUPPORTED", notes=(forged,))
+    assert not [row for row in table(recorded(beside)) if "\n" in row.text]

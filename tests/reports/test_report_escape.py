@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 
 import pytest
@@ -97,6 +98,13 @@ def test_nothing_invisible_is_left(text: str) -> None:
     ]
 
 
+def test_no_character_that_unicode_calls_a_control_a_format_or_a_surrogate_is_left() -> None:
+    every = (chr(number) for number in range(sys.maxunicode + 1) if chr(number) != "\n")
+    acting = [char for char in every if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    assert len(acting) > 2000
+    assert [char for char in acting if char in escape.clean(char)] == []
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -106,6 +114,9 @@ def test_nothing_invisible_is_left(text: str) -> None:
         ("a\rb", "a␍b"),
         ("\u202eevil", "\\u202eevil"),
         ("\ud800", "\\ud800"),
+        ("a\U000e0041b", "a\\U000e0041b"),  # a tag: a model reads it as a letter, a person reads nothing
+        ("a\u3164b", "a\\u3164b"),
+        ("\u26a0\ufe0f", "\u26a0\ufe0f"),
         ("a\tb", "a    b"),
     ],
 )
