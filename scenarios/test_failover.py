@@ -222,5 +222,5 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
         for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
             await (await lab.turn(agent, actor=f"{name}{role}")).finished()
         if name == RESTING and lab.faulty:
-            await asyncio.sleep(REST)
+            await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
             await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import get_args
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, ReplySent, RequestReceived, TokenRequested
-from harness.outcome import Kind
+from harness.outcome import AttemptSeen, Kind
 from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
@@ -104,7 +104,8 @@ def root_cause_first(history: History) -> list[Finding]:
                 f"but reported {what.outcome.kind}: {ask.said(what)}"
             )
             findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
-        findings += _attempts_listed(what, seq, seen)
+        named = {request.model.rpartition("/")[2] for _, request in ask.requests(history, what.actor)}
+        findings += _attempts_listed(what, seq, seen, named)
     if not judged:
         raise CannotDecide("no turn failed at more than one model, as far as answers were seen")
     return findings
@@ -238,7 +239,7 @@ def _was_answered(history: History, actor: str) -> bool:
     return any(_kind_of(answers.get(request.exchange)) == "ok" for request in last)
 
 
-def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]]) -> list[Finding]:
+def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]], models: Collection[str]) -> list[Finding]:
     attempts = what.outcome.attempts
     if attempts is None:
         message = f"{what.actor} does not list its attempts ({', '.join(f'{p} {s}' for p, s in seen)})"
@@ -247,18 +248,20 @@ def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]]) -> l
     if _with_status(listed) != _with_status(seen):
         message = f"{what.actor} lists the attempts {listed}, but the providers saw {seen}"
         return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
-    return [
-        Finding(
-            rule="FLO-2",
-            message=f"{what.actor} lists {each.status} of {each.provider} as {each.kind}; it is {expected}",
-            evidence=(seq,),
-        )
-        for each in attempts
-        if each.kind in get_args(Kind)
-        and each.status is not None
-        and each.status >= 400
-        and each.kind != (expected := _KIND_OF_STATUS.get(each.status, "retryable"))
-    ]
+    wrong = [problem for each in attempts if (problem := _mislabelled(each, models))]
+    return [Finding(rule="FLO-2", message=f"{what.actor} lists {each}", evidence=(seq,)) for each in wrong]
+
+
+def _mislabelled(attempt: AttemptSeen, models: Collection[str]) -> str:
+    """What is wrong with the model or the kind of a listed failure, in words; "" for nothing."""
+    if attempt.status is None or attempt.status < 400:
+        return ""
+    if (name := attempt.model.rpartition("/")[2]) not in models:
+        return f"{attempt.status} of {attempt.provider} as the answer of {name}, which was not asked"
+    expected = _KIND_OF_STATUS.get(attempt.status, "retryable")
+    if attempt.kind in get_args(Kind) and attempt.kind != expected:
+        return f"{attempt.status} of {attempt.provider} as {attempt.kind}; it is {expected}"
+    return ""
 
 
 def _with_status(attempts: Sequence[tuple[str, int | None]]) -> list[tuple[str, int]]:

@@ -129,6 +129,10 @@ FLO_2 = [
             replace(each, kind="retryable") for each in attempts(("anthropic", 529), ("codex", 403)))}),
     ),
     illegal(
+        "wrong-model", root_cause_first, "FLO-2", "a lists 500 of gemini as the answer of n, which was not asked", [5],
+        TWO, turn("a", **TOLD | {"attempts": (TOLD["attempts"][0], replace(TOLD["attempts"][1], model="gemini/n"))}),
+    ),
+    illegal(
         "a-tool-call-is-no-answer", root_cause_first, "FLO-2", "reported success, although every model had failed", [9],
         TWO[:2], asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", step=1), replied(3, status=500),
         asked(4, "a", "gemini", step=1), replied(4, "gemini", 502), turn("a"),

@@ -36,6 +36,7 @@ NAMES = [
     "cooldown_at_least_a_minute",
     "long_rests_ignored",
     "attempts_forgotten_after_an_answer",
+    "attempts_like_the_first",
 ]
 
 
