@@ -183,7 +183,7 @@ async def test_fatal_refusals(lab: Lab) -> None:
 async def test_no_retry_storm(lab: Lab) -> None:
     """Overloaded providers are asked once a model, and then left alone for as long as they said."""
     credential = lab.credential("codex")
-    lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home="home-broken")
+    lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=0.5), home="home-broken")
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
