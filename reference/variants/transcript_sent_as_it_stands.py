@@ -1,7 +1,8 @@
 """A tool call without its result, or a result without its call, is sent to the provider as the transcript has it.
 
-Breaks MSG-2 and MSG-3. Every provider refuses such a conversation, so that a session that was killed in a tool call, or
-has lost one record, is refused in every turn from then on. Seen in github/copilot-cli (#3183) and kimi-code (#768).
+Breaks MSG-2, and MSG-3 where a kill meets a tool call. Every provider refuses such a conversation, so that a session
+that has lost one record, or was killed in a tool call, is refused from then on. Seen in github/copilot-cli (#3183) and
+kimi-code (#768).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from reference.messages import Message
     from reference.parts import Parts
 
-BREAKS = ("MSG-2", "MSG-3")
+BREAKS = ("MSG-2",)
+MAY_BREAK = ("MSG-3", "MSG-4")  # of the turns that are killed not every one has a tool call without a result
 
 
 class Unmended(Transcript):
