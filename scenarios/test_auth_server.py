@@ -31,7 +31,8 @@ PASSING = {"status-429": 429, "status-500": 500, "status-503": 503}
 
 @scenario(
     "AUT-10",
-    fault="the token endpoint fails once, with 429, 500 or 503, before it has spent anything; then with every request",
+    fault="the token endpoint fails once, with 429, 500 or 503, before it has spent anything; then with every request, "
+    "with 503 in one turn and 500 in another",
     needs=[Capability.TURN, Capability.OAUTH],
     judges=[passing_errors_are_ridden_out],
     not_verified=["a token endpoint to which no connection can be made"],
@@ -48,9 +49,12 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
             lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=failing[name], times=always))
         lab.look.credentials(f"{name} before")
         await (await lab.turn("lane0", actor=name)).finished()
-        lab.look.credentials(f"{name} after")
         if lab.decided(name, "error-before-commit"):
             lab.fired(name)
+        if lab.faulty and name == OUTAGE:
+            lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=500, times=None))
+            await (await lab.turn("lane2", actor=f"{OUTAGE}-500")).finished()
+        lab.look.credentials(f"{name} after")
     lab.fakes.oauth.set_fault(None)
     await (await lab.turn("lane1", actor=f"after-{OUTAGE}")).finished()
 

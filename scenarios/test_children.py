@@ -228,16 +228,18 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 
 @scenario(
     "CHD-7",
-    fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build",
+    fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build; one is "
+    "killed with SIGKILL",
     needs=[Capability.TURN, Capability.TIMEOUT],
     judges=[killed_is_not_success],
 )
 async def test_status_of_killed_runs(lab: Lab) -> None:
-    """A run that was ended from outside says so, and never calls itself a success."""
-    asking = ("timeout", "term", "int")
-    building = tuple(f"{name}-building" for name in asking) if Capability.TOOLS in lab.target.capabilities else ()
-    lab.prepare(Setup(agents=(*asking, *building), models=("anthropic",), grace_seconds=0.5))
-    timeout = await lab.undisturbed("term")
+    """A run that was ended from outside says so, and neither it nor the list of runs calls it a success."""
+    ends = ("timeout", "term", "int")
+    asking = (*ends, *(("kill",) if lab.faulty else ()))
+    building = tuple(f"{name}-building" for name in ends) if Capability.TOOLS in lab.target.capabilities else ()
+    lab.prepare(Setup(agents=("other", *asking, *building), models=("anthropic",), grace_seconds=0.5))
+    timeout = await lab.undisturbed("other")
     builds = [rule for name in building for rule in tool_then_text(lab, name, lab.build(name, *KINDS["plain"]))]
     held = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in asking]
     lab.script(*held, *(builds if lab.faulty else []))
@@ -254,5 +256,9 @@ async def test_status_of_killed_runs(lab: Lab) -> None:
     for name, run in runs.items():
         if name.startswith(("term", "int")):
             lab.signal(run, signal.SIGTERM if name.startswith("term") else signal.SIGINT)
+        elif name == "kill":
+            lab.signal(run, signal.SIGKILL)
     for run in runs.values():
         await run.finished()
+    if lab.faulty and Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs("list-after", everything=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, Text, Truncate
 from harness.checkers.failover import (
     AFTERWARDS,
     CONTENT,
     FAILOVER_ORDER,
+    RESTED,
     RESTING,
     UNREADABLE,
     bounded,
@@ -33,6 +36,14 @@ RETRYABLE: dict[str, Reply] = {
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
+REST = 1  # seconds for which a model asks to be left alone
+BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
+DATE = "Fri, 31 Dec 2100 23:59:59 GMT"
+OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
+    "anthropic": Status(529, headers=(("retry-after", "60"),)),
+    "gemini": Status(503, headers=(("retry-after", "60"),)),
+    "codex": Status(429, headers=(("retry-after", DATE),)),
+}
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "bad-request": ("anthropic", Status(400)),
     "bad-request-gemini": ("gemini", Status(400)),
@@ -91,7 +102,8 @@ async def test_unreadable_credential_stays_local(lab: Lab) -> None:
 
 @scenario(
     "FLO-2",
-    fault="the first provider is overloaded, the second broken, and the third refuses the credential",
+    fault="the first provider is overloaded, and broken when it is asked again with a tool's result; the second is "
+    "broken by then too, and the third refuses the credential",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[root_cause_first],
 )
@@ -100,9 +112,14 @@ async def test_every_model_fails(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0",), credential=lab.credential("codex")))
     fault = "three different failures"
     lab.plan(fault)
+    before = (Status(529), lab.target.tool_call("true")) if Capability.TOOLS in lab.target.capabilities else ()
     if lab.faulty:
-        statuses = {"anthropic": 529, "gemini": 500, "codex": 403}
-        lab.script(*(Rule(name, Match(provider=name), (Status(code),)) for name, code in statuses.items()))
+        replies = {
+            "anthropic": (*before[:1], Status(500)),
+            "gemini": (*before[1:], Status(502)),
+            "codex": (Status(403),),
+        }
+        lab.script(*(Rule(name, Match(provider=name), each) for name, each in replies.items()))
     await (await lab.turn("lane0")).finished()
     if lab.replied_with_errors() >= 2:
         lab.fired(fault)
@@ -110,13 +127,14 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500 or 529, refuses or resets the connection, stalls, or breaks off",
+    fault="the first provider answers 429, 500 or 529, resets the connection, stalls, or breaks off; or it refuses "
+    "the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
 )
 async def test_retryable_failures(lab: Lab) -> None:
-    """What another model can make good is handed to the next one, in order."""
+    """What another model can make good is handed to the next one, in order, and from there to the one after it."""
     credential = lab.credential("codex")
     for name in lab.rounds(RETRYABLE):
         lab.plan(name)
@@ -129,6 +147,8 @@ async def test_retryable_failures(lab: Lab) -> None:
     lab.plan("refused")
     refusing = ("anthropic",) if lab.faulty else ()
     lab.prepare(Setup(agents=("lane0",), credential=credential, unreachable=refusing), home="home-refused")
+    if lab.faulty:
+        lab.script(Rule("refused", Match(provider="gemini", marker="refused"), (Status(529),)))
     lab.fired("refused", "the first provider's port is closed")
     await (await lab.turn("lane0", actor="refused")).finished()
 
@@ -157,23 +177,23 @@ async def test_fatal_refusals(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="every provider answers 529 and asks for a minute's rest, or resets the connection",
+    fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
+    "until a date",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
 async def test_no_retry_storm(lab: Lab) -> None:
     """Overloaded providers are asked once a model, and then left alone for as long as they said."""
     credential = lab.credential("codex")
-    lab.prepare(Setup(agents=("lane0",), credential=credential), home="home-broken")
+    lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=0.5), home="home-broken")
     if lab.faulty:
-        lab.script(*(Rule(name, Match(provider=name), (Reset(),)) for name in FAILOVER_ORDER))
+        lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
     lab.prepare(Setup(agents=("lane0",), credential=credential))
     fault = "all providers overloaded"
     lab.plan(fault)
     if lab.faulty:
-        overloaded = Status(529, headers=(("retry-after", "60"),))
-        lab.script(*(Rule(name, Match(provider=name), (overloaded,)) for name in FAILOVER_ORDER))
+        lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in OVERLOADED.items()))
     await (await lab.turn("lane0", actor="first")).finished()
     if lab.replied_with_errors() >= 2:
         lab.fired(fault)
@@ -183,16 +203,15 @@ async def test_no_retry_storm(lab: Lab) -> None:
 @scenario(
     "FLO-6",
     fault="the first model is overloaded in one turn, in another its connection breaks, in a third it asks for "
-    "a minute's rest",
+    "a rest of a second, which passes",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[only_the_failed_rests],
-    not_verified=["that a cooldown ends when its time is over"],
 )
 async def test_turns_after_a_failover(lab: Lab) -> None:
-    """A failover is over with its turn, and a cooldown concerns only the model that asked for it."""
+    """A failover is over with its turn, and a cooldown concerns only the model that asked for it, and ends."""
     credential = lab.credential("codex")
-    minute = Status(429, headers=(("retry-after", "60"),))
-    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: minute}
+    briefly = Status(429, headers=(("retry-after", str(REST)),))
+    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly}
     for name in lab.rounds(failures):
         lab.plan(name)
         setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
@@ -204,3 +223,6 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
             lab.fired(name)
         for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
             await (await lab.turn(agent, actor=f"{name}{role}")).finished()
+        if name == RESTING and lab.faulty:
+            await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
+            await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()

@@ -7,10 +7,11 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
-from harness.checkers.fan_in import STRANGER, every_result_once, task, told_to_nobody_else
+from harness.checkers.fan_in import STRANGER, every_answer_is_told, every_result_once, task, told_to_nobody_else
 from harness.checkers.messages import ANSWER
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
@@ -31,10 +32,10 @@ OTHERS = ("lane1", "lane2", "lane3")
     "MSG-4",
     fault="one of three agents that work for another is refused by each of its providers",
     needs=[*NEEDS, Capability.FAILOVER],
-    judges=[every_result_once, told_to_nobody_else],
+    judges=[every_result_once, every_answer_is_told, told_to_nobody_else],
 )
 async def test_one_child_fails(lab: Lab) -> None:
-    """Of three agents at work for one, each is reported once, the one that fails included, and to that one alone."""
+    """Of three agents at work for a session, each is reported once, the one that fails included, and to it alone."""
     lab.prepare(Setup(agents=("lane0", *OTHERS, STRANGER), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
@@ -44,6 +45,9 @@ async def test_one_child_fails(lab: Lab) -> None:
     if lab.refused(failing, 529):
         lab.fired("an agent refused by all providers")
     await (await lab.turn(STRANGER)).finished()
+    if lab.faulty:
+        elsewhere = f"{STRANGER}-session"
+        await lab.run(replace(lab.turning("lane0", actor=elsewhere), session="elsewhere"), elsewhere)
     await _last_turn(lab)
 
 

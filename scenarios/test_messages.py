@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -99,19 +100,17 @@ async def test_bad_records_between_turns(lab: Lab) -> None:
 
 @scenario(
     "MSG-2",
-    fault="the records of one turn, in the middle of a session, are overwritten with zeroes",
-    needs=[Capability.TURN, Capability.TRANSCRIPTS, Capability.SESSIONS],
+    fault="the record of a tool call, in the middle of a session, is overwritten with zeroes",
+    needs=[Capability.TURN, Capability.TRANSCRIPTS, Capability.SESSIONS, Capability.TOOLS],
     judges=[bad_record_costs_itself],
 )
 async def test_overwritten_records(lab: Lab) -> None:
-    """Records that have rotted are forgotten, and no others."""
+    """A record that has rotted is forgotten, and no other: not even where it leaves a result without its call."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     await answered_turn(lab, "first")
-    start = _size(lab)
-    await answered_turn(lab, "lost")
-    end = _size(lab)
+    await _turn_with_tool(lab, "lost")
     await answered_turn(lab, "second")
-    _spoil(lab, "records overwritten", lambda data: data[:start] + bytes(end - start - 1) + data[end - 1 :])
+    _spoil(lab, "a tool call overwritten", partial(_overwritten, f"%s]]' {TOOL}lost"))
     await answered_turn(lab, "next")
 
 
@@ -152,13 +151,14 @@ async def _turn_with_tool(lab: Lab, name: str) -> None:
 
 @scenario(
     "MSG-5",
-    fault="the provider keeps the last answers of two turns back until their commands can get no further",
+    fault="the provider keeps the last answers of two turns back until their commands can get no further; the command "
+    "of a third gets SIGTERM",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[return_implies_terminal],
 )
 async def test_return_after_the_last_answer(lab: Lab) -> None:
-    """A command returns when its turn is over and not before, here and through a gateway."""
-    lab.prepare(Setup(agents=("direct", "routed"), models=("anthropic",)))
+    """A command returns when its turn is over and not before, here and through a gateway, also when it is ended."""
+    lab.prepare(Setup(agents=("direct", "routed"), models=("anthropic",), grace_seconds=10.0))
     turns, works = [lab.turning("direct")], list[Actor]()
     if Capability.GATEWAY in lab.target.capabilities:
         works = [await serving(lab)]
@@ -173,6 +173,15 @@ async def test_return_after_the_last_answer(lab: Lab) -> None:
         lab.release(f"answer of {turn.agent}")
         await run.finished()
         await _list_if_possible(lab, f"list-after-{turn.agent}")
+    if works and lab.faulty:
+        lab.script(Rule("ended", Match(marker="ended"), (Text("done", gate="ended"),)))
+        lab.hold("ended")
+        run = await lab.start(routed(lab, "routed", "ended"), "ended")
+        await lab.reached("ended", by=[run, *works])
+        lab.signal(run, signal.SIGTERM)
+        await run.finished()
+        await _list_if_possible(lab, "list-after-ended")
+        lab.release("ended")
 
 
 async def _list_if_possible(lab: Lab, actor: str) -> None:
@@ -191,8 +200,9 @@ def _followed_by(line: bytes, data: bytes) -> bytes:
     return data + line + b"\n"
 
 
-def _size(lab: Lab) -> int:
-    return len(_transcript(lab).read_bytes())
+def _overwritten(text: str, data: bytes) -> bytes:
+    """With zeroes in the place of each line that has this text."""
+    return b"\n".join(bytes(len(line)) if text.encode() in line else line for line in data.split(b"\n"))
 
 
 def _transcript(lab: Lab) -> Path:

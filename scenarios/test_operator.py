@@ -25,6 +25,7 @@ from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
+from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
@@ -103,8 +104,8 @@ async def _begun_to_build(lab: Lab, name: str) -> Actor:
 
 @scenario(
     "OPS-2",
-    fault="commands succeed, fail at the provider or fall over, meet unknown agents and options and a held session, "
-    "run out of time, and are terminated",
+    fault="commands succeed, fail at the provider or fall over, are cancelled in a gateway, meet unknown agents and "
+    "options and a held session, run out of time, and are terminated",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
@@ -115,7 +116,7 @@ async def test_every_kind_of_end(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0",), models=models, session_wait_seconds=1.0))
     failing = [Rule("fails", Match(marker="fails"), (Status(400),))] if lab.faulty else []
     failing += [Rule("moves", Match(marker="moves", provider="anthropic"), (Status(529),))] if lab.faulty else []
-    lab.script(*failing, Rule("term", Match(marker="term"), (Text("done", gate="term"),)))
+    lab.script(*failing, *(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("term", "routed")))
     await lab.add("lane1")
     await lab.run(ListAgents(), "list")
     await (await lab.turn("lane0", actor="succeeds")).finished()
@@ -128,6 +129,8 @@ async def test_every_kind_of_end(lab: Lab) -> None:
         await lab.run(Raw(words=("no-such-command", "--json")), "unknown-command")
         if Capability.FAILOVER in has:
             await (await lab.turn("lane0", actor="moves")).finished()
+        if {Capability.GATEWAY, Capability.RUNS, Capability.CANCEL} <= has:
+            await _cancelled_in_the_gateway(lab)
         lab.fired("commands that fail")
     lab.hold("term")
     victim = await lab.turn("lane0", actor="term")
@@ -138,6 +141,21 @@ async def test_every_kind_of_end(lab: Lab) -> None:
         await (await lab.turn("lane1", "[[term]] hi", actor="late", timeout=2.0)).finished()
     lab.signal(victim, signal.SIGTERM)
     await lab.ends_within(victim, 15)
+    if lab.faulty and Capability.DELETE_AGENTS in has:
+        await lab.run(DeleteAgent(name="lane1"), "delete")
+
+
+async def _cancelled_in_the_gateway(lab: Lab) -> None:
+    """A turn that a gateway has is listed, and cancelled by its id."""
+    gateway = await serving(lab)
+    lab.hold("routed")
+    run = await lab.start(routed(lab, "lane0", "routed"), "routed")
+    await lab.reached("routed", by=[run, gateway])
+    for row in await lab.list_runs("list-runs"):
+        await lab.run(CancelRun(id=row.id), "cancel")
+    await run.finished()
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()
 
 
 @scenario(

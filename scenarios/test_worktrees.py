@@ -39,9 +39,13 @@ def _folder(lab: Lab) -> Path:
     return lab.site.root / "repository"
 
 
-def _prepared(lab: Lab) -> None:
+def _prepared(lab: Lab, *occupied: str) -> None:
+    """A repository, and folders with something in them where these agents' worktrees would be."""
     lab.prepare(Setup())
     repository.make(_folder(lab))
+    for name in occupied:
+        lab.site.workspace(name).mkdir(parents=True)
+        (lab.site.workspace(name) / "notes").write_text("nobody's to remove\n", encoding="utf-8")
     look(lab, "before")
 
 
@@ -98,7 +102,7 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees meet a name that is taken, a full disk at the config, and SIGTERM in the middle of git",
+    fault="adds in worktrees meet a name or a folder that is taken, a full disk at the config, and SIGTERM in mid-git",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
@@ -106,13 +110,14 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
     not_verified=["an add that is killed with SIGKILL"],
 )
 async def test_worktree_and_agent_together(lab: Lab) -> None:
-    """An add that fails leaves neither an agent nor a worktree, branch or folder."""
-    _prepared(lab)
+    """An add that fails leaves neither an agent nor a worktree, branch or folder, and takes nothing that was there."""
+    _prepared(lab, "occupied")
     await lab.run(adding(lab, "good"), "add-good")
     if lab.faulty:
         await lab.run(AddAgent(name="good", workspace=str(lab.site.workspace("twice"))), "taken")
         other = AddAgent(name="good", workspace=str(lab.site.workspace("other")), worktree_of=str(_folder(lab)))
         await lab.run(other, "taken-with-worktree")
+        await lab.run(adding(lab, "occupied"), "add-occupied")
         async with lab.struck(Fault("add-full", 0, "ENOSPC"), where=lab.is_config):
             await lab.run(adding(lab, "full"), "add-full")
     async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:

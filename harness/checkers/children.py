@@ -110,7 +110,10 @@ def recycled_pid_is_spared(history: History) -> list[Finding]:
 
 
 def killed_is_not_success(history: History) -> list[Finding]:
-    """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why."""
+    """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why.
+
+    Neither is it listed as a success. Each run is of an agent of its own.
+    """
     findings, judged = [], 0
     hung = {what.actor: what.seconds for _, what in history.of(Hung)}
     for seq, what, started in ask.turns(history):
@@ -132,7 +135,18 @@ def killed_is_not_success(history: History) -> list[Finding]:
             findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
     if not judged:
         raise CannotDecide("no run that was ended from outside came to an end")
-    return findings
+    return findings + _listed_as_success(history)
+
+
+def _listed_as_success(history: History) -> list[Finding]:
+    """The failed turns that some list of runs shows as succeeded."""
+    failed = {begun.params.get("agent"): what for _, what, begun in ask.turns(history) if not what.outcome.ok}
+    return [
+        Finding(rule="CHD-7", message=f"{listing.actor} shows the run of {run.agent} as succeeded", evidence=(seq,))
+        for seq, listing in history.of(Finished)
+        for run in listing.outcome.runs or ()
+        if run.status == "succeeded" and run.agent in failed
+    ]
 
 
 def _expected_status(history: History, what: Finished, timeout: float | None) -> int | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import get_args
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, ReplySent, RequestReceived, TokenRequested
-from harness.outcome import Kind
+from harness.outcome import AttemptSeen, Kind
 from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
@@ -17,6 +18,7 @@ UNREADABLE = "codex"  # the first model of the turn whose credential cannot be r
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
+RESTED = "-rested"  # ends the name of a later turn than these, when whoever had asked for a rest has had it
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
 
 
@@ -102,14 +104,15 @@ def root_cause_first(history: History) -> list[Finding]:
                 f"but reported {what.outcome.kind}: {ask.said(what)}"
             )
             findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
-        findings += _attempts_listed(what, seq, seen)
+        named = {request.model.rpartition("/")[2] for _, request in ask.requests(history, what.actor)}
+        findings += _attempts_listed(what, seq, seen, named)
     if not judged:
         raise CannotDecide("no turn failed at more than one model, as far as answers were seen")
     return findings
 
 
 def falls_over_in_order(history: History) -> list[Finding]:
-    """FLO-3: a retryable failure of the first model leads to the second, whose answer alone is the result."""
+    """FLO-3: a retryable failure leads to the next model and no further, whose answer alone is the result."""
     findings = []
     for seq, what, _ in ask.turns(history):
         providers = [request.provider for _, request in ask.requests(history, what.actor)]
@@ -118,11 +121,11 @@ def falls_over_in_order(history: History) -> list[Finding]:
                 f"{what.actor}: a failure that another model could have made good ended the turn: {ask.said(what)}"
             )
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
-        elif "codex" in providers:
+        elif "codex" in providers and "gemini" not in dict(_failures_seen(history, what.actor)):
             message = f"{what.actor} went through {', '.join(providers)}; the second model would have answered"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
         elif what.outcome.text.strip() != "done":
-            message = f"{what.actor} gave “{what.outcome.text[:120]}” instead of the second model's answer “done”"
+            message = f"{what.actor} gave “{what.outcome.text[:120]}” instead of the next model's answer “done”"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
     if not findings:
         ask.all_ended(history)
@@ -183,7 +186,7 @@ def bounded(history: History) -> list[Finding]:
 
 
 def only_the_failed_rests(history: History) -> list[Finding]:
-    """FLO-6: turns after a failover begin with the first model again, or with the second while the first rests."""
+    """FLO-6: turns after a failover begin with the first model again, or with the second only while the first rests."""
     findings, judged = [], 0
     for seq, what, _ in ask.turns(history):
         name, role = _round_of(what.actor)
@@ -192,7 +195,7 @@ def only_the_failed_rests(history: History) -> list[Finding]:
             continue
         judged += 1
         asked = ask.requests(history, what.actor)
-        may_begin = FAILOVER_ORDER[:2] if name == RESTING else FAILOVER_ORDER[:1]
+        may_begin = FAILOVER_ORDER[:2] if name == RESTING and role != RESTED else FAILOVER_ORDER[:1]
         evidence = (before[0][0], *(s for s, _ in asked[:1]), seq)
         if not asked and not what.outcome.ok:
             message = f"{what.actor} asked no model, although one at most had failed: {ask.said(what)}"
@@ -207,7 +210,8 @@ def only_the_failed_rests(history: History) -> list[Finding]:
 
 def _round_of(actor: str) -> tuple[str, str]:
     """The turn in which something failed, and the role of one that comes after it; "" for that turn itself."""
-    return next(((actor.removesuffix(end), end) for end in AFTERWARDS if actor.endswith(end)), (actor, ""))
+    ends = (*AFTERWARDS, RESTED)
+    return next(((actor.removesuffix(end), end) for end in ends if actor.endswith(end)), (actor, ""))
 
 
 def _rests(history: History, seq: int, provider: str) -> bool:
@@ -229,20 +233,35 @@ def _failures_seen(history: History, actor: str) -> list[tuple[str, int]]:
 
 
 def _was_answered(history: History, actor: str) -> bool:
-    answers = ask.replies(history)
-    return any(_kind_of(answers.get(request.exchange)) == "ok" for _, request in ask.requests(history, actor))
+    """Whether a turn's last question was answered: that some model had asked for a tool before is no answer."""
+    answers, asked = ask.replies(history), [request for _, request in ask.requests(history, actor)]
+    last = [request for request in asked if request.turn_step == max(each.turn_step for each in asked)]
+    return any(_kind_of(answers.get(request.exchange)) == "ok" for request in last)
 
 
-def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]]) -> list[Finding]:
+def _attempts_listed(what: Finished, seq: int, seen: list[tuple[str, int]], models: Collection[str]) -> list[Finding]:
     attempts = what.outcome.attempts
     if attempts is None:
         message = f"{what.actor} does not list its attempts ({', '.join(f'{p} {s}' for p, s in seen)})"
         return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
     listed = [(attempt.provider, attempt.status) for attempt in attempts]
-    if _with_status(listed) == _with_status(seen):
-        return []
-    message = f"{what.actor} lists the attempts {listed}, but the providers saw {seen}"
-    return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
+    if _with_status(listed) != _with_status(seen):
+        message = f"{what.actor} lists the attempts {listed}, but the providers saw {seen}"
+        return [Finding(rule="FLO-2", message=message, evidence=(seq,))]
+    wrong = [problem for each in attempts if (problem := _mislabelled(each, models))]
+    return [Finding(rule="FLO-2", message=f"{what.actor} lists {each}", evidence=(seq,)) for each in wrong]
+
+
+def _mislabelled(attempt: AttemptSeen, models: Collection[str]) -> str:
+    """What is wrong with the model or the kind of a listed failure, in words; "" for nothing."""
+    if attempt.status is None or attempt.status < 400:
+        return ""
+    if (name := attempt.model.rpartition("/")[2]) not in models:
+        return f"{attempt.status} of {attempt.provider} as the answer of {name}, which was not asked"
+    expected = _KIND_OF_STATUS.get(attempt.status, "retryable")
+    if attempt.kind in get_args(Kind) and attempt.kind != expected:
+        return f"{attempt.status} of {attempt.provider} as {attempt.kind}; it is {expected}"
+    return ""
 
 
 def _with_status(attempts: Sequence[tuple[str, int | None]]) -> list[tuple[str, int]]:

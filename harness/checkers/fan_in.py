@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER
-from harness.events import Finished, History, RequestReceived, Started
+from harness.events import Finished, History, ReplySent, RequestReceived, Started
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
-STRANGER = "stranger"  # an agent for which no other works, and its turn
+STRANGER = "stranger"  # an agent for which no other works; begins the names of turns of sessions for which none works
 _NAMED = 3  # tasks of one agent in a finding
 
 
@@ -47,9 +47,22 @@ def every_result_once(history: History) -> list[Finding]:
     return findings or _unworkable(history)
 
 
+def every_answer_is_told(history: History) -> list[Finding]:
+    """MSG-4: where nobody was killed, an agent that was answered has an answer: it is not told of as failed."""
+    seq, final = _last_of_parents(history)
+    whole = {what.exchange for _, what in history.of(ReplySent) if what.status == 200 and what.outcome == "complete"}
+    tasks = _asked(history)
+    answered = {what.marker for _, what in history.of(RequestReceived) if what.exchange in whole} & tasks.keys()
+    return [
+        Finding(rule="MSG-4", message=f"{final.marker} was not told what {each} had answered", evidence=(asked, seq))
+        for each, asked in tasks.items()
+        if each in answered and ANSWER + each not in final.markers
+    ]
+
+
 def told_to_nobody_else(history: History) -> list[Finding]:
-    """MSG-4: the turn of an agent for which nobody works is told nothing of what others have delegated."""
-    requests = ask.requests(history, STRANGER)
+    """MSG-4: the turns of a session for which nobody works are told nothing of what others have delegated."""
+    requests = [(seq, what) for seq, what in history.of(RequestReceived) if what.marker.startswith(STRANGER)]
     if not requests:
         raise CannotDecide(f"{STRANGER} asked no provider")
     tasks = _asked(history)
@@ -58,7 +71,8 @@ def told_to_nobody_else(history: History) -> list[Finding]:
     if not told:
         return []
     names = ", ".join(dict.fromkeys(each for found in told.values() for each in found))
-    message = f"{STRANGER}, for which nobody works, was told what came of {names}"
+    who = ", ".join(dict.fromkeys(what.marker for seq, what in requests if seq in told))
+    message = f"{who}, for which nobody works, was told what came of {names}"
     return [Finding(rule="MSG-4", message=message, evidence=tuple(told))]
 
 

@@ -41,6 +41,6 @@ def _wrong(history: History, what: Finished, later: int) -> str:
     ]
     if outcome.ok and not any(whole):
         return "the gateway was lost before there was an answer, and the client reported success"
-    if not outcome.ok and (outcome.traceback or not outcome.code):
-        return f"the gateway was lost, and the client does not say so by a code: {ask.said(what)}"
+    if not outcome.ok and (outcome.traceback or not outcome.code or not outcome.exit_status):
+        return f"the gateway was lost, and the client does not say so by status and code: {ask.said(what)}"
     return ""

@@ -66,9 +66,11 @@ def bad_record_costs_itself(history: History) -> list[Finding]:
 def exactly_once_visible(history: History) -> list[Finding]:
     """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
 
-    A turn's parts are its message, what its tool said and its answer, each with a marker of its own.
+    A turn's parts are its message, what its tool said and its answer, each with a marker of its own. One that was not
+    struck itself works: a session that nobody can go on with shows nothing.
     """
     findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
+    struck = {strike.actor for strike in ask.strikes(history)}
     for seq, what, _ in ask.turns(history):
         for asked, request in ask.requests(history, what.actor)[:1]:
             resumed += bool(acknowledged)
@@ -78,6 +80,9 @@ def exactly_once_visible(history: History) -> list[Finding]:
                 findings.append(Finding(rule="MSG-3", message=message, evidence=(last, asked)))
         if what.outcome.ok:
             acknowledged.append((seq, what.actor))
+        elif what.actor not in struck:
+            message = f"{what.actor} does not work{_after_strike(history, seq)}: {ask.said(what)}"
+            findings.append(Finding(rule="MSG-3", message=message, evidence=(seq,)))
     if not resumed:
         raise CannotDecide("no turn came after one that was acknowledged")
     return findings[:1]  # what is wrong once is wrong in every later turn
@@ -112,7 +117,8 @@ def return_implies_terminal(history: History) -> list[Finding]:
     for end, what, begun in ask.turns(history):
         returned = ask.exited(history, what.actor)
         seq = returned[0] if returned else end
-        if open_ := _exchanges_after(history, what.actor, seq):
+        ended = bool(ask.signalled(history, what.actor))  # whoever was ended waits for no answer, but ends its turn
+        if not ended and (open_ := _exchanges_after(history, what.actor, seq)):
             message = f"{what.actor} returned ({ask.said(what)}) while its turn went on: {open_[1]}"
             findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, open_[0])))
         elif listed := _listed_after(history, begun.params["agent"], seq):

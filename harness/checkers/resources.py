@@ -120,12 +120,14 @@ def _harms_nothing(rule: str, strike: Strike, part: History) -> list[Finding]:
 def _works_again(rule: str, strike: Strike, part: History) -> list[Finding]:
     """Without the fault the same command succeeds, or says clearly that the work had been done already.
 
-    A turn whose new token could not be stored may ask for a new sign-in: the server has spent the old one.
+    After a turn that failed because its new token could not be stored the next may ask for a new sign-in: the server
+    has spent the old one.
     """
+    said = not ask.finished(part, strike.actor)[1].outcome.ok
     seq, what = ask.finished(part, f"{strike.actor}-again")
     outcome = what.outcome
     refused = outcome.kind not in ("internal", "unclear") and outcome.exit_status and not outcome.traceback
-    token_lost = outcome.kind == "auth" and any(t.decision == "minted" for _, t in part.of(TokenAnswered))
+    token_lost = said and outcome.kind == "auth" and any(t.decision == "minted" for _, t in part.of(TokenAnswered))
     if outcome.ok or (refused and (token_lost or _done(strike, part))):
         return []
     message = f"{what.verb} does not work again after {strike}: {ask.said(what)}"

@@ -11,7 +11,7 @@ from harness.verdict import Finding
 
 MOST_REQUESTS = 10  # to the token endpoint in one turn: more is a storm, whatever the pauses between them
 AGAIN, SIGNED_IN = "-again", "-signed-in"  # end the names of the turns after one whose refresh was lost
-OUTAGE = "outage"  # the turn in which the token endpoint never comes back
+OUTAGE = "outage"  # begins the names of the turns in which the token endpoint never comes back
 _FAILED = "error-before-commit"
 _UNAUTHORIZED = 401
 _LOST = "dropped-after-commit"
@@ -63,7 +63,7 @@ def _ridden_out(turn: Refreshing) -> list[Finding]:
         problem = f"{actor} sent {len(set(turn.tokens))} different tokens to an endpoint that had spent none"
     elif _FAILED not in turn.decisions or outcome.ok:
         return []
-    elif actor != OUTAGE:
+    elif not actor.startswith(OUTAGE):
         problem = f"{actor} gave up, although one request alone had failed in passing: {ask.said(turn.what)}"
     elif not is_typed(turn.what):
         problem = (

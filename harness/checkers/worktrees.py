@@ -49,7 +49,7 @@ def add_and_worktree_compose(history: History) -> list[Finding]:
 
 def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> list[Finding]:
     """What is missing of adds that succeeded, and left of those that failed; `both` are agents with all they need."""
-    (_, before), (last, after) = _looks(history)
+    (first, before), (last, after) = _looks(history)
     findings, done = list[Finding](), {name for _, name, _ in _adds(history) if name in both}
     for seq, name, what in _adds(history):
         if what.outcome.ok and what.outcome.exit_status == 0:
@@ -69,6 +69,9 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
     if left:
         message = f"failed adds left behind: {', '.join(left)}"
         findings.append(Finding(rule=rule, message=message, evidence=(last,)))
+    if gone := [name for name in failed if name in set(before.folders) - set(after.folders)]:
+        message = f"failed adds took away what had been there before them: the folder of {', '.join(gone)}"
+        findings.append(Finding(rule=rule, message=message, evidence=(first, last)))
     return findings
 
 

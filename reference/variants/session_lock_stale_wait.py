@@ -21,7 +21,7 @@ BREAKS = (
     "MSG-1",
     "LCK-2",
 )
-MAY_BREAK = ("AUT-4", "MSG-4")  # the turn after a kill is refused
+MAY_BREAK = ("AUT-4", "MSG-3", "MSG-4")  # the turn after a kill is refused
 
 STALE_SECONDS = 1800.0
 

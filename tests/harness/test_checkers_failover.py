@@ -117,6 +117,26 @@ FLO_2 = [
         "success-of-nothing", root_cause_first, "FLO-2", "reported success, although every model had failed", [5],
         TWO, turn("a"),
     ),
+    illegal(
+        "first-question-left-out", root_cause_first, "FLO-2", "lists the attempts [('anthropic', 500)", [9],
+        TWO[:2], asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", step=1), replied(3, status=500),
+        asked(4, "a", "gemini", step=1), replied(4, "gemini", 502),
+        turn("a", **TOLD | {"attempts": attempts(("anthropic", 500), ("gemini", 502))}),
+    ),
+    illegal(
+        "wrong-kind", root_cause_first, "FLO-2", "a lists 403 of codex as retryable; it is auth", [5],
+        failed_at(("anthropic", 529), ("codex", 403)), turn("a", **TOLD | {"attempts": tuple(
+            replace(each, kind="retryable") for each in attempts(("anthropic", 529), ("codex", 403)))}),
+    ),
+    illegal(
+        "wrong-model", root_cause_first, "FLO-2", "a lists 500 of gemini as the answer of n, which was not asked", [5],
+        TWO, turn("a", **TOLD | {"attempts": (TOLD["attempts"][0], replace(TOLD["attempts"][1], model="gemini/n"))}),
+    ),
+    illegal(
+        "a-tool-call-is-no-answer", root_cause_first, "FLO-2", "reported success, although every model had failed", [9],
+        TWO[:2], asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", step=1), replied(3, status=500),
+        asked(4, "a", "gemini", step=1), replied(4, "gemini", 502), turn("a"),
+    ),
     undecided("one-model", root_cause_first, "no turn failed at more than one", TWO[:2], turn("a", **TOLD)),
     undecided(
         "made-good", root_cause_first, "no turn failed at more", TWO, asked(3, "a", "codex"), replied(3, "codex"),
@@ -138,8 +158,15 @@ FLO_3 = [
         "skipped-one", falls_over_in_order, "FLO-3", "went through anthropic, codex", [3],
         asked(1, "a"), asked(2, "a", "codex"), turn("a", **DONE),
     ),
+    legal(
+        "third-answered", falls_over_in_order, TWO, asked(3, "a", "codex"), replied(3, "codex"), turn("a", **DONE),
+    ),
     illegal(
-        "partial-text", falls_over_in_order, "FLO-3", "gave “do” instead of the second model's answer", [3],
+        "one-too-far", falls_over_in_order, "FLO-3", "went through anthropic, gemini, codex", [5],
+        asked(1, "a"), asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", "codex"), turn("a", **DONE),
+    ),
+    illegal(
+        "partial-text", falls_over_in_order, "FLO-3", "gave “do” instead of the next model's answer", [3],
         asked(1, "a"), asked(2, "a", "gemini"), turn("a", text="do"),
     ),
     undecided("no-turn", falls_over_in_order, "no turn was started", asked(1, "a")),
@@ -221,6 +248,8 @@ FLO_6 = [
         FAILED_OVER, began("overloaded-other", "gemini")),
     illegal("one-too-many-rests", SCOPE, "FLO-6", "resting-next began with codex, although gemini", [0, 5, 6],
         RESTS, began("resting-next", "codex")),
+    illegal("rests-for-too-long", SCOPE, "FLO-6", "resting-rested began with gemini, although anthropic", [0, 5, 6],
+        RESTS, began("resting-rested", "gemini")),
     illegal("all-rest", SCOPE, "FLO-6", "resting-next asked no model", [0, 5], RESTS, turn("resting-next", ok=False)),
     undecided("nothing-after", SCOPE, "no turn came after", FAILED_OVER),
     undecided("nothing-before", SCOPE, "no turn came after", began("overloaded-next", "gemini")),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.fan_in import every_result_once, task, told_to_nobody_else
+from harness.checkers.fan_in import every_answer_is_told, every_result_once, task, told_to_nobody_else
 from harness.outcome import RunSeen
 from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
 
@@ -48,9 +48,17 @@ CASES = [
         PARENT, WORK, end("p"), next_turn(*RESULT, "re-p.lane1"), listed("succeeded")),
     illegal("session-unusable", once, "MSG-4", "next does not work: |E", [7],
         PARENT, WORK, end("p"), next_turn(*RESULT, ok=False), listed("succeeded")),
+    legal("answer-told", every_answer_is_told, PARENT, WORK, end("p"), next_turn(*RESULT)),
+    legal("had-no-answer", every_answer_is_told, PARENT, WORK[:1], replied(2, status=529), end("p"),
+        next_turn("p", "p.lane1", "p.lane1")),
+    illegal("told-of-as-failed", every_answer_is_told, "MSG-4", "next was not told what p.lane1 had answered", [2, 6],
+        PARENT, WORK, end("p"), next_turn("p", "p.lane1", "p.lane1")),
     legal("not-told", told_to_nobody_else, PARENT, WORK, asked(5, "stranger", markers=("stranger",))),
     illegal("told-of-an-answer", told_to_nobody_else, "MSG-4", "stranger, for which nobody works|of p.lane1", [4],
         PARENT, WORK, asked(5, "stranger", markers=("re-p.lane1", "stranger"))),
+    illegal("told-elsewhere", told_to_nobody_else, "MSG-4", "stranger-session, for which nobody works|of p.lane1", [5],
+        PARENT, WORK, asked(5, "stranger", markers=("stranger",)),
+        asked(6, "stranger-session", markers=("re-p.lane1", "stranger-session"))),
     illegal("told-of-a-failure", told_to_nobody_else, "MSG-4", "was told what came of p.lane1", [4],
         PARENT, WORK, asked(5, "stranger", markers=("p.lane1", "stranger"))),
     undecided("no-stranger", told_to_nobody_else, "stranger asked no provider", PARENT, WORK),

@@ -24,9 +24,9 @@ FLO_9 = [
     illegal("no-answer-is-no-success", FINAL, "FLO-9", "reported success", [1, 2, 4],
         HAS_IT, KILLED, replied(1, outcome="client-gone"), end("killed")),
     *[
-        illegal(name, FINAL, "FLO-9", "does not say so by a code: “gone”", [1, 2, 3],
+        illegal(name, FINAL, "FLO-9", "does not say so by status and code: “gone”", [1, 2, 3],
             HAS_IT, KILLED, end("killed", **{**LOST, **how}))
-        for name, how in (("no-code", {"code": ""}), ("trace", {"traceback": True}))
+        for name, how in (("no-code", {"code": ""}), ("trace", {"traceback": True}), ("status", {"exit_status": 0}))
     ],
     illegal("only-the-first-signal-counts", FINAL, "FLO-9", "begun again", [1, 2, 3, 5],
         HAS_IT, KILLED, asked(2, "killed"), signalled("gateway-killed", 15), end("killed", **LOST)),

@@ -47,6 +47,10 @@ CASES = [
         "new-token-could-not-be-kept", checker, STRUCK, answered("minted"), turn("v", **TYPED),
         turn("v-again", ok=False, kind="auth", code="reauthentication-needed"),
     ),
+    illegal(
+        "new-token-lost-in-silence", checker, "RES-1", "agent does not work again after ENOSPC", [0, 5],
+        STRUCK, answered("minted"), turn("v"), turn("v-again", ok=False, kind="auth", code="reauthentication-needed"),
+    ),
     legal(
         "cancel", checker, STRUCK, end("v", "runs cancel"), end("v-list", "runs list", runs=()),
         end("v-again", "runs cancel", ok=False, kind="local", code="already-finished"),

@@ -48,6 +48,8 @@ CASES = [
     illegal("worktree-alone", both, "CFG-12", "the worktree of a is there, and no such agent", [3, 5],
         seen(), add("a"), seen("a"), listing()),
     legal("ended-after-the-config", both, seen(), add("a", ok=False, kind="stopped"), seen("a"), listing("a")),
+    illegal("folder-taken-away", both, "CFG-12", "took away what had been there before them: the folder of b", [0, 5],
+        seen(folders=("b",)), add("a"), add("b", ok=False), seen("a"), listing("a")),
     undecided("no-list", both, "list never came to an end", seen(), add("a"), seen("a")),
 ]  # fmt: skip
 

@@ -32,6 +32,7 @@ NAMES = [
     "refresh_before_the_first_answer_only",
     "refresh_counts_in_memory",
     "refresh_believes_expires_in",
+    "refresh_outage_is_refusal",
 ]
 BOUND = 20.0
 

@@ -31,6 +31,12 @@ NAMES = [
     "cooldown_for_all",
     "cooldown_for_broken_connections",
     "retries_broken_connections",
+    "retries_server_errors",
+    "failover_ends_with_the_second",
+    "cooldown_at_least_a_minute",
+    "long_rests_ignored",
+    "attempts_forgotten_after_an_answer",
+    "attempts_like_the_first",
 ]
 
 

@@ -1,0 +1,37 @@
+"""A token endpoint that answers 500 twice is taken for one that refuses the token: the user has to sign in again.
+
+Breaks AUT-10. The server had spent nothing, and would have taken the token as soon as it was back. No single thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reference.auth import Credentials
+from reference.auth.endpoint import ServerFailed
+from reference.auth.pending import Pending
+from reference.auth.refresh import Refresh
+from reference.auth.store import Credential, pending_path
+from reference.deadline import Deadline
+from reference.parts import Parts
+
+BREAKS = ("AUT-10",)
+
+
+class _Refresh(Refresh):
+    def redeem(self, current: Credential, deadline: Deadline) -> Credential:
+        try:
+            return super().redeem(current, deadline)
+        except ServerFailed:
+            Pending(pending_path(self.store.home, self.profile), current.refresh).refuse("server-failed")
+            raise
+
+
+class _Credentials(Credentials):
+    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
+        return _Refresh(self.store, profile, provider, config)
+
+
+def replace(parts: Parts) -> Parts:
+    return parts.replace(auth=_Credentials)
