@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from harness import doctor, rejudge, screen, variants
 from harness.arguments import count
+from harness.commands import doctor, rejudge, variants
+from harness.commands.rules_page import render as rules_page
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
-from harness.rules_page import render as rules_page
 from harness.scenario import load_rules
+from harness.session import screen
 from harness.targets import catalog, provision, registry
 from harness.targets.conformance.suite import Examined, check_target
 from harness.version import VERSION

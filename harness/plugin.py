@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from harness import arguments, recording, screen
-from harness.bench import Bench
+from harness import arguments
 from harness.campaign import Campaign
 from harness.errors import PileupError
 from harness.places import for_pytest
 from harness.scenario import Scenario
-from harness.session import DEFAULT_REPORT, QUICK_POINTS, Controller, Session, Worker, stress_round
+from harness.session import recording, screen
+from harness.session.bench import Bench
+from harness.session.session import DEFAULT_REPORT, QUICK_POINTS, Controller, Session, Worker, stress_round
 from harness.targets import registry
 from harness.targets.conformance.check import Check
 from harness.targets.conformance.suite import examine

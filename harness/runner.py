@@ -24,7 +24,7 @@ from harness.errors import LabError, TargetFailed
 from harness.events import History
 from harness.journal import Journal
 from harness.lab import Lab
-from harness.outside import outside
+from harness.lab.outside import outside
 from harness.plan import Arm, Plan
 from harness.processes import folders, tree
 from harness.processes.client import LauncherClient

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fakes.script import Match, Rule, Text
-from harness.actor import Actor
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.targets.protocol import Capability
 
 GRACE = 5.0  # seconds a tree may take to end: ten times the grace period that the target is told to grant its children

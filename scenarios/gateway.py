@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.actor import Actor
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.targets.protocol import RunGateway, Turn
 
 

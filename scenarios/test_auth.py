@@ -19,8 +19,8 @@ from harness.checkers.token_server import auth_noise_is_contained
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
+from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_WRITES, scenario
-from harness.striking import Strike, sweep
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
 

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 from hypothesis import strategies as st
 
-from harness.actor import Actor
 from harness.checkers.agents import agents_linearizable
 from harness.checkers.config import (
     acknowledged_adds_survive,
@@ -20,9 +19,10 @@ from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survi
 from harness.checkers.powerloss import config_survives_power_loss
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
-from harness.powercut import RecordedFolder
+from harness.lab.actor import Actor
+from harness.lab.powercut import RecordedFolder
+from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
-from harness.striking import Strike, sweep
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
 from scenarios.work import Rounds
 

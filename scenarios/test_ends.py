@@ -10,7 +10,7 @@ from harness.checkers.exits import LINGERING, exits_when_done
 from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
 from harness.lab import Lab
-from harness.look import worker
+from harness.lab.look import worker
 from harness.scenario import scenario
 from harness.targets.extras import recycle
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup

@@ -18,8 +18,8 @@ from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_REPLACEMENTS, scenario
-from harness.striking import Strike, sweep
 from harness.targets.extras import delegation, transcripts
 from harness.targets.protocol import Capability, Setup
 

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from fakes.script import Match, Rule, Text
-from harness.actor import Actor
 from harness.checkers.messages import (
     ANSWER,
     TOOL,
@@ -21,8 +20,9 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import CRASH, SHORT, TORN
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
+from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_CHANGES, scenario
-from harness.striking import Strike, sweep
 from harness.targets.extras import transcripts
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving

@@ -9,7 +9,6 @@ import signal
 from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Stall, Status, Text
-from harness.actor import Actor, Streams
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.operator import (
     DEADLINE_SLACK,
@@ -21,6 +20,7 @@ from harness.checkers.operator import (
 )
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor, Streams
 from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn

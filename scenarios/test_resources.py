@@ -6,8 +6,8 @@ from harness.checkers.large_state import AGENTS, ROUNDS, SESSIONS, STATES, large
 from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
 from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK
 from harness.lab import Lab
+from harness.lab.striking import sweep
 from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
-from harness.striking import sweep
 from harness.targets.extras import grow
 from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup
 from scenarios.work import Rounds, before_asking, holding_text

@@ -6,9 +6,8 @@ import signal
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
-from harness import repository
 from harness.checkers.story import whole_story
-from harness.lab import Lab
+from harness.lab import Lab, repository
 from harness.scenario import WATCH_CONTENTION, scenario
 from harness.targets.protocol import Capability, Setup
 

@@ -9,9 +9,9 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from harness.actor import Actor
 from harness.checkers.children import killed_tree_ends, no_unaccounted_survivor, workspace_quiet
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.scenario import scenario
 from harness.targets.protocol import CancelRun, Capability, Setup
 from scenarios.child_work import GRACE, NEEDS, tool_then_text

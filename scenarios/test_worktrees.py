@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 from fakes.script import Match, Rule, Text
-from harness import repository
 from harness.checkers.directories import SHARED, directory_is_used_alone
 from harness.checkers.worktrees import (
     add_and_worktree_compose,
@@ -15,7 +14,7 @@ from harness.checkers.worktrees import (
     worktrees_exist_or_fail_cleanly,
 )
 from harness.conductor.stopped import StoppedCall, Where
-from harness.lab import Lab
+from harness.lab import Lab, repository
 from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.schedules.decisions import Fault
 from harness.targets.protocol import AddAgent, Capability, Setup

@@ -10,7 +10,7 @@ from harness.checkers.messages import ANSWER
 from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
-from harness.striking import Strike
+from harness.lab.striking import Strike
 from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
 
 _POLL = 0.01

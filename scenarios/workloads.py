@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.actor import Actor
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 
 AT_WORK = 3  # lines of a heartbeat: who works, and two pieces of work that are done
 SHORT, LASTING = 10, 6000  # pieces of work, of 20 ms each and more: two minutes outlive every grace period

@@ -29,16 +29,15 @@ FOLDERS = {
 LAYERS = [
     ["__main__"],
     ["plugin", "cli"],
-    ["session"],
+    ["session.session"],
     ["targets.conformance"],  # it runs adapters in labs, so it stands above these
-    ["bench", "screen", "variants", "rejudge", "doctor", "doctor_names", "recording", "rules_page"],
-    ["examples", "interrupts"],
+    ["session", "commands"],
     ["campaign"],
     ["shrinking"],
     ["runner"],
-    ["repository", "lab", "nemesis", "stage", "territory", "look", "actor", "striking", "powercut", "outside"],
+    ["lab"],
     ["scenario"],
-    ["checkers", "targets", "conductor", "processes", "journal", "plan", "places", "drawing"],
+    ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],
     ["events", "verdict"],
     ["arguments", "errors", "outcome", "observations", "version", "powerloss", "contents", "loopback"],
@@ -53,7 +52,7 @@ CHECKERS_FROM_OUTSIDE = [
 
 # Names of the outside world that only these files may know.
 ONLY_IN = {
-    "pytest": ["harness/plugin.py", "harness/session.py", "harness/interrupts.py"],
+    "pytest": ["harness/plugin.py", "harness/session/session.py", "harness/session/interrupts.py"],
     "ctypes": ["harness/conductor/kernel.py", "reference/tools/kernel.py"],
 }
 

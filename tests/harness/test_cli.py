@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness import cli, doctor
+from harness import cli
+from harness.commands import doctor
 from harness.places import SCENARIOS
 from harness.targets import registry
 from harness.version import VERSION
@@ -264,7 +265,7 @@ def test_ctrl_c_is_130(pileup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pileup("doctor") == (130, "", "pileup: interrupted\n")
 
 
-@pytest.mark.parametrize("module", ["harness.cli", "harness.variants", "rich.console"])
+@pytest.mark.parametrize("module", ["harness.cli", "harness.commands.variants", "rich.console"])
 def test_ctrl_c_while_it_is_still_importing_is_130(module: str) -> None:
     """A finder stands in for the key: it interrupts when this module is looked for."""
     interrupting = f"""

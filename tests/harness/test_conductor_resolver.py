@@ -13,13 +13,13 @@ from fakes.resolver import Resolver
 from fakes.script import Script
 from fakes.server import Fakes
 from fakes.wire.tls import SERVED_HOSTS
-from harness.bench import Bench, Settings
 from harness.checkers.network import no_network_beyond_loopback
 from harness.conductor.calls import Family
 from harness.conductor.names import Names
 from harness.conductor.redirect import Door
 from harness.events import Finished, NetworkRedirected, NetworkRefused
 from harness.scenario import scenario
+from harness.session.bench import Bench, Settings
 from harness.targets.protocol import Raw, Setup, VendorNames
 from harness.verdict import Verdict
 from tests.harness.toy import Toy

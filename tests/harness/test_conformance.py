@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import Bench, Settings
 from harness.errors import UsageError
 from harness.outcome import Outcome
+from harness.session.bench import Bench, Settings
 from harness.targets import registry
 from harness.targets.conformance.deeds import watched
 from harness.targets.conformance.suite import check_target, checks, examine

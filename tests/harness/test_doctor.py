@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import doctor
+from harness.commands import doctor
 from harness.conductor import kernel
 from harness.errors import LabError
 
@@ -84,7 +84,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 
 FORBIDDEN = """
 import struct, sys
-from harness import doctor
+from harness.commands import doctor
 from harness.conductor import kernel
 steps = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)]
 kernel.install_filter(b"".join(struct.pack("=HBBI", *step) for step in steps))  # this call fails with EPERM

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from harness.drawing import draw
+from harness.lab.drawing import draw
 
 NAMES = st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True), min_size=2, max_size=6, unique=True)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness import examples
 from harness.schedules.decisions import Decisions
+from harness.session import examples
 from reports.record import ArmFacts, Result
 
 ONE = "a.5>b"

@@ -18,7 +18,7 @@ from fakes.oauth.rules import Grant
 from fakes.oauth.state import OAuthState
 from harness.events import FileSeen
 from harness.lab import Lab
-from harness.look import Look, document
+from harness.lab.look import Look, document
 from harness.processes import tree
 from harness.targets.extras import break_lock
 from harness.targets.protocol import Site, Turn

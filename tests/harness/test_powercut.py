@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.events import Event, FaultFired, FilesRecorded, PowerLost
-from harness.powercut import FAULT, RecordedFolder
+from harness.lab.powercut import FAULT, RecordedFolder
 from harness.scenario import WATCH_WRITES
 
 PROGRAM = "import os; open('tmp', 'w').write('top secret'); os.rename('tmp', 'config')"

@@ -15,15 +15,15 @@ from fakes.oauth import OAuthSettings
 from fakes.oauth.state import OAuthState
 from harness.campaign import Campaign
 from harness.checkers.judge import judge
+from harness.commands.rejudge import rejudge
 from harness.errors import UsageError
 from harness.events import Event, FaultPlanned, History, Noted, ProcessSeen, SurvivorSeen, TreeSeen
 from harness.places import RULES_FILE
 from harness.plan import Arm, Plan
-from harness.recording import OTHER_PLANS, UNSEALED, target_facts, to_record, to_result
-from harness.rejudge import rejudge
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule, load_rules
-from harness.screen import command_line, explain, table
+from harness.session.recording import OTHER_PLANS, UNSEALED, target_facts, to_record, to_result
+from harness.session.screen import command_line, explain, table
 from harness.targets.reference import ReferenceTarget
 from harness.verdict import Finding, Judgement, Verdict
 from reports.record import Record, Result, load
@@ -228,7 +228,7 @@ DAMAGED = [
     ({"where": "../../etc/x.py::y"}, "is not here any more"),
     ({"where": "/etc/x.py::y"}, "is not here any more"),
     ({"where": "a\0b.py::y"}, "is not here any more"),
-    ({"where": "harness/lab.py::Lab"}, "is not here any more"),
+    ({"where": "harness/lab/lab.py::Lab"}, "is not here any more"),
     ({"token": "nonsense"}, "is not a replay token"),
     ({"history": ({"seq": 0, "at": 0.0, "kind": "Vanished"},)}, "an event that is not known here"),
     ({"history": ({"seq": 0, "at": 0.0},)}, "an event that is not known here"),

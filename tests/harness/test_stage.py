@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.journal import Journal
-from harness.stage import Stage
+from harness.lab.stage import Stage
 from harness.targets.protocol import Site
 from harness.targets.reference import ReferenceTarget
 

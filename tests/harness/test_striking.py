@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.events import FaultFired, FaultPlanned, Finished, Scheduled
+from harness.lab.striking import Pair, Spot, draw, sweep
 from harness.plan import Arm, Plan
 from harness.runner import Ground, run
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.replay import Recording
 from harness.schedules.trace import Trace
-from harness.striking import Pair, Spot, draw, sweep
 from harness.targets.protocol import Raw, Setup
 from harness.verdict import Verdict
 from tests.harness.toy import toy

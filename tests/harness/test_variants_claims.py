@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness import variants
+from harness.commands import variants
+from harness.commands.variants import Claim, claims, prove
 from harness.errors import PileupError, UsageError
 from harness.places import RULES_FILE
 from harness.scenario import load_rules
 from harness.targets.variant import variant_names
-from harness.variants import Claim, claims, prove
 from reports.record import ArmFacts, Record, Result, TargetFacts
 from reports.writer import write
 
@@ -102,7 +102,7 @@ def test_the_suite_is_asked_for_what_was_wanted(monkeypatch: pytest.MonkeyPatch,
 def test_a_scenario_runs_as_often_as_it_says_unless_told(
     monkeypatch: pytest.MonkeyPatch, runs: int | None, said: list[str]
 ) -> None:
-    """One schedule would be a quick look (`harness.session`), whose two points of a sweep may miss a mistake."""
+    """One schedule would be a quick look (`--schedules`), whose two points of a sweep may miss a mistake."""
     commands: list[list[str]] = []
     swept(monkeypatch, {NAME: ("CFG-1",)}, suite(record(BROKEN), commands=commands), NAME, runs=runs)
     [command] = commands

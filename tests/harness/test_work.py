@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.bench import Bench, Settings
+from harness.session.bench import Bench, Settings
 from harness.targets.protocol import Capability, Setup, Site
 from harness.targets.reference import ReferenceTarget
 from harness.verdict import Verdict

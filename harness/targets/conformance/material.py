@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fakes.script import Match, Rule, Text
-from harness.actor import Actor
+from harness.lab.actor import Actor
 from harness.targets.conformance.check import beyond, ended, require
 from harness.targets.protocol import (
     AddAgent,

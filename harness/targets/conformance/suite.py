@@ -11,11 +11,11 @@ from functools import cache
 from typing import Literal
 
 from fakes.oauth import OAuthSettings
-from harness.bench import Bench, Settings
 from harness.errors import NotConforming, PileupError, UsageError
 from harness.events import History
 from harness.lab import Lab
 from harness.scenario import WATCH_NOTHING, Scenario
+from harness.session.bench import Bench, Settings
 from harness.targets.conformance.check import Check
 from harness.targets.protocol import Target
 from harness.verdict import Finding, Verdict

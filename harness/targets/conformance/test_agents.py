@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness import repository
-from harness.lab import Lab
+from harness.lab import Lab, repository
 from harness.targets.conformance.check import check, ended, require
 from harness.targets.conformance.genuine import reread
 from harness.targets.conformance.material import models

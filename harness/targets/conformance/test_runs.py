@@ -6,8 +6,8 @@ import signal
 from dataclasses import replace
 
 from fakes.script import Match, Rule, Text
-from harness.actor import Actor
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.outcome import RunSeen
 from harness.processes import tree
 from harness.targets.conformance.check import check, ended, require

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
-from harness.actor import Actor
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.stopped import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
+from harness.lab.actor import Actor
+from harness.lab.stage import HOLD_SECONDS, Stage
 from harness.processes.tree import Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
 from harness.schedules.points import Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
-from harness.stage import HOLD_SECONDS, Stage
 from harness.targets.protocol import Site, Target
 
 _POLL = 0.005

@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from harness import examples, recording, screen
-from harness.bench import Settings
 from harness.conductor import kernel
 from harness.errors import PileupError, UsageError
-from harness.interrupts import interruptible
 from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
 from harness.scenario import Rule, Scenario, load_rules
+from harness.session import examples, recording, screen
+from harness.session.bench import Settings
+from harness.session.interrupts import interruptible
 from harness.targets import registry
 from harness.targets.protocol import Target
 from reports.baseline import Baseline

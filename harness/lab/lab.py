@@ -22,18 +22,18 @@ from fakes.oauth import SeededCredential
 from fakes.oauth.rules import Grant
 from fakes.script import Match, Rule, Script, Text
 from fakes.server import Fakes
-from harness import powercut
-from harness.actor import Actor, Streams
 from harness.conductor.calls import Family
 from harness.contents import contents
-from harness.drawing import draw
 from harness.errors import LabError, TargetFailed
 from harness.journal import Journal
-from harness.look import Look, document
-from harness.nemesis import Nemesis
+from harness.lab import powercut
+from harness.lab.actor import Actor, Streams
+from harness.lab.drawing import draw
+from harness.lab.look import Look, document
+from harness.lab.nemesis import Nemesis
+from harness.lab.outside import Outside
+from harness.lab.powercut import RecordedFolder
 from harness.outcome import Outcome, RunSeen
-from harness.outside import Outside
-from harness.powercut import RecordedFolder
 from harness.processes.client import LauncherClient
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from harness.actor import Actor
 from harness.events import (
     FaultFired,
     FaultPlanned,
@@ -23,10 +22,11 @@ from harness.events import (
     What,
 )
 from harness.journal import Journal
+from harness.lab.actor import Actor
+from harness.lab.territory import Territory
 from harness.processes import tree
 from harness.processes.tree import Progress, Stillness
 from harness.targets.protocol import Site, Target
-from harness.territory import Territory
 
 HOLD_SECONDS = 60.0  # the most that anything is held when the harness cannot tell that the others are blocked
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
-from harness.actor import Actor
 from harness.conductor import holders
 from harness.contents import contents
 from harness.events import (
@@ -30,6 +29,7 @@ from harness.events import (
     TreeSeen,
     WorkspaceSeen,
 )
+from harness.lab.actor import Actor
 from harness.outcome import RunSeen
 from harness.processes import tree
 

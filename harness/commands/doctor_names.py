@@ -12,7 +12,7 @@ from harness.conductor.filter import program
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Supervisor
 from harness.journal import Journal
-from harness.outside import Outside, outside
+from harness.lab.outside import Outside, outside
 from harness.processes.client import LauncherClient, Program
 from harness.targets.protocol import VendorNames
 

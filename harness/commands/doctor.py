@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 from harness import loopback
+from harness.commands.doctor_names import leads_to_fakes
 from harness.conductor import kernel
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
-from harness.doctor_names import leads_to_fakes
 from harness.errors import PileupError
 from harness.processes.client import LauncherClient, Program
 

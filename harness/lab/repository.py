@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import TargetFailed
 from harness.events import RepositorySeen
-from harness.look import digest
+from harness.lab.look import digest
 
 _IDENTITY = ("-c", "user.name=Pileup", "-c", "user.email=pileup@localhost")
 

@@ -89,4 +89,4 @@ def _known(names: Mapping[str, str], key: str, what: str) -> str:
         return names[key]
     except KeyError:
         message = f"scenarios/rules.toml: there is no {what} {key!r}"
-        raise UsageError(message, hint=f"use one of {', '.join(names)}, or name it in harness/rules_page.py") from None
+        raise UsageError(message, hint=f"use one of {', '.join(names)}, or name it in {__name__}") from None

@@ -1,0 +1,1 @@
+"""What the command `pileup` does, apart from reading records, which is `reports`."""
