@@ -86,13 +86,19 @@ async def answered_turn(lab: Lab, name: str) -> None:
 
 
 def holding_text(lab: Lab) -> Where:
-    """The operations on files into which an actor has written its own message or answer."""
-    files: set[str] = set()
+    """The writes by which an actor stores its own message or answer, and what comes next on the same file: its sync.
+
+    Not all that comes later: a database goes on with the file for long, and would take most draws of a sweep.
+    """
+    written: set[str] = set()
 
     def matches(call: StoppedCall) -> bool:
         if lab.is_state(call) and f"{call.actor}]]".encode() in call.data:
-            files.add(call.path)
-        return call.path in files
+            written.add(call.path)
+            return True
+        comes_next = call.path in written
+        written.discard(call.path)
+        return comes_next
 
     return matches
 

@@ -13,7 +13,7 @@ from harness.targets.protocol import Capability, Setup, Site
 from harness.targets.reference import ReferenceTarget
 from harness.verdict import Verdict
 from scenarios import test_failover
-from scenarios.work import providers
+from scenarios.work import holding_text, providers
 
 
 class ApiKeysOnly(ReferenceTarget):
@@ -46,3 +46,16 @@ def test_failover_without_oauth_can_conform() -> None:
     with Bench(ApiKeysOnly(), settings) as bench:
         campaign = bench.run(test_failover.test_fatal_refusals.scenario)
     assert campaign.verdict is Verdict.CONFORMS, campaign.telling.judgement
+
+
+def test_what_holds_a_turns_text_is_its_writes_and_their_syncs() -> None:
+    """A database that has the text too goes on with its file: not all of that is what a session is made of."""
+    lab: Any = SimpleNamespace(is_state=lambda call: True)
+    matches = holding_text(lab)
+    calls = [("a", b"[[struck0]] hi"), ("a", b""), ("b", b"\x00"), ("a", b"{}"), ("b", b"...struck0]]..."), ("b", b"")]
+    seen = [matches(_call(path, data)) for path, data in calls]
+    assert seen == [True, True, False, False, True, True]
+
+
+def _call(path: str, data: bytes) -> Any:
+    return SimpleNamespace(actor="struck0", path=path, data=data)
