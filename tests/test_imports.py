@@ -40,7 +40,7 @@ LAYERS = [
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],
     ["events", "verdict"],
-    ["arguments", "errors", "outcome", "observations", "version", "powerloss", "contents", "loopback"],
+    ["arguments", "errors", "outcome", "observations", "version", "powerloss", "contents", "needs"],
 ]
 
 # Checkers have no clock, no socket and no randomness, so that a stored history can be judged again.

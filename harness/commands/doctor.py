@@ -9,12 +9,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness import loopback
+from harness import needs
 from harness.commands.doctor_names import leads_to_fakes
 from harness.conductor import kernel
 from harness.conductor.calls import Family
@@ -40,18 +39,8 @@ class Check:
 
 def examine() -> list[Check]:
     """Try everything that Pileup depends on."""
-    checks: list[Callable[[], Check]] = [
-        _python,
-        _conductor,
-        _schedules,
-        _names,
-        _temporary_folder,
-        _loopback,
-        _git,
-        _npm,
-        _make,
-        _cc,
-    ]
+    starting = [_conductor, _schedules, _names] if needs.proc() is None else []  # programs, which are followed there
+    checks = [_python, _proc, *starting, _temporary_folder, _loopback, _git, _npm, _make, _cc]
     return [check() for check in checks]
 
 
@@ -156,10 +145,18 @@ def _temporary_folder() -> Check:
     return Check(name="temporary folder", state="good", finding=f"{folder}, {free >> 30} GiB free")
 
 
+def _proc() -> Check:
+    return _needed("proc", needs.proc(), "/proc shows our own processes")
+
+
 def _loopback() -> Check:
-    if found := loopback.trouble():
-        return Check(name="loopback", state="bad", finding=found, advice=loopback.ADVICE)
-    return Check(name="loopback", state="good", finding="127.0.0.1 can be listened on and reached")
+    return _needed("loopback", needs.loopback(), "127.0.0.1 can be listened on and reached")
+
+
+def _needed(name: str, lack: needs.Lack | None, finding: str) -> Check:
+    if lack is not None:
+        return Check(name=name, state="bad", finding=lack.finding, advice=lack.advice)
+    return Check(name=name, state="good", finding=finding)
 
 
 def _git() -> Check:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from harness import loopback
+from harness import needs
 from harness.campaign import Campaign, campaign, exhaust, runs_of
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
@@ -123,8 +123,8 @@ class Bench:
 
     def _make_ground(self) -> Ground:
         """Start a launcher, and make the folder that it removes however we end. Raises LabError."""
-        if found := loopback.trouble():  # each target would be blamed for what it cannot reach
-            raise LabError(found, hint=loopback.ADVICE)
+        for lack in needs.lacking():
+            raise LabError(lack.finding, hint=lack.advice)
         try:
             folder = Path(tempfile.gettempdir()) / f"pileup-{secrets.token_hex(8)}"
             launcher = LauncherClient.start()

@@ -23,7 +23,7 @@ def finding(name: str) -> doctor.Check:
 
 def test_everything_is_tried_here() -> None:
     checks = {check.name: check for check in doctor.examine()}
-    ours = ["python", "conductor", "schedules", "names", "temporary folder", "loopback"]
+    ours = ["python", "proc", "conductor", "schedules", "names", "temporary folder", "loopback"]
     assert list(checks) == [*ours, "git", "npm", "make", "cc"]
     assert [check for check in checks.values() if check.state == "bad"] == []
     assert [check for check in checks.values() if check.state == "limited" and not check.advice] == []
@@ -106,7 +106,7 @@ for check in doctor.examine():
 )
 def test_what_a_sandbox_forbids_is_found(number: int, found: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", FORBIDDEN, str(number)], check=True, capture_output=True, text=True)
-    assert len(ran.stdout.splitlines()) == 10
+    assert len(ran.stdout.splitlines()) == 11
     for line in found:
         assert f"\n{line}" in ran.stdout
 

@@ -529,22 +529,29 @@ def test_colours_only_on_a_terminal(place, terminal):
     assert ("\x1b[" in done.stdout) is terminal
 
 
-def test_a_loopback_that_is_down_is_one_clear_message_and_nobody_is_blamed(place):
-    """In a network namespace of its own: the fakes could listen there, but no target reached them (AUT-1 VIOLATED)."""
-    apart = ("unshare", "--user", "--map-root-user", "--net")
+@pytest.mark.parametrize(
+    ("apart", "said", "helps"),
+    [
+        (("--net",), "127.0.0.1 cannot be connected to: Network is unreachable", "ip link set lo up"),
+        (("--pid", "--fork"), "/proc is that of another pid namespace: it says that we are", "unshare --mount-proc"),
+    ],
+)
+def test_what_no_run_can_do_without_is_one_clear_message_and_nobody_is_blamed(place, apart, said, helps):
+    """In a network namespace the fakes could listen, and no target reached them; in a pid namespace nobody was seen."""
+    apart = ("unshare", "--user", "--map-root-user", *apart)
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("no network namespace can be made here")
+        pytest.skip("no namespace can be made here")
     argv = [*apart, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *TARGET, "-k", "conforms"]
     done = subprocess.run(argv, cwd=place.folder, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 1
-    assert "127.0.0.1 cannot be connected to: Network is unreachable" in done.stdout
-    assert "ip link set lo up" in done.stdout
+    assert said in done.stdout
+    assert helps in done.stdout
     assert "VIOLATED" not in done.stdout
     doctor = subprocess.run(
         [*apart, sys.executable, "-m", "harness", "doctor"], capture_output=True, text=True, check=False
     )
     assert doctor.returncode == 1
-    assert "no loopback" in doctor.stdout
+    assert said in doctor.stdout
 
 
 def test_an_unwritable_temporary_folder_is_one_clear_message(place):
