@@ -18,10 +18,10 @@ from rich.table import Column, Table
 
 from harness.arguments import count
 from harness.commands import doctor, rejudge, variants
-from harness.commands.rules_page import render as rules_page
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
+from harness.rules_page import render as rules_page
 from harness.scenario import load_rules
 from harness.session import screen
 from harness.targets import catalog, provision, registry

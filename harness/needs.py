@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +24,9 @@ class Lack:
     advice: str
 
 
-def lacking() -> Iterator[Lack]:
-    """Everything that is lacking here."""
-    yield from filter(None, (loopback(), proc()))
+def lacking() -> Lack | None:
+    """The first thing that is lacking here."""
+    return loopback() or proc()
 
 
 def loopback() -> Lack | None:

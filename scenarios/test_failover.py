@@ -23,7 +23,7 @@ from harness.checkers.failover import (
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
-from scenarios.work import providers
+from scenarios.work import providers, starting_with
 
 RETRYABLE: dict[str, Reply] = {
     "status-429": Status(429, headers=(("retry-after", "0"),)),
@@ -166,7 +166,7 @@ async def test_fatal_refusals(lab: Lab) -> None:
     for name in lab.rounds((name for name in FATAL if FATAL[name][0] in able), lambda name: FATAL[name][0]):
         lab.plan(name)
         first, reply = FATAL[name]
-        models = (first, *(provider for provider in able if provider != first))
+        models = starting_with(first, able)
         lab.prepare(Setup(agents=("lane0",), models=models, credential=credential), home=f"home-{name}")
         if lab.faulty:
             lab.script(Rule(name, Match(provider=first), (reply,)))

@@ -8,7 +8,7 @@ from harness.checkers.midway import HALF, NEXT, effects_at_most_once, partial_an
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
-from scenarios.work import providers
+from scenarios.work import providers, starting_with
 
 AFTER_A_TOOL: dict[str, tuple[str, Reply]] = {  # which of the models, and how it fails
     "overloaded": ("anthropic", Status(529)),
@@ -36,7 +36,7 @@ async def test_failure_after_a_tool(lab: Lab) -> None:
     for name in lab.rounds(failing, failing.get):
         lab.plan(name)
         first = failing[name]
-        models = (first, *(provider for provider in able if provider != first))
+        models = starting_with(first, able)
         setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
         lab.prepare(setup, home=f"home-{name}")
         call = lab.target.tool_call(lab.effect(name))

@@ -179,9 +179,8 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
         await lab.list_runs("list")
     if lab.faulty:
         second = await (await lab.turn("lane0", actor="second")).finished()
-        if (
-            second.holder and second.holder.age is not None
-        ):  # one more, when the age is that of the second's wait at least
+        if second.holder and second.holder.age is not None:
+            # One more, when the age is that of the second's wait at least.
             await (await lab.turn("lane0", actor="third")).finished()
     lab.release("holder")
     await holder.finished()

@@ -23,6 +23,11 @@ def providers(lab: Lab) -> tuple[str, ...]:
     return able if Capability.OAUTH in has else tuple(provider for provider in able if provider != "codex")
 
 
+def starting_with(first: str, others: tuple[str, ...]) -> tuple[str, ...]:
+    """The providers in their order, but this one first."""
+    return (first, *(provider for provider in others if provider != first))
+
+
 class Rounds:
     """What a round does, in a lab. Each begins with a fresh home, so that the first use of everything is in it."""
 

@@ -36,7 +36,7 @@ LAYERS = [
     ["shrinking"],
     ["runner"],
     ["lab"],
-    ["scenario"],
+    ["scenario", "rules_page"],
     ["checkers", "targets", "conductor", "processes", "journal", "plan", "places"],
     ["schedules"],
     ["events", "verdict"],

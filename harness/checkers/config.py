@@ -136,7 +136,8 @@ def temporaries_are_unique(history: History) -> list[Finding]:
     written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[-1] == target}
     findings, uses = [], 0
     for path in sorted({*written, target}):
-        spans = [span for span in _spans(seen, path) if path in written or span[0] in _writers(seen, path)]
+        writers = _writers(seen, path)
+        spans = [span for span in _spans(seen, path) if path in written or span[0] in writers]
         uses += len(spans)
         for (first, begun, ended), (second, begun_too, _) in pairwise(spans):
             if begun_too < ended:
@@ -157,6 +158,7 @@ def _spans(seen: list[tuple[int, CallSeen]], path: str) -> list[tuple[str, int, 
 
 
 def _writers(seen: list[tuple[int, CallSeen]], path: str) -> set[str]:
+    """Who has written to a file."""
     return {what.actor for _, what in seen if what.paths[:1] == (path,) and what.call.startswith(_WRITING)}
 
 

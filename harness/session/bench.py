@@ -123,7 +123,7 @@ class Bench:
 
     def _make_ground(self) -> Ground:
         """Start a launcher, and make the folder that it removes however we end. Raises LabError."""
-        for lack in needs.lacking():
+        if (lack := needs.lacking()) is not None:
             raise LabError(lack.finding, hint=lack.advice)
         try:
             folder = Path(tempfile.gettempdir()) / f"pileup-{secrets.token_hex(8)}"

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import psutil
 
 from harness.campaign import Campaign
-from harness.commands.rules_page import thread
 from harness.plan import Arm
+from harness.rules_page import thread
 from harness.runner import CommandLine, Trial
 from harness.scenario import Rule
 from harness.shrinking import schedule_lines

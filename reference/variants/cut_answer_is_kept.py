@@ -5,15 +5,12 @@ The turn itself goes well. The next one is told of two answers, of which the mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference import failover, transcript
+from reference import transcript
 from reference.deadline import Deadline
 from reference.messages import Message, Reply
 from reference.parts import Parts
-from reference.providers import Client
 from reference.providers.anthropic import AnthropicMessages, Assembly
+from reference.variants._clients import anthropic_as, replace_clients
 
 BREAKS = ("FLO-8",)
 
@@ -36,17 +33,5 @@ class _Transcript(transcript.Transcript):
         super().append(message, deadline)
 
 
-def _client_for(provider: str, config: Mapping[str, Any]) -> Client:
-    client = failover.client_for(provider, config)
-    if isinstance(client, AnthropicMessages):
-        return _Streaming(
-            provider=client.provider, base_url=client.base_url, idle=client.idle, is_oauth=client.is_oauth
-        )
-    return client
-
-
 def replace(parts: Parts) -> Parts:
-    def complete(**arguments: Any) -> Any:
-        return failover.complete(**arguments, policy=failover.Policy(client_for=_client_for))
-
-    return parts.replace(complete=complete, transcript=_Transcript)
+    return replace_clients(parts, anthropic_as(_Streaming)).replace(transcript=_Transcript)

@@ -6,14 +6,10 @@ and the session remembers it as what the model said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference import failover
 from reference.messages import Reply
 from reference.parts import Parts
-from reference.providers import Client
 from reference.providers.anthropic import AnthropicMessages, Assembly
+from reference.variants._clients import anthropic_as, replace_clients
 
 BREAKS = ("FLO-8",)
 
@@ -23,15 +19,5 @@ class _Content(AnthropicMessages):
         return assembly.reply()
 
 
-def _client_for(provider: str, config: Mapping[str, Any]) -> Client:
-    client = failover.client_for(provider, config)
-    if isinstance(client, AnthropicMessages):
-        return _Content(provider=client.provider, base_url=client.base_url, idle=client.idle, is_oauth=client.is_oauth)
-    return client
-
-
 def replace(parts: Parts) -> Parts:
-    def complete(**arguments: Any) -> Any:
-        return failover.complete(**arguments, policy=failover.Policy(client_for=_client_for))
-
-    return parts.replace(complete=complete)
+    return replace_clients(parts, anthropic_as(_Content))

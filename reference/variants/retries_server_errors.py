@@ -6,24 +6,19 @@ failures costs a request more, and silence a whole time-out more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from reference import failover
 from reference.deadline import Deadline
 from reference.errors import Retryable
 from reference.messages import Message, Reply, ToolSpec
 from reference.parts import Parts
-from reference.providers import Client
+from reference.variants._clients import Wrapped, replace_clients
 
 BREAKS = ("FLO-5",)
 
 
-class _Persistent:
+class _Persistent(Wrapped):
     """A client that does not take the first such failure for an answer."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
     def complete(
         self, model: str, messages: Sequence[Message], tools: Sequence[ToolSpec], token: str, deadline: Deadline
@@ -36,12 +31,5 @@ class _Persistent:
         return self._client.complete(model, messages, tools, token, deadline)
 
 
-def _client_for(provider: str, config: Mapping[str, Any]) -> Client:
-    return _Persistent(failover.client_for(provider, config))
-
-
 def replace(parts: Parts) -> Parts:
-    def complete(**arguments: Any) -> Any:
-        return failover.complete(**arguments, policy=failover.Policy(client_for=_client_for))
-
-    return parts.replace(complete=complete)
+    return replace_clients(parts, _Persistent)

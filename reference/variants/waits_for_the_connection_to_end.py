@@ -6,18 +6,15 @@ done, until a time-out calls the turn a failure.
 
 from __future__ import annotations
 
-from reference import failover
-from reference.providers import client_for
 from reference.providers.anthropic import AnthropicMessages
+from reference.variants._clients import anthropic_as, replace_clients
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from reference.messages import Reply
     from reference.parts import Parts
-    from reference.providers import Client
     from reference.providers.sse import Event
 
 BREAKS = ("CHD-6",)
@@ -36,17 +33,6 @@ class _Patient(AnthropicMessages):
         return reply
 
 
-def _client_for(provider: str, config: Mapping[str, Any]) -> Client:
-    client = client_for(provider, config)
-    if not isinstance(client, AnthropicMessages):
-        return client
-    return _Patient(provider=client.provider, base_url=client.base_url, idle=client.idle, is_oauth=client.is_oauth)
-
-
 def replace(parts: Parts) -> Parts:
     """Swap how models are asked."""
-
-    def complete(**arguments: Any) -> Any:
-        return failover.complete(**arguments, policy=failover.Policy(client_for=_client_for))
-
-    return parts.replace(complete=complete)
+    return replace_clients(parts, anthropic_as(_Patient))

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.commands.rules_page import render
 from harness.errors import UsageError
 from harness.places import RULES_FILE
+from harness.rules_page import render
 from harness.scenario import Rule, load_rules
 from harness.targets.catalog import find_recipe
 from reports.record import load
