@@ -13,7 +13,7 @@ from harness.checkers.models.model import Model, Operation
 from harness.checkers.models.named_set import named_set
 from harness.checkers.models.register import Named, register
 from harness.checkers.models.tokens import Presented, Redeemed, token_family
-from tests.harness.operations import info, ok
+from tests.harness.checkers.operations import info, ok
 
 Case = tuple[str, Model[Any], list[Operation]]
 Told = tuple[str, Model[Any], list[Operation], str]

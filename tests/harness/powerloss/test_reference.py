@@ -20,7 +20,7 @@ from reference.home import Home
 from reference.messages import Message
 from reference.transcript import Transcript, parse
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ("first" * 900, "answer" * 900, "again")  # the first two cross page boundaries
 HEAD = """
 import os, sys

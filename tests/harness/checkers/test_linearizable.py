@@ -15,7 +15,7 @@ from harness.checkers.models.model import Model, Operation
 from harness.checkers.models.named_set import named_set
 from harness.checkers.models.register import Named, register
 from harness.checkers.models.tokens import Presented, Redeemed, token_family
-from tests.harness.operations import fail, info, linearizable_by_definition, ok, possible, true_to_real_time
+from tests.harness.checkers.operations import fail, info, linearizable_by_definition, ok, possible, true_to_real_time
 
 X = Named(register="x")
 

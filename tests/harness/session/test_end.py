@@ -82,7 +82,7 @@ class Session:
         self._workers = workers
         for each in (self.marks, self.temporary):
             each.mkdir()
-        shutil.copy(Path(__file__).with_name("toy.py"), folder / "toy.py")
+        shutil.copy(Path(__file__).parents[1] / "toy.py", folder / "toy.py")
         tests = "".join(TESTS.format(name=name) for name in ("first", "second"))
         (folder / "test_busy.py").write_text(f"{MOMENTS[moment]}\nMARKS = {str(self.marks)!r}\n{tests}")
         self._master, terminal = pty.openpty()
@@ -178,7 +178,7 @@ async def test_it(lab):
 @pytest.mark.parametrize(("tests", "later"), [(SCENARIO, signal.SIGKILL), ("def test_it(): pass", 0)])
 def test_a_worker_dies_with_its_controller(tmp_path, tests, later):
     """From before its collection; but a worker without scenarios is left to end as pytest-xdist has it."""
-    shutil.copy(Path(__file__).with_name("toy.py"), tmp_path / "toy.py")
+    shutil.copy(Path(__file__).parents[1] / "toy.py", tmp_path / "toy.py")
     (tmp_path / "test_own.py").write_text(DEATH_SIGNAL + tests)
     (tmp_path / "conftest.py").write_text("def pytest_runtest_setup():" + DEATH_SIGNAL.replace("\n", "\n    "))
     seen = tmp_path / "seen"

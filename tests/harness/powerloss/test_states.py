@@ -13,7 +13,7 @@ from harness.powerloss.disk import shape
 from harness.powerloss.log import Log
 from harness.powerloss.models import Ordered, Posix
 from harness.powerloss.states import states
-from tests.harness.crashes import (
+from tests.harness.powerloss.crashes import (
     contents,
     create,
     folder,

@@ -32,7 +32,7 @@ from harness.targets.protocol import (
 )
 from harness.targets.reference import ReferenceTarget
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = f"{ROOT / 'docs' / 'example' / 'tiny_target.py'}:repaired"
 Tiny = type(registry.find(TINY))
 CHECKS = checks()

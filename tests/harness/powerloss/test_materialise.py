@@ -13,7 +13,7 @@ from harness.powerloss.log import Bytes, Edit, Entries, File, Folder, Length, Lo
 from harness.powerloss.losses import losses
 from harness.powerloss.materialise import materialise, snapshot
 from harness.powerloss.states import states
-from tests.harness.crashes import create, folder, fsync, program, rename, write
+from tests.harness.powerloss.crashes import create, folder, fsync, program, rename, write
 
 
 def a_folder(at: Path) -> Path:
