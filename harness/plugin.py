@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,15 @@ from harness.places import for_pytest
 from harness.scenario import Scenario
 from harness.session import recording, screen
 from harness.session.bench import Bench
-from harness.session.session import DEFAULT_REPORT, QUICK_POINTS, Controller, Session, Worker, stress_round
+from harness.session.session import (
+    DEFAULT_REPORT,
+    LOOPING_REPORT,
+    QUICK_POINTS,
+    Controller,
+    Session,
+    Worker,
+    stress_round,
+)
 from harness.targets import registry
 from harness.targets.conformance.check import Check
 from harness.targets.conformance.suite import examine
@@ -84,6 +93,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"where record.json, report.md and report.html go ({DEFAULT_REPORT})",
     )
     option("--no-conductor", action="store_true", help="do not stop system calls: start barrier and repetition only")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """`pytest -f` runs again when a file changes, so the report lies where it does not look: in a hidden folder."""
+    if not config.getoption("looponfail", False):
+        return
+    if given := config.getoption("report"):
+        _check_unwatched(Path(given).resolve(), Path.cwd())
+    else:
+        config.option.report = str(config.rootpath / LOOPING_REPORT)
+
+
+def _check_unwatched(report: Path, watched: Path) -> None:
+    if report.is_relative_to(watched) and not any(p.startswith(".") for p in report.relative_to(watched).parts):
+        raise pytest.UsageError(
+            screen.safe(f"--report {report}: `pytest -f` would run again for each report that is written there\n")
+            + f"  try: a folder whose name begins with a dot, such as {LOOPING_REPORT}"
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -35,6 +35,7 @@ from reports.record import Result, result_from_json
 from reports.writer import write
 
 DEFAULT_REPORT = "reports/out/latest"
+LOOPING_REPORT = "reports/out/.latest"  # of `pytest -f`
 QUICK_POINTS = 2  # of a sweep, for who asks for a single schedule: the first and the last
 
 

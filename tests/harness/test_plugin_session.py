@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +98,7 @@ BAD = {
     ("--baseline", "others.json", *TARGET): "this baseline is for openclaw, the target is toy@1",
     ("--report", "toy.py/below", *TARGET): "cannot be made",
     ("--report", "/sys", *TARGET): "cannot be written",  # for root as well
+    ("-f", "--report", "seen", *TARGET): "`pytest -f` would run again for each report",
     ("--schedules", "0"): "at least 1",
     ("--schedules", "²"): "at least 1",
     ("--stress", "-1"): "at least 1",
@@ -561,3 +564,32 @@ def test_an_unwritable_temporary_folder_is_one_clear_message(place):
     assert done.returncode == 1
     assert "set TMPDIR" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_loop_on_fail_does_not_see_the_report(place):
+    """`pytest -f` runs again when a visible file changes: the session itself changes none."""
+    argv = [sys.executable, "-u", "-m", "pytest", "-f", *TARGET, "-k", "conforms", "test_toys.py"]
+    before = set(visible(place.folder))
+    with subprocess.Popen(argv, cwd=place.folder, stdout=subprocess.PIPE, text=True) as looping:
+        try:
+            shown = list(itertools.takewhile(lambda line: "waiting for changes" not in line, looping.stdout))
+        finally:
+            looping.send_signal(signal.SIGINT)
+            looping.stdout.read()
+    assert "report: reports/out/.latest/record.json" in "".join(shown)
+    assert place.verdicts("reports/out/.latest") == {"conforms": "CONFORMS"}
+    assert set(visible(place.folder)) == before
+
+
+def visible(folder):
+    """The files that pytest-xdist looks at, as it says it: not hidden, in no hidden folder, and not compiled."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+@pytest.mark.parametrize("part", ["xdist", "terminal", "cacheprovider", "junitxml"])
+def test_scenarios_run_without_a_part_of_pytest(part):
+    """In a checkout, whose settings must not ask for a plug-in that was left out."""
+    argv = [sys.executable, "-m", "pytest", "-p", f"no:{part}", "--collect-only", "scenarios/test_network.py"]
+    done = subprocess.run(argv, cwd=PROJECT, capture_output=True, timeout=LIMIT, text=True)
+    assert done.returncode == 0, done.stderr
