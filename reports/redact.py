@@ -1,22 +1,26 @@
 """Takes secrets and machine paths out of text before it reaches a journal or a report.
 
-Three things go: secrets that the caller knows, values that stand behind a secret's name (`Authorization:`,
-`"refresh_token":`, `access_token=`), and shapes that are always secret (JWTs, `sk-…`, `AIza…`). Each becomes
-«redacted:XXXXXXXX», the first 8 hexadecimal digits of its SHA-256, so that equal secrets stay recognisable;
-the fakes' token fingerprints are the same digits. Redacting twice changes nothing, and time is linear in the
-text. It refuses to guess that random-looking text is secret.
+Three things go: secrets that the caller knows, in every form of `written` and broken over lines; values that stand
+behind a secret's name (`Authorization:`, `"refresh_token":`, `access_token=`), and shapes that are always secret (JWTs,
+`sk-…`, `AIza…`). Each becomes «redacted:XXXXXXXX», the first 8 hexadecimal digits of its SHA-256, so that equal secrets
+stay recognisable; the fakes' token fingerprints are the same digits. Redacting twice changes nothing, and time is
+linear in the text. It refuses to guess that random-looking text is secret.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST_SECRET = 4  # a shorter "secret" would shred ordinary words
+_SHORTEST_ENCODED = 8  # the same of its hexadecimal digits and its base64
+_LINE_BREAK = r"[\r\n]++[ \t]*+"  # as a terminal or a pretty printer wraps what is too long
 
 _MARKER = re.compile(r"«redacted:[0-9a-f]{8}»")
 _HEADERS = r"(?:proxy-)?authorization|x-api-key|x-goog-api-key"
@@ -76,7 +80,7 @@ def redact(text: str, secrets: Collection[str] = (), paths: Mapping[str, str] | 
     Known secrets shorter than 4 characters are ignored. Give paths names such as "~" or "<home>", which begin
     with a character that no token contains.
     """
-    text = _replace_known(text, secrets)
+    text = hide(text, secrets)
     lowered = text.lower()
     for pattern, words in _PATTERNS:
         if any(word in lowered for word in words):
@@ -108,27 +112,57 @@ def _entry(key: Any, value: Any, secrets: Collection[str], paths: Mapping[str, s
     return redact_json(value, secrets, paths)
 
 
-def _replace_known(text: str, secrets: Collection[str]) -> str:
-    """Each secret as it is, as JSON writes it, and as a form or URL writes it."""
-    forms: dict[str, str] = {}
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            for form in (secret, json.dumps(secret)[1:-1], _quoted(secret), _quoted(secret, plus=True)):
-                forms.setdefault(form, marker(secret))
-    if not forms:
+def held(text: str, secrets: Collection[str]) -> list[str]:
+    """Those of the secrets that stand in the text, in whatever form."""
+    joined = re.sub(_LINE_BREAK, "", text)
+    known = [secret for secret in sorted(secrets) if len(secret) >= SHORTEST_SECRET]
+    return [secret for secret in known if any(form in text for form in written(secret)) or secret in joined]
+
+
+def hide(text: str, secrets: Collection[str]) -> str:
+    """Each of these secrets is a marker, in whatever form it stands there."""
+    patterns: dict[str, str] = {}
+    for secret in held(text, secrets):
+        broken = f"(?:{_LINE_BREAK})?".join(map(re.escape, secret))
+        for one in (broken, *(re.escape(form) for form in written(secret) - {secret} if form in text)):
+            patterns.setdefault(one, marker(secret))
+    if not patterns:
         return text
-    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
-    return _between_markers(pattern, forms, text)
+    longest_first = sorted(patterns, key=len, reverse=True)
+    pattern = re.compile("|".join(f"({one})" for one in longest_first))
+    return _between_markers(pattern, [patterns[one] for one in longest_first], text)
 
 
-def _between_markers(pattern: re.Pattern[str], forms: Mapping[str, str], text: str) -> str:
+@lru_cache(maxsize=1024)
+def written(secret: str) -> frozenset[str]:
+    """A secret as it is, as JSON, a URL and a form write it, and its bytes in hexadecimal and base64."""
+    escaped = json.dumps(secret)[1:-1]
+    every = "".join(f"\\u{ord(char):04x}" for char in secret)  # what lies beyond U+FFFF is two in JSON: not found so
+    forms = {secret, json.dumps(secret, ensure_ascii=False)[1:-1], escaped, escaped.replace("/", "\\/"), every}
+    quoted = {_quoted(secret), _quoted(secret, plus=True)}
+    forms |= quoted | {re.sub("%..", lambda found: found[0].lower(), form) for form in quoted}
+    if len(secret) >= _SHORTEST_ENCODED:
+        forms |= set(_encoded(secret.encode("utf-8", "surrogatepass")))
+    return frozenset(form for form in forms if len(form) >= SHORTEST_SECRET)
+
+
+def _encoded(data: bytes) -> Iterator[str]:
+    """Of base64 the characters that belong to these bytes alone, at each of the three offsets that they may have."""
+    yield from (data.hex(), data.hex().upper(), "".join(f"%{byte:02X}" for byte in data))
+    for before, first in ((0, 0), (1, 2), (2, 3)):
+        whole = (before + len(data)) * 8 // 6
+        for encode in (b64encode, urlsafe_b64encode):
+            yield encode(bytes(before) + data)[first:whole].decode()
+
+
+def _between_markers(pattern: re.Pattern[str], markers: list[str], text: str) -> str:
     """A secret may be spelled like a part of a marker ("redacted"), so markers are stepped over."""
     parts, position = [], 0
     for kept in _MARKER.finditer(text):
-        parts.append(pattern.sub(lambda found: forms[found[0]], text[position : kept.start()]))
+        parts.append(pattern.sub(lambda found: markers[(found.lastindex or 1) - 1], text[position : kept.start()]))
         parts.append(kept[0])
         position = kept.end()
-    parts.append(pattern.sub(lambda found: forms[found[0]], text[position:]))
+    parts.append(pattern.sub(lambda found: markers[(found.lastindex or 1) - 1], text[position:]))
     return "".join(parts)
 
 

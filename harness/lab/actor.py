@@ -31,6 +31,7 @@ from harness.outcome import Outcome, unsound
 from harness.processes import tree
 from harness.processes.client import Process, Program
 from harness.targets.protocol import Command, Ended, Intent
+from reports.redact import held, hide
 
 if TYPE_CHECKING:
     from harness.lab import Lab
@@ -216,11 +217,9 @@ class Actor:
             return ""
         with path.open("rb") as file:
             text = file.read(_OUTPUT_LIMIT).decode(errors="replace")
-        for secret in self._lab.secrets():
-            if secret in text:
-                self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
-                text = text.replace(secret, f"«redacted:{fingerprint(secret)}»")
-        return text
+        for secret in (found := held(text, self._lab.secrets())):
+            self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
+        return hide(text, found)
 
     @staticmethod
     def _stream(lab: Lab, name: str, stream: str, where: str) -> str:

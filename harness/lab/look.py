@@ -32,6 +32,7 @@ from harness.events import (
 from harness.lab.actor import Actor
 from harness.outcome import RunSeen
 from harness.processes import tree
+from reports.redact import held, hide
 
 if TYPE_CHECKING:
     from harness.lab import Lab
@@ -118,7 +119,7 @@ class Look:
     def exposed(self) -> None:
         """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
         for path in sorted(self._lab.site.home.rglob("*")):
-            if not path.is_file() or not secrets_in(_beginning(path), self._lab.secrets()):
+            if not path.is_file() or not held(_beginning(path), self._lab.secrets()):
                 continue
             mode = contents(path).mode
             if mode is not None and mode & 0o077:
@@ -126,13 +127,14 @@ class Look:
                 self._lab.record(seen)
 
     def secrets(self) -> None:
-        """Search every file of the home, but for those that hold credentials, for tokens that the fakes issued."""
+        """Search every file of the home and its name, but for those that hold credentials, for the fakes' tokens."""
         allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}
         for path in sorted(self._lab.site.home.rglob("*")):
             if path.is_file() and path.resolve() not in allowed:
-                text = _beginning(path)
-                for found in secrets_in(text, self._lab.secrets()):
-                    self._lab.record(SecretSeen(where=str(path.relative_to(self._lab.site.root)), fingerprint=found))
+                name = str(path.relative_to(self._lab.site.root))
+                for found in held(f"{name}\0{_beginning(path)}", self._lab.secrets()):
+                    where = hide(name, self._lab.secrets())
+                    self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
 
     def tree(self, when: str) -> tuple[tree.Seen, ...]:
         """Every living process of the run."""
@@ -250,11 +252,6 @@ def size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def secrets_in(text: str, secrets: Collection[str]) -> tuple[str, ...]:
-    """The fingerprints of the secrets that stand in the text."""
-    return tuple(sorted(fingerprint(secret) for secret in secrets if secret in text))
 
 
 def digest(data: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote_plus, urlencode
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.redact import redact, redact_json
+from reports.redact import held, redact, redact_json
 
+TOKEN = "rt-f1-g0-9c3f/aa+57bd~21"
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJsYW5lMSJ9.c2lnbmF0dXJlLWJ5dGVz"
@@ -67,6 +69,34 @@ def test_a_known_secret_in_its_written_forms(secret: str) -> None:
     written = f"{json.dumps(secret)} {quote_plus(secret)} {urlencode({'q': secret})} {secret}"
     shown = redact(written, [secret])
     assert shown == f'"{marked(secret)}" {marked(secret)} q={marked(secret)} {marked(secret)}'
+
+
+WRITTEN = {
+    "hexadecimal": TOKEN.encode().hex(),
+    "a URL with every byte escaped": "".join(f"%{byte:02X}" for byte in TOKEN.encode()),
+    "a URL in lower case": quote_plus(TOKEN).replace("%2B", "%2b").replace("%2F", "%2f"),
+    "JSON with every letter escaped": "".join(f"\\u{ord(char):04x}" for char in TOKEN),
+    "JSON of PHP": TOKEN.replace("/", "\\/"),
+    "two lines": TOKEN[:9] + "\n" + TOKEN[9:],
+    "a wrapped and indented box": "\r\n    ".join(TOKEN[at : at + 5] for at in range(0, len(TOKEN), 5)),
+    **{f"base64 behind {n}": b64encode(b"user:"[:n] + TOKEN.encode() + b"!").decode() for n in range(6)},
+    **{f"base64 for URLs behind {n}": urlsafe_b64encode(b"~~~"[:n] + TOKEN.encode()).decode() for n in range(3)},
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_an_encoded_secret_is_found_and_does_not_pass(form: str) -> None:
+    """Of base64 at most what tells of two characters is left, where they share one with their neighbour."""
+    text = f"before {WRITTEN[form]} after"
+    assert held(text, ["another-one", TOKEN]) == [TOKEN]
+    shown = redact(text, ["another-one", TOKEN])
+    assert marked(TOKEN) in shown
+    assert len(shown.replace(marked(TOKEN), "")) <= len("before  after") + 16
+    assert held(shown, [TOKEN]) == []
+
+
+def test_what_only_looks_like_a_part_of_a_secret_stays() -> None:
+    assert held(f"{TOKEN[:-1]} {TOKEN[1:]}\n{TOKEN[:-2]}\n", [TOKEN]) == []
 
 
 def test_the_longest_known_secret_wins() -> None:

@@ -7,12 +7,14 @@ import resource
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fakes.events import fingerprint
 from fakes.oauth import OAuthSettings
 from fakes.oauth.rules import Grant
 from fakes.oauth.state import OAuthState
@@ -76,6 +78,20 @@ def test_the_generation_of_a_stored_token_however_it_is_written(stand: Stand) ->
         ("", None),
         ("", None),
     ]
+
+
+def test_a_token_is_found_however_it_is_written_and_in_the_name_of_a_file(stand: Stand) -> None:
+    """AUT-9. The name that is told has no token in it."""
+    token = stand.fakes.oauth.seed("codex", account="a").refresh_token
+    stand.secrets = stand.fakes.oauth.secrets
+    stand.site.home.mkdir()
+    (stand.site.home / "log").write_text(f"authorization: {b64encode(f'codex:{token}'.encode()).decode()}")
+    (stand.site.home / "harmless").write_text(fingerprint(token))
+    (stand.site.home / f"cache-{token}.json").write_text("{}")
+    stand.look.secrets()
+    mark = fingerprint(token)
+    seen = [(seen.where, seen.fingerprint) for seen in stand.seen]
+    assert seen == [(f"home/cache-«redacted:{mark}».json", mark), ("home/log", mark)]
 
 
 def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
