@@ -44,6 +44,16 @@ def _numbered(found: re.Match[str]) -> str:
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
+def visible_json(document: str) -> str:
+    """The same data with every invisible character as JSON's own escape: it stands in the text of a string alone."""
+    return _INVISIBLE.sub(_escaped, document)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def line(text: str, width: int = WIDTH) -> str:
     """One clean line: white space is collapsed, and what goes beyond `width` is counted."""
     joined = " ".join(clean(text[: 8 * width]).split())

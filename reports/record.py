@@ -14,6 +14,7 @@ from typing import Any
 
 from reports import typed
 from reports.errors import ReportError
+from reports.escape import visible_json
 
 SCHEMA = 1
 _HINT = "give a record.json that a session has written: pytest scenarios/ --report DIR"
@@ -110,7 +111,8 @@ class Record:
     notes: tuple[str, ...] = field(default=())
 
     def dumps(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=False) + "\n"
+        """The file's text: people look into it too, so nothing in it hides or turns what they see."""
+        return visible_json(json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=False)) + "\n"
 
 
 class RecordError(ReportError):

@@ -38,7 +38,7 @@ def write(record: Record, folder: Path) -> tuple[Path, ...]:
 
 
 def _replace(path: Path, text: str) -> Path:
-    # A lone surrogate, which no UTF-8 file can hold, becomes \udcXX: in JSON that is its own escape.
+    # A lone surrogate, which no UTF-8 file can hold, becomes \udcXX; the record has it so already.
     data = text.encode("utf-8", "backslashreplace")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)

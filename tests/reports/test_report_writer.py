@@ -57,6 +57,18 @@ def test_a_lone_surrogate_survives_the_record(tmp_path: Path, new_record: Callab
     assert "\\\\ud800" not in (tmp_path / "record.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("hidden", ["\u202egnirts\u202c", "\u200b", "\x7f", "\x9b31m", "\U000e0041", "\ufeff"])
+def test_nothing_in_the_record_hides_or_turns_what_is_read(
+    tmp_path: Path, new_record: Callable[..., Record], hidden: str
+) -> None:
+    record = new_record(notes=(f"a{hidden}ä🙂",))
+    writer.write(record, tmp_path)
+    text = (tmp_path / "record.json").read_text(encoding="utf-8")
+    assert "ä🙂" in text
+    assert not set(hidden) - set("gnirts31m") & set(text)
+    assert schema.load(tmp_path / "record.json") == record
+
+
 def test_hostile_text_is_written(tmp_path: Path, attacked: Record) -> None:
     for path in writer.write(attacked, tmp_path):
         assert path.read_text(encoding="utf-8")
