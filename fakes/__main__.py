@@ -3,6 +3,11 @@
 It reads the command line, installs the signal handlers and tidies up. What is served is `fakes.server`.
 """
 
+import _signal  # type: ignore[import-not-found]  # built in: `signal` first loads enum, which is what Ctrl-C would meet
+
+if __name__ == "__main__" and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until service begins, Ctrl-C ends us without a traceback
+
 import argparse
 import asyncio
 import errno

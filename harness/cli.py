@@ -69,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return EXIT_INTERRUPTED
+    except SystemExit as ended:
+        if ended.code == EXIT_TERMINATED:
+            _complain("terminated")
+        raise
     except BrokenPipeError:  # the reader of our output has left: there is nobody to tell
         _forget_output()
         return 1

@@ -46,6 +46,14 @@ def test_it_serves_until_a_signal_and_frees_its_port(number, tmp_path):
         again.bind(("127.0.0.1", said["port"]))
 
 
+def test_a_signal_in_the_middle_of_its_start_is_no_traceback(tmp_path):
+    """An import is what it is at, nearly all of the time before it serves; this one interrupts it."""
+    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-m", "fakes"], capture_output=True, text=True, env=env, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_it_outlives_its_terminal_under_nohup():
     command = ["nohup", sys.executable, "-m", "fakes"]
     program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
