@@ -6,13 +6,14 @@ they never print. Whatever happens, with --json standard output gets one JSON do
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 import time
 
 from reference import commands, stopping, streams
-from reference.errors import EXIT_FAILED, OrchestratorError, from_oserror
+from reference.errors import EXIT_FAILED, Local, OrchestratorError, from_oserror
 from reference.home import Home
 from reference.result import Result
 
@@ -40,6 +41,7 @@ def main(parts: Parts, argv: list[str]) -> int:
 
 def _main(parts: Parts, argv: list[str]) -> int:
     parts.prepare()
+    os.umask(os.umask(0o077) & 0o077)  # whatever the user's says, what we make we must be able to open again
     output = Output(parts, "--json" in argv)
     sys.excepthook = output.uncaught
     stopping.install()
@@ -122,11 +124,21 @@ class Output:
 
     def uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """The interpreter's last resort: a bug of ours ends as a document too, its traceback in a file."""
-        if isinstance(error, OrchestratorError):
-            result = failed(self.parts, error)
-        else:
-            result = failed(self.parts, _internal(error))
+        if isinstance(error, SystemExit):  # under PYTHONINSPECT our own end comes here too, and a prompt would follow
+            os._exit(error.code if isinstance(error.code, int) else EXIT_FAILED)
+        known = error if isinstance(error, OrchestratorError) else _of_the_machine(error)
+        result = failed(self.parts, known or _internal(error))
         os._exit(self.write(result))
+
+
+def _of_the_machine(error: BaseException) -> OrchestratorError | None:
+    """The typed failure where the interpreter itself cannot go on: to write a traceback would take memory too."""
+    if isinstance(error, MemoryError):
+        return from_oserror(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+    if isinstance(error, ImportError) and error.path and not str(error.name).startswith("reference"):
+        hint = "raise the limits (`ulimit -v`, `ulimit -n`) if some are set, or install Python again"
+        return Local("library-unusable", f"a library cannot be loaded: {error.msg}", hint=hint)
+    return None
 
 
 def _internal(error: BaseException) -> OrchestratorError:

@@ -46,13 +46,14 @@ class OrchestratorError(Exception):
     """
 
     kind: ClassVar[str] = "internal"
+    usual_hint: ClassVar[str] = ""  # for those of a kind that name no fix of their own
     exit_status: int = EXIT_FAILED
 
     def __init__(self, code: str, message: str, *, hint: str = "", detail: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.hint = hint
+        self.hint = hint or self.usual_hint
         self.detail = dict(detail or {})
         self.attempts: tuple[Attempt, ...] = ()
         self.context: dict[str, object] = {}
@@ -91,6 +92,7 @@ class Retryable(OrchestratorError):
     """The provider failed in a way that another may not: 429, 5xx, 529, refused, reset, stalled, cut."""
 
     kind = "retryable"
+    usual_hint = "run it again later, or add another model to `models` in config.json"
 
     def __init__(
         self,
@@ -117,6 +119,7 @@ class Fatal(OrchestratorError):
     """The request was understood and refused: `bad-request`, `context-overflow`, `content-refused`."""
 
     kind = "fatal"
+    usual_hint = "change what was refused: the message, or the model in config.json"
 
 
 class Ambiguous(OrchestratorError):

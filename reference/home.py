@@ -6,6 +6,7 @@ path.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from reference import durable
@@ -48,6 +49,10 @@ class Home:
     def locks(self) -> str:
         return os.path.join(self.path, "locks")
 
+    @property
+    def sessions(self) -> str:
+        return os.path.join(self.path, "sessions")
+
     def lock(self, name: str) -> str:
         """The lock file of this name, for example `gateway` or `auth-codex`."""
         return os.path.join(self.locks, f"{name}.lock")
@@ -58,11 +63,11 @@ class Home:
 
     def transcript(self, agent: str, session: str) -> str:
         """The JSONL file of one session."""
-        return os.path.join(self.path, "sessions", agent, f"{session}.jsonl")
+        return os.path.join(self.sessions, agent, f"{session}.jsonl")
 
     def make(self) -> Home:
         """Create what is missing, as 0700. Raises OSError."""
-        for folder in (self.path, self.locks, os.path.join(self.path, "sessions")):
+        for folder in (self.path, self.locks, self.sessions):
             make_private(folder)
         return self
 
@@ -78,20 +83,38 @@ def absolute(path: str) -> str:
 
 
 def make_private(path: str, mode: int = 0o700) -> None:
-    """Make a folder for the owner alone, and its parents, durably; one that exists is left as it is.
+    """Make a folder for the owner alone, and its parents, durably; one that exists is left as it is. Raises OSError.
 
     What is synced inside a folder is lost with the folder's own name, so that is synced in its parent.
     """
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path) or "."
-    make_private(parent, 0o777)
+    for folder in missing(path):
+        make_folder(folder, mode if folder == path else 0o777)
+        durable.sync_folder(os.path.dirname(folder) or ".")
+
+
+def missing(path: str) -> list[str]:
+    """The folders on the way to a path that are not there, outermost first; none where its names are too long.
+
+    Raises OSError then: found out by mkdir(2), it would leave those made that come before.
+    """
+    found, there = [], path
+    while not os.path.isdir(there):
+        found.append(there)
+        there = os.path.dirname(there) or "."
+    name_limit, path_limit = os.pathconf(there, "PC_NAME_MAX"), os.pathconf(there, "PC_PATH_MAX")
+    names = [len(os.fsencode(os.path.basename(folder))) for folder in found]
+    if len(os.fsencode(path)) >= path_limit or any(length > name_limit for length in names):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+    return found[::-1]
+
+
+def make_folder(path: str, mode: int = 0o777) -> None:
+    """Make this one folder; somebody else may have made it meanwhile. Raises OSError."""
     try:
         os.mkdir(path, mode)
     except FileExistsError:
         if not os.path.isdir(path):
-            raise NotADirectoryError(20, "Not a directory", path) from None
-    durable.sync_folder(parent)
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
 
 
 def checked_name(name: str, what: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 
 from reference import durable
 from reference.errors import Busy, Local, from_oserror
 
 _LONGEST_PATH = 500  # bytes: SQLite's own limit, MAX_PATHNAME, is 512 with the ends that it adds
+_GROWTH = 1 << 20  # bytes that a write of ours can add to one of its files
 _DAMAGED = ("database-damaged", "`reference doctor --fix` puts it aside and starts a new one")
+_OTHER = ("database-error", "look at `reference doctor`")
 _CODES: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: ("disk-full", "free some space on that file system, then run the command again"),
     sqlite3.SQLITE_READONLY: ("read-only", "give yourself permission to write there"),
@@ -43,10 +46,10 @@ def typed(error: sqlite3.Error, path: str) -> Local:
         return damaged(path, str(error))  # not SQLite's: Python's own, of a text that is no UTF-8
     if _primary(error) == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(path)
-    if _primary(error) == sqlite3.SQLITE_IOERR and os.statvfs(os.path.dirname(path)).f_bavail == 0:
-        code, hint = _CODES[sqlite3.SQLITE_FULL]
+    if _primary(error) == sqlite3.SQLITE_IOERR:
+        code, hint = _refused(path)
     else:
-        code, hint = _CODES.get(_primary(error), ("database-error", "look at `reference doctor`"))
+        code, hint = _CODES.get(_primary(error), _OTHER)
     return Local(code, f"{path}: {error}", hint=hint, detail={"path": path, "sqlite": error_name(error)})
 
 
@@ -63,6 +66,17 @@ def error_name(error: sqlite3.Error) -> str:
 
 def _primary(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _refused(path: str) -> tuple[str, str]:
+    """SQLite keeps the kernel's reason to itself, so what can be one is looked at."""
+    if os.statvfs(os.path.dirname(path)).f_bavail == 0:
+        return _CODES[sqlite3.SQLITE_FULL]
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sizes = [os.path.getsize(name) for name in (path, f"{path}-wal") if os.path.exists(name)]
+    if limit != resource.RLIM_INFINITY and limit < max(sizes, default=0) + _GROWTH:
+        return "file-too-large", "raise the limit with `ulimit -f`"
+    return _OTHER
 
 
 def _cannot_open(path: str) -> Local:

@@ -31,6 +31,10 @@ _REASONS: dict[str, tuple[int, str]] = {
     "hung-up": (EXIT_HUNG_UP, "stopped by SIGHUP: the terminal went away"),
     "gateway-lost": (EXIT_TERMINATED, "the gateway that owned this run is gone"),
 }
+_HINTS = {  # whoever sent a signal knows what they want
+    "deadline": "give it more seconds with --timeout, or send a smaller task",
+    "gateway-lost": "start the gateway again with `reference gateway run`, then look at `reference runs list`",
+}
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung-up"}
 
 
@@ -134,7 +138,7 @@ def finish() -> None:
 
 def _error(code: str) -> Stopped:
     status, message = _REASONS[code]
-    return Stopped(code, message, exit_status=status)
+    return Stopped(code, message, exit_status=status, hint=_HINTS.get(code, ""))
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -7,7 +7,7 @@ import os
 from reference import agents, stopping
 from reference.deadline import Deadline
 from reference.errors import OrchestratorError, Usage
-from reference.home import absolute, checked_name
+from reference.home import absolute, checked_name, make_folder, missing
 from reference.result import Result
 
 TYPE_CHECKING = False
@@ -41,7 +41,8 @@ def _add(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace:
 
     def edit(config: dict[str, Any]) -> None:
         agents.add(config, name, workspace)
-        os.makedirs(workspace, exist_ok=True)
+        for folder in missing(workspace):
+            make_folder(folder)
 
     try:
         with stopping.deliver():

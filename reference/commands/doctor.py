@@ -60,13 +60,7 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Look at everything. Raises Local(`problems-found`) when something is left to do."""
     if not os.path.isdir(home.path):
         return Result({"ok": True, "problems": []}, f"{home.path} does not exist yet: nothing to repair")
-    if values["fix"]:
-        with _alone(home):
-            problems = list(_problems(parts, home))
-            for problem in problems:
-                problem.try_repair()
-    else:
-        problems = list(_problems(parts, home))
+    problems = _repaired(parts, home) if values["fix"] else [*_unwritable(home), *_problems(parts, home)]
     lines = [f"{'repaired' if p.fixed else 'found'}: {p.message}" for p in problems]
     found = [p.document() for p in problems]
     if all(p.fixed for p in problems):
@@ -76,6 +70,19 @@ def run(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     error = Local("problems-found", "; ".join(lines), hint=hint)
     error.context["problems"] = found
     raise error
+
+
+def _repaired(parts: Parts, home: Home) -> list[Problem]:
+    """What was found, repaired as far as it can be: first that the lock can be made, and all the rest under it."""
+    problems = []
+    for problem in _unwritable(home):  # at once: each folder lies in the one before
+        problem.try_repair()
+        problems.append(problem)
+    with _alone(home):
+        found = list(_problems(parts, home))
+        for problem in found:
+            problem.try_repair()
+    return problems + found
 
 
 def _alone(home: Home) -> locks.Lock:
@@ -217,6 +224,12 @@ def _permissions(home: Home) -> Iterator[Problem]:
     for path, mode in ((home.path, 0o700), (home.credentials, 0o600), (home.runs, 0o600)):
         if os.path.exists(path) and os.stat(path).st_mode & 0o077:
             yield Problem("permissions", path, f"{path} can be read by others", _chmod(path, mode))
+
+
+def _unwritable(home: Home) -> Iterator[Problem]:
+    for path in (home.path, home.locks, home.sessions):
+        if os.path.isdir(path) and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            yield Problem("not-writable", path, f"{path} cannot be written by this user", _chmod(path, 0o700))
 
 
 def _chmod(path: str, mode: int) -> Callable[[], None]:

@@ -37,6 +37,8 @@ _LOCAL_CAUSES = {
 class NotSent(Retryable):
     """No connection was made, so the request cannot have had an effect."""
 
+    usual_hint = "check the network, and the address of the provider in config.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)  # its headers hold the credential
 class Request:

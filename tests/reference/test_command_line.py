@@ -228,6 +228,16 @@ def test_home_that_is_too_long_for_the_database_is_typed(ready: Any) -> None:
     assert "bytes" in done.json["error"]["hint"]
 
 
+@pytest.mark.parametrize("parts", ["x/y/" + "n" * 300, "n/" * 2500])
+def test_folder_that_cannot_be_named_leaves_none_behind(program: Any, parts: str) -> None:
+    """Neither those above it, nor, a path being of any depth, an internal error."""
+    there = f"{program.work}/made/{parts}"
+    for words, home in (((there,), program.home), ((str(program.work),), there)):
+        done = program.run("agents", "add", "lane0", "--workspace", *words, env=program.env(REFERENCE_HOME=str(home)))
+        assert (done.status, done.code) == (1, "path-too-long")
+    assert not (program.work / "made").exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(errno.EAGAIN, "out-of-processes"), (errno.ENOMEM, "out-of-memory")])
 def test_fork_that_fails_has_a_name_and_a_hint(number: int, code: str) -> None:
     error = from_oserror(OSError(number, os.strerror(number)))
@@ -285,6 +295,14 @@ def test_nonblocking_stdout_gets_everything(program: Any) -> None:
     assert b"agents add" in text
 
 
+@pytest.mark.parametrize(("words", "status"), [(("agents", "list"), 0), (("runs", "show", "r-none"), 2)])
+def test_an_interactive_python_changes_nothing(ready: Any, words: tuple[str, ...], status: int) -> None:
+    """Whoever looks into programs of their own with PYTHONINSPECT has it in the environment of all."""
+    done = ready.run(*words, env=ready.env(PYTHONINSPECT="1"))
+    assert (done.status, list(ready.home.glob("crash-*"))) == (status, [])
+    assert done.json["ok"] is (status == 0)
+
+
 def test_our_own_bug_is_a_document_and_a_file(program: Any) -> None:
     """A bug is provoked by a part that raises what nobody expects."""
     program.home.mkdir()
@@ -301,6 +319,49 @@ def test_our_own_bug_is_a_document_and_a_file(program: Any) -> None:
     assert document["error"]["kind"] == "internal"
     assert b"Traceback" not in ran.stderr
     assert "ZeroDivisionError" in Path(document["error"]["detail"]["traceback"]).read_text()
+
+
+RAISED = {
+    "MemoryError()": "out-of-memory",
+    "ImportError('libssl.so.3: failed to map segment', name='_ssl', path='/usr/lib/_ssl.so')": "library-unusable",
+    "ImportError('no such name', name='reference.runs', path='/reference/runs.py')": "internal",
+}
+
+
+@pytest.mark.parametrize("raised", RAISED)
+def test_an_interpreter_that_cannot_go_on_is_not_our_bug(program: Any, raised: str) -> None:
+    """What a limit of the address space does stands for it; where it strikes is another place on every machine."""
+    program.home.mkdir()
+    script = (
+        "import sys\n"
+        "from reference.cli import main\n"
+        "from reference.parts import Parts\n"
+        f"def broken(home): raise {raised}\n"
+        "sys.exit(main(Parts.default().replace(config_store=broken), ['agents', 'list', '--json']))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env=program.env(), capture_output=True, check=False)
+    error = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, error["code"], error["code"] == "internal") == (
+        1,
+        RAISED[raised],
+        any(program.home.iterdir()),
+    )
+    assert error["hint"]
+
+
+def test_a_limit_of_file_sizes_is_named_also_where_sqlite_does_not(ready: Any) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    before = ready.config()
+    done = ready.agent("lane0", "hello", preexec_fn=limited)
+    assert (done.status, done.code, done.json["error"]["hint"]) == (
+        1,
+        "file-too-large",
+        "raise the limit with `ulimit -f`",
+    )
+    assert ready.config() == before
+    assert ready.agent("lane0", "hello").status == 0
 
 
 @pytest.mark.parametrize("descriptors", range(4, 24, 2))

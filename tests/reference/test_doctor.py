@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,39 @@ def test_lock_that_is_a_pipe_hangs_nobody(ready: Any, words: tuple[str, ...]) ->
     (ready.home / "locks").mkdir(exist_ok=True)
     os.mkfifo(ready.home / "locks" / "gateway.lock")
     assert codes(ready.run(*words)) == {"socket-left"}
+
+
+WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")  # root may write everywhere
+
+
+@pytest.fixture
+def unprivileged(ready: Any) -> Any:
+    """Runs a command of the reference to which permissions apply, also where the tests are root's."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("there is no setpriv(1) here")
+    plain = ready.argv
+    ready.argv = lambda *words, **more: [*(WITHOUT_PRIVILEGES if os.geteuid() == 0 else ()), *plain(*words, **more)]
+    yield ready
+    for folder in (ready.home, ready.home / "locks", ready.home / "sessions"):
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("folder", [".", "locks", "sessions"])
+@pytest.mark.parametrize("mode", [0o500, 0])
+def test_a_folder_that_cannot_be_written_is_given_back(unprivileged: Any, folder: str, mode: int) -> None:
+    """What `chmod -R a-w` does, or an umask, and it hides everything below."""
+    (unprivileged.home / folder).chmod(mode)
+    found = unprivileged.run("doctor")
+    assert (found.status, "not-writable" in codes(found)) == (1, True)
+    assert found.json["error"]["hint"] == "repair it with `reference doctor --fix`"
+    assert unprivileged.run("doctor", "--fix").status == 0
+    assert unprivileged.run("doctor").json["problems"] == []
+    assert unprivileged.agent("lane0", "hello").status == 0
+
+
+def test_an_umask_does_not_keep_us_from_our_own_files(unprivileged: Any) -> None:
+    for words in (("agents", "add", "lane2", "--workspace", str(unprivileged.work / "lane2")), ("agents", "list")):
+        assert unprivileged.run(*words, umask=0o777).status == 0
+    for _ in range(2):
+        assert unprivileged.agent("lane2", "run: true", umask=0o777).status == 0
+    assert unprivileged.run("doctor").json["problems"] == []
