@@ -33,6 +33,7 @@ from harness.lab.look import Look, document
 from harness.lab.nemesis import Nemesis
 from harness.lab.outside import Outside
 from harness.lab.powercut import RecordedFolder
+from harness.lab.services import Services
 from harness.outcome import Outcome, RunSeen
 from harness.processes.client import LauncherClient
 from harness.schedules.decisions import Decisions
@@ -78,6 +79,8 @@ class Lab(Nemesis):
         self.watch = watch
         self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
+        self.homes: list[Path] = []  # that were prepared
+        self.services = Services(self)
         self.failures: list[BaseException] = []  # of the harness itself
         self.config_before: str | None = None  # as `prepare` left it
         self.opaque: set[Path] = set()  # as `prepare` left them, no JSON or TOML: nobody can say whether they are whole
@@ -100,6 +103,7 @@ class Lab(Nemesis):
         """
         self.site = replace(self.site, home=self.site.root / home)
         self.site.home.mkdir()
+        self.homes.append(self.site.home)
         for agent in setup.agents:
             self.site.workspace(agent).mkdir(parents=True, exist_ok=True)
         self.target.prepare(self.site, setup)

@@ -37,6 +37,17 @@ def vendor_names(target: Target) -> VendorNames:
     return getattr(target, "names", VendorNames())
 
 
+def service(target: Target, site: Site) -> int | None:
+    """The process that the target's commands start by themselves and leave behind for the commands after them.
+
+    For an adapter with `service(site)`, which gives its pid: from a file that the program keeps, say. None as long as
+    there is none in this home, or for a program that starts none. It has to end by SIGTERM.
+    """
+    named = getattr(target, "service", None)
+    pid: int | None = None if named is None else named(site)
+    return pid
+
+
 def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:
     """The files that hold an agent's sessions, for an adapter that claims TRANSCRIPTS: its `transcripts(site, agent)`.
 
