@@ -34,8 +34,8 @@ __all__ = [
     "CallHeld", "CallReleased", "CallSeen", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited",
     "FaultFired", "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen",
     "NetworkRedirected", "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent",
-    "RepositorySeen", "RequestReceived", "Scheduled", "SecretSeen", "ServiceSeen", "Signalled", "Started", "SurvivorSeen",
-    "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "RepositorySeen", "RequestReceived", "Scheduled", "SecretSeen", "ServiceSeen", "Signalled", "Started",
+    "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -183,8 +183,8 @@ class Noted:
 
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | CallSeen | Scheduled
-    | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ServiceSeen | ChildBeat
-    | WorkspaceSeen | RepositorySeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused
+    | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ServiceSeen
+    | ChildBeat | WorkspaceSeen | RepositorySeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused
     | ConnectionRefusedHost | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 

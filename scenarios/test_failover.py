@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, Text, Truncate
+from fakes.script import (
+    Altered,
+    Broken,
+    Match,
+    Parts,
+    Reply,
+    Reset,
+    Rule,
+    Stall,
+    Status,
+    StreamError,
+    Text,
+    Truncate,
+)
 from harness.checkers.failover import (
     AFTERWARDS,
     CONTENT,
@@ -33,6 +46,9 @@ RETRYABLE: dict[str, Reply] = {
     "reset-mid-stream": Reset(after_frames=3),
     "truncated": Truncate(after_frames=4),
     "stalled": Stall(),
+    "stalled-mid-stream": Stall(after_frames=3),
+    "error-mid-stream": StreamError("overloaded_error", after_frames=3),
+    "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
@@ -127,8 +143,8 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500 or 529, resets the connection, stalls, or breaks off; or it refuses "
-    "the connection, and the second is overloaded",
+    fault="the first provider answers 429, 500, 502 or 529, reports an error in mid-stream, resets the connection, "
+    "stalls, or breaks off; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from harness.errors import LabError
 from harness.events import ServiceSeen
 from harness.lab.actor import Actor
 from harness.processes import tree
@@ -39,6 +40,8 @@ class Services:
         """Those that the adapter names for one of the run's homes, and that are processes of the run."""
         lab = self._lab
         named = {service(lab.target, replace(lab.site, home=home)) for home in lab.homes} - {None}
+        if wrong := [pid for pid in named if type(pid) is not int]:
+            raise LabError(f"the adapter's service gave {wrong[0]!r}", hint="give a pid as an int, or None")
         commands = {actor.pid for actor in lab.actors.values()}
         return tuple(seen for seen in self._below() if seen.pid in named - commands) if named else ()
 
@@ -62,7 +65,7 @@ class Services:
     async def nothing_else_left(self, actor: Actor, services: Collection[tree.Seen], grace: float) -> None:
         """Wait until nothing of the actor is left but services, at most `grace` seconds."""
         give_up = time.monotonic() + grace
-        while self.left_by(actor, services, ended=False) and time.monotonic() < give_up:  # noqa: ASYNC110 - other trees' ends are no event
+        while self.left_by(actor, services, ended=False) and time.monotonic() < give_up:  # noqa: ASYNC110 - ends in other trees are no event
             await asyncio.sleep(_POLL)
 
     async def end(self) -> None:
@@ -74,7 +77,7 @@ class Services:
                 if process.create_time() == seen.created:
                     process.terminate()
         give_up = time.monotonic() + ENDS_WITHIN
-        while (left := self._identities() & {_identity(seen) for seen in services}) and time.monotonic() < give_up:
+        while (left := self._identities() & {_identity(seen) for seen in services}) and time.monotonic() < give_up:  # noqa: ASYNC110 - as above
             await asyncio.sleep(_POLL)
         for seen in services:
             ended = _identity(seen) not in left

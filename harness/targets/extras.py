@@ -1,7 +1,8 @@
 """What an adapter may have beside the protocol, and how it is asked for. Most need none of it.
 
-`names`, `too_many`, `oauth_client` and `shared` are attributes that are taken as empty where an adapter has none. The
-methods are what single scenarios ask for; only an adapter that claims the capability has them.
+`names`, `too_many`, `oauth_client` and `shared` are attributes, and `service` is a method, that are taken as empty
+where an adapter has none. The other methods are what single scenarios ask for; only an adapter that claims the
+capability has them.
 """
 
 from __future__ import annotations

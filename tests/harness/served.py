@@ -69,7 +69,7 @@ def serve(flaws: list[str]) -> None:
     port = socket.create_server(("127.0.0.1", 0))
     listener = socket.socket(fileno=0)
     if "helper" in flaws:
-        subprocess.Popen(["sleep", "600"])  # noqa: S607
+        subprocess.Popen(["sleep", "600"])
     while True:
         connection, _ = listener.accept()
         if os.fork() == 0:
@@ -89,7 +89,7 @@ def work(connection: socket.socket, flaws: list[str]) -> None:
     messages: list[dict[str, Any]] = [{"role": "user", "content": message}]
     try:
         while (said := ask(url, messages))["type"] == "tool_use":
-            tool = subprocess.Popen(["/bin/sh", "-c", said["input"]["command"]], start_new_session=True)  # noqa: S602
+            tool = subprocess.Popen(["/bin/sh", "-c", said["input"]["command"]], start_new_session=True)
             if "names-the-tool" in flaws:
                 note(PID, tool.pid)
             if not waited_for(tool, connection):

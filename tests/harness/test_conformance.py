@@ -91,6 +91,11 @@ class PatienceInWords(Tiny):
     patience = "20 s"
 
 
+@caught_by("members", "service must be a method")
+class PidOfAService(Tiny):
+    service = 4711
+
+
 @caught_by("members", "the adapter has no credentials_files")
 class WithoutCredentialsFiles:
     def __init__(self):

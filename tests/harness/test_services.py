@@ -133,5 +133,15 @@ def test_a_command_is_no_service(trial):
     assert seen == [()]
 
 
+def test_a_pid_that_is_none_is_the_adapters_fault(trial):
+    class InWords(Named):
+        def service(self, site):
+            return "4711"
+
+    found = trial(finished, InWords())
+    assert found.judgement.verdict is Verdict.UNKNOWN
+    assert "the adapter's service gave '4711'" in "".join(found.judgement.notes)
+
+
 def test_most_adapters_name_none(tmp_path):
     assert service(Toy(), None) is None
