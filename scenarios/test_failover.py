@@ -33,6 +33,7 @@ from harness.checkers.failover import (
     root_cause_first,
     unreadable_credential_stays_local,
 )
+from harness.checkers.siblings import sibling_does_not_rest
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
@@ -242,3 +243,23 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
         if name == RESTING and lab.faulty:
             await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
             await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()
+
+
+@scenario(
+    "FLO-6",
+    fault="the first of two models of one provider asks for a minute's rest",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.SIBLINGS],
+    judges=[sibling_does_not_rest],
+)
+async def test_sibling_of_a_resting_model(lab: Lab) -> None:
+    """While one model of a provider rests, the other one is asked."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic", "gemini"), siblings=("anthropic",)))
+    fault = "a model rests"
+    lab.plan(fault)
+    resting = (Status(429, headers=(("retry-after", "60"),)), Text("done"))
+    if lab.faulty:
+        lab.script(Rule("resting", Match(provider="anthropic"), resting))
+    for turn in ("first", "next"):
+        await (await lab.turn("lane0", actor=turn)).finished()
+    if lab.met("resting"):
+        lab.fired(fault)

@@ -29,6 +29,7 @@ class Capability(Enum):
     TURN = "runs a turn of an agent"
     TIMEOUT = "bounds a turn by --timeout"
     FAILOVER = "goes through a list of models"
+    SIBLINGS = "goes through several models of one provider"
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"
@@ -147,6 +148,7 @@ class Setup:
 
     agents: tuple[str, ...] = ()
     models: tuple[str, ...] = ("anthropic", "gemini", "codex")  # in failover order
+    siblings: tuple[str, ...] = ()  # providers of which another model comes right after the first, with SIBLINGS
     credential: SeededCredential | None = None  # of the codex provider
     other_credential: SeededCredential | None = None  # a second profile in the same store
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know

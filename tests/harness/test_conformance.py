@@ -549,6 +549,12 @@ class GatewayThatEnds(ReferenceTarget):
         return replace(command, argv=("/bin/true",)) if isinstance(intent, RunGateway) else command
 
 
+@caught_by("the_sibling_is_asked", "Setup names two models of gemini, then anthropic; asked were")
+class OneModelOfEach(ReferenceTarget):
+    def prepare(self, site, setup):
+        super().prepare(site, replace(setup, siblings=()))
+
+
 @caught_by("a_planted_holder_is_where_the_program_looks", "the planted pid is in elsewhere.pid")
 class PlantsElsewhere(ReferenceTarget):
     def plant_holder(self, site, agent, pid):

@@ -59,6 +59,7 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
         ),
         (Capability.TURN,),
     ),
+    Capability.SIBLINGS: (Capability.FAILOVER,),
     Capability.PROFILES: (Capability.OAUTH,),
     Capability.BACKGROUND: (Capability.TOOLS, Capability.RUNS),
     Capability.CANCEL: (Capability.RUNS,),
