@@ -61,6 +61,7 @@ OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
     "gemini": Status(503, headers=(("retry-after", "60"),)),
     "codex": Status(429, headers=(("retry-after", DATE),)),
 }
+USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "bad-request": ("anthropic", Status(400)),
     "bad-request-gemini": ("gemini", Status(400)),
@@ -195,7 +196,7 @@ async def test_fatal_refusals(lab: Lab) -> None:
 @scenario(
     "FLO-5",
     fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
-    "until a date",
+    "until a date, and once more in its own words",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -206,15 +207,16 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
-    lab.prepare(Setup(agents=("lane0",), credential=credential))
-    fault = "all providers overloaded"
-    lab.plan(fault)
-    if lab.faulty:
-        lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in OVERLOADED.items()))
-    await (await lab.turn("lane0", actor="first")).finished()
-    if lab.replied_with_errors() >= 2:
-        lab.fired(fault)
-    await (await lab.turn("lane0", actor="after-overload")).finished()
+    for home, replies in {"overload": OVERLOADED, "used-up": USED_UP}.items():
+        lab.prepare(Setup(agents=("lane0",), credential=credential), home=home)
+        fault = f"all providers rest: {home}"
+        lab.plan(fault)
+        if lab.faulty:
+            lab.script(*(Rule(f"{home}-{name}", Match(provider=name), (reply,)) for name, reply in replies.items()))
+        await (await lab.turn("lane0", actor=f"first-{home}")).finished()
+        if any(lab.met(f"{home}-{name}") for name in replies):
+            lab.fired(fault)
+        await (await lab.turn("lane0", actor=f"after-{home}")).finished()
 
 
 @scenario(

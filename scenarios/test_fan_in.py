@@ -26,6 +26,7 @@ from harness.targets.protocol import Capability, Setup
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
 WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}
 OTHERS = ("lane1", "lane2", "lane3")
+NAMESAKE, ELSEWHERE = "lane", "ma"  # an agent and a session whose names are how those of the others begin
 
 
 @scenario(
@@ -36,7 +37,7 @@ OTHERS = ("lane1", "lane2", "lane3")
 )
 async def test_one_child_fails(lab: Lab) -> None:
     """Of three agents at work for a session, each is reported once, the one that fails included, and to it alone."""
-    lab.prepare(Setup(agents=("lane0", *OTHERS, STRANGER), models=("anthropic", "gemini")))
+    lab.prepare(Setup(agents=("lane0", *OTHERS, NAMESAKE), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
     lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS))
@@ -44,10 +45,10 @@ async def test_one_child_fails(lab: Lab) -> None:
     await (await lab.turn("lane0", actor="parent")).finished()
     if lab.refused(failing, 529):
         lab.fired("an agent refused by all providers")
-    await (await lab.turn(STRANGER)).finished()
+    await (await lab.turn(NAMESAKE, actor=STRANGER)).finished()
     if lab.faulty:
         elsewhere = f"{STRANGER}-session"
-        await lab.run(replace(lab.turning("lane0", actor=elsewhere), session="elsewhere"), elsewhere)
+        await lab.run(replace(lab.turning("lane0", actor=elsewhere), session=ELSEWHERE), elsewhere)
     await _last_turn(lab)
 
 

@@ -11,7 +11,7 @@ _RATE_LIMITED = 429
 
 
 def sibling_does_not_rest(history: History) -> list[Finding]:
-    """FLO-6: after a model has asked for a rest, the next to be asked is of its provider too, then and in later turns."""
+    """FLO-6: after a model has asked for a rest, the next to be asked is of its provider too, also in later turns."""
     answers = ask.replies(history)
     turns = [(seq, what, ask.requests(history, what.actor)) for seq, what, _ in ask.turns(history)]
     asked = [each for _, _, requests in turns for each in requests]
