@@ -62,17 +62,19 @@ async def test_lost_gateway(lab: Lab) -> None:
 async def test_lost_worker(lab: Lab) -> None:
     """A turn whose worker is lost is reported as lost and not begun again, and its session is free."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5))
-    lab.patience = min(lab.patience, 2 * await lab.undisturbed("lane0") + GRACE)
-    gateway = await serving(lab)
+    gateway, patience = await serving(lab), lab.patience
+    bound = min(patience, 2 * await lab.undisturbed("lane0") + GRACE)
     lab.script(Rule("lost", Match(marker=LOST), (Text("done", gate=LOST),)))
     lab.hold(LOST)
     lab.plan(WORKER_KILLED)
+    lab.patience = bound  # a client that is told nothing would hang: of that one alone
     run = await lab.start(routed(lab, "lane0", LOST), LOST)
     await lab.reached(LOST, by=[gateway, run])
     for row in await lab.list_runs("list"):
         if row.pid not in (None, gateway.pid, run.pid):
             lab.kill(row.pid, WORKER_KILLED)
-    await lab.ends_within(run, lab.patience)
+    lab.patience = patience
+    await lab.ends_within(run, bound)
     lab.release(LOST)
     await run.finished()
     await lab.run(routed(lab, "lane0", AFTER), AFTER)

@@ -134,9 +134,7 @@ class Site:
     url: str  # the fakes, all of them on one port
     ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
     named: bool = False  # whether the target's names lead to the fakes in this run: they do where calls stop
-    layout: Mapping[str, str] = field(
-        default_factory=dict
-    )  # an agent's path below workspaces, where it is no folder of its name
+    layout: Mapping[str, str] = field(default_factory=dict)  # where an agent's workspace is, if not in one of its name
 
     def workspace(self, agent: str) -> Path:
         return self.workspaces / self.layout.get(agent, agent)
