@@ -23,6 +23,7 @@ from harness.observations import (
     ProcessSeen,
     RepositorySeen,
     SecretSeen,
+    ServiceSeen,
     SurvivorSeen,
     TreeSeen,
     WorkspaceSeen,
@@ -33,8 +34,8 @@ __all__ = [
     "CallHeld", "CallReleased", "CallSeen", "ChangeLost", "ChildBeat", "ConnectionRefusedHost", "Event", "Exited",
     "FaultFired", "FaultPlanned", "FileSeen", "FilesRecorded", "Finished", "History", "Hung", "LockSeen",
     "NetworkRedirected", "NetworkRefused", "Noted", "PortSeen", "PowerLost", "ProcessSeen", "ReplyHeld", "ReplySent",
-    "RepositorySeen", "RequestReceived", "Scheduled", "SecretSeen", "Signalled", "Started", "SurvivorSeen",
-    "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
+    "RepositorySeen", "RequestReceived", "Scheduled", "SecretSeen", "ServiceSeen", "Signalled", "Started",
+    "SurvivorSeen", "TokenAnswered", "TokenRequested", "TreeEnded", "TreeSeen", "WorkspaceSeen",
 ]  # fmt: skip
 
 
@@ -68,9 +69,10 @@ class Hung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeEnded:
-    """Nothing of the actor's process tree is left, however it detached."""
+    """Nothing of the actor's process tree is left, however it detached, but so many services of the target."""
 
     actor: str
+    services: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +183,8 @@ class Noted:
 
 What = (
     Started | Exited | Hung | TreeEnded | Finished | Signalled | CallHeld | CallReleased | CallSeen | Scheduled
-    | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ChildBeat
-    | WorkspaceSeen | RepositorySeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused
+    | FaultPlanned | FaultFired | FileSeen | FilesRecorded | PowerLost | TreeSeen | SurvivorSeen | ServiceSeen
+    | ChildBeat | WorkspaceSeen | RepositorySeen | LockSeen | PortSeen | SecretSeen | NetworkRedirected | NetworkRefused
     | ConnectionRefusedHost | Noted | RequestReceived | ReplyHeld | ReplySent | TokenRequested | TokenAnswered
 )  # fmt: skip
 

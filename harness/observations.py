@@ -92,6 +92,18 @@ class SurvivorSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSeen:
+    """A process that the target's commands had left behind for those after them; whether it ended when it was told to.
+
+    It is told so at the end of the run, by SIGTERM.
+    """
+
+    pid: int
+    command: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildBeat:
     """Child work was seen alive (its heartbeat advanced) or still since the last look."""
 

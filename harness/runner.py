@@ -195,6 +195,7 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
 
 async def _clear(lab: Lab) -> list[str]:
     """End every process of the run and let go of its listeners. Says what of the harness itself had failed."""
+    failures = await _end_services(lab)
     if leftovers := lab.look.tree("at the end of the run"):
         names = ", ".join(f"{seen.actor or '?'}: {seen.command[:80]}" for seen in leftovers)
         lab.note(f"still there at the end of the run, and killed then: {names}")
@@ -203,10 +204,19 @@ async def _clear(lab: Lab) -> list[str]:
     remaining = tree.below(lab.launcher.pid)
     for actor in lab.actors.values():
         actor.close()
-    failures = [f"{VOID}{''.join(traceback.format_exception(failure))}" for failure in lab.failures]
+    failures += [f"{VOID}{''.join(traceback.format_exception(failure))}" for failure in lab.failures]
     if remaining:
         failures.append(f"could not be killed: {', '.join(str(seen.pid) for seen in remaining)}")
     return failures
+
+
+async def _end_services(lab: Lab) -> list[str]:
+    """Have the target's services end by themselves first. Only an adapter can make this fail."""
+    try:
+        await lab.services.end()
+    except (Exception, SystemExit):  # noqa: BLE001 - as in `_act`
+        return [f"{VOID}{traceback.format_exc()}"]
+    return []
 
 
 def _commands(lab: Lab) -> tuple[CommandLine, ...]:

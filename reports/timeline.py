@@ -36,6 +36,7 @@ _MARKS = {
     "PowerLost": "fault",
     "TreeSeen": "tree",
     "SurvivorSeen": "survivor",
+    "ServiceSeen": "tree-end",
     "ChildBeat": "beat",
     "WorkspaceSeen": "file",
     "RepositorySeen": "file",

@@ -55,7 +55,8 @@ def _hung(entry: Entry) -> str:
 
 
 def _tree_ended(entry: Entry) -> str:
-    return f"nothing is left of {entry.text('actor')}'s process tree"
+    but = " but what serves other commands" if entry.number("services") else ""
+    return f"nothing is left of {entry.text('actor')}'s process tree{but}"
 
 
 def _finished(entry: Entry) -> str:
@@ -177,6 +178,11 @@ def _survivor(entry: Entry) -> str:
     return f"pid {entry.text('pid')} of {entry.text('actor')} survived ({owned}): {entry.text('command')}"
 
 
+def _service(entry: Entry) -> str:
+    ended = "ended" if entry.fields.get("ended") else "did not end"
+    return f"pid {entry.text('pid')}, a service of the target, {ended} by SIGTERM: {entry.text('command')}"
+
+
 def _beat(entry: Entry) -> str:
     state = "is alive" if entry.fields.get("advanced") else "is still"
     return f"child work {entry.text('child')} {state} at beat {entry.text('beats')}"
@@ -274,6 +280,7 @@ _SENTENCES: dict[str, Callable[[Entry], str]] = {
     "PowerLost": _power,
     "TreeSeen": _tree,
     "SurvivorSeen": _survivor,
+    "ServiceSeen": _service,
     "ChildBeat": _beat,
     "WorkspaceSeen": _workspace,
     "RepositorySeen": _repository,

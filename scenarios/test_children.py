@@ -198,13 +198,13 @@ async def test_peer_of_a_terminated_run(lab: Lab) -> None:
 
 @scenario(
     "CHD-5",
-    fault="one of two building runs is cancelled by its id",
+    fault="one of two building runs is cancelled by its id, and a run that waits for the session of the other",
     needs=[*NEEDS, Capability.RUNS, Capability.CANCEL],
     judges=[peers_unharmed],
 )
 async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
-    """Cancelling one run by its id leaves the builds of another alone."""
-    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    """Cancelling a run by its id leaves the builds of others alone: another agent's, and those of its own session."""
+    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5, session_wait_seconds=lab.patience))
     if not lab.faulty:
         await lab.list_runs("list")
         return
@@ -218,10 +218,15 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
     for child in ("peer", "victim"):
         if not await lab.look.beat(child, within=lab.target.patience):
             raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
-    for row in await lab.list_runs("list"):
-        if row.agent == "victim":
-            await lab.run(CancelRun(id=row.id), "cancel")
-            lab.fired("victim cancelled")
+    before = await lab.list_runs("list")
+    cancelled = [row.id for row in before if row.agent == "victim"]
+    if Capability.SESSIONS in lab.target.capabilities:
+        queued = await lab.turn("peer", actor="queued")
+        await lab.settled(queued)
+        cancelled += {row.id for row in await lab.list_runs("list-queued")} - {row.id for row in before}
+    for number, run in enumerate(cancelled):
+        await lab.run(CancelRun(id=run), f"cancel{number}")
+        lab.fired("victim cancelled")
     await lab.ends_within(victim, GRACE)
     await lab.look.beat("peer", more=OUTLIVES, within=GRACE)
 

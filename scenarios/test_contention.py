@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakes.oauth import OAuthSettings
+from harness.checkers.auth import one_credential_one_lock
 from harness.checkers.config import one_resource_one_lock
 from harness.checkers.contention import contention_is_not_absence
 from harness.lab import Lab
@@ -79,6 +80,29 @@ async def test_home_by_two_paths(lab: Lab) -> None:
         for add in (*direct, *aliased):
             await add.finished()
     await lab.list_agents()
+
+
+@scenario(
+    "CFG-11",
+    fault="two runs, one of which reaches the state through a symbolic link, find one credential expired",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(gate_before_commit="grant"),
+    judges=[one_credential_one_lock],
+    not_verified=["bind mounts, which need privileges"],
+)
+async def test_credential_by_two_paths(lab: Lab) -> None:
+    """Runs that reach one credential by different paths refresh it once."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=lab.credential("codex", expired=True)))
+    alias = lab.site.root / "alias"
+    alias.symlink_to(lab.site.home)
+    lab.hold("grant")
+    direct = await lab.turn("lane0")
+    with lab.at_home(alias if lab.faulty else lab.site.home):
+        aliased = await lab.turn("lane1")
+    await lab.reached("grant", parties=2, by=[direct, aliased])
+    lab.release("grant")
+    await direct.finished()
+    await aliased.finished()
 
 
 @scenario(

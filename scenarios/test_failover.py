@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, Text, Truncate
+from fakes.script import (
+    Altered,
+    Broken,
+    Match,
+    Parts,
+    Reply,
+    Reset,
+    Rule,
+    Stall,
+    Status,
+    StreamError,
+    Text,
+    Truncate,
+)
 from harness.checkers.failover import (
     AFTERWARDS,
     CONTENT,
@@ -20,6 +33,7 @@ from harness.checkers.failover import (
     root_cause_first,
     unreadable_credential_stays_local,
 )
+from harness.checkers.siblings import sibling_does_not_rest
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
@@ -33,6 +47,9 @@ RETRYABLE: dict[str, Reply] = {
     "reset-mid-stream": Reset(after_frames=3),
     "truncated": Truncate(after_frames=4),
     "stalled": Stall(),
+    "stalled-mid-stream": Stall(after_frames=3),
+    "error-mid-stream": StreamError("overloaded_error", after_frames=3),
+    "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
@@ -44,6 +61,7 @@ OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
     "gemini": Status(503, headers=(("retry-after", "60"),)),
     "codex": Status(429, headers=(("retry-after", DATE),)),
 }
+USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "bad-request": ("anthropic", Status(400)),
     "bad-request-gemini": ("gemini", Status(400)),
@@ -127,8 +145,8 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500 or 529, resets the connection, stalls, or breaks off; or it refuses "
-    "the connection, and the second is overloaded",
+    fault="the first provider answers 429, 500, 502 or 529, reports an error in mid-stream, resets the connection, "
+    "stalls, or breaks off; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
@@ -178,7 +196,7 @@ async def test_fatal_refusals(lab: Lab) -> None:
 @scenario(
     "FLO-5",
     fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
-    "until a date",
+    "until a date, and once more in its own words",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -189,15 +207,16 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
-    lab.prepare(Setup(agents=("lane0",), credential=credential))
-    fault = "all providers overloaded"
-    lab.plan(fault)
-    if lab.faulty:
-        lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in OVERLOADED.items()))
-    await (await lab.turn("lane0", actor="first")).finished()
-    if lab.replied_with_errors() >= 2:
-        lab.fired(fault)
-    await (await lab.turn("lane0", actor="after-overload")).finished()
+    for home, replies in {"overload": OVERLOADED, "used-up": USED_UP}.items():
+        lab.prepare(Setup(agents=("lane0",), credential=credential), home=home)
+        fault = f"all providers rest: {home}"
+        lab.plan(fault)
+        if lab.faulty:
+            lab.script(*(Rule(f"{home}-{name}", Match(provider=name), (reply,)) for name, reply in replies.items()))
+        await (await lab.turn("lane0", actor=f"first-{home}")).finished()
+        if any(lab.met(f"{home}-{name}") for name in replies):
+            lab.fired(fault)
+        await (await lab.turn("lane0", actor=f"after-{home}")).finished()
 
 
 @scenario(
@@ -226,3 +245,23 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
         if name == RESTING and lab.faulty:
             await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
             await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()
+
+
+@scenario(
+    "FLO-6",
+    fault="the first of two models of one provider asks for a minute's rest",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.SIBLINGS],
+    judges=[sibling_does_not_rest],
+)
+async def test_sibling_of_a_resting_model(lab: Lab) -> None:
+    """While one model of a provider rests, the other one is asked."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic", "gemini"), siblings=("anthropic",)))
+    fault = "a model rests"
+    lab.plan(fault)
+    resting = (Status(429, headers=(("retry-after", "60"),)), Text("done"))
+    if lab.faulty:
+        lab.script(Rule("resting", Match(provider="anthropic"), resting))
+    for turn in ("first", "next"):
+        await (await lab.turn("lane0", actor=turn)).finished()
+    if lab.met("resting"):
+        lab.fired(fault)

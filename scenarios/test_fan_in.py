@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
-from harness.checkers.fan_in import STRANGER, every_answer_is_told, every_result_once, task, told_to_nobody_else
+from harness.checkers.fan_in import (
+    STRANGER,
+    every_answer_is_told,
+    every_result_once,
+    task,
+    told_step_by_step,
+    told_to_nobody_else,
+)
 from harness.checkers.messages import ANSWER
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
@@ -26,6 +33,7 @@ from harness.targets.protocol import Capability, Setup
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
 WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}
 OTHERS = ("lane1", "lane2", "lane3")
+NAMESAKE, ELSEWHERE = "lane", "ma"  # an agent and a session whose names are how those of the others begin
 
 
 @scenario(
@@ -36,7 +44,7 @@ OTHERS = ("lane1", "lane2", "lane3")
 )
 async def test_one_child_fails(lab: Lab) -> None:
     """Of three agents at work for a session, each is reported once, the one that fails included, and to it alone."""
-    lab.prepare(Setup(agents=("lane0", *OTHERS, STRANGER), models=("anthropic", "gemini")))
+    lab.prepare(Setup(agents=("lane0", *OTHERS, NAMESAKE), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
     lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS))
@@ -44,11 +52,47 @@ async def test_one_child_fails(lab: Lab) -> None:
     await (await lab.turn("lane0", actor="parent")).finished()
     if lab.refused(failing, 529):
         lab.fired("an agent refused by all providers")
-    await (await lab.turn(STRANGER)).finished()
+    await (await lab.turn(NAMESAKE, actor=STRANGER)).finished()
     if lab.faulty:
         elsewhere = f"{STRANGER}-session"
-        await lab.run(replace(lab.turning("lane0", actor=elsewhere), session="elsewhere"), elsewhere)
+        await lab.run(replace(lab.turning("lane0", actor=elsewhere), session=ELSEWHERE), elsewhere)
     await _last_turn(lab)
+
+
+@scenario(
+    "MSG-4",
+    fault="an agent that works for another has a third one work for it, which answers when the two get no further",
+    needs=NEEDS,
+    judges=[told_step_by_step],
+)
+async def test_agent_that_delegates(lab: Lab) -> None:
+    """What an agent answers is told to the one that has asked it, and not to whoever had asked that one."""
+    first, second = OTHERS[:2]
+    lab.prepare(Setup(agents=("lane0", first, second), models=("anthropic",)))
+    outer = task("parent", first)
+    inner = task(outer, second)
+    lab.script(
+        Rule("inner", Match(marker=inner), (Text(f"[[{ANSWER}{inner}]] done", gate="inner"),)),
+        *_has_one_work(lab, outer, second, inner, gate=outer),
+        *_has_one_work(lab, "parent", first, outer),
+    )
+    for gate in ("inner", outer):
+        lab.hold(gate)
+    parent = await lab.turn("lane0", actor="parent")
+    for gate in ("inner", outer):
+        await lab.reached(gate, by=[parent])
+    lab.release(outer)
+    await lab.settled(parent)
+    lab.release("inner")
+    await parent.finished()
+
+
+def _has_one_work(lab: Lab, asker: str, agent: str, what: str, *, gate: str | None = None) -> tuple[Rule, Rule]:
+    """The asker's model has one agent work, and nothing to add, be it before that one ends or after."""
+    return (
+        Rule(f"{asker} asks", Match(marker=asker, turn_step=0), (delegation(lab.target, agent, f"[[{what}]] go on"),)),
+        Rule(f"{asker} answers", Match(marker=asker), (Text(f"[[{ANSWER}{asker}]] done", gate=gate),)),
+    )
 
 
 @scenario(

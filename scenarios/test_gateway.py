@@ -5,7 +5,14 @@ from __future__ import annotations
 import signal
 
 from fakes.script import Match, Rule, Text
-from harness.checkers.gateway_loss import GATEWAY, lost_gateway_is_final
+from harness.checkers.gateway_loss import (
+    AFTER,
+    GATEWAY,
+    LOST,
+    WORKER_KILLED,
+    lost_gateway_is_final,
+    lost_worker_is_final,
+)
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, RunGateway, Setup
@@ -44,3 +51,32 @@ async def test_lost_gateway(lab: Lab) -> None:
             await lab.settled(again)  # were it to take the turn up, its request would be there
         again.signal(signal.SIGTERM)
         await again.finished()
+
+
+@scenario(
+    "FLO-9",
+    fault="the process that does a turn for the gateway is killed with SIGKILL while it waits for the answer",
+    needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS, Capability.RUN_RECORDS],
+    judges=[lost_worker_is_final],
+)
+async def test_lost_worker(lab: Lab) -> None:
+    """A turn whose worker is lost is reported as lost and not begun again, and its session is free."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5))
+    gateway, patience = await serving(lab), lab.patience
+    bound = min(patience, 2 * await lab.undisturbed("lane0") + GRACE)
+    lab.script(Rule("lost", Match(marker=LOST), (Text("done", gate=LOST),)))
+    lab.hold(LOST)
+    lab.plan(WORKER_KILLED)
+    lab.patience = bound  # a client that is told nothing would hang: of that one alone
+    run = await lab.start(routed(lab, "lane0", LOST), LOST)
+    await lab.reached(LOST, by=[gateway, run])
+    for row in await lab.list_runs("list"):
+        if row.pid not in (None, gateway.pid, run.pid):
+            lab.kill(row.pid, WORKER_KILLED)
+    lab.patience = patience
+    await lab.ends_within(run, bound)
+    lab.release(LOST)
+    await run.finished()
+    await lab.run(routed(lab, "lane0", AFTER), AFTER)
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()

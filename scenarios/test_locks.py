@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections.abc import Mapping
+from dataclasses import replace
 
 from fakes.script import Match, Parts, Rule, Status, Text
 from harness.checkers.locks import (
@@ -19,13 +22,17 @@ from harness.checkers.locks import (
 from harness.checkers.messages import ANSWER
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.scenario import scenario
 from harness.targets.extras import break_lock
-from harness.targets.protocol import Capability, Setup
+from harness.targets.protocol import Capability, Setup, Turn
 from scenarios.child_work import KINDS, tool_then_text
+from scenarios.gateway import routed, serving
 
 WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
-LANES = ("lane0", "lane1", "lane2", "lane3")
+# Workspaces that are easily taken for each other: by the last part of their paths, or with the separators rewritten.
+LOOK_ALIKE = {"lane0": "client/app", "lane1": "client-app", "lane2": "other/app", "lane3": "client_app"}
+LANES = tuple(LOOK_ALIKE)
 
 
 @scenario(
@@ -35,17 +42,38 @@ LANES = ("lane0", "lane1", "lane2", "lane3")
     judges=[isolated_agents_do_not_contend, peers_end_before],
 )
 async def test_one_stalled_agent(lab: Lab) -> None:
-    """Four agents run at once; the one that stalls holds up none of the others."""
-    lab.prepare(Setup(agents=LANES))
-    lab.script(Rule("stalled", Match(marker="lane0"), (Text("done", gate="lane0"),)))
-    lab.hold("lane0")
-    stalled = await lab.turn("lane0")
-    await lab.reached("lane0", by=[stalled])
-    others = [await lab.turn(lane) for lane in LANES[1:]]
-    for other in others:
-        await other.finished()
-    lab.release("lane0")
-    await stalled.finished()
+    """Four agents run at once, in workspaces of like names; the one that stalls holds up none of the others."""
+    lab.prepare(Setup(agents=LANES), layout=LOOK_ALIKE)
+    await _one_stalls(lab, {lane: lab.turning(lane) for lane in LANES})
+
+
+@scenario(
+    "LCK-1",
+    fault="the first agent's provider does not answer the gateway until the turns of the other three there have ended",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    judges=[isolated_agents_do_not_contend, peers_end_before],
+)
+async def test_one_stalled_agent_in_the_gateway(lab: Lab) -> None:
+    """A gateway does the turns of four agents at once; the one that stalls holds up none of the others."""
+    lab.prepare(Setup(agents=LANES, models=("anthropic",)), layout=LOOK_ALIKE)
+    gateway = await serving(lab)
+    await _one_stalls(lab, {lane: routed(lab, lane, lane) for lane in LANES}, gateway)
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()
+
+
+async def _one_stalls(lab: Lab, turns: Mapping[str, Turn], *works: Actor) -> None:
+    """The first turn is answered when the others have ended, or can get no further."""
+    stalled, *others = turns
+    lab.script(Rule("stalled", Match(marker=stalled), (Text("done", gate=stalled),)))
+    lab.hold(stalled)
+    first = await lab.start(turns[stalled], stalled)
+    await lab.reached(stalled, by=[first, *works])
+    runs = [await lab.start(turns[lane], lane) for lane in others]
+    await asyncio.gather(*(lab.ends_within(run, WAITS) for run in runs))
+    lab.release(stalled)
+    for run in (first, *runs):
+        await run.finished()
 
 
 @scenario(
@@ -195,9 +223,29 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
 async def test_turn_within_a_turn(lab: Lab) -> None:
     """A run whose own tool asks for its session does not wait for itself."""
     lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    await _asks_for_its_own_session(lab, gateway=False)
+
+
+@scenario(
+    "LCK-7",
+    fault="a tool of the run that holds the session has the gateway do another turn in that session, and waits for it",
+    needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS, Capability.SESSIONS, Capability.GATEWAY],
+    judges=[run_does_not_wait_for_itself],
+)
+async def test_turn_within_a_turn_by_the_gateway(lab: Lab) -> None:
+    """A run whose own tool asks a gateway for its session does not wait for itself either."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), session_wait_seconds=lab.patience))
+    gateway = await serving(lab)
+    await _asks_for_its_own_session(lab, gateway=True)
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()
+
+
+async def _asks_for_its_own_session(lab: Lab, *, gateway: bool) -> None:
+    """The turn "outer" has a tool that waits for the turn "inner"; in the control arm that is of another session."""
     timeout = await lab.undisturbed("lane0")
     lab.plan("a turn within a turn")
-    inner = lab.turning("lane0" if lab.faulty else "lane1", actor="inner")
+    inner = replace(lab.turning("lane0" if lab.faulty else "lane1", actor="inner"), gateway=gateway)
     call = lab.target.tool_call(lab.within(inner, "inner"))
     lab.script(Rule("inner", Match(marker="outer", turn_step=0), (call,)))
     await (await lab.turn("lane0", actor="outer", timeout=2 * timeout)).finished()

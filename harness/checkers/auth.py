@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
@@ -60,6 +61,11 @@ def everybody_succeeds(history: History) -> list[Finding]:
         return []
     message = f"{len(failed)} runs failed, {failed[0][1].actor} with {ask.said(failed[0][1])}"
     return [Finding(rule="AUT-1", message=message, evidence=tuple(seq for seq, _ in failed))]
+
+
+def one_credential_one_lock(history: History) -> list[Finding]:
+    """CFG-11: both of AUT-1 for runs that reach one credential by several paths."""
+    return [replace(found, rule="CFG-11") for judge in (single_flight, everybody_succeeds) for found in judge(history)]
 
 
 def loser_rereads(history: History) -> list[Finding]:

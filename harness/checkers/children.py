@@ -13,6 +13,7 @@ from harness.events import (
     Finished,
     History,
     Hung,
+    ServiceSeen,
     SurvivorSeen,
     TreeEnded,
     WorkspaceSeen,
@@ -166,7 +167,16 @@ def _survivors(history: History, rule: str, when: str) -> list[Finding]:
     for seq, what in history.of(SurvivorSeen):
         if not what.listed:
             by_actor.setdefault(what.actor, []).append((seq, what))
-    return [
+    stay = [
+        Finding(
+            rule=rule,
+            message=f"a service that commands had left behind does not end by SIGTERM: {_short(what.command)}",
+            evidence=(seq,),
+        )
+        for seq, what in history.of(ServiceSeen)
+        if not what.ended
+    ]
+    return stay + [
         Finding(
             rule=rule,
             message=f"{len(found)} process{'es' if len(found) > 1 else ''} of {actor} "

@@ -178,7 +178,7 @@ def bounded(history: History) -> list[Finding]:
             )
         early = [(s, r.provider) for s, r in asked if what.actor.startswith("after") and _rests(history, s, r.provider)]
         if early:
-            message = f"{what.actor} asked {', '.join(p for _, p in early)}, which had said retry-after"
+            message = f"{what.actor} asked {', '.join(p for _, p in early)}, which had asked for a rest"
             findings.append(Finding(rule="FLO-5", message=message, evidence=(seq, *(s for s, _ in early))))
     if not judged:
         raise CannotDecide("no turn that ended had asked a provider")

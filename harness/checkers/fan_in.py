@@ -12,6 +12,7 @@ from harness.events import Finished, History, ReplySent, RequestReceived, Starte
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
+_NESTED = 2  # dots in the name of a task that an agent was given by one that works for another itself
 STRANGER = "stranger"  # an agent for which no other works; begins the names of turns of sessions for which none works
 _NAMED = 3  # tasks of one agent in a finding
 
@@ -84,6 +85,33 @@ def _lost(lost: Mapping[str, int], agent: str, failed: int, told: tuple[str, int
         f"and the list has {failed or 'no'} failed run{'' if failed == 1 else 's'} of {agent}"
     )
     return Finding(rule="MSG-4", message=message, evidence=(*lost.values(), seq))
+
+
+def told_step_by_step(history: History) -> list[Finding]:
+    """MSG-4: of three agents in a row each is told by the one that it has asked, and the first not by the last."""
+    inner = next((what.marker for _, what in history.of(RequestReceived) if what.marker.count(".") == _NESTED), None)
+    if inner is None:
+        raise CannotDecide("no agent that works for another had a third one work for it")
+    middle, outermost = inner.rpartition(".")[0], inner.partition(".")[0]
+    findings = []
+    for asker, asked in ((middle, inner), (outermost, middle)):
+        seq, last = _last_of(history, asker)
+        if ANSWER + asked not in last.markers:
+            message = f"{asker} was not told what {asked} had answered, for which it had to wait"
+            findings.append(Finding(rule="MSG-4", message=message, evidence=(seq,)))
+    seq, last = _last_of(history, outermost)
+    if ANSWER + inner in last.markers:
+        message = f"{outermost} was told what {inner} had answered, which {middle} had asked"
+        findings.append(Finding(rule="MSG-4", message=message, evidence=(seq,)))
+    return findings
+
+
+def _last_of(history: History, asker: str) -> tuple[int, RequestReceived]:
+    """The last request of a turn, or of an agent at a task."""
+    requests = [(seq, what) for seq, what in history.of(RequestReceived) if what.marker == asker]
+    if not requests:
+        raise CannotDecide(f"{asker} asked no provider")
+    return requests[-1]
 
 
 def _unworkable(history: History) -> list[Finding]:

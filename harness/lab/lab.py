@@ -7,14 +7,17 @@ faults when this is the arm that has them.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shlex
+import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 import fakes.builds
@@ -33,7 +36,9 @@ from harness.lab.look import Look, document
 from harness.lab.nemesis import Nemesis
 from harness.lab.outside import Outside
 from harness.lab.powercut import RecordedFolder
+from harness.lab.services import Services
 from harness.outcome import Outcome, RunSeen
+from harness.processes import tree
 from harness.processes.client import LauncherClient
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy
@@ -78,6 +83,8 @@ class Lab(Nemesis):
         self.watch = watch
         self.outside = outside  # the names that lead to the fakes; None where calls cannot be stopped
         self.look = Look(self)
+        self.homes: list[Path] = []  # that were prepared
+        self.services = Services(self)
         self.failures: list[BaseException] = []  # of the harness itself
         self.config_before: str | None = None  # as `prepare` left it
         self.opaque: set[Path] = set()  # as `prepare` left them, no JSON or TOML: nobody can say whether they are whole
@@ -93,13 +100,14 @@ class Lab(Nemesis):
 
     # -- setting up ---------------------------------------------------------------------------------------------
 
-    def prepare(self, setup: Setup, *, home: str = "home") -> None:
-        """Write the target's config into a fresh home and make the agents' workspaces.
+    def prepare(self, setup: Setup, *, home: str = "home", layout: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write the target's config into a fresh home and make the agents' workspaces, in the layout's places.
 
         Raises LabError when the config is one that nobody here can read; without ADD_AGENTS nobody wants to.
         """
-        self.site = replace(self.site, home=self.site.root / home)
+        self.site = replace(self.site, home=self.site.root / home, layout=layout)
         self.site.home.mkdir()
+        self.homes.append(self.site.home)
         for agent in setup.agents:
             self.site.workspace(agent).mkdir(parents=True, exist_ok=True)
         self.target.prepare(self.site, setup)
@@ -257,6 +265,12 @@ class Lab(Nemesis):
         while not (printed := actor.printed()) and not actor.exited and time.monotonic() < give_up:  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(_POLL)
         return printed or actor.printed()
+
+    def kill(self, pid: int, fault: str) -> None:
+        """Kill a process that a command has started itself: a planned fault that fires if it is one of this run."""
+        if self.faulty and any(pid == seen.pid for seen in tree.below(self.launcher.pid)):
+            os.kill(pid, signal.SIGKILL)
+            self.fired(fault)
 
     # -- power --------------------------------------------------------------------------------------------------
 

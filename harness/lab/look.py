@@ -26,6 +26,7 @@ from harness.events import (
     RequestReceived,
     SecretSeen,
     SurvivorSeen,
+    TreeEnded,
     TreeSeen,
     WorkspaceSeen,
 )
@@ -152,18 +153,21 @@ class Look:
         return next((seen.actor for seen in below if tree.connected(seen.pid, ports[-1])), "")
 
     def locks(self) -> None:
-        """Which files of the run are locked now, by whom; one record says "none" when there are none."""
+        """Which files of the run are locked now, by whom but services; one record says "none" when there are none."""
+        services = {seen.pid for seen in self._lab.services.alive()}
         files = {name: path for path in self._lab.site.root.rglob("*") if (name := holders.file_in_locks(path))}
         held = [(files[words[holders.FILE]], int(words[holders.PID])) for words in holders.held_on(files)]
+        held = [(path, pid) for path, pid in held if pid not in services]
         for path, pid in held:
             self._lab.record(LockSeen(path=str(path.relative_to(self._lab.site.root)), holder=pid))
         if not held:
             self._lab.record(LockSeen(path="", holder=0))
 
     def ports(self) -> None:
-        """Which ports the processes of the run listen on; one record says "none" when there are none."""
+        """Which ports the processes of the run, but services, listen on; one record says "none" when there are none."""
+        below, services = tree.below(self._lab.launcher.pid), {seen.pid for seen in self._lab.services.alive()}
         listening = [
-            (port, seen.command) for seen in tree.below(self._lab.launcher.pid) for port in tree.ports(seen.pid)
+            (port, seen.command) for seen in below if seen.pid not in services for port in tree.ports(seen.pid)
         ]
         for port, command in listening:
             self._lab.record(PortSeen(port=port, process=command[:_COMMAND_LIMIT]))
@@ -174,16 +178,21 @@ class Look:
         """Wait until nothing of the actor is left, at most `grace` seconds; record whatever still is.
 
         `handles` are the lines of the target's own list that stand for running work: a survivor counts as listed when
-        there is one for its actor.
+        there is one for its actor. A service of the target is none, but what it has started is.
         """
-        ended = await actor.tree_ended(grace)
+        services = self._lab.services.alive()
+        if services:  # they keep the tree in which they were started alive
+            await self._lab.services.nothing_else_left(actor, services, grace)
+        ended = await actor.tree_ended(_POLL if services else grace)
         listed = next((run.id for run in handles), "")
-        for seen in self.tree(f"up to {grace:g} s later, looking for what is left of {actor.name}"):
-            # A process that threw its environment away says not whose it is; while the tree lives on, it counts as its.
-            if seen.actor == actor.name or (not seen.actor and not ended):
-                self._lab.record(
-                    SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:_COMMAND_LIMIT], listed=listed)
-                )
+        self.tree(f"up to {grace:g} s later, looking for what is left of {actor.name}")
+        left = self._lab.services.left_by(actor, services, ended=ended)
+        if services and not ended and not left:
+            self._lab.record(TreeEnded(actor=actor.name, services=len(services)))
+        for seen in left:
+            self._lab.record(
+                SurvivorSeen(actor=actor.name, pid=seen.pid, command=seen.command[:_COMMAND_LIMIT], listed=listed)
+            )
 
     async def beat(self, child: str, *, more: int = 1, within: float = 15.0, by: Actor | None = None) -> bool:
         """Wait until a child has beaten so many times more; whether it did before `within` seconds without a beat.

@@ -1,7 +1,8 @@
 """What an adapter may have beside the protocol, and how it is asked for. Most need none of it.
 
-`names`, `too_many`, `oauth_client` and `shared` are attributes that are taken as empty where an adapter has none. The
-methods are what single scenarios ask for; only an adapter that claims the capability has them.
+`names`, `too_many`, `oauth_client` and `shared` are attributes, and `service` is a method, that are taken as empty
+where an adapter has none. The other methods are what single scenarios ask for; only an adapter that claims the
+capability has them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,17 @@ def shared_folders(target: Target) -> Sequence[Path]:
 def vendor_names(target: Target) -> VendorNames:
     """The host names that are to lead to the fakes: the adapter's `names`, if it has any."""
     return getattr(target, "names", VendorNames())
+
+
+def service(target: Target, site: Site) -> int | None:
+    """The process that the target's commands start by themselves and leave behind for the commands after them.
+
+    For an adapter with `service(site)`, which gives its pid: from a file that the program keeps, say. None as long as
+    there is none in this home, or for a program that starts none. It has to end by SIGTERM.
+    """
+    named = getattr(target, "service", None)
+    pid: int | None = None if named is None else named(site)
+    return pid
 
 
 def transcripts(target: Target, site: Site, agent: str) -> Sequence[Path]:

@@ -59,6 +59,7 @@ _EVERYTHING = frozenset(
         Capability.SESSIONS,
         Capability.TIMEOUT,
         Capability.FAILOVER,
+        Capability.SIBLINGS,
         Capability.OAUTH,
         Capability.TOOLS,
         Capability.SESSION_HOLDER,

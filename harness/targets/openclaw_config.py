@@ -16,6 +16,7 @@ from harness.targets.protocol import UNREACHABLE, Setup, Site
 # Our names of providers, and this program's, with the model that it ships for each.
 PROVIDERS = {"anthropic": "anthropic", "gemini": "google-gemini-cli", "codex": "openai-codex"}
 _MODELS = {"anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-pro-preview", "codex": "gpt-5.3-codex"}
+_SIBLINGS = {"anthropic": "claude-haiku-4-5", "gemini": "gemini-3-flash-preview", "codex": "gpt-5.1-codex-mini"}
 PROFILE = "openai-codex:default"
 # Seconds that one model may take; the default is ten minutes. A silent provider costs this much for each of three
 # models, which with the start-up must stay below the adapter's patience: a run that swallowed its signal then still
@@ -31,7 +32,8 @@ def config(site: Site, setup: Setup, providers: Sequence[str]) -> dict[str, obje
 
     Keys of `setup.extra` stand at the top level, where 2026.3.8 refuses them.
     """
-    primary, *fallbacks = [f"{PROVIDERS[name]}/{_MODELS[name]}" for name in setup.models if name in providers]
+    asked = [name for name in setup.models if name in providers]
+    primary, *fallbacks = [f"{PROVIDERS[name]}/{model}" for name in asked for model in _models(name, setup)]
     return {
         "agents": {
             "defaults": {
@@ -79,4 +81,8 @@ def _provider(name: str, site: Site, setup: Setup) -> dict[str, object]:
         "gemini": {"baseUrl": f"{base}/v1beta", "apiKey": "AIza-fake", "api": "google-generative-ai"},
         "codex": {"baseUrl": f"{base}/backend-api", "auth": "oauth", "api": "openai-codex-responses"},
     }
-    return {**how[name], "models": [pi_model(_MODELS[name])]}
+    return {**how[name], "models": [pi_model(model) for model in _models(name, setup)]}
+
+
+def _models(name: str, setup: Setup) -> list[str]:
+    return [_MODELS[name], *([_SIBLINGS[name]] if name in setup.siblings else [])]

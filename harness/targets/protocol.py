@@ -29,6 +29,7 @@ class Capability(Enum):
     TURN = "runs a turn of an agent"
     TIMEOUT = "bounds a turn by --timeout"
     FAILOVER = "goes through a list of models"
+    SIBLINGS = "goes through several models of one provider"
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"
@@ -133,9 +134,10 @@ class Site:
     url: str  # the fakes, all of them on one port
     ca_file: Path  # the test CA of the fakes' TLS side, in PEM; written for targets that need it
     named: bool = False  # whether the target's names lead to the fakes in this run: they do where calls stop
+    layout: Mapping[str, str] = field(default_factory=dict)  # where an agent's workspace is, if not in one of its name
 
     def workspace(self, agent: str) -> Path:
-        return self.workspaces / agent
+        return self.workspaces / self.layout.get(agent, agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ class Setup:
 
     agents: tuple[str, ...] = ()
     models: tuple[str, ...] = ("anthropic", "gemini", "codex")  # in failover order
+    siblings: tuple[str, ...] = ()  # providers of which another model comes right after the first, with SIBLINGS
     credential: SeededCredential | None = None  # of the codex provider
     other_credential: SeededCredential | None = None  # a second profile in the same store
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know

@@ -46,6 +46,11 @@ _MODELS = {
     "gemini": "gemini/gemini-3-pro-preview",
     "codex": "codex/gpt-5.3-codex",
 }
+_SIBLINGS = {
+    "anthropic": "anthropic/claude-haiku-4-5",
+    "gemini": "gemini/gemini-3-flash-preview",
+    "codex": "codex/gpt-5.3-codex-mini",
+}
 
 
 class ReferenceTarget:
@@ -202,7 +207,11 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
         providers[name]["baseUrl"] = UNREACHABLE
     return {
         "agents": {name: {"workspace": str(site.workspace(name))} for name in setup.agents},
-        "models": [_MODELS[model] for model in setup.models],
+        "models": [
+            name
+            for model in setup.models
+            for name in (_MODELS[model], *([_SIBLINGS[model]] if model in setup.siblings else []))
+        ],
         "providers": providers,
         **({"limits": limits} if limits else {}),
         **setup.extra,

@@ -45,6 +45,7 @@ _OPTIONAL: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda it: isinstance(it, tuple) and all(isinstance(each, os.PathLike) for each in it),
         "a tuple of paths: folders that all runs share, without state",
     ),
+    "service": (callable, "a method: service(site) gives the pid of the daemon that commands leave behind, or None"),
 }
 # A scenario that needs the first also uses the others.
 _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
@@ -58,6 +59,7 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
         ),
         (Capability.TURN,),
     ),
+    Capability.SIBLINGS: (Capability.FAILOVER,),
     Capability.PROFILES: (Capability.OAUTH,),
     Capability.BACKGROUND: (Capability.TOOLS, Capability.RUNS),
     Capability.CANCEL: (Capability.RUNS,),

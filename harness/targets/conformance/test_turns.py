@@ -129,6 +129,21 @@ async def test_the_next_model_is_asked(lab: Lab) -> None:
     )
 
 
+@check(Capability.TURN, Capability.FAILOVER, Capability.SIBLINGS)
+async def test_the_sibling_is_asked(lab: Lab) -> None:
+    """With `siblings` another model of the provider comes right after its first, and before the next provider."""
+    first, second = models(lab.target)
+    lab.script(Rule("busy", Match(marker="turn", provider=first), (Status(503),)))
+    prepared(lab, siblings=(first,))
+    await _turn(lab, "turn")
+    order = list(dict.fromkeys((request.provider, request.model) for request in _requests(lab, "turn")))
+    require(
+        [provider for provider, _ in order] == [first, first, second],
+        f"Setup names two models of {first}, then {second}; asked were {order}: {ended(lab, 'turn')}{beyond(lab)}",
+        "write another model of a provider in setup.siblings right after its first; else leave SIBLINGS out",
+    )
+
+
 @check(Capability.TURN, Capability.TIMEOUT)
 async def test_a_timeout_ends_a_turn(lab: Lab) -> None:
     """A turn whose model is silent ends by its --timeout, and is not ok."""

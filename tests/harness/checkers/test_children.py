@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from harness.checkers.children import (
     recycled_pid_is_spared,
     workspace_quiet,
 )
-from harness.events import TreeEnded, TreeSeen, WorkspaceSeen
+from harness.events import ServiceSeen, TreeEnded, TreeSeen, WorkspaceSeen
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     beat,
@@ -38,6 +39,7 @@ from tests.harness.histories import (
 
 TERM, INT, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
 QUIET = TreeEnded(actor="lane0")
+SERVICE = ServiceSeen(pid=9, command="/opt/daemon", ended=True)
 LAST_LOOK = TreeSeen(when="at the end of the run", processes=())
 
 
@@ -70,6 +72,9 @@ SURVIVORS = [
         illegal("command-never-ended", checker, rule, "had not ended, the command itself among them", [0],
                 survivor("lane0"), exited("lane0", None, 9)),
         illegal("never-exited", checker, rule, "the command itself among them", [0], survivor("lane0")),
+        legal("service-ended", checker, exited("lane0"), QUIET, SERVICE),
+        illegal("service-stays", checker, rule, "commands had left behind does not end by SIGTERM: daemon", [2],
+            exited("lane0"), QUIET, replace(SERVICE, ended=False)),
         undecided("nobody-looked", checker, "nobody looked for survivors", exited("lane0")),
         undecided("only-the-runner-looked", checker, "nobody looked for survivors", exited("lane0"), LAST_LOOK),
     )

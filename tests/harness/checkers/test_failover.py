@@ -220,7 +220,7 @@ FLO_5 = [
         asked(1, "a"), asked(2, "a"), asked(3, "a"), turn("a", ok=False),
     ),
     illegal(
-        "no-rest", bounded, "FLO-5", "after-x asked anthropic, which had said retry-after", [8, 6],
+        "no-rest", bounded, "FLO-5", "after-x asked anthropic, which had asked for a rest", [8, 6],
         TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
     ),
     undecided("nobody-asked", bounded, "no turn that ended had asked", turn("a")),

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.fan_in import every_answer_is_told, every_result_once, task, told_to_nobody_else
+from harness.checkers.fan_in import (
+    every_answer_is_told,
+    every_result_once,
+    task,
+    told_step_by_step,
+    told_to_nobody_else,
+)
 from harness.outcome import RunSeen
 from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
 
@@ -15,6 +21,10 @@ PARENT = (start("p"), asked(1, "p", markers=("p",)))
 WORK = (asked(2, "p.lane1", markers=("p.lane1",)), replied(2))
 SECOND = (asked(3, "p.lane2", markers=("p.lane2",)), replied(3))
 RESULT = ("p", "p.lane1", "re-p.lane1")
+
+INNER = asked(4, "p.lane1.lane2", markers=("p.lane1.lane2",))
+MIDDLE = asked(5, "p.lane1", markers=("p.lane1", "p.lane1.lane2", "re-p.lane1.lane2"))
+OUTERMOST = asked(6, "p", markers=RESULT)
 
 
 def listed(*statuses: str, agent: str = "lane1") -> Any:
@@ -61,6 +71,15 @@ CASES = [
         asked(6, "stranger-session", markers=("re-p.lane1", "stranger-session"))),
     illegal("told-of-a-failure", told_to_nobody_else, "MSG-4", "was told what came of p.lane1", [4],
         PARENT, WORK, asked(5, "stranger", markers=("p.lane1", "stranger"))),
+    legal("step-by-step", told_step_by_step, INNER, MIDDLE, OUTERMOST),
+    illegal("middle-not-told", told_step_by_step, "MSG-4", "p.lane1 was not told what p.lane1.lane2 had answered", [1],
+        INNER, asked(5, "p.lane1", markers=("p.lane1",)), OUTERMOST),
+    illegal("outermost-not-told", told_step_by_step, "MSG-4", "p was not told what p.lane1 had answered", [2],
+        INNER, MIDDLE, asked(6, "p", markers=("p", "p.lane1"))),
+    illegal("step-left-out", told_step_by_step, "MSG-4", "p was told what p.lane1.lane2 had answered|p.lane1 had asked",
+        [2], INNER, MIDDLE, asked(6, "p", markers=(*RESULT, "re-p.lane1.lane2"))),
+    undecided("two-agents-only", told_step_by_step, "had a third one work for it", PARENT, WORK),
+    undecided("first-is-unknown", told_step_by_step, "p asked no provider", INNER, MIDDLE),
     undecided("no-stranger", told_to_nobody_else, "stranger asked no provider", PARENT, WORK),
     undecided("nobody-asked", once, "no turn asked any provider", turn("p")),
     undecided("nothing-delegated", once, "nothing that was delegated", PARENT, end("p"), next_turn("p"), listed()),

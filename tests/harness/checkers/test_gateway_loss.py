@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.gateway_loss import lost_gateway_is_final
-from tests.harness.histories import asked, check, end, illegal, legal, replied, signalled, start, undecided
+from harness.checkers.gateway_loss import WORKER_KILLED, lost_gateway_is_final, lost_worker_is_final
+from tests.harness.histories import asked, check, end, fired, illegal, legal, replied, signalled, start, turn, undecided
 
 FINAL = lost_gateway_is_final
 HAS_IT = (start("killed"), asked(1, "killed"))
@@ -36,7 +36,23 @@ FLO_9 = [
     undecided("never-ended", FINAL, "no gateway was ended", HAS_IT, KILLED),
 ]  # fmt: skip
 
+WORKER = lost_worker_is_final
+DEAD = (start("lost"), asked(1, "lost"), fired(WORKER_KILLED))
+AFTER = turn("after-lost")
+LOST_WORKER = [
+    legal("reported", WORKER, DEAD, end("lost", **LOST), AFTER),
+    legal("none-was-killed", WORKER, start("lost"), asked(1, "lost"), replied(1), end("lost"), AFTER),
+    illegal("begun-again", WORKER, "FLO-9", "lost: the worker was lost|requests after that: 1", [2, 3, 5],
+        DEAD, asked(2, "lost"), replied(2), end("lost"), AFTER),
+    illegal("no-answer-is-no-success", WORKER, "FLO-9", "reported success", [2, 3], DEAD, end("lost"), AFTER),
+    illegal("says-nothing", WORKER, "FLO-9", "does not say so by status and code", [2, 3],
+        DEAD, end("lost", **{**LOST, "code": ""}), AFTER),
+    illegal("session-unusable", WORKER, "FLO-9", "the next turn of its session fails: “busy”", [2, 5],
+        DEAD, end("lost", **LOST), turn("after-lost", ok=False, kind="busy", message="busy")),
+    undecided("never-ended", WORKER, "lost", DEAD, AFTER),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_9])
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*FLO_9, *LOST_WORKER])
 def test_gateway_loss(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -91,6 +91,11 @@ class PatienceInWords(Tiny):
     patience = "20 s"
 
 
+@caught_by("members", "service must be a method")
+class PidOfAService(Tiny):
+    service = 4711
+
+
 @caught_by("members", "the adapter has no credentials_files")
 class WithoutCredentialsFiles:
     def __init__(self):
@@ -542,6 +547,12 @@ class GatewayThatEnds(ReferenceTarget):
     def command(self, site, intent):
         command = super().command(site, intent)
         return replace(command, argv=("/bin/true",)) if isinstance(intent, RunGateway) else command
+
+
+@caught_by("the_sibling_is_asked", "Setup names two models of gemini, then anthropic; asked were")
+class OneModelOfEach(ReferenceTarget):
+    def prepare(self, site, setup):
+        super().prepare(site, replace(setup, siblings=()))
 
 
 @caught_by("a_planted_holder_is_where_the_program_looks", "the planted pid is in elsewhere.pid")
