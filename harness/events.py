@@ -61,7 +61,10 @@ class Exited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hung:
-    """The command had not ended after all the time that the adapter grants it, and was killed."""
+    """The command had not ended after all the seconds that the adapter grants it, and was killed.
+
+    Those in which it could have run, and other programs had the processors, were granted besides.
+    """
 
     actor: str
     seconds: float
@@ -79,7 +82,8 @@ class TreeEnded:
 class Finished:
     """The adapter's reading of a command that ended, with the (redacted, bounded) text it was read from.
 
-    `cpu` is the seconds of processor time of it and of all its descendants that were waited for (wait4(2)).
+    `cpu` is the seconds of processor time of it and of all its descendants that were waited for (wait4(2)). `queued` is
+    how many of its `seconds` it could have run, and other programs had the processors.
     """
 
     actor: str
@@ -89,6 +93,12 @@ class Finished:
     stderr: str
     seconds: float
     cpu: float = 0.0
+    queued: float = 0.0
+
+    @property
+    def own_seconds(self) -> float:
+        """Seconds that it took by itself: a machine that is busy with something else does not make it slow."""
+        return self.seconds - self.queued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

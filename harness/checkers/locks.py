@@ -214,14 +214,14 @@ def _free_again(history: History, rule: str, when: str) -> list[Finding]:
     _, undisturbed = ask.finished(history, "undisturbed")
     if not undisturbed.outcome.ok:
         raise CannotDecide(f"the undisturbed turn failed: {ask.said(undisturbed)}")
-    bound = RECOVERY_FACTOR * undisturbed.seconds + RECOVERY_SECONDS
+    bound = RECOVERY_FACTOR * undisturbed.own_seconds + RECOVERY_SECONDS
     findings = []
     for seq, what in later:
         if not what.outcome.ok:
             findings.append(
                 Finding(rule=rule, message=f"{what.actor} failed {when}: {ask.said(what)}", evidence=(seq,))
             )
-        elif what.seconds > bound:
+        elif what.own_seconds > bound:
             findings.append(Finding(rule=rule, message=_slow(what, when, undisturbed), evidence=(seq,)))
     if not findings:
         ask.all_ended(history, "after")
@@ -229,7 +229,7 @@ def _free_again(history: History, rule: str, when: str) -> list[Finding]:
 
 
 def _slow(what: Finished, when: str, undisturbed: Finished) -> str:
-    return f"{what.actor} took {what.seconds:.1f} s {when}; undisturbed it takes {undisturbed.seconds:.1f} s"
+    return f"{what.actor} took {what.own_seconds:.1f} s {when}; undisturbed it takes {undisturbed.own_seconds:.1f} s"
 
 
 def _runs_of(history: History, pid: int) -> set[str]:

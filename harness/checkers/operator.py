@@ -83,7 +83,7 @@ def deadline_holds(history: History) -> list[Finding]:
         if actor in hung:
             message = f"{actor} was still running after {hung[actor][1].seconds:g} s, whatever its --timeout"
             findings.append(Finding(rule="OPS-3", message=message, evidence=(hung[actor][0],)))
-        elif actor in ends and ends[actor][1].seconds > timeout + DEADLINE_SLACK:
+        elif actor in ends and ends[actor][1].own_seconds > timeout + DEADLINE_SLACK:
             message = f"{actor} had --timeout {timeout:g} and took {ends[actor][1].seconds:.1f} s"
             findings.append(Finding(rule="OPS-3", message=message, evidence=(ends[actor][0],)))
     if not findings and (not timeouts or timeouts.keys() - ends.keys()):

@@ -28,7 +28,7 @@ from harness.events import (
     TreeEnded,
 )
 from harness.outcome import Outcome, unsound
-from harness.processes import tree
+from harness.processes import stat, tree
 from harness.processes.client import Process, Program
 from harness.targets.protocol import Command, Ended, Intent
 from reports.redact import held, hide
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _OUTPUT_LIMIT = 8 * 1024 * 1024  # bytes of a stream that are read back
 _POLL = 0.02
+_SLICE = 5.0  # seconds between two looks at what a command that takes long has waited for a processor
+_MOST_STRETCHED = 20  # however busy the machine is: what spins for ever has to be called hung some day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +182,11 @@ class Actor:
         )
 
     async def _follow(self) -> Outcome:
-        patience = self._lab.patience
-        try:
-            code = await asyncio.wait_for(asyncio.shield(self.process.exited), patience)
-        except TimeoutError:
-            self._lab.record(Hung(actor=self.name, seconds=patience))
+        await self._wait(self._lab.patience)
+        if not self.exited:
+            self._lab.record(Hung(actor=self.name, seconds=self._lab.patience))
             self.process.signal(9)
-            code = await self.process.exited
+        code = await self.process.exited
         if self.process.not_started:
             raise LabError(
                 f"not started: {self.process.not_started}", hint="is the target installed? try: pileup doctor"
@@ -202,10 +202,24 @@ class Actor:
         self._lab.record(
             Finished(
                 actor=self.name, verb=self.intent.verb, outcome=outcome, stdout=ended.stdout, stderr=ended.stderr,
-                seconds=self.seconds, cpu=round(self.process.cpu, 6),
+                seconds=self.seconds, cpu=round(self.process.cpu, 6), queued=round(self.process.queued, 6),
             )
         )  # fmt: skip
         return outcome
+
+    async def _wait(self, patience: float) -> None:
+        """Wait for the exit: so many seconds, and those in which other programs had the processors it needed."""
+        began, starved, before, left = time.monotonic(), 0.0, self._queued(), patience
+        while left > 0 and not self.exited:
+            await asyncio.wait({self.process.exited}, timeout=min(left, _SLICE))
+            waited, after = time.monotonic() - began, self._queued()
+            starved += max((after[pid] - before[pid] for pid in after.keys() & before.keys()), default=0.0)
+            left = min(patience - (waited - starved), patience * _MOST_STRETCHED - waited)
+            before = after
+
+    def _queued(self) -> dict[int, float]:
+        """What each process of the command has waited for a processor in all."""
+        return {pid: stat.queued(pid) for pid in (self.pid, *stat.below(self.pid))}
 
     def _living(self) -> bool:
         return not self.exited or any(seen.actor in (self.name, "") for seen in tree.below(self._lab.launcher.pid))

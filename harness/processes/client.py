@@ -60,9 +60,9 @@ class Process:
         self.pidfd = pidfd
         self.listener = listener
         self.refusal = refusal  # why the kernel would not give a listener; "" if it did or was not asked
-        self.cpu = (
-            0.0  # once it has exited: seconds of processor time, of it and of all descendants that were waited for
-        )
+        # once it has exited: seconds of processor time, of it and of all descendants that were waited for
+        self.cpu = 0.0
+        self.queued = 0.0  # once it has exited: seconds in which it could have run, and others had the processors
         self.not_started = ""  # once it has exited: why the program could not be started; "" if it was
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -252,7 +252,8 @@ class LauncherClient:
     def _on_exited(self, message: Mapping[str, Any]) -> None:
         process = self._running.pop(message["id"], None)
         if process is not None and not process.exited.done():
-            process.not_started, process.cpu = message["not_started"], message["cpu"]
+            process.not_started = message["not_started"]
+            process.cpu, process.queued = message["cpu"], message["queued"]
             process.exited.set_result(message["code"])
 
     def _launcher_died(self) -> None:

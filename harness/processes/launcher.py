@@ -128,20 +128,16 @@ class Launcher:
 
     def reap(self) -> None:
         """Collect every child that ended, adopted orphans included, and report those that were asked for."""
-        while True:
-            try:
-                pid, status, used = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        while (pid := _ended()) is not None:
+            queued = stat.queued(pid)
+            _, status, used = os.wait4(pid, 0)
             child = self.children.pop(pid, None)
             if child is not None:
                 failure = os.read(child.failure, 4096).decode(errors="replace")
                 os.close(child.failure)
                 code = os.waitstatus_to_exitcode(status)
-                cpu = used.ru_utime + used.ru_stime
-                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure, "cpu": cpu})
+                used_up = {"cpu": used.ru_utime + used.ru_stime, "queued": queued}
+                self.tell({"op": "exited", "id": child.request, "code": code, "not_started": failure, **used_up})
 
     def sweep(self, seconds: float) -> int:
         """Kill everything below this process and reap it, in passes, for at most so long; gives how many there were."""
@@ -153,6 +149,15 @@ class Launcher:
             select.select([], [], [], _BETWEEN_PASSES)
             self.reap()
         return len(killed)
+
+
+def _ended() -> int | None:
+    """A child that has ended, and is still there to be looked at."""
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return ended.si_pid if ended is not None else None
 
 
 def _take_listener(pipes: Pipes, descriptors: list[int]) -> str:

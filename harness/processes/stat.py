@@ -25,6 +25,19 @@ def start_time(pid: int) -> int:
     return int(found[19]) if found else 0
 
 
+def queued(pid: int) -> float:
+    """Seconds in which a process could have run, and others had the processors; zombies still tell.
+
+    Of its first thread (/proc/PID/schedstat, the second number). 0.0 for one that is gone, or where the kernel does not
+    keep it.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def children(pid: int) -> set[int]:
     """The children of a process (proc(5), /proc/PID/task/TID/children), empty when it is gone.
 

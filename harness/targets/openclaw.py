@@ -14,7 +14,6 @@ import json
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,9 +26,9 @@ from harness.outcome import Outcome
 from harness.targets import openclaw_config as files
 from harness.targets.files import environment, object_in, only_profile, replace_json, write_json
 from harness.targets.openclaw_output import outcome
+from harness.targets.openclaw_releases import RELEASES
 from harness.targets.protocol import (
     AddAgent,
-    Capability,
     Command,
     Ended,
     Intent,
@@ -41,41 +40,6 @@ from harness.targets.protocol import (
     VendorNames,
 )
 from harness.targets.provision import cache_folder, release
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """What was proven of a release: its verbs, and which of our providers its config takes as they are."""
-
-    capabilities: frozenset[Capability]
-    providers: tuple[str, ...]
-
-
-_EVERYTHING = frozenset(
-    {
-        Capability.ADD_AGENTS,
-        Capability.AGENT_NAMES,
-        Capability.TURN,
-        Capability.SESSIONS,
-        Capability.TIMEOUT,
-        Capability.FAILOVER,
-        Capability.SIBLINGS,
-        Capability.OAUTH,
-        Capability.TOOLS,
-        Capability.SESSION_HOLDER,
-        Capability.LOCK_FILES,
-        Capability.TRANSCRIPTS,
-    }
-)
-# Later releases have moved credentials, sessions and providers; of them the agents' config is known.
-_AGENTS_ONLY = Release(
-    capabilities=frozenset({Capability.ADD_AGENTS, Capability.AGENT_NAMES}), providers=("anthropic",)
-)
-RELEASES = {
-    "2026.3.8": Release(capabilities=_EVERYTHING, providers=tuple(files.PROVIDERS)),
-    "2026.4.2": _AGENTS_ONLY,
-    "2026.6.11": _AGENTS_ONLY,
-}
 
 
 def find(version: str) -> OpenClawTarget:
@@ -94,7 +58,6 @@ class OpenClawTarget:
     """Drives `node openclaw.mjs`. `warm` holds compiled code that all runs share: no state, only start-up time."""
 
     name = "openclaw"
-    patience = 240.0  # commands take 4 to 40 s on two cores, three silent models 180 s
     needs_tls = True
     # Node opens 13,600 files for one `agents list`; SQLite, since 2026.6, shares 780 locks in one add.
     too_many = frozenset({Family.READ, Family.SHARE})
@@ -103,12 +66,14 @@ class OpenClawTarget:
     def __init__(self, version: str, argv: tuple[str, ...], warm: Path) -> None:
         self.version = version
         self.argv = argv
-        self.capabilities = RELEASES[version].capabilities
+        self._release = RELEASES[version]
+        self.capabilities = self._release.capabilities
+        self.patience = self._release.patience
         self._warm = warm
         self.shared = (warm,)
 
     def prepare(self, site: Site, setup: Setup) -> None:
-        write_json(self.config_file(site), files.config(site, setup, RELEASES[self.version].providers), mode=0o600)
+        write_json(self.config_file(site), files.config(site, setup, self._release), mode=0o600)
         for agent in setup.agents:
             write_json(_agent(site, agent) / "agent" / "settings.json", files.settings())
         if setup.credential is not None:

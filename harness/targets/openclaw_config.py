@@ -7,16 +7,12 @@ no setting changes what is locked, retried across models, refreshed or killed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from fakes.oauth import SeededCredential
 from harness.targets.files import pi_model, pi_tokens
+from harness.targets.openclaw_releases import OAUTH, Provider, Release
 from harness.targets.protocol import UNREACHABLE, Setup, Site
 
-# Our names of providers, and this program's, with the model that it ships for each.
-PROVIDERS = {"anthropic": "anthropic", "gemini": "google-gemini-cli", "codex": "openai-codex"}
-_MODELS = {"anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-pro-preview", "codex": "gpt-5.3-codex"}
-_SIBLINGS = {"anthropic": "claude-haiku-4-5", "gemini": "gemini-3-flash-preview", "codex": "gpt-5.1-codex-mini"}
 PROFILE = "openai-codex:default"
 # Seconds that one model may take; the default is ten minutes. A silent provider costs this much for each of three
 # models, which with the start-up must stay below the adapter's patience: a run that swallowed its signal then still
@@ -27,13 +23,14 @@ TURN_SECONDS = 60
 LEAST_TURN_SECONDS = 15
 
 
-def config(site: Site, setup: Setup, providers: Sequence[str]) -> dict[str, object]:
-    """The content of openclaw.json, for a release that knows these of our providers.
+def config(site: Site, setup: Setup, release: Release) -> dict[str, object]:
+    """The content of openclaw.json, for this release.
 
     Keys of `setup.extra` stand at the top level, where 2026.3.8 refuses them.
     """
-    asked = [name for name in setup.models if name in providers]
-    primary, *fallbacks = [f"{PROVIDERS[name]}/{model}" for name in asked for model in _models(name, setup)]
+    providers = release.providers
+    asked = [(providers[ours], ours) for ours in setup.models if ours in providers]
+    primary, *fallbacks = [f"{each.name}/{model}" for each, ours in asked for model in _models(each, ours, setup)]
     return {
         "agents": {
             "defaults": {
@@ -41,13 +38,20 @@ def config(site: Site, setup: Setup, providers: Sequence[str]) -> dict[str, obje
                 "skipBootstrap": True,
                 "timeoutSeconds": _turn_seconds(setup),
             },
-            "list": [{"id": name, "workspace": str(site.workspace(name))} for name in setup.agents],
+            **_agents(site, setup, release),
         },
-        "models": {"providers": {PROVIDERS[name]: _provider(name, site, setup) for name in providers}},
+        "models": {"providers": {each.name: _provider(each, name, site, setup) for name, each in providers.items()}},
         # The default is a file in /tmp whatever HOME and TMPDIR are; in the home it is also searched for secrets.
         "logging": {"file": str(site.home / ".openclaw" / "logs" / "openclaw.log")},
         **setup.extra,
     }
+
+
+def _agents(site: Site, setup: Setup, release: Release) -> dict[str, object]:
+    workspaces = {name: {"workspace": str(site.workspace(name))} for name in setup.agents}
+    if release.keyed:
+        return {"ownership": "explicit", "entries": workspaces}
+    return {"list": [{"id": name, **of} for name, of in workspaces.items()]}
 
 
 def settings() -> dict[str, object]:
@@ -65,7 +69,7 @@ def credentials(credential: SeededCredential) -> dict[str, object]:
 
 def profile(credential: SeededCredential) -> dict[str, object]:
     """One OAuth profile as this program stores it. It is secret."""
-    return {**pi_tokens(credential), "provider": PROVIDERS["codex"]}
+    return {**pi_tokens(credential), "provider": OAUTH.name}
 
 
 def _turn_seconds(setup: Setup) -> int:
@@ -74,15 +78,14 @@ def _turn_seconds(setup: Setup) -> int:
     return max(math.ceil(setup.idle_seconds), LEAST_TURN_SECONDS)
 
 
-def _provider(name: str, site: Site, setup: Setup) -> dict[str, object]:
-    base = UNREACHABLE if name in setup.unreachable else site.url
-    how: dict[str, dict[str, object]] = {
-        "anthropic": {"baseUrl": base, "apiKey": "sk-ant-fake", "api": "anthropic-messages"},
-        "gemini": {"baseUrl": f"{base}/v1beta", "apiKey": "AIza-fake", "api": "google-generative-ai"},
-        "codex": {"baseUrl": f"{base}/backend-api", "auth": "oauth", "api": "openai-codex-responses"},
+def _provider(provider: Provider, ours: str, site: Site, setup: Setup) -> dict[str, object]:
+    return {
+        "baseUrl": f"{UNREACHABLE if ours in setup.unreachable else site.url}{provider.path}",
+        "api": provider.api,
+        **({"auth": "oauth"} if provider.key is None else {"apiKey": provider.key}),
+        "models": [pi_model(model) for model in _models(provider, ours, setup)],
     }
-    return {**how[name], "models": [pi_model(model) for model in _models(name, setup)]}
 
 
-def _models(name: str, setup: Setup) -> list[str]:
-    return [_MODELS[name], *([_SIBLINGS[name]] if name in setup.siblings else [])]
+def _models(provider: Provider, ours: str, setup: Setup) -> list[str]:
+    return [provider.model, *([provider.sibling] if ours in setup.siblings else [])]

@@ -1,4 +1,4 @@
-"""What OpenClaw 2026.3.8 printed, as an outcome.
+"""What OpenClaw printed, as an outcome.
 
 Its document says whether a turn succeeded; the exit status does not (a provider's refusal and a time-out give 0). Its
 errors are sentences without a code or a type, so `code` is always empty, and their kind can only be had from the
@@ -12,32 +12,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome
-from harness.targets.openclaw_config import PROVIDERS
+from harness.targets.openclaw_releases import OURS
 from harness.targets.output import documents, kind_in, shows_traceback
 from harness.targets.protocol import AddAgent, Ended, Intent, ListAgents, Raw, Turn
 
 IMPLICIT_AGENT = "main"  # every config has it, whether it is written there or not
-_OURS = {theirs: ours for ours, theirs in PROVIDERS.items()}
 
-# The first line that fits decides. Wordings of 2026.3.8, each seen in a real run.
+# The first line that fits decides. Wordings of 2026.3.8, 2026.6.11 and 2026.9.6, each seen in a real run.
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"session file locked", "busy"),
     (r"OAuth token refresh failed|No API key found|HTTP 40[13]\b|authentication", "auth"),
-    (r"LLM request rejected|Context overflow|prompt too large|HTTP 4(?:00|13)\b", "fatal"),
+    (
+        r"LLM request rejected|provider rejected the request|Context overflow|prompt too large|HTTP 4(?:00|13)\b",
+        "fatal",
+    ),
     (r"temporarily overloaded|rate limit|LLM request timed out|HTTP (?:429|5\d\d)\b", "retryable"),
+    (r" \((?:overloaded|rate_limit|timeout)\)$", "retryable"),
     (r"Connection error|fetch failed|ECONNRE", "retryable"),
     (r"already exists|is reserved|not found|Unknown agent|requires --|unknown (?:command|option)", "usage"),
     (r"required option|Invalid --|Pass --|Message \(--message\)", "usage"),
-    (r"Config invalid|Invalid config|EACCES|EROFS|ENOSPC|EMFILE", "local"),
+    (r"[Cc]onfig (?:is )?invalid|Invalid config|EACCES|EROFS|ENOSPC|EMFILE", "local"),
 )
 _LOCKED = re.compile(r"session file locked \(timeout \d+ms\): pid=(\d+) ")
 _ALL_FAILED = re.compile(r"All models failed \(\d+\): (.*)")
-_ATTEMPT = re.compile(rf"(?:^| \| )({'|'.join(map(re.escape, _OURS))})/([^\s:]+): ")
-_REASON = re.compile(r" \((\w+)\)$")
-_STATUS = re.compile(r"^(?:HTTP )?([45]\d\d)\b")
+_ATTEMPT = re.compile(rf"(?:^| \| )({'|'.join(map(re.escape, OURS))})/([^\s:]+): ")
+_REASON = re.compile(r" \((\w+)\)(?= \||$)")  # later releases repeat the last cause behind it
+_STATUS = re.compile(r"^(?:HTTP |[\w ]+ error \()?([45]\d\d)\b")
 _NODE_WARNING = re.compile(r"\(node:\d+\) |\(Use `node ")
 _ERROR_LINE = re.compile(r"^(?:\w*Error: )(.+)$", re.MULTILINE)
-_BAD_CONFIG = re.compile(r"^(Config invalid)\nFile: .*\nProblem:\n((?: .*\n?)+)", re.MULTILINE)
+_BAD_CONFIG = re.compile(r"^((?:OpenClaw c|C)onfig (?:is )?invalid)\nFile: .*\nProblem:\n((?: .*\n?)+)", re.MULTILINE)
 
 
 def outcome(intent: Intent, ended: Ended) -> Outcome:
@@ -47,7 +50,7 @@ def outcome(intent: Intent, ended: Ended) -> Outcome:
     agents = _agents(found.found) if isinstance(intent, ListAgents) and ended.code == 0 else None
     ok = ended.code == 0 and _claims_success(intent, document, agents)
     text = _text(document)
-    message = "" if ok else (text or _last_error(ended))
+    message = "" if ok else (_refusal(document) or text or _last_error(ended))
     asked_for_json = not isinstance(intent, Raw) or "--json" in intent.words
     return Outcome(
         ok=ok,
@@ -82,7 +85,7 @@ def kind_of(message: str) -> Kind:
 def _attempt(head: re.Match[str], said: str) -> AttemptSeen:
     reason, status = _REASON.search(said), _STATUS.match(said)
     return AttemptSeen(
-        provider=_OURS[head[1]],
+        provider=OURS[head[1]],
         model=head[2],
         kind=reason[1] if reason else "",
         status=int(status[1]) if status else None,
@@ -114,6 +117,12 @@ def _text(document: Mapping[str, Any]) -> str:
     payloads = document.get("payloads")
     rows = payloads if isinstance(payloads, list) else []
     return "\n".join(str(row["text"]) for row in rows if isinstance(row, dict) and row.get("text"))
+
+
+def _refusal(document: Mapping[str, Any]) -> str:
+    """What a command of 2026.9 says it failed of, in the document that it prints instead of its answer."""
+    error = document.get("error")
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
 
 
 def _kind(document: Mapping[str, Any], message: str) -> Kind:

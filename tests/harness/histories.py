@@ -44,13 +44,15 @@ def start(actor: str, verb: str = "agent", *, pid: int = 100, **params: Any) -> 
 
 
 def end(
-    actor: str, verb: str = "agent", *, ok: bool = True, seconds: float = 1.0, cpu: float = 0.0, stdout: str = "",
-    stderr: str = "", **outcome: Any,
+    actor: str, verb: str = "agent", *, ok: bool = True, seconds: float = 1.0, cpu: float = 0.0, queued: float = 0.0,
+    stdout: str = "", stderr: str = "", **outcome: Any,
 ) -> Finished:  # fmt: skip
     """Fails with exit status 1 and the code "E" unless told otherwise."""
     usual = {"kind": "ok", "exit_status": 0} if ok else {"kind": "fatal", "exit_status": 1, "code": "E"}
     result = Outcome(ok=ok, **{**usual, **outcome})
-    return Finished(actor=actor, verb=verb, outcome=result, stdout=stdout, stderr=stderr, seconds=seconds, cpu=cpu)
+    return Finished(
+        actor=actor, verb=verb, outcome=result, stdout=stdout, stderr=stderr, seconds=seconds, cpu=cpu, queued=queued
+    )
 
 
 def turn(actor: str, *, timeout: float | None = None, **ending: Any) -> tuple[Started, Finished]:

@@ -110,6 +110,7 @@ OPS_2 = [
 
 OPS_3 = [
     legal("in-time", deadline_holds, turn("a", timeout=1.0, ok=False, seconds=10.9), turn("b", seconds=99.0)),
+    legal("starved", deadline_holds, turn("a", timeout=1.0, ok=False, seconds=11.5, queued=0.6)),
     illegal("late", deadline_holds, "OPS-3", "a had --timeout 1 and took 11.5 s", [1],
             turn("a", timeout=1, ok=False, seconds=11.5)),
     illegal("never", deadline_holds, "OPS-3", "a was still running after 60 s", [1],

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -507,3 +508,23 @@ def test_an_exit_tells_the_processor_time_of_a_program_and_its_children(conduct)
     assert used["busy"] >= 0.2
     assert used["waits"] >= 0.2
     assert 0 < used["idle"] < used["busy"]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="this kernel does not count it (CONFIG_SCHED_INFO)"
+)
+def test_an_exit_tells_how_long_others_had_the_processor(conduct):
+    """Three that are busy share one processor; a fourth sleeps, and has waited for nothing but its timer."""
+    alone = "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    busy = f"{alone}while time.process_time() < 0.2: pass"
+
+    async def body(rig):
+        running = [await rig.python(f"busy{number}", busy, families=FREE) for number in range(3)]
+        running.append(await rig.python("sleeper", "import time; time.sleep(0.5)", families=FREE))
+        for each in running:
+            assert await each.ended() == 0
+        return [each.process.queued for each in running]
+
+    *starved, slept = conduct(body)
+    assert max(starved) > 0.3
+    assert slept < max(starved)

@@ -64,7 +64,7 @@ def test_a_release_that_is_not_installed_says_how_to_install_it(
         registry.find("openclaw@2026.3.8")
 
 
-@pytest.mark.parametrize("version", ["2026.9.6", "", "latest"])
+@pytest.mark.parametrize("version", ["2026.9.5", "", "latest"])
 def test_a_release_without_an_adapter_is_a_usage_error(version: str) -> None:
     with pytest.raises(UsageError, match=r"targets: openclaw@2026\.3\.8"):
         openclaw.find(version)
