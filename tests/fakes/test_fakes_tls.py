@@ -191,9 +191,9 @@ def test_host_and_port(text, parts):
     assert host_and_port(text, 443) == parts
 
 
-@pytest.mark.parametrize("text", ["a:x", "a:0", "a:99999"])
+@pytest.mark.parametrize("text", ["a:x", "a:0", "a:99999", "a:4_43", "a:+443", "a: 443"])
 def test_wrong_ports(text):
-    with pytest.raises(ValueError, match=r"port|invalid literal"):
+    with pytest.raises(ValueError, match="port"):
         host_and_port(text, 443)
 
 
