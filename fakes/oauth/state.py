@@ -19,7 +19,7 @@ DEFAULT_SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 CLAUDE_SCOPE = frozenset(
     {
         "org:create_api_key", "user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers",
-        "user:file_upload",
+        "user:file_upload", "user:plugins",
     }
 )  # fmt: skip
 

@@ -63,7 +63,7 @@ def answer_models(provider: Provider, path: str, query: str, catalog: Catalog) -
         return _anthropic_page(list(catalog.names), asked)
     if provider == "gemini":
         return _gemini_page(list(catalog.names), asked)
-    if path.startswith("/backend-api/"):
+    if path.startswith("/backend-api/") or "client_version" in asked:  # by which codex asks for descriptions of its own
         return {"models": []}
     return {"object": "list", "data": [_openai(name) for name in catalog.names]}
 

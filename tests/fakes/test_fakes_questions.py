@@ -42,6 +42,12 @@ def test_openai_models(get):
     assert events[1].reply == "unknown-model"
 
 
+@pytest.mark.parametrize("path", ["/v1/models?client_version=0.171.0", "/backend-api/codex/models"])
+def test_codex_asks_for_descriptions_of_its_own(get, path):
+    """With OpenAI's list it prints an error in every run, and with none it goes by what it knows."""
+    assert get(NAMED, "GET", path)[:2] == (200, {"models": []})
+
+
 def test_any_model_exists_where_a_rule_takes_any(get):
     script = Script((Rule("any", Match(), (Text("x"),)),))
     assert get(script, "GET", "/v1/models")[1]["data"][0]["id"] == "fake-model"
