@@ -25,10 +25,9 @@ _cached = lru_cache(maxsize=4096)(_encode)
 
 def _value(value: str | float | bool | tuple[str | float, ...] | None) -> str:
     # repr of a finite number is JSON; bool is a subclass of int, so the type has to be exact.
-    kind = type(value)
-    if kind is int or kind is float:
+    if type(value) in (int, float):
         return repr(value)
-    if kind is tuple:  # of digests and sizes, which hardly ever come again
+    if isinstance(value, tuple):  # of digests and sizes, which hardly ever come again
         return f"[{','.join(map(_value, value))}]"
     return _cached(value)
 
