@@ -101,6 +101,12 @@ def test_gemini_pages(get):
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+def test_a_method_of_gemini_that_is_not_served_is_no_model(get, version):
+    status, body, events = get(NAMED, "POST", f"/{version}/models/m:embedContent", headers=GEMINI, json={})
+    assert (status, body["error"]["status"], events[1].reply) == (404, "NOT_FOUND", "unknown-path")
+
+
 @pytest.mark.parametrize("query", ["pageSize=0", "pageSize=x", "pageToken=zz", "pageToken=99", "pageToken=٣"])
 def test_gemini_pages_that_cannot_be(get, query):
     status, body, _ = get(NAMED, "GET", f"/v1beta/models?{query}")
