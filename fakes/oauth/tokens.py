@@ -82,7 +82,7 @@ class Minter:
         return self.key.sign(f"{claims[:-1]},{own}}}".encode())
 
 
-# All that a subject's tokens have in common is encoded once: with it, each would cost a third more than its signature.
+# What a subject's tokens have in common is encoded once: it takes a third as long as a signature.
 @lru_cache(maxsize=256)
 def _access_claims(subject: Subject, urlsafe: bool) -> str:
     claims = {"aud": ["https://api.openai.com/v1"], "client_id": subject.client_id, "scp": sorted(subject.scope)}
