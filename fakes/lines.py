@@ -23,9 +23,13 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _cached = lru_cache(maxsize=4096)(_encode)
 
 
-def _value(value: str | float | bool | None) -> str:
+def _value(value: str | float | bool | tuple[str | float, ...] | None) -> str:
     # repr of a finite number is JSON; bool is a subclass of int, so the type has to be exact.
-    return repr(value) if type(value) in (int, float) else _cached(value)
+    if type(value) in (int, float):
+        return repr(value)
+    if isinstance(value, tuple):  # of digests and sizes, which hardly ever come again
+        return f"[{','.join(map(_value, value))}]"
+    return _cached(value)
 
 
 _Shape = tuple[str, Callable[[object], tuple[Any, ...]]]

@@ -74,11 +74,12 @@ def route_of(request: HttpRequest) -> Route:
     found = model_and_method(request.path)
     if found is not None:
         return Route(endpoint="count", provider="gemini") if found[1] == COUNT else _GENERATE
-    if is_models_path(request.path):
-        return Route(endpoint="models", provider=_dressed_as(request), methods=_READ)
     if request.path.startswith(CONTROL):
         return Route(endpoint="control", provider="unknown", methods=())
-    return Route(endpoint="none", provider=_dressed_as(request), methods=())
+    provider = _dressed_as(request)
+    if is_models_path(request.path, provider):
+        return Route(endpoint="models", provider=provider, methods=_READ)
+    return Route(endpoint="none", provider=provider, methods=())
 
 
 def _dressed_as(request: HttpRequest) -> Provider:

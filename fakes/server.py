@@ -19,6 +19,7 @@ from fakes.oauth.state import OAuthState
 from fakes.position import Position
 from fakes.script import Script
 from fakes.wire.connection import Connection
+from fakes.wire.secure import SecureListener
 from fakes.wire.tls import Authority
 
 _BACKLOG = 1024
@@ -65,6 +66,7 @@ class Fakes:
         self._gates = Gates()
         self._authority = Authority()
         self._servers: list[asyncio.Server] = []
+        self._secure: list[SecureListener] = []
         self._desk = Desk(
             script=script,
             oauth=self.oauth,
@@ -105,9 +107,9 @@ class Fakes:
         self.host = host
         self._desk.closing = False
         try:
-            self.port = await self._listen(host, port, secure=False)
+            self.port = await self._listen(host, port)
             if self._tls:
-                self.tls_port = await self._listen(host, 0, secure=True)
+                self.tls_port = await self._listen_securely(host)
             if self._both_loopbacks:
                 await self._listen_on_ipv6()
         except BaseException:
@@ -115,29 +117,37 @@ class Fakes:
             raise
         return self
 
-    async def _listen(self, host: str, port: int, *, secure: bool) -> int:
-        context = self._authority.context() if secure else None
+    async def _listen(self, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self._desk), host, port, ssl=context, backlog=_BACKLOG)
+        server = await loop.create_server(lambda: Connection(self._desk), host, port, backlog=_BACKLOG)
         self._servers.append(server)
         if not server.sockets:  # asyncio passes over addresses of which no socket can be made, as in some sandboxes
             raise OSError(errno.EPERM, f"no socket can be made to listen on {host}")
         chosen: int = server.sockets[0].getsockname()[1]
         return chosen
 
+    async def _listen_securely(self, host: str) -> int:
+        context = self._authority.context()
+        listener = await SecureListener.start(host, context, lambda: Connection(self._desk), _BACKLOG)
+        self._secure.append(listener)
+        return listener.port
+
     async def _listen_on_ipv6(self) -> None:
         try:
-            self.port6 = await self._listen("::1", 0, secure=False)
+            self.port6 = await self._listen("::1", 0)
         except OSError:  # no IPv6 on this machine
             return
         if self._tls:
-            self.tls_port6 = await self._listen("::1", 0, secure=True)
+            self.tls_port6 = await self._listen_securely("::1")
 
     async def close(self) -> None:
         """Drop every connection at once and stop listening. Held replies end as "held-then-dropped"."""
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
+        secure, self._secure = self._secure, []
+        for listener in secure:
+            await listener.close()
         handshakes = list(self._desk.tunnels.handshakes)
         self._desk.drop_all()
         await asyncio.gather(*handshakes, return_exceptions=True)

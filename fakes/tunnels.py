@@ -7,10 +7,9 @@ from fakes.events import ConnectionRefusedHost
 from fakes.exchange import Record
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply
+from fakes.wire.secure import HANDSHAKE_SECONDS
 from fakes.wire.sse import to_bytes
 from fakes.wire.tls import SERVED_HOSTS, Authority
-
-_HANDSHAKE_SECONDS = 10.0
 
 
 class Tunnels:
@@ -44,7 +43,7 @@ class Tunnels:
         try:
             with contextlib.suppress(OSError):  # ssl.SSLError is one: a failed handshake ends as an empty tunnel
                 secured = await loop.start_tls(
-                    transport, connection, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+                    transport, connection, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
                 )
         finally:
             # A transport that is lost during the handshake does not tell its protocol.

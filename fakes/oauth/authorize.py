@@ -77,6 +77,8 @@ def _code(asked: Mapping[str, str], state: OAuthState, signins: SignIns) -> str:
     if asked.get("response_type") != "code":
         given = "unsupported_response_type" if "response_type" in asked else "invalid_request"
         raise _Refused(given, "response_type must be code.")
+    if asked.get("response_mode", "query") != "query":
+        raise _Refused("invalid_request", "response_mode must be query.")
     if asked.get("code_challenge_method", "plain") != "S256":
         raise _Refused("invalid_request", "code_challenge_method must be S256.")
     if not is_challenge(asked.get("code_challenge", "")):

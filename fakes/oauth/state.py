@@ -19,7 +19,7 @@ DEFAULT_SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 CLAUDE_SCOPE = frozenset(
     {
         "org:create_api_key", "user:profile", "user:inference", "user:sessions:claude_code", "user:mcp_servers",
-        "user:file_upload",
+        "user:file_upload", "user:plugins",
     }
 )  # fmt: skip
 
@@ -211,12 +211,10 @@ class OAuthState:
             client_id=family.client_id,
             scope=scope,
             issuer=issuer,
-            issued_at=issued_at,
-            expires_at=expires_at,
             nonce=nonce,
             auth_time=auth_time,
         )
-        access = self.minter.access_token(subject)
+        access = self.minter.access_token(subject, issued_at, expires_at)
         self._access[access] = _Access(family, expires_at, scope)
         self._issued.setdefault(refresh_token, []).append(access)
         reported = settings.reported_expires_in
@@ -224,7 +222,7 @@ class OAuthState:
             access_token=access,
             refresh_token=refresh_token,
             # Without this scope a request is no OpenID Connect request (Core section 3.1.2.1).
-            id_token=self.minter.id_token(subject) if "openid" in scope else "",
+            id_token=self.minter.id_token(subject, issued_at, expires_at) if "openid" in scope else "",
             expires_in=int(settings.access_ttl) if reported is None else reported,
             scope=" ".join(sorted(scope)),
             account=family.account,

@@ -160,7 +160,7 @@ def _blocks(answer: Answer, exchange: int) -> list[dict[str, Any]]:
 def _block(part: Part, exchange: int, index: int) -> dict[str, Any]:
     match part:
         case Text():
-            return {"type": "text", "text": part.text, "citations": None}
+            return {"type": "text", "text": part.text, "citations": []}  # some clients take no null
         case Thinking():
             return {"type": "thinking", "thinking": part.text, "signature": signature_of(part)}
         case ToolCall():

@@ -40,9 +40,9 @@ class Catalog:
         return cls(names=names, open=not script.strict or None in wanted)
 
 
-def is_models_path(path: str) -> bool:
+def is_models_path(path: str, provider: Provider) -> bool:
     """Whether it is the path of a list of models or of one model; after a colon Gemini has a method's name."""
-    if path.startswith("/v1beta/") and ":" in unquote(path):
+    if (provider == "gemini" or path.startswith("/v1beta/")) and ":" in unquote(path):
         return False
     return any(path == root or (path.startswith(root + "/") and len(path) > len(root) + 1) for root in _ROOTS)
 
@@ -63,7 +63,7 @@ def answer_models(provider: Provider, path: str, query: str, catalog: Catalog) -
         return _anthropic_page(list(catalog.names), asked)
     if provider == "gemini":
         return _gemini_page(list(catalog.names), asked)
-    if path.startswith("/backend-api/"):
+    if path.startswith("/backend-api/") or "client_version" in asked:  # by which codex asks for descriptions of its own
         return {"models": []}
     return {"object": "list", "data": [_openai(name) for name in catalog.names]}
 

@@ -8,6 +8,8 @@ import httptools
 
 from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpRequest
 
+_VERSIONS = ("1.0", "1.1")  # httptools also takes 0.9, which is a request line alone, and 2.0
+
 
 class Refusal(Exception):
     """Bytes that are not acceptable HTTP: the status to answer with, and why. The connection closes then.
@@ -40,6 +42,7 @@ class RequestReader:
         self._headers: dict[str, str] = {}
         self._head_done = False
         self._head_size = 0
+        self._fields_size = 0
         self._body: list[bytes] = []
         self._body_size = 0
         self._offered = 0
@@ -57,7 +60,7 @@ class RequestReader:
         self._head_size += len(data)
         try:
             self._parser.feed_data(data)
-            self._check_head()
+            self._check_head(self._head_size)
         except httptools.HttpParserUpgrade as upgrade:
             # Whatever follows an upgrade is not read: a tunnel gets a new parser, anything else is closed.
             self.finished = not self._offered
@@ -88,6 +91,7 @@ class RequestReader:
         self._url = b""
         self._headers = {}
         self._head_done = False
+        self._fields_size = 0
         self._body = []
         self._body_size = 0
 
@@ -97,6 +101,8 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_done:  # a trailer, and none is known that may join the headers (RFC 9110 section 6.5.1)
             return
+        # Counted apart from what was fed, of which it may be a part: how a head is split must not matter.
+        self._fields_size += len(name) + len(value) + len(": \r\n")
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
@@ -104,6 +110,11 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self._head_done = True
         self._head_size = 0
+        self._check_head(len(self._url) + self._fields_size)
+        if self._parser.get_http_version() not in _VERSIONS:
+            raise Refusal(400, "this is not HTTP/1.1: another version")
+        if "," in self._headers.get("host", ""):  # two of them were joined (RFC 9112 section 3.2)
+            raise Refusal(400, "this is not HTTP/1.1: more than one host")
         if int(self._headers.get("content-length", "0")) > BODY_LIMIT:
             raise self._too_large()
         # HTTP/1.0 knows no such answer, so it must not get one (RFC 9110 section 10.1.1).
@@ -130,8 +141,8 @@ class RequestReader:
                 return
         self._ready.append(self._whole_request())
 
-    def _check_head(self) -> None:
-        if self._head_size > HEAD_LIMIT:
+    def _check_head(self, size: int) -> None:
+        if size > HEAD_LIMIT:
             raise Refusal(431, f"the request head is larger than {HEAD_LIMIT} bytes")
 
     def _too_large(self) -> Refusal:

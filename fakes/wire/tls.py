@@ -61,6 +61,8 @@ def host_and_port(authority: str, default: int) -> tuple[str, int]:
     else:
         host, colon, port = authority.rpartition(":")
         host, port = (host, port) if colon else (authority, "")
+    if port and not (port.isascii() and port.isdecimal()):  # int() takes more, such as 4_43
+        raise ValueError("the port is not a number")
     number = int(port) if port else default
     if not 1 <= number <= 65535:
         raise ValueError(f"port {number} is out of range")

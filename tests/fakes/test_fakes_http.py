@@ -93,6 +93,11 @@ def test_a_large_body(serve, talk, post, ask):
         (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nx: " + b"y" * (HEAD_LIMIT + 10), 431),
         (b"GET /" + b"y" * (HEAD_LIMIT + 10), 431),
+        (b"GET /" + b"y" * (HEAD_LIMIT + 10) + b" HTTP/1.1\r\nhost: x\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\nz: yyyyyyyy\r\n" * (HEAD_LIMIT // 16) + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400),
+        (b"GET /v1/models\r\n\r\n", 400),
+        (b"GET /v1/models HTTP/2.0\r\nhost: x\r\n\r\n", 400),
         (b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )

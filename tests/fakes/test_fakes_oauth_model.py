@@ -38,8 +38,8 @@ SCOPE = frozenset({"openid", "profile", "email", "offline_access"})
 # Of a family that is seeded for Claude Code.
 CLAUDE_SCOPE = frozenset(
     {
-        "org:create_api_key", "user:file_upload", "user:inference", "user:mcp_servers", "user:profile",
-        "user:sessions:claude_code",
+        "org:create_api_key", "user:file_upload", "user:inference", "user:mcp_servers", "user:plugins",
+        "user:profile", "user:sessions:claude_code",
     }
 )  # fmt: skip
 REDIRECT = "http://127.0.0.1:9/callback"

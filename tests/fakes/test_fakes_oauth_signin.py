@@ -207,6 +207,7 @@ def test_a_code_ends_with_its_time(serve):
         ({"code_challenge": "short"}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
+        ({"response_mode": "fragment"}, "invalid_request"),
         ({"scope": 'open"id'}, "invalid_scope"),
         ({"scope": " "}, "invalid_scope"),
         ({"scope": "openid\temail"}, "invalid_scope"),

@@ -42,6 +42,12 @@ def test_openai_models(get):
     assert events[1].reply == "unknown-model"
 
 
+@pytest.mark.parametrize("path", ["/v1/models?client_version=0.171.0", "/backend-api/codex/models"])
+def test_codex_asks_for_descriptions_of_its_own(get, path):
+    """With OpenAI's list it prints an error in every run, and with none it goes by what it knows."""
+    assert get(NAMED, "GET", path)[:2] == (200, {"models": []})
+
+
 def test_any_model_exists_where_a_rule_takes_any(get):
     script = Script((Rule("any", Match(), (Text("x"),)),))
     assert get(script, "GET", "/v1/models")[1]["data"][0]["id"] == "fake-model"
@@ -93,6 +99,12 @@ def test_gemini_pages(get):
     assert get(NAMED, "GET", "/v1/models/m1", headers=GEMINI)[1]["name"] == "models/m1"
     status, body, _ = get(NAMED, "GET", "/v1beta/models/zz")
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta"])
+def test_a_method_of_gemini_that_is_not_served_is_no_model(get, version):
+    status, body, events = get(NAMED, "POST", f"/{version}/models/m:embedContent", headers=GEMINI, json={})
+    assert (status, body["error"]["status"], events[1].reply) == (404, "NOT_FOUND", "unknown-path")
 
 
 @pytest.mark.parametrize("query", ["pageSize=0", "pageSize=x", "pageToken=zz", "pageToken=99", "pageToken=٣"])
