@@ -68,6 +68,7 @@ class Kind:
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
     may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
+    names_none: bool = False  # it concerns every file, and names none
 
 
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
@@ -111,6 +112,7 @@ KINDS = (
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
+    Kind("sync", 162, Family.SYNC, names_none=True),
     Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
     Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
     Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
