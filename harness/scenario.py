@@ -34,6 +34,7 @@ _RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_CONTENTION = WATCH_REPLACEMENTS | {Family.LOCK}  # for a barrier: by the locks it sees who waits for whom it holds
 WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
+WATCH_STORES = WATCH_WRITES | {Family.MAP}  # for a recording: what is stored through mmap is seen as well
 _WATCH_ENTRIES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE, Family.LIST}
 # Without reads, an actor would have read what it will read first before its first turn. Looks are left out: what a
 # program does after one stands at a call of its own, before which another can be let go.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,21 +21,23 @@ from harness.conductor.attempts import (
     Name,
     Resizes,
     Syncs,
+    Touched,
     Vanishes,
     Writes,
     inode_of,
 )
 from harness.conductor.calls import Family
+from harness.conductor.paths import AT_FDCWD, mapped
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import Entries, File, Folder, nameless
+from harness.powerloss.log import Bytes, Entries, File, Folder, nameless
 
 MOST_BYTES = 64 << 20  # of the folder at the start, and of the data written
 _CREATES = frozenset({"open", "openat", "openat2", "creat"})
 _RENAMES = frozenset({"rename", "renameat", "renameat2"})
 _MAKES = frozenset({"mkdir", "mkdirat", "symlink", "symlinkat", "link", "linkat", "mknod", "mknodat"})
 _REMOVES = frozenset({"unlink", "unlinkat", "rmdir"})
-_WRITES = frozenset({"write", "pwrite64", "writev", "pwritev", "pwritev2"})
+_WRITES = calls.WRITES_VECTORS | {"write", "pwrite64"}
 _SIZES = frozenset({"truncate", "ftruncate", "fallocate"})
 _COPIES = {"copy_file_range": 2, "splice": 2, "sendfile": 0}  # which argument is the descriptor that is written to
 _SYNC_ALL = frozenset({"sync", "syncfs"})
@@ -56,6 +57,7 @@ class Foresight:
         self._folder = folder
         self._disk = disk  # as it is now: the recorder's own
         self._open: dict[int, int] = {}  # by inode: a descriptor of ours
+        self._mapped: dict[int, str] = {}  # files that were mapped into shared memory: by inode, by which actor
         self._left = MOST_BYTES
 
     def close(self) -> None:
@@ -76,7 +78,9 @@ class Foresight:
 
         Raises Unclear when something stands in it already; OSError.
         """
-        for operand in call.operands if call.kind.family in (Family.WRITE, Family.SYNC) else ():
+        for operand in call.operands if call.kind.family in (Family.WRITE, Family.SYNC, Family.MAP) else ():
+            if operand.descriptor == AT_FDCWD:
+                continue
             path = Path(f"/proc/{call.thread}/fd/{operand.descriptor}")
             facts = path.stat()
             if facts.st_nlink or not stat.S_ISREG(facts.st_mode) or self._is_known(facts.st_ino):
@@ -86,6 +90,23 @@ class Foresight:
             self._open[facts.st_ino] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             return nameless(facts.st_ino, mode=stat.S_IMODE(facts.st_mode))
         return None
+
+    def stores(self, busy: Touched) -> Iterator[tuple[str, Bytes]]:
+        """Which actor has stored what in mapped files since the last time, page by page, as a kernel writes them.
+
+        Nothing is told of files that a call may be changing (`busy`), nor of those whose length has changed unseen.
+        """
+        for inode, actor in self._mapped.items():
+            before = self._disk.data(inode)
+            if before is None or (inode,) in busy:
+                continue
+            now = os.pread(self._open[inode], len(before) + 1, 0)
+            if len(now) != len(before) or now == before:
+                continue
+            for start in range(0, len(now), calls.PAGE):
+                page = now[start : start + calls.PAGE]
+                if page != before[start : start + calls.PAGE]:
+                    yield actor, Bytes(inode=inode, offset=start, data=page)
 
     def attempt(self, call: StoppedCall) -> Attempt | None:
         """What the call would do, if that is anything. Raises Unclear; OSError as the kernel would, or worse."""
@@ -148,7 +169,7 @@ class Foresight:
         inode = self._inode(call, 0)
         if not self._is_known(inode):
             return None  # a file that has no name any more
-        data = b"".join(_data(call))
+        data = call.data(most=MOST_BYTES + 1)
         self._left -= len(data)
         if self._left < 0:
             raise Unclear(f"more than {MOST_BYTES} bytes were written")
@@ -197,18 +218,27 @@ class Foresight:
         return Resizes(inode=inode, handle=self._hold(inode, path), size=size)
 
     def _other(self, call: StoppedCall) -> Attempt | None:
+        if call.kind.name == "mmap":
+            self._map(call)
+        if call.kind.name == "msync":
+            return _syncing(call, inode_of(Path(call.path)) or mapped(call.thread, call.args[0])[1])
         if call.kind.family is not Family.SYNC:
             return None
         if not call.kind.names_none and _position(call, 0)[1] & os.O_PATH:
             return None  # open(2): it fails with EBADF
-        inode = None if call.kind.name in _SYNC_ALL else self._inode(call, 0)
-        return Syncs(inode=inode, refused=lambda: call.failed is not None)
+        return _syncing(call, None if call.kind.name in _SYNC_ALL else self._inode(call, 0))
 
     def _affordable(self, call: StoppedCall, size: int) -> int:
         """The size that a file is to have. Raises Unclear for more than can be kept: of a file with holes, as well."""
         if size > MOST_BYTES:
             raise Unclear(f"{self.relative(call.path)} is too large to be copied")
         return size
+
+    def _map(self, call: StoppedCall) -> None:
+        inode = self._inode(call, 4)
+        if self._disk.data(inode) is not None:
+            self._hold(inode, _descriptor(call, 4))
+            self._mapped[inode] = call.actor
 
     # -- files and names ------------------------------------------------------------------------------------------
 
@@ -236,15 +266,8 @@ class Foresight:
         return path == str(self._folder) or path.startswith(f"{self._folder}/")
 
 
-def _data(call: StoppedCall) -> Iterator[bytes]:
-    """What the caller would write, copied from its memory; less than that where its memory ends."""
-    if call.kind.name in ("write", "pwrite64"):
-        yield calls.read_memory(call.thread, call.args[1], min(call.args[2], MOST_BYTES + 1))
-        return
-    for number in range(min(call.args[2], 1024)):  # IOV_MAX
-        raw = calls.read_memory(call.thread, call.args[1] + 16 * number, 16)
-        base, length = struct.unpack("=QQ", raw) if len(raw) == 16 else (0, 0)
-        yield calls.read_memory(call.thread, base, min(length, MOST_BYTES + 1)) if length else b""
+def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
+    return Syncs(inode=inode, refused=lambda: call.failed is not None)
 
 
 def _position(call: StoppedCall, argument: int) -> tuple[int, int]:

@@ -59,6 +59,7 @@ class Recorder:
             self._pending = [pending for pending in self._pending if pending.call.thread != call.thread]
         self._settle(call.thread)
         if self._foresight.concerns(call):
+            self._look_for_stores()
             self._foresee(call)
         return False
 
@@ -67,6 +68,7 @@ class Recorder:
         self._settle(None)
         for pending in self._pending:
             self._do_not_know(f"whether {self._words(pending.call)} has ended")
+        self._look_for_stores()
         now, skipped = snapshot(self._folder, most=MOST_BYTES)
         for reason in (*skipped, *_differences(self._disk, Disk(now))):
             self._do_not_know(reason)
@@ -115,6 +117,14 @@ class Recorder:
         self._disk.apply(change)
         path = self._foresight.relative(call.path)
         self._operations.append(FileOperation(actor=call.actor, call=what, path=path, change=change))
+
+    def _look_for_stores(self) -> None:
+        """Take down what was stored through mmap, which is no call: it was done at some time since the last one."""
+        busy = frozenset[tuple[object, ...]]().union(*(pending.attempt.touches for pending in self._pending))
+        for actor, change in list(self._foresight.stores(busy)):
+            self._disk.apply(change)
+            path = self._disk.path(change.inode)
+            self._operations.append(FileOperation(actor=actor, call="mmap", path=path, change=change))
 
     def _do_not_know(self, reason: str) -> None:
         self._unknown[reason] = None

@@ -87,6 +87,14 @@ call(89, b"a", buffer, 9); call(267, FD, b"a", buffer, 9)
     Family.SYNC: (
         "os.fsync(out); os.fdatasync(out); call(306, out); os.sync()", ["fsync", "fdatasync", "syncfs", "sync"]
     ),
+    Family.MAP: (
+        """
+import mmap
+os.ftruncate(out, 1); mmap.mmap(-1, 1); mmap.mmap(out, 1, mmap.MAP_PRIVATE); m = mmap.mmap(out, 1); m.flush()
+assert call(26, ctypes.addressof((ctypes.c_char * 1).from_buffer(m)), 1, 1) == 0  # MS_ASYNC
+""",
+        ["mmap", "msync"],
+    ),
     Family.LOCK: ("""
 import fcntl; fcntl.flock(out, fcntl.LOCK_EX); fcntl.flock(out, fcntl.LOCK_UN); fcntl.fcntl(out, fcntl.F_GETFD)
 fcntl.lockf(out, fcntl.LOCK_EX | fcntl.LOCK_NB); fcntl.lockf(out, fcntl.LOCK_UN)

@@ -733,6 +733,30 @@ def test_a_short_write_writes_half(conduct):
     assert conduct(body) == "1234!!!!"
 
 
+@pytest.mark.parametrize(
+    ("write", "left"),
+    [
+        ('os.writev(f, [b"123", b"", b"45678"])', b"0123499999"),
+        ('os.pwritev(f, [b"123", b"45678"], 2)', b"0912349999"),
+        ('os.pwritev(f, [b"12345678"], -1, os.RWF_DSYNC)', b"0123499999"),
+    ],
+)
+def test_a_short_write_of_several_pieces_writes_half_of_all(conduct, write, left):
+    code = f"""
+import os
+f = os.open("out", os.O_CREAT | os.O_RDWR); os.write(f, b"0999999999"); os.lseek(f, 1, 0)
+assert {write} == 4
+"""
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.2!short")
+        assert (await rig.running["a"].ended(), rig.running["a"].said("stderr")) == (0, "")
+        return (rig.folder / "out").read_bytes()
+
+    assert conduct(body) == left
+
+
 def test_a_torn_write_writes_half_and_kills(conduct):
     code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.pwrite(f, b"12345678", 2); os.write(f, b"!")'
 
@@ -745,7 +769,7 @@ def test_a_torn_write_writes_half_and_kills(conduct):
 
 
 def test_what_cannot_be_divided_is_not_struck(conduct):
-    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.writev(f, [b"23", b"45"])'
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.ftruncate(f, 5)'
 
     async def body(rig):
         struck = []
@@ -756,7 +780,7 @@ def test_what_cannot_be_divided_is_not_struck(conduct):
             rig.running.clear()
         return (rig.folder / "out").read_bytes(), struck
 
-    assert conduct(body) == (b"12345", [])
+    assert conduct(body) == (b"1\0\0\0\0", [])
 
 
 def test_a_kill_under_signals_is_at_its_point(conduct):
