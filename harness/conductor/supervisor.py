@@ -95,7 +95,8 @@ class Supervisor:
     def serve(self, seconds: float = 0) -> bool:
         """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds).
 
-        True when that was one of the many that open a file only to read it, and it was let go: more will follow.
+        True when that was one of the many that look at a file, or open it only to read it, and it was let go: more will
+        follow.
         """
         stopped = None
         try:
@@ -140,7 +141,8 @@ class Supervisor:
         self.plural = self.plural or call.kind.family is Family.FORK
         if not self._is_kept(call):
             call.go()
-        return call.done and call.kind.may_read and calls.changes_nothing(call.open_flags)
+        looks = call.kind.family is Family.LOOK
+        return call.done and (looks or (call.kind.may_read and calls.changes_nothing(call.open_flags)))
 
     def _refuse(self, stopped: kernel.Notification) -> None:
         """A call that cannot be read is not let go either: the run would be judged by what was seen of it."""

@@ -73,7 +73,9 @@ class Rotating:
         return (others or choice.enabled)[0]
 
 
-async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-"):
+async def schedule(
+    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True
+):
     """Run the actors under a scheduler to their end; gives it."""
     folder = str(rig.folder)
 
@@ -84,7 +86,7 @@ async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=
             return tree.family({running.process.pid}) if plural else frozenset({running.process.pid})
 
     scheduler = Scheduler(
-        fault="ordered", parties=len(actors), where=lambda call: True, root=folder, strategy=strategy,
+        fault="ordered", parties=len(actors), where=where, root=folder, strategy=strategy,
         decisions=Decisions.parse(decisions), surroundings=Around(), record=rig.events.append,
     )  # fmt: skip
     rig.directors.append(scheduler)
@@ -642,6 +644,32 @@ def test_a_shell_that_polls_by_a_process_for_each_attempt_waits_like_any_other(c
         "poller.0: mkdir lock",
         "poller/1.0: mkdir lock",
     ]
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "set -C; until (: > lock) 2>/dev/null; do :; done",
+        "set -C; until echo x > lock; do :; done 2>/dev/null",
+        "while test -e lock; do :; done",
+        "until test -e done; do :; done; while test -e lock; do :; done",
+    ],
+)
+def test_who_only_looks_waits(conduct, monkeypatch, wait):
+    """However long it would be waited for: the holder goes on, and who has looked does once it has made way."""
+    monkeypatch.setattr("harness.conductor.scheduler._BUSY", 1e9)
+
+    async def body(rig):
+        (rig.folder / "lock").touch()
+        shell = shutil.which("sh")
+        holder = "echo x > work; mv work done; rm lock"
+        actors = {"a": (shell, "-c", holder), "b": (shell, "-c", f"{wait}; echo x > after")}
+        where = lambda call: call.kind.family is not Family.LOOK  # noqa: E731
+        return order(await schedule(rig, First(), actors, families=ORDERED | {Family.LOOK}, where=where))
+
+    names = conduct(body)
+    assert names[:3] == ["a", "a/1", "a/2"]
+    assert names[-1].startswith("b")
 
 
 def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):
