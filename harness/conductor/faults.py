@@ -81,9 +81,8 @@ def _write_half(call: StoppedCall) -> int | None:
     finally:
         os.close(pidfd)
     try:
-        positioned = (
-            call.kind.name.startswith("p") and call.args[3] < 1 << 63
-        )  # pwritev2 takes -1 for "where it stands"
-        return os.pwrite(descriptor, data, call.args[3]) if positioned else os.write(descriptor, data)
+        if call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
+            return os.pwrite(descriptor, data, call.args[3])
+        return os.write(descriptor, data)
     finally:
         os.close(descriptor)

@@ -16,6 +16,7 @@ from harness.conductor.kernel import ARCH, X32_BIT
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000
+_NEGATIVE = 0x80000000
 _NUMBER, _ARCH, _ARGS = 0, 4, 16  # offsets into seccomp_data
 
 Step = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
@@ -30,6 +31,8 @@ def program(families: Collection[Family]) -> bytes:
         (_JEQ, 1, 0, ARCH),
         (_RET, 0, 0, _NOTIFY),  # 32-bit entry points have other numbers: the supervisor refuses them, and says so
         (_LD, 0, 0, _NUMBER),
+        (_JGE, 0, 1, _NEGATIVE),
+        (_RET, 0, 0, _ERRNO | errno.ENOSYS),  # as the kernel says to what a program calls that its headers do not know
         (_JGE, 0, 1, X32_BIT),
         (_RET, 0, 0, _NOTIFY),
         (_JEQ, 0, 1, IO_URING_SETUP),

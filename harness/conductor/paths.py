@@ -71,9 +71,8 @@ def _other_name(link: str, path: str) -> str:
 
 def mapped(thread: int, address: int) -> tuple[str, int]:
     """The file that is mapped at an address of the caller, and its inode. Raises OSError with EFAULT for none."""
-    for line in os.fsdecode(Path(f"/proc/{thread}/maps").read_bytes()).split(
-        "\n"
-    ):  # a name may hold other ends of lines
+    lines = os.fsdecode(Path(f"/proc/{thread}/maps").read_bytes()).split("\n")  # a name may hold other ends of lines
+    for line in lines:
         area, *_, inode, path = f"{line} ".split(" ", 5) if line else ("", "0", "")
         start, _, end = area.partition("-")
         if inode != "0" and int(start, 16) <= address < int(end, 16):

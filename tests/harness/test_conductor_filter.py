@@ -173,6 +173,16 @@ def test_the_second_number_range_is_refused(conduct):
     assert conduct(body) == ("True True\n", "one makes 32-bit system calls, which cannot be followed")
 
 
+def test_a_call_that_is_none_is_no_32_bit_call(conduct):
+    async def body(rig):
+        code = PREPARE + "print(-call(-1) == errno.ENOSYS)"
+        running = await rig.python("one", code, cwd=prepare(rig.folder))
+        assert await running.ended() == 0
+        return running.said()
+
+    assert conduct(body) == "True\n"
+
+
 def test_the_32_bit_entry_is_refused(conduct, tmp_path):
     """`int 0x80` reaches the kernel with other numbers: 38 is rename there, setuid's neighbour here."""
     if shutil.which("gcc") is None:
