@@ -22,7 +22,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.lab.powercut import RecordedFolder
 from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_STORES, WATCH_WRITES, scenario
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
 from scenarios.work import Rounds
 
@@ -342,7 +342,7 @@ async def _list_after(lab: Lab, add: Actor) -> None:
     "CFG-10",
     fault="the power fails after each file operation of an add, and each thing that was not synced may be lost",
     needs=[Capability.ADD_AGENTS],
-    watch=WATCH_WRITES,
+    watch=WATCH_STORES,
     exact=True,
     judges=[config_survives_power_loss],
     not_verified=["losses that need two independent things to be missing at once; see docs/power-loss.md"],
@@ -360,7 +360,7 @@ async def test_power_lost_at_every_write(lab: Lab) -> None:
     "CFG-10",
     fault="the power fails after each file operation of a delete, and each thing that was not synced may be lost",
     needs=[Capability.ADD_AGENTS, Capability.DELETE_AGENTS],
-    watch=WATCH_WRITES,
+    watch=WATCH_STORES,
     exact=True,
     judges=[config_survives_power_loss],
     not_verified=["losses that need two independent things to be missing at once; see docs/power-loss.md"],

@@ -64,7 +64,7 @@ async def test_torn_records(lab: Lab) -> None:
     """A record that was written in part never fuses with the next."""
 
     def writes_text(call: StoppedCall) -> bool:
-        return lab.is_state(call) and f"{call.actor}]]".encode() in call.data
+        return lab.is_state(call) and f"{call.actor}]]".encode() in call.data()
 
     await _turns(lab, "records written in part", (TORN, SHORT), most=8, where=writes_text)
 

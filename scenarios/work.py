@@ -98,7 +98,7 @@ def holding_text(lab: Lab) -> Where:
     written: set[str] = set()
 
     def matches(call: StoppedCall) -> bool:
-        if lab.is_state(call) and f"{call.actor}]]".encode() in call.data:
+        if lab.is_state(call) and f"{call.actor}]]".encode() in call.data():
             written.add(call.path)
             return True
         comes_next = call.path in written

@@ -37,7 +37,8 @@ from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
 
-CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.LOOKUP, Family.NETWORK}  # and starts, locks, forks
+# Starts, locks and forks as well.
+CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.LOOKUP, Family.MAP, Family.NETWORK}
 _FAST = Path("/dev/shm")  # files in memory, where the machine has such a folder: no arm waits for a disk
 T = TypeVar("T")
 

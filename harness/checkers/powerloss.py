@@ -126,7 +126,7 @@ def _cause(trial: _Trial, recorded: _Recorded) -> str:
     if any(lost.what != "name" and lost.moved for lost in ours):
         return f"{promise} {name} was renamed before its data were synced"
     if any(lost.what != "name" for lost in ours):
-        return f"{promise} {name} was written in place and not synced"
+        return f"{promise} {name} was written in place" + (" and not synced" if trial.is_late else "")
     if named := [lost for lost in ours if lost.what == "name"]:
         return f"{promise} the folder of {name} was not synced after the {named[-1].call}"
     if not trial.cut.lost:

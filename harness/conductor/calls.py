@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import mmap
 import os
 import struct
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Family(Enum):
     MAKE = "make"  # directories
     WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
     SYNC = "sync"
+    MAP = "map"  # files into memory that is shared, and their syncs: what is stored there is no call
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
@@ -52,6 +54,7 @@ class Place(Enum):
     PATH = "path"  # args[i] points to it
     AT = "at"  # args[i] is a directory descriptor, args[i + 1] points to it
     DESCRIPTOR = "descriptor"  # args[i] is an open file
+    MEMORY = "memory"  # args[i] is an address at which a file is mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,19 @@ class Kind:
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
     may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
+    names_none: bool = False  # it concerns every file, and names none
 
 
+_MS_SYNC = 4  # msync(2)
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 _FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
+WRITES_VECTORS = frozenset({"writev", "pwritev", "pwritev2"})
+_IOVEC, _IOV_MAX = struct.Struct("=QQ"), 1024  # struct iovec: base, length; limits.h
 _HOW = struct.Struct("=QQQ")  # struct open_how of openat2(2): flags, mode, resolve
 _RESOLVE_IN_ROOT = 0x10  # there "/" is the directory whose descriptor is given
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-_P, _A, _D = Place.PATH, Place.AT, Place.DESCRIPTOR
+_P, _A, _D, _M = Place.PATH, Place.AT, Place.DESCRIPTOR, Place.MEMORY
 
 KINDS = (
     Kind("rename", 82, Family.REPLACE, ((_P, 0), (_P, 1))),
@@ -111,6 +118,9 @@ KINDS = (
     Kind("fsync", 74, Family.SYNC, ((_D, 0),)),
     Kind("fdatasync", 75, Family.SYNC, ((_D, 0),)),
     Kind("syncfs", 306, Family.SYNC, ((_D, 0),)),
+    Kind("sync", 162, Family.SYNC, names_none=True),
+    Kind("mmap", 9, Family.MAP, ((_D, 4),), only_flags=(3, mmap.MAP_SHARED)),
+    Kind("msync", 26, Family.MAP, ((_M, 0),), only_flags=(2, _MS_SYNC)),
     Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
     Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
     Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
@@ -204,7 +214,22 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
     return kernel.read_memory(thread, address, size)
 
 
+def memory_written(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Where what a call writes stands in its caller's memory, as addresses and lengths. Raises OSError.
+
+    Nothing for a call that is no write(2), pwrite(2), writev(2) or kin of theirs.
+    """
+    if kind.name in ("write", "pwrite64"):
+        return ((args[1], args[2]),)
+    if kind.name not in WRITES_VECTORS:
+        return ()
+    vectors = read_memory(thread, args[1], _IOVEC.size * min(args[2], _IOV_MAX))
+    return tuple(_IOVEC.iter_unpack(vectors[: len(vectors) // _IOVEC.size * _IOVEC.size]))
+
+
 def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...]) -> Operand:
+    if place is Place.MEMORY:
+        return Operand(paths.mapped(thread, args[index])[0])
     descriptor = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
     if place is Place.DESCRIPTOR:
         return _found(thread, descriptor, None, follows=kind.follows)

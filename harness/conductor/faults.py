@@ -10,12 +10,10 @@ from harness.conductor import calls, kernel
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
-_DIVISIBLE = frozenset({"write", "pwrite64"})
-
 
 def divisible(call: StoppedCall) -> bool:
     """Whether a part of the call can be carried out."""
-    return call.kind.name in _DIVISIBLE and call.args[2] > 1
+    return _size(call) > 1
 
 
 def fits(call: StoppedCall, fault: Fault) -> bool:
@@ -50,6 +48,13 @@ def send(process: int, number: int) -> bool:
     return False
 
 
+def _size(call: StoppedCall) -> int:
+    """How many bytes the call asks to be written; 0 for one that writes none, or cannot."""
+    with suppress(OSError):
+        return sum(size for _, size in calls.memory_written(call.kind, call.thread, call.args))
+    return 0
+
+
 def _let_go(call: StoppedCall) -> bool:
     """Let the call run as it is: False, as the fault did not take place."""
     call.go()
@@ -69,14 +74,15 @@ def _write_half(call: StoppedCall) -> int | None:
     """
     if not divisible(call) or not call.waits():
         return None
-    data = calls.read_memory(call.thread, call.args[1], call.args[2] // 2)
+    data = call.data(most=_size(call) // 2)
     pidfd = os.pidfd_open(call.process)
     try:
         descriptor = kernel.borrow_descriptor(pidfd, call.args[0] & 0xFFFFFFFF)
     finally:
         os.close(pidfd)
     try:
-        at = call.args[3] if call.kind.name == "pwrite64" else None
-        return os.write(descriptor, data) if at is None else os.pwrite(descriptor, data, at)
+        if call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
+            return os.pwrite(descriptor, data, call.args[3])
+        return os.write(descriptor, data)
     finally:
         os.close(descriptor)

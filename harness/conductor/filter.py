@@ -12,12 +12,12 @@ import struct
 from collections.abc import Collection
 
 from harness.conductor.calls import IO_URING_SETUP, KINDS, Family, Kind
+from harness.conductor.kernel import ARCH, X32_BIT
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000
+_NEGATIVE = 0x80000000
 _NUMBER, _ARCH, _ARGS = 0, 4, 16  # offsets into seccomp_data
-_X86_64 = 0xC000003E
-_X32_BIT = 0x40000000
 
 Step = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 _READERS = frozenset({Family.READ, Family.LOOKUP})
@@ -28,11 +28,13 @@ def program(families: Collection[Family]) -> bytes:
     """The filter that stops every call of these families, as the kernel wants it (struct sock_filter[])."""
     steps: list[Step] = [
         (_LD, 0, 0, _ARCH),
-        (_JEQ, 1, 0, _X86_64),
-        (_RET, 0, 0, _ERRNO | errno.ENOSYS),  # 32-bit entry points have other numbers: refuse, do not misread
+        (_JEQ, 1, 0, ARCH),
+        (_RET, 0, 0, _NOTIFY),  # 32-bit entry points have other numbers: the supervisor refuses them, and says so
         (_LD, 0, 0, _NUMBER),
-        (_JGE, 0, 1, _X32_BIT),
-        (_RET, 0, 0, _ERRNO | errno.ENOSYS),
+        (_JGE, 0, 1, _NEGATIVE),
+        (_RET, 0, 0, _ERRNO | errno.ENOSYS),  # as the kernel says to what a program calls that its headers do not know
+        (_JGE, 0, 1, X32_BIT),
+        (_RET, 0, 0, _NOTIFY),
         (_JEQ, 0, 1, IO_URING_SETUP),
         (_RET, 0, 0, _ERRNO | errno.EPERM),
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,25 +21,28 @@ from harness.conductor.attempts import (
     Name,
     Resizes,
     Syncs,
+    Touched,
     Vanishes,
     Writes,
     inode_of,
 )
 from harness.conductor.calls import Family
+from harness.conductor.paths import AT_FDCWD, mapped
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import File, Folder
+from harness.powerloss.log import Bytes, Entries, File, Folder, nameless
 
 MOST_BYTES = 64 << 20  # of the folder at the start, and of the data written
 _CREATES = frozenset({"open", "openat", "openat2", "creat"})
 _RENAMES = frozenset({"rename", "renameat", "renameat2"})
 _MAKES = frozenset({"mkdir", "mkdirat", "symlink", "symlinkat", "link", "linkat", "mknod", "mknodat"})
 _REMOVES = frozenset({"unlink", "unlinkat", "rmdir"})
-_WRITES = frozenset({"write", "pwrite64", "writev", "pwritev", "pwritev2"})
+_WRITES = calls.WRITES_VECTORS | {"write", "pwrite64"}
 _SIZES = frozenset({"truncate", "ftruncate", "fallocate"})
-_COPIES = {"copy_file_range": 2, "sendfile": 0}  # which argument is the descriptor that is written to
+_COPIES = {"copy_file_range": 2, "splice": 2, "sendfile": 0}  # which argument is the descriptor that is written to
+_SYNC_ALL = frozenset({"sync", "syncfs"})
 _EXCHANGE = 2  # RENAME_EXCHANGE, rename(2)
-_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE, fallocate(2): changes no byte that can be read
+_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE = 1, 2, 16  # fallocate(2): the first alone changes no byte that can be read
 _RWF_DSYNC, _RWF_SYNC, _RWF_APPEND = 2, 4, 16  # linux/fs.h
 
 
@@ -55,6 +57,7 @@ class Foresight:
         self._folder = folder
         self._disk = disk  # as it is now: the recorder's own
         self._open: dict[int, int] = {}  # by inode: a descriptor of ours
+        self._mapped: dict[int, str] = {}  # files that were mapped into shared memory: by inode, by which actor
         self._left = MOST_BYTES
 
     def close(self) -> None:
@@ -63,12 +66,47 @@ class Foresight:
         self._open.clear()
 
     def concerns(self, call: StoppedCall) -> bool:
-        """Whether the call names anything in the folder."""
-        return any(self._is_inside(path) for path in call.paths)
+        """Whether the call names anything in the folder, or is one that concerns every file."""
+        return call.kind.names_none or any(self._is_inside(path) for path in call.paths)
 
     def relative(self, path: str) -> str:
         """A path as people are to read it."""
         return os.path.relpath(path, self._folder) if self._is_inside(path) else path
+
+    def nameless(self, call: StoppedCall) -> Entries | None:
+        """What made the open file that the call names, if that has no name and was not known (O_TMPFILE, open(2)).
+
+        Raises Unclear when something stands in it already; OSError.
+        """
+        for operand in call.operands if call.kind.family in (Family.WRITE, Family.SYNC, Family.MAP) else ():
+            if operand.descriptor == AT_FDCWD:
+                continue
+            path = Path(f"/proc/{call.thread}/fd/{operand.descriptor}")
+            facts = path.stat()
+            if facts.st_nlink or not stat.S_ISREG(facts.st_mode) or self._is_known(facts.st_ino):
+                continue
+            if facts.st_size:
+                raise Unclear(f"{self.relative(operand.path)} has no name, and was not empty when it was first seen")
+            self._open[facts.st_ino] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return nameless(facts.st_ino, mode=stat.S_IMODE(facts.st_mode))
+        return None
+
+    def stores(self, busy: Touched) -> Iterator[tuple[str, Bytes]]:
+        """Which actor has stored what in mapped files since the last time, page by page, as a kernel writes them.
+
+        Nothing is told of files that a call may be changing (`busy`), nor of those whose length has changed unseen.
+        """
+        for inode, actor in self._mapped.items():
+            before = self._disk.data(inode)
+            if before is None or (inode,) in busy:
+                continue
+            now = os.pread(self._open[inode], len(before) + 1, 0)
+            if len(now) != len(before) or now == before:
+                continue
+            for start in range(0, len(now), calls.PAGE):
+                page = now[start : start + calls.PAGE]
+                if page != before[start : start + calls.PAGE]:
+                    yield actor, Bytes(inode=inode, offset=start, data=page)
 
     def attempt(self, call: StoppedCall) -> Attempt | None:
         """What the call would do, if that is anything. Raises Unclear; OSError as the kernel would, or worse."""
@@ -93,11 +131,11 @@ class Foresight:
         flags = call.open_flags
         path = Path(call.path)
         if flags & os.O_TMPFILE == os.O_TMPFILE:
-            raise Unclear(f"a nameless file in {self.relative(call.path)}")
+            return None  # see `nameless`
         inode = inode_of(path)
         if inode is None:
             return self._appearing(path) if flags & os.O_CREAT else None
-        return self._cut(inode, path, 0) if flags & os.O_TRUNC and self._is_known(inode) else None
+        return self._cut(call, inode, path, 0) if flags & os.O_TRUNC and self._is_known(inode) else None
 
     def _appearing(self, path: Path) -> Attempt | None:
         if inode_of(path) is not None:
@@ -131,7 +169,7 @@ class Foresight:
         inode = self._inode(call, 0)
         if not self._is_known(inode):
             return None  # a file that has no name any more
-        data = b"".join(_data(call))
+        data = call.data(most=MOST_BYTES + 1)
         self._left -= len(data)
         if self._left < 0:
             raise Unclear(f"more than {MOST_BYTES} bytes were written")
@@ -142,6 +180,7 @@ class Foresight:
             position = os.fstat(handle).st_size
         elif call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
             position = call.args[3]
+        self._affordable(call, position + len(data))
         synced = bool(flags & os.O_DSYNC or how & (_RWF_DSYNC | _RWF_SYNC))  # O_SYNC has the bit of O_DSYNC
         return Writes(inode=inode, handle=handle, offset=position, data=data, synced=synced) if data else None
 
@@ -149,15 +188,21 @@ class Foresight:
         if call.kind.name == "truncate":
             path = Path(call.path)
             inode = inode_of(path)
-            return None if inode is None else self._cut(inode, path, call.args[1])
+            return None if inode is None else self._cut(call, inode, path, call.args[1])
         inode, path = self._inode(call, 0), _descriptor(call, 0)
         if call.kind.name == "ftruncate":
-            return self._cut(inode, path, call.args[1])
-        if call.args[1] == _KEEP_SIZE:
+            return self._cut(call, inode, path, call.args[1])
+        before, mode, end = self._disk.data(inode), call.args[1], call.args[2] + call.args[3]
+        if before is None or mode == _KEEP_SIZE:
             return None
-        if call.args[1]:
-            raise Unclear(f"fallocate with mode {call.args[1]} of {self.relative(call.path)}")
-        return self._cut(inode, path, max(call.args[2] + call.args[3], len(self._disk.data(inode) or b"")))
+        if mode & ~_KEEP_SIZE in (_PUNCH_HOLE, _ZERO_RANGE):
+            end = self._affordable(call, min(end, len(before)) if mode & _KEEP_SIZE else end)
+            zeroes = bytes(max(0, end - call.args[2]))
+            handle = self._hold(inode, path)
+            return Writes(inode=inode, handle=handle, offset=call.args[2], data=zeroes) if zeroes else None
+        if mode:
+            raise Unclear(f"fallocate with mode {mode} of {self.relative(call.path)}")
+        return self._cut(call, inode, path, max(end, len(before)))
 
     def _copying(self, call: StoppedCall, argument: int) -> Attempt | None:
         inode = self._inode(call, argument)
@@ -166,20 +211,34 @@ class Foresight:
             return None
         return Copies(inode=inode, handle=self._hold(inode, _descriptor(call, argument)), before=before)
 
-    def _cut(self, inode: int, path: Path, size: int) -> Attempt | None:
+    def _cut(self, call: StoppedCall, inode: int, path: Path, size: int) -> Attempt | None:
         before = self._disk.data(inode)
-        if before is None or len(before) == size:
+        if before is None or len(before) == self._affordable(call, size):
             return None
         return Resizes(inode=inode, handle=self._hold(inode, path), size=size)
 
     def _other(self, call: StoppedCall) -> Attempt | None:
-        if call.kind.name == "syncfs":
-            return Syncs(inode=None, refused=lambda: call.failed is not None)
-        if call.kind.family is Family.SYNC:
-            return Syncs(inode=self._inode(call, 0), refused=lambda: call.failed is not None)
-        if call.kind.name == "splice" and self._is_known(self._inode(call, 2)):
-            raise Unclear(f"spliced data in {self.relative(call.path)}")
-        return None
+        if call.kind.name == "mmap":
+            self._map(call)
+        if call.kind.name == "msync":
+            return _syncing(call, inode_of(Path(call.path)) or mapped(call.thread, call.args[0])[1])
+        if call.kind.family is not Family.SYNC:
+            return None
+        if not call.kind.names_none and _position(call, 0)[1] & os.O_PATH:
+            return None  # open(2): it fails with EBADF
+        return _syncing(call, None if call.kind.name in _SYNC_ALL else self._inode(call, 0))
+
+    def _affordable(self, call: StoppedCall, size: int) -> int:
+        """The size that a file is to have. Raises Unclear for more than can be kept: of a file with holes, as well."""
+        if size > MOST_BYTES:
+            raise Unclear(f"{self.relative(call.path)} is too large to be copied")
+        return size
+
+    def _map(self, call: StoppedCall) -> None:
+        inode = self._inode(call, 4)
+        if self._disk.data(inode) is not None:
+            self._hold(inode, _descriptor(call, 4))
+            self._mapped[inode] = call.actor
 
     # -- files and names ------------------------------------------------------------------------------------------
 
@@ -207,15 +266,8 @@ class Foresight:
         return path == str(self._folder) or path.startswith(f"{self._folder}/")
 
 
-def _data(call: StoppedCall) -> Iterator[bytes]:
-    """What the caller would write, copied from its memory; less than that where its memory ends."""
-    if call.kind.name in ("write", "pwrite64"):
-        yield calls.read_memory(call.thread, call.args[1], min(call.args[2], MOST_BYTES + 1))
-        return
-    for number in range(min(call.args[2], 1024)):  # IOV_MAX
-        raw = calls.read_memory(call.thread, call.args[1] + 16 * number, 16)
-        base, length = struct.unpack("=QQ", raw) if len(raw) == 16 else (0, 0)
-        yield calls.read_memory(call.thread, base, min(length, MOST_BYTES + 1)) if length else b""
+def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
+    return Syncs(inode=inode, refused=lambda: call.failed is not None)
 
 
 def _position(call: StoppedCall, argument: int) -> tuple[int, int]:

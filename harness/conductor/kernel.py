@@ -33,6 +33,8 @@ _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 _SECCOMP_RET_USER_NOTIF = 0x7FC00000
 
+ARCH = 0xC000003E  # AUDIT_ARCH_X86_64
+X32_BIT = 0x40000000  # in the number of a call of the x32 ABI
 _NOTIF = struct.Struct("=QIIiIQ6Q")  # seccomp_notif: id, pid, flags, then seccomp_data
 _RESPONSE = struct.Struct("=QqiI")  # seccomp_notif_resp: id, val, error, flags
 _ADDFD = struct.Struct("=QIIII")  # seccomp_notif_addfd: id, flags, srcfd, newfd, newfd_flags
@@ -58,12 +60,16 @@ class _Program(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One stopped system call. `thread` is a thread id, and `args` are raw registers."""
+    """One stopped system call. `thread` is a thread id, and `args` are raw registers.
+
+    `foreign`: it came by a 32-bit entry point, of i386 or x32, where numbers and arguments mean something else.
+    """
 
     id: int
     thread: int
     number: int
     args: tuple[int, ...]
+    foreign: bool = False
 
 
 def supported() -> bool:
@@ -217,8 +223,8 @@ def receive(listener: int) -> Notification | None:
         if error.errno in (errno.ENOENT, errno.EINTR):
             return None
         raise
-    id_, thread, _flags, number, _arch, _ip, *args = _NOTIF.unpack(buffer)
-    return Notification(id_, thread, number, tuple(args))
+    id_, thread, _flags, number, arch, _ip, *args = _NOTIF.unpack(buffer)
+    return Notification(id_, thread, number, tuple(args), arch != ARCH or bool(number & X32_BIT))
 
 
 def still_waits(listener: int, id_: int) -> bool:

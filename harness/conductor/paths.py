@@ -69,6 +69,17 @@ def _other_name(link: str, path: str) -> str:
     return path
 
 
+def mapped(thread: int, address: int) -> tuple[str, int]:
+    """The file that is mapped at an address of the caller, and its inode. Raises OSError with EFAULT for none."""
+    lines = os.fsdecode(Path(f"/proc/{thread}/maps").read_bytes()).split("\n")  # a name may hold other ends of lines
+    for line in lines:
+        area, *_, inode, path = f"{line} ".split(" ", 5) if line else ("", "0", "")
+        start, _, end = area.partition("-")
+        if inode != "0" and int(start, 16) <= address < int(end, 16):
+            return path[:-1].lstrip(" ").replace("\\012", "\n"), int(inode)
+    raise OSError(errno.EFAULT, os.strerror(errno.EFAULT))
+
+
 def links(thread: int, directory: int, name: str, *, follows: bool) -> Iterator[str]:
     """The links that `name` leads through, as it is to this thread; each by its own path. Raises OSError."""
     place = "" if name.startswith("/") else of_descriptor(thread, directory)

@@ -5,11 +5,10 @@ worked out at later stops, as `attempts` explains. A call must have ended when i
 is gone, or when /proc/TID/syscall shows it in another call (proc(5)); the last sync of a process that was killed is
 taken for not done.
 
-What it cannot reproduce it says: spliced data, nameless files (O_TMPFILE), what comes by a rename from outside, two
-threads that change one file or one name at the same moment. At the end the log is replayed and compared with the
-folder, so that what is no system call (stores through mmap) or was never stopped shows as well. Each of these is a line
-in `Log.unknown`. Not recorded: permissions changed later, times, extended attributes. sync(2), which names no file, is
-not stopped and so not credited.
+What it cannot reproduce it says: what comes by a rename from outside, two threads that change one file or one name at
+the same moment. At the end the log is replayed and compared with the folder, so that what is no system call (stores
+through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not recorded: permissions
+changed later, times, extended attributes.
 """
 
 from __future__ import annotations
@@ -60,6 +59,7 @@ class Recorder:
             self._pending = [pending for pending in self._pending if pending.call.thread != call.thread]
         self._settle(call.thread)
         if self._foresight.concerns(call):
+            self._look_for_stores()
             self._foresee(call)
         return False
 
@@ -68,6 +68,7 @@ class Recorder:
         self._settle(None)
         for pending in self._pending:
             self._do_not_know(f"whether {self._words(pending.call)} has ended")
+        self._look_for_stores()
         now, skipped = snapshot(self._folder, most=MOST_BYTES)
         for reason in (*skipped, *_differences(self._disk, Disk(now))):
             self._do_not_know(reason)
@@ -76,6 +77,8 @@ class Recorder:
 
     def _foresee(self, call: StoppedCall) -> None:
         try:
+            if (made := self._foresight.nameless(call)) is not None:
+                self._note(call, "openat", made)
             attempt = self._foresight.attempt(call)
         except Unclear as reason:
             self._do_not_know(str(reason))
@@ -108,9 +111,20 @@ class Recorder:
         if isinstance(attempt, Writes) and attempt.synced:
             changes.append(Sync(inode=attempt.inode))
         for each in changes:
-            self._disk.apply(each)
-            path = self._foresight.relative(call.path)
-            self._operations.append(FileOperation(actor=call.actor, call=call.kind.name, path=path, change=each))
+            self._note(call, call.kind.name, each)
+
+    def _note(self, call: StoppedCall, what: str, change: Change) -> None:
+        self._disk.apply(change)
+        path = self._foresight.relative(call.path)
+        self._operations.append(FileOperation(actor=call.actor, call=what, path=path, change=change))
+
+    def _look_for_stores(self) -> None:
+        """Take down what was stored through mmap, which is no call: it was done at some time since the last one."""
+        busy = frozenset[tuple[object, ...]]().union(*(pending.attempt.touches for pending in self._pending))
+        for actor, change in list(self._foresight.stores(busy)):
+            self._disk.apply(change)
+            path = self._disk.path(change.inode)
+            self._operations.append(FileOperation(actor=actor, call="mmap", path=path, change=change))
 
     def _do_not_know(self, reason: str) -> None:
         self._unknown[reason] = None

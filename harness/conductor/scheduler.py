@@ -19,6 +19,7 @@ from harness.conductor import calls
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
+from harness.conductor.lookers import Lookers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
@@ -80,6 +81,7 @@ class Scheduler:
         self._releases = Releases()
         self._deciding = False
         self._open = False
+        self._lookers = Lookers()
         self._replies = Replies()
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
@@ -101,7 +103,10 @@ class Scheduler:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
-        if self._open or call.actor not in self._lanes or not is_point(call, self._where):
+        if self._open or call.actor not in self._lanes:
+            return False
+        if not is_point(call, self._where):
+            self._look_after(call)
             return False
         alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
@@ -248,6 +253,7 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         self._lanes[actor].take(stop)
+        self._lookers.something_happens()
         self._on_its_way(actor)
         if fault is None:
             call.go()
@@ -257,6 +263,14 @@ class Scheduler:
             if fault.what == "SIGSTOP":
                 self._paused[call.process] = actor
         call.supervisor.serve(_SOON)
+
+    def _look_after(self, call: StoppedCall) -> None:
+        """Do not wait for an actor that goes on without a point, but only to see whether another has made way."""
+        if self._lookers.see(call) and call.actor in self._running:
+            quiet = self._running.pop(call.actor)
+            if not self._lanes[call.actor].stopped():
+                self._asleep[call.actor] = quiet
+            self._go_on()
 
     def _resume(self) -> bool:
         """Let a stopped process go on, as nobody else can, or has tried in vain for long. False: there is none."""

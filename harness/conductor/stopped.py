@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from harness.conductor.supervisor import Supervisor
 
 
+MOST_WRITTEN = 0x7FFFF000  # bytes, by one call: write(2)
+
+
 @dataclass(slots=True, eq=False)
 class StoppedCall:
     """A system call that waits. It must be released exactly once: `go`, `fail`, `kill` or `perform`."""
@@ -57,12 +60,16 @@ class StoppedCall:
         """What the call changes: the destination of a rename, else its only path."""
         return self.operands[-1].path if self.operands else ""
 
-    @property
-    def data(self) -> bytes:
-        """What a write(2) or pwrite(2) is about to write; nothing for any other call. Raises OSError."""
-        if self.kind.name not in ("write", "pwrite64"):
-            return b""
-        return calls.read_memory(self.thread, self.args[1], self.args[2])
+    def data(self, *, most: int = MOST_WRITTEN) -> bytes:
+        """What a write(2) or its kin is about to write, as far as its caller's memory goes, `most` bytes of it.
+
+        Nothing for any other call. Raises OSError.
+        """
+        found = b""
+        for address, size in calls.memory_written(self.kind, self.thread, self.args):
+            if size and len(found) < most:
+                found += calls.read_memory(self.thread, address, min(size, most - len(found)))
+        return found
 
     def look_again(self) -> None:
         """Find its objects anew, while it waits: others may have led its names elsewhere."""

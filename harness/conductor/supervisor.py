@@ -19,7 +19,9 @@ from harness.conductor import calls, kernel
 from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
 from harness.conductor.lookups import Lookups
 from harness.conductor.stopped import Director, StoppedCall
+from harness.errors import LabError
 
+_SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
 _SOON = 0.005  # seconds that one call of a flood is behind another; a timer below a tick costs as much as a stop
 _FLOOD = 256  # calls, until the loop has its turn
 _listening: set[int] = set()  # the listeners of all supervisors: who is alone may be waited for
@@ -53,6 +55,7 @@ class Supervisor:
         self._seal = seal
         self._lookups = lookups
         self._reads = reads  # whether calls that only read are shown to the directors
+        self._refused = False  # whether a call was refused that could not be read
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
         self._when_ended: list[Callable[[], object]] = []
@@ -92,7 +95,8 @@ class Supervisor:
     def serve(self, seconds: float = 0) -> bool:
         """Take the next call of this actor now, if it comes within so many seconds (at most a few milliseconds).
 
-        True when that was one of the many that open a file only to read it, and it was let go: more will follow.
+        True when that was one of the many that look at a file, or open it only to read it, and it was let go: more will
+        follow.
         """
         stopped = None
         try:
@@ -122,19 +126,30 @@ class Supervisor:
             self.close()
         elif self.closed:
             return
-        elif calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
+        elif stopped.foreign or calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
             kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
         else:
             kernel.proceed(self.listener, stopped.id)
 
     def _decide(self, stopped: kernel.Notification) -> bool:
+        if stopped.foreign:
+            self._refuse(stopped)
+            return False
         if self._lookups is not None and self._lookups.take(self.listener, stopped):
             return True
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
         if not self._is_kept(call):
             call.go()
-        return call.done and call.kind.may_read and calls.changes_nothing(call.open_flags)
+        looks = call.kind.family is Family.LOOK
+        return call.done and (looks or (call.kind.may_read and calls.changes_nothing(call.open_flags)))
+
+    def _refuse(self, stopped: kernel.Notification) -> None:
+        """A call that cannot be read is not let go either: the run would be judged by what was seen of it."""
+        if not self._refused:
+            self._refused = True
+            self.report(LabError(f"{self.actor} makes 32-bit system calls, which cannot be followed", hint=_SIXTY_FOUR))
+        kernel.answer(self.listener, stopped.id, -1, errno.ENOSYS)
 
     def _is_kept(self, call: StoppedCall) -> bool:
         """Whether somebody wanted the call: it is released already, or will be."""
@@ -168,7 +183,7 @@ class Supervisor:
         return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
-        return any(path == self._root or path.startswith(self._below) for path in call.paths)
+        return call.kind.names_none or any(path == self._root or path.startswith(self._below) for path in call.paths)
 
     def _count(self, call: StoppedCall) -> None:
         """Give the call its index. One that a signal had interrupted keeps the index that it had."""

@@ -278,7 +278,7 @@ class Lab(Nemesis):
     async def recorded(self) -> AsyncIterator[RecordedFolder]:
         """Record what the commands started inside do to the home; `cuts()` of it then tries every power cut.
 
-        They must have ended with the block, and the scenario must watch WATCH_WRITES.
+        They must have ended with the block, and the scenario must watch WATCH_STORES.
         """
         self.plan(powercut.FAULT)
         recording = RecordedFolder(self, self.site.home)

@@ -29,7 +29,9 @@ class Territory:
         return any(Path(path).is_relative_to(folder) for path in call.paths for folder in folders)
 
     def is_turn(self, call: StoppedCall) -> bool:
-        """Whether a stopped call is worth a decision of its own: `is_state`, but for what the target does too often."""
+        """Whether a stopped call is worth a decision: `is_state`, but for looks and what the target does too often."""
+        if call.kind.family is Family.LOOK:
+            return False
         if Family.SHARE in unstopped(self.target) and locks.shares(call):
             return False
         return self.is_state(call)

@@ -82,6 +82,11 @@ class Entries:
     made: Node | None = None
 
 
+def nameless(inode: int, *, mode: int) -> Entries:
+    """What makes a file that no name leads to yet: its entry is in a folder that is in no other, as no inode is 0."""
+    return Entries(edits=(Edit(folder=0, name=str(inode), inode=inode),), made=File(mode=mode))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """fsync or fdatasync of a file or a folder returned without an error; or syncfs, of everything: no inode."""

@@ -212,9 +212,12 @@ def _lengthens(disk: Disk, operation: FileOperation) -> bool:
 
 
 def _replaces_with(disk: Disk, operation: FileOperation) -> int | None:
-    """Only what moves a file onto the name of another; a link cannot, and a folder has no bytes."""
+    """Only what moves a file onto the name of another: no link, no folder, which has no bytes, and no exchange.
+
+    ext4 has the code for a replacement alone (ext4_rename in fs/ext4/namei.c, and not ext4_cross_rename).
+    """
     change = operation.change
-    if isinstance(change, Entries) and len(change.edits) == 2:
+    if isinstance(change, Entries) and len(change.edits) == 2 and change.edits[1].inode is None:
         target = change.edits[0]
         replaced = disk.find(target.folder, target.name)
         if replaced is not None and isinstance(disk.nodes.get(replaced), File):

@@ -59,7 +59,8 @@ def states(log: Log, *, most: int = 400) -> States:
     """Every state at any moment, each shape once, under the weakest model; which stronger ones allow it is noted.
 
     The last moment comes first, and within a moment the smallest loss. A shape that may be found at several moments
-    counts as found at the last of them, because a program has promised most by then.
+    counts as found at the last of all if it may be found there, because a program has promised most by then; else at
+    the last at which nothing is lost, because no sync would help against it; else at the last.
     """
     end = len(log.operations)
     models = [make(log) for make in MODELS]
@@ -68,10 +69,11 @@ def states(log: Log, *, most: int = 400) -> States:
     for moment in range(end, -1, -1):
         for losses in candidates(log, models[0], moment):
             tree = after(log, moment, losses)
-            if (key := shape(tree)) not in found:
+            known = found.get(key := shape(tree))
+            if known is None or (known.moment < end and known.losses and not losses):
                 names = [m.name for m, shapes in zip(models[1:], allowed, strict=True) if key in shapes]
                 found[key] = State(moment=moment, losses=losses, tree=tree, models=(models[0].name, *names))
-    every = tuple(found.values())
+    every = tuple(sorted(found.values(), key=lambda state: (-state.moment, len(state.losses))))
     return States(all=every[:most], left_out=max(0, len(every) - most))
 
 

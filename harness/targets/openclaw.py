@@ -60,7 +60,7 @@ class OpenClawTarget:
     name = "openclaw"
     needs_tls = True
     # Node opens 13,600 files for one `agents list`; SQLite, since 2026.6, shares 780 locks in one add.
-    too_many = frozenset({Family.READ, Family.SHARE})
+    too_many = frozenset({Family.READ, Family.LOOK, Family.SHARE})
     names = VendorNames(hosts=frozenset(SERVED_HOSTS))
 
     def __init__(self, version: str, argv: tuple[str, ...], warm: Path) -> None:

@@ -22,10 +22,11 @@ from harness.conductor.supervisor import Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process, Program
 from harness.processes.tree import Progress
+from harness.scenario import WATCH_WRITES
 from harness.targets.protocol import Site
 
 T = TypeVar("T")
-CHANGES = frozenset(Family) - {Family.LOOKUP, Family.READ, Family.LOOK, Family.LIST, Family.FORK, Family.START}
+CHANGES = WATCH_WRITES | {Family.LOCK, Family.NETWORK}
 LIMIT = 60.0  # seconds that any one test may take, on a machine that is busy with something else
 
 

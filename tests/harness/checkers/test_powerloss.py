@@ -66,7 +66,7 @@ CFG_10 = [
         *WHOLE, cut(UNNAMED), gone(), after("lane2"),
     ),
     illegal(
-        "torn-in-place", JUDGE, "CFG-10", "during agents add, config.json was written in place|(9 bytes)",
+        "torn-in-place", JUDGE, "CFG-10", "during agents add, config.json was written in place: |(9 bytes)",
         [5, 6], *WHOLE, cut(lost(left="the end"), moment=5), file(parses=False), after("lane2"),
     ),
     illegal(

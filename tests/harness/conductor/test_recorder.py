@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,24 +11,26 @@ from harness.conductor.calls import Family
 from harness.conductor.recorder import Recorder
 from harness.powerloss.disk import Disk
 from harness.powerloss.log import File, Sync
-from harness.scenario import WATCH_WRITES
+from harness.scenario import WATCH_STORES, WATCH_WRITES
+
+IMPORTS = "import os\nfrom ctypes import CDLL, c_long\nlibc = CDLL(None)\n"
 
 
-def record(conduct, code, *, setup=lambda folder: None, families=WATCH_WRITES, others=(), killed=False):
+def record(conduct, code, *, setup=lambda folder: None, families=WATCH_STORES, others=(), killed=False):
     """The log of a Python program; the folder that it has left, by path."""
 
     async def body(rig):
         setup(rig.folder)
         recorder = Recorder(rig.folder, was_killed=lambda actor: killed)
         rig.directors += [recorder, *others]
-        running = await rig.python("one", f"import os\n{code}", families=families)
+        running = await rig.python("one", f"{IMPORTS}{code}", families=families)
         status = await running.ended()
         assert status == 0 or killed, running.said("stderr")
         await running.supervisor.ended.wait()
         return recorder.finish(), {
             str(path.relative_to(rig.folder)): path.read_bytes()
             for path in rig.folder.rglob("*")
-            if path.is_file() and not path.is_symlink()
+            if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 20
         }
 
     return conduct(body)
@@ -46,7 +49,8 @@ def open_descriptors():
 
 
 def kinds(log):
-    return [f"{operation.call} {operation.path}".strip() for operation in log.operations]
+    """A file without a name is told by its inode's number, which is left out."""
+    return [re.sub(r"#\d+", "#", f"{operation.call} {operation.path}".strip()) for operation in log.operations]
 
 
 OPEN = "f = os.open('f', os.O_RDWR | os.O_CREAT, 0o600)\n"
@@ -74,6 +78,22 @@ PROGRAMS = {
     "copy": (
         OPEN + "os.copy_file_range(os.open('old', os.O_RDONLY), f, 100)", ["openat f", "copy_file_range f"]
     ),
+    "splice": ("r, w = os.pipe(); os.write(w, b'xy'); os.splice(r, os.open('old', os.O_RDWR), 2)", ["splice old"]),
+    "a-hole-and-zeroes": (
+        OPEN + "os.write(f, b'abcdef'); libc.fallocate(f, 3, c_long(1), c_long(2))\n"
+        "libc.fallocate(f, 3, c_long(9), c_long(9)); assert libc.fallocate(f, 16, c_long(4), c_long(4)) == 0",
+        ["openat f", "write f", "fallocate f", "fallocate f"],
+    ),
+    "stores-through-mmap": (
+        "import mmap; f = os.open('old', os.O_RDWR); os.ftruncate(f, 9000); m = mmap.mmap(f, 9000)\n"
+        "m[1:2] = b'X'; m[8999:] = b'Y'; m.flush(); os.rename('old', 'new'); m[2:3] = b'Z'",
+        ["ftruncate old", "mmap old", "mmap old", "msync old", "rename new", "mmap new"],
+    ),
+    "stores-in-a-file-without-a-name": (
+        "import mmap; f = os.open('.', os.O_RDWR | os.O_TMPFILE); os.ftruncate(f, 3); m = mmap.mmap(f, 3)\n"
+        "m[:] = b'abc'; m.flush(); assert libc.linkat(-100, b'/proc/self/fd/%d' % f, -100, b'n', 0x400) == 0",
+        ["openat # (deleted)", "ftruncate # (deleted)", "mmap", "msync # (deleted)", "linkat n"],
+    ),
     "links": ("os.link('old', 'b'); os.unlink('old')", ["link b", "unlink old"]),
     "symbolic-link": ("os.symlink('old', 's'); open('s', 'a').write('1')", ["symlink s", "write old"]),
     "folders": (
@@ -97,6 +117,18 @@ PROGRAMS = {
     ),
     "a-file-without-a-name": (
         "f = open('old', 'r+'); os.unlink('old'); f.write('1')", ["unlink old", "write old (deleted)"]
+    ),
+    "a-file-that-gets-its-name-last": (
+        "f = os.open('.', os.O_RDWR | os.O_TMPFILE); os.write(f, b'new'); os.fsync(f)\n"
+        "assert libc.linkat(-100, b'/proc/self/fd/%d' % f, -100, b'n', 0x400) == 0",  # AT_SYMLINK_FOLLOW
+        ["openat # (deleted)", "write # (deleted)", "fsync # (deleted)", "linkat n"],
+    ),
+    "a-file-that-never-gets-a-name": (
+        "os.write(os.memfd_create('m'), b'1'); os.open('.', os.O_RDWR | os.O_TMPFILE)", []
+    ),
+    "everything-is-synced": ("open('old', 'w').write('n'); os.sync()", ["openat old", "write old", "sync"]),
+    "a-descriptor-that-only-names-a-folder-cannot-be-synced": (
+        "f = os.open('.', os.O_PATH)\ntry: os.fsync(f)\nexcept OSError: assert libc.syncfs(f) < 0", []
     ),
     "synced-by-its-flags": (
         "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "write old"]
@@ -141,15 +173,20 @@ def test_what_stood_in_the_folder_is_the_start(conduct):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import mmap; f = os.open('old', os.O_RDWR); m = mmap.mmap(f, 3); m[0:1] = b'X'", "old changed in a way"),
-        ("r, w = os.pipe(); os.write(w, b'xy'); os.splice(r, os.open('old', os.O_RDWR), 2)", "spliced data in old"),
-        ("os.open('.', os.O_RDWR | os.O_TMPFILE)", "a nameless file"),
+        ("os.truncate('old', 1 << 40)", "old is too large to be copied"),
+        ("os.pwrite(os.open('old', os.O_WRONLY), b'x', 1 << 40)", "old is too large to be copied"),
         ("open('../x', 'w').write('1'); os.rename('../x', 'x')", "x came by a rename from outside"),
     ],
 )
 def test_what_cannot_be_reproduced_is_said(conduct, code, words):
     log, _ = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"))
     assert [reason for reason in log.unknown if words in reason], log.unknown
+
+
+def test_what_was_stored_through_mmap_is_noticed_where_mappings_do_not_stop(conduct):
+    code = "import mmap; f = os.open('old', os.O_RDWR); m = mmap.mmap(f, 3); m[0:1] = b'X'"
+    log, _ = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"), families=WATCH_WRITES)
+    assert log.unknown == ("old changed in a way that was not seen",)
 
 
 def test_what_was_not_stopped_is_noticed(conduct):

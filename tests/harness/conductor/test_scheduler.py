@@ -73,7 +73,9 @@ class Rotating:
         return (others or choice.enabled)[0]
 
 
-async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-"):
+async def schedule(
+    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True
+):
     """Run the actors under a scheduler to their end; gives it."""
     folder = str(rig.folder)
 
@@ -84,7 +86,7 @@ async def schedule(rig, strategy, actors: dict[str, Sequence[str]], *, families=
             return tree.family({running.process.pid}) if plural else frozenset({running.process.pid})
 
     scheduler = Scheduler(
-        fault="ordered", parties=len(actors), where=lambda call: True, root=folder, strategy=strategy,
+        fault="ordered", parties=len(actors), where=where, root=folder, strategy=strategy,
         decisions=Decisions.parse(decisions), surroundings=Around(), record=rig.events.append,
     )  # fmt: skip
     rig.directors.append(scheduler)
@@ -644,6 +646,32 @@ def test_a_shell_that_polls_by_a_process_for_each_attempt_waits_like_any_other(c
     ]
 
 
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "set -C; until (: > lock) 2>/dev/null; do :; done",
+        "set -C; until echo x > lock; do :; done 2>/dev/null",
+        "while test -e lock; do :; done",
+        "until test -e done; do :; done; while test -e lock; do :; done",
+    ],
+)
+def test_who_only_looks_waits(conduct, monkeypatch, wait):
+    """However long it would be waited for: the holder goes on, and who has looked does once it has made way."""
+    monkeypatch.setattr("harness.conductor.scheduler._BUSY", 1e9)
+
+    async def body(rig):
+        (rig.folder / "lock").touch()
+        shell = shutil.which("sh")
+        holder = "echo x > work; mv work done; rm lock"
+        actors = {"a": (shell, "-c", holder), "b": (shell, "-c", f"{wait}; echo x > after")}
+        where = lambda call: call.kind.family is not Family.LOOK  # noqa: E731
+        return order(await schedule(rig, First(), actors, families=ORDERED | {Family.LOOK}, where=where))
+
+    names = conduct(body)
+    assert names[:3] == ["a", "a/1", "a/2"]
+    assert names[-1].startswith("b")
+
+
 def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):
     """mv(1) tries to rename without replacing first, and looks whether the target is a folder: neither reads it."""
     script = "cat count; echo 1 > new.$1; mv new.$1 count"
@@ -733,6 +761,30 @@ def test_a_short_write_writes_half(conduct):
     assert conduct(body) == "1234!!!!"
 
 
+@pytest.mark.parametrize(
+    ("write", "left"),
+    [
+        ('os.writev(f, [b"123", b"", b"45678"])', b"0123499999"),
+        ('os.pwritev(f, [b"123", b"45678"], 2)', b"0912349999"),
+        ('os.pwritev(f, [b"12345678"], -1, os.RWF_DSYNC)', b"0123499999"),
+    ],
+)
+def test_a_short_write_of_several_pieces_writes_half_of_all(conduct, write, left):
+    code = f"""
+import os
+f = os.open("out", os.O_CREAT | os.O_RDWR); os.write(f, b"0999999999"); os.lseek(f, 1, 0)
+assert {write} == 4
+"""
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.2!short")
+        assert (await rig.running["a"].ended(), rig.running["a"].said("stderr")) == (0, "")
+        return (rig.folder / "out").read_bytes()
+
+    assert conduct(body) == left
+
+
 def test_a_torn_write_writes_half_and_kills(conduct):
     code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.pwrite(f, b"12345678", 2); os.write(f, b"!")'
 
@@ -745,7 +797,7 @@ def test_a_torn_write_writes_half_and_kills(conduct):
 
 
 def test_what_cannot_be_divided_is_not_struck(conduct):
-    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.writev(f, [b"23", b"45"])'
+    code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.ftruncate(f, 5)'
 
     async def body(rig):
         struck = []
@@ -756,7 +808,7 @@ def test_what_cannot_be_divided_is_not_struck(conduct):
             rig.running.clear()
         return (rig.folder / "out").read_bytes(), struck
 
-    assert conduct(body) == (b"12345", [])
+    assert conduct(body) == (b"1\0\0\0\0", [])
 
 
 def test_a_kill_under_signals_is_at_its_point(conduct):

@@ -60,6 +60,11 @@ def rename(old: str, new: str, inode: int, *, inside: int = ROOT, into: int = RO
     return _call("rename", new, Entries(edits=edits))
 
 
+def exchange(one: str, first: int, other: str, second: int) -> FileOperation:
+    edits = (Edit(folder=ROOT, name=other, inode=first), Edit(folder=ROOT, name=one, inode=second))
+    return _call("renameat2", other, Entries(edits=edits))
+
+
 def link(new: str, inode: int, *, inside: int = ROOT) -> FileOperation:
     return _call("link", new, Entries(edits=(Edit(folder=inside, name=new, inode=inode),)))
 

@@ -16,6 +16,7 @@ from harness.powerloss.states import states
 from tests.harness.powerloss.crashes import (
     contents,
     create,
+    exchange,
     folder,
     fsync,
     left_by,
@@ -135,6 +136,13 @@ CASES = [
         [{"bak2": b"0", "bak": b"1"}, {"config": b"1", "bak2": b"0"}, {"config": b"1", "bak": b"0"}],
     ),
     (
+        # Two files change places. That is no replacement to ext4, so the new one's bytes may be missing there as well.
+        "exchange-without-the-file-synced",
+        program(CONFIG, *NEW, exchange("tmp", 20, "config", 10), fsync()),
+        [{"tmp": b"old"} | state for state in (DONE, EMPTY, HALF, ZEROES)],
+        [{"tmp": b"old"} | state for state in (DONE, EMPTY)],
+    ),
+    (
         # A move in two steps. Nothing orders two names under posix, so the file can be lost with both; ext4's journal
         # writes the link first.
         "link-and-unlink",
@@ -190,6 +198,13 @@ def test_the_last_moment_comes_first_and_the_smallest_loss_first() -> None:
     assert contents(found[0].tree) == DONE
     assert contents(found[1].tree) != DONE
     assert [len(state.losses) for state in found if state.moment == 3] == [0, 1, 1, 1, 1, 2, 2]
+
+
+def test_what_no_sync_would_prevent_is_told_as_found_with_nothing_lost() -> None:
+    """The config is away between two renames. It is also when the second is lost, but that is not why it can be."""
+    log = program(CONFIG, *NEW, fsync(20), rename("config", "bak", 10), PUT, fsync())
+    [away] = [state for state in states(log).all if contents(state.tree) == {"bak": b"old", "tmp": b"new!"}]
+    assert (away.moment, dict(away.losses)) == (4, {})
 
 
 def test_each_shape_is_found_once_and_the_same_each_time() -> None:
