@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
+from harness.conductor.contenders import Contenders
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.stopped import Director, StoppedCall, Where
@@ -218,7 +219,12 @@ class Nemesis(Stage):
         def note(call: StoppedCall) -> None:
             self.record(CallSeen(actor=call.actor, call=call.kind.name, paths=call.paths))
 
-        director = Onlooker(where=lambda call: not call.again and where(call), look=note)
+        with self._onlooking(lambda call: not call.again and where(call), note):
+            yield
+
+    @contextmanager
+    def _onlooking(self, where: Where, look: Callable[[StoppedCall], object]) -> Iterator[None]:
+        director = Onlooker(where=where, look=look)
         self.directors.insert(0, director)  # before whoever holds the call: it is noted when it comes
         try:
             yield
@@ -232,16 +238,21 @@ class Nemesis(Stage):
             self.fakes.release(gate)
 
     async def reached(self, gate: str, *, parties: int = 1, by: Sequence[Actor] = ()) -> bool:
-        """Wait until so many exchanges are held at the gate, or until the actors can get no further."""
+        """Wait until so many exchanges are held at the gate, or until the actors can get no further.
+
+        One that only asks again and again for what is taken can get no further either: it is never still.
+        """
         if not self.faulty:
             return False
         stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
-        names = [actor.name for actor in by]
-        while self.fakes.held.get(gate, 0) < parties and asyncio.get_running_loop().time() < give_up:
-            running = self.still_running(names)
-            if by and (not running or (self.fakes.held.get(gate) and stillness.look(self.progress(running)))):
-                break
-            await asyncio.sleep(Stillness.INTERVAL if by else _POLL)
+        names, contenders = [actor.name for actor in by], Contenders()
+        with self._onlooking(lambda call: not call.again, contenders.see):
+            while self.fakes.held.get(gate, 0) < parties and asyncio.get_running_loop().time() < give_up:
+                running = self.still_running(names)
+                working = contenders.at_work(running)
+                if by and (not running or (self.fakes.held.get(gate) and stillness.look(self.progress(working)))):
+                    break
+                await asyncio.sleep(Stillness.INTERVAL if by else _POLL)
         held = self.fakes.held.get(gate, 0)
         if held:
             self.fired(f"held at {gate}", f"{held} held")

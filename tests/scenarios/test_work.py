@@ -58,4 +58,4 @@ def test_what_holds_a_turns_text_is_its_writes_and_their_syncs() -> None:
 
 
 def _call(path: str, data: bytes) -> Any:
-    return SimpleNamespace(actor="struck0", path=path, data=data)
+    return SimpleNamespace(actor="struck0", path=path, data=lambda: data)
