@@ -49,8 +49,8 @@ def config(site: Site, setup: Setup, release: Release) -> dict[str, object]:
 
 def _agents(site: Site, setup: Setup, release: Release) -> dict[str, object]:
     workspaces = {name: {"workspace": str(site.workspace(name))} for name in setup.agents}
-    if release.keyed:
-        return {"ownership": "explicit", "entries": workspaces}
+    if release.keyed:  # it refuses an object without any
+        return {"ownership": "explicit", "entries": workspaces} if workspaces else {}
     return {"list": [{"id": name, **of} for name, of in workspaces.items()]}
 
 

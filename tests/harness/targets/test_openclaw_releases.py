@@ -77,6 +77,12 @@ def test_agents_stand_in_a_list_or_by_their_names(tmp_path: Path, site: Site) ->
         assert {key: value for key, value in agents.items() if key != "defaults"} == expected
 
 
+def test_without_agents_nothing_is_said_of_them(tmp_path: Path, site: Site) -> None:
+    target = adapter("2026.9.6", tmp_path)
+    target.prepare(site, Setup())
+    assert list(json.loads(target.config_file(site).read_text())["agents"]) == ["defaults"]
+
+
 @pytest.mark.parametrize("rest", ["", REPEATED])
 def test_the_attempts_of_a_failure_on_standard_error(target: OpenClawTarget, site: Site, rest: str) -> None:
     stderr = f"[diagnostic] lane task error: lane=main\nFallbackSummaryError: {OVERLOADED}{rest}\n"
