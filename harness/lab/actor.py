@@ -209,17 +209,20 @@ class Actor:
 
     async def _wait(self, patience: float) -> None:
         """Wait for the exit: so many seconds, and those in which other programs had the processors it needed."""
-        began, starved, before, left = time.monotonic(), 0.0, self._queued(), patience
-        while left > 0 and not self.exited:
+        began, starved, left = time.monotonic(), 0.0, patience
+        before: dict[int, float] = {}  # whoever is not in it has begun since, and waited for nothing before
+        while left > 0:
             await asyncio.wait({self.process.exited}, timeout=min(left, _SLICE))
+            if self.exited:  # nearly always, in the first slice: then nobody has to be looked at
+                return
             waited, after = time.monotonic() - began, self._queued()
-            starved += max((after[pid] - before[pid] for pid in after.keys() & before.keys()), default=0.0)
+            starved += max((queued - before.get(pid, 0.0) for pid, queued in after.items()), default=0.0)
             left = min(patience - (waited - starved), patience * _MOST_STRETCHED - waited)
             before = after
 
     def _queued(self) -> dict[int, float]:
         """What each process of the command has waited for a processor in all."""
-        return {pid: stat.queued(pid) for pid in (self.pid, *stat.below(self.pid))}
+        return {pid: stat.queued(pid) for pid in tree.family({self.pid})}
 
     def _living(self) -> bool:
         return not self.exited or any(seen.actor in (self.name, "") for seen in tree.below(self._lab.launcher.pid))

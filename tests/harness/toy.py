@@ -8,6 +8,18 @@ import sys
 from harness.outcome import Outcome
 from harness.targets.protocol import Capability, Command
 
+POLLS_FLOCK = """
+import fcntl, time
+lock = open("lock", "w")
+while True:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        break
+    except BlockingIOError:
+        end = time.process_time() + 0.02  # more than a tick of processor time for each attempt: it is never still
+        while time.process_time() < end: pass
+"""
+
 
 class Toy:
     name, version, argv = "toy", "1", (sys.executable, "-S", "-E", "-c")

@@ -12,6 +12,7 @@ from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.events import CallHeld, CallReleased, FaultFired
 from harness.processes.tree import Stillness
+from tests.harness.toy import POLLS_FLOCK
 
 REPLACE = frozenset({Family.REPLACE})
 LOCKS = frozenset({Family.REPLACE, Family.LOCK, Family.OPEN})
@@ -100,17 +101,6 @@ def test_it_opens_when_the_others_can_get_no_further(conduct, stopped, tmp_path)
     assert conduct(body) == "1 held (one); opened: the others can get no further"
 
 
-POLLS_FLOCK = """
-import fcntl, time
-lock = open("lock", "w")
-while True:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        break
-    except BlockingIOError:
-        end = time.process_time() + 0.02  # more than a tick of processor time for each attempt: it is never still
-        while time.process_time() < end: pass
-"""
 POLLS_A_NAME = """
 import os, time
 while True:

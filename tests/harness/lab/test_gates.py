@@ -11,23 +11,18 @@ from harness.runner import Ground, run
 from harness.scenario import WATCH_CONTENTION, scenario
 from harness.targets.protocol import Raw, Setup
 from harness.verdict import Verdict
-from tests.harness.toy import Toy
+from tests.harness.toy import POLLS_FLOCK, Toy
 
-ASKS_UNDER_A_LOCK = """
-import fcntl, json, sys, time, urllib.request
-lock = open("lock", "w")
-while True:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        break
-    except BlockingIOError:
-        end = time.process_time() + 0.02  # more than a tick of processor time for each attempt: it is never still
-        while time.process_time() < end: pass
+ASKS_UNDER_A_LOCK = (
+    POLLS_FLOCK
+    + """
+import json, sys, urllib.request
 body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "[[ask]] hi"}]}
 request = urllib.request.Request(sys.argv[1] + "/v1/messages", json.dumps(body).encode())
 request.add_header("content-type", "application/json"); request.add_header("x-api-key", "sk-ant-test")
 urllib.request.urlopen(request)
 """
+)
 
 
 def test_who_only_asks_for_what_is_taken_is_not_waited_for(loop_runner, launcher, tmp_path) -> None:
