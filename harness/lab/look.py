@@ -185,8 +185,8 @@ class Look:
             await self._lab.services.nothing_else_left(actor, services, grace)
         ended = await actor.tree_ended(_POLL if services else grace)
         listed = next((run.id for run in handles), "")
-        self.tree(f"up to {grace:g} s later, looking for what is left of {actor.name}")
-        left = self._lab.services.left_by(actor, services, ended=ended)
+        alive = self.tree(f"up to {grace:g} s later, looking for what is left of {actor.name}")
+        left = self._lab.services.left_by(actor, services, alive, ended=ended)
         if services and not ended and not left:
             self._lab.record(TreeEnded(actor=actor.name, services=len(services)))
         for seen in left:

@@ -45,8 +45,10 @@ class Services:
         commands = {actor.pid for actor in lab.actors.values()}
         return tuple(seen for seen in self._below() if seen.pid in named - commands) if named else ()
 
-    def left_by(self, actor: Actor, services: Collection[tree.Seen], *, ended: bool) -> tuple[tree.Seen, ...]:
-        """The living processes that count as the actor's, whose tree has `ended` or not.
+    def left_by(
+        self, actor: Actor, services: Collection[tree.Seen], among: Collection[tree.Seen], *, ended: bool
+    ) -> tuple[tree.Seen, ...]:
+        """Which of these living processes count as the actor's, whose tree has `ended` or not.
 
         What a service has started says by its environment whose the service is, and not for whom it works: once all
         other commands have ended, it is the actor's.
@@ -57,7 +59,7 @@ class Services:
         # A process that threw its environment away says not whose it is; while the tree lives on, it counts as its.
         return tuple(
             seen
-            for seen in self._below()
+            for seen in among
             if seen.pid not in own
             and (seen.actor in {actor.name, *labels} or seen.pid in theirs or (not seen.actor and not ended))
         )
@@ -65,7 +67,7 @@ class Services:
     async def nothing_else_left(self, actor: Actor, services: Collection[tree.Seen], grace: float) -> None:
         """Wait until nothing of the actor is left but services, at most `grace` seconds."""
         give_up = time.monotonic() + grace
-        while self.left_by(actor, services, ended=False) and time.monotonic() < give_up:  # noqa: ASYNC110 - ends in other trees are no event
+        while self.left_by(actor, services, self._below(), ended=False) and time.monotonic() < give_up:  # noqa: ASYNC110 - ends in other trees are no event
             await asyncio.sleep(_POLL)
 
     async def end(self) -> None:
