@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from harness.conductor import calls, kernel
 from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
@@ -39,22 +39,24 @@ class Supervisor:
         directors: Sequence[Director],
         seal: Director,
         on_fault: Callable[[BaseException], None],
-        reads: bool = False,
+        families: Collection[Family] = (),
         lookups: Lookups | None = None,
     ) -> None:
+        """`families` are the calls that the directors are to see."""
         self.actor = actor
         self.listener = listener
         self.ended = asyncio.Event()
         self.closed = False
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
-        self.plural = False  # whether it has started a process or a thread, or tried to
+        # Whether it may have more than one process or thread. It stops at the first fork, where forks stop.
+        self.plural = Family.FORK not in families
         self._root = os.path.realpath(root)
         self._below = f"{self._root}/"
         self._directors = directors  # shared with the lab, which adds and removes them
         self._seal = seal
         self._lookups = lookups
-        self._reads = reads  # whether calls that only read are shown to the directors
+        self._reads = Family.READ in families  # whether calls that only read are shown to the directors
         self._refused = False  # whether a call was refused that could not be read
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault

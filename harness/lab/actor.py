@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
-from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.conductor.seal import Seal
 from harness.conductor.supervisor import Supervisor
@@ -177,7 +176,7 @@ class Actor:
             directors=self._lab.directors,
             seal=Seal(refused, outside.redirect if outside is not None else None),
             on_fault=self._lab.failures.append,
-            reads=Family.READ in self._lab.watch,
+            families=self._lab.watch,
             lookups=outside.lookups if outside is not None else None,
         )
 

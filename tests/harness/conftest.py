@@ -125,7 +125,7 @@ class Rig:
             supervisor = Supervisor(
                 actor=name, listener=process.listener, root=str(self.folder), directors=self.directors,
                 seal=Seal(lambda _actor, address: self.refused.append(address), self.redirect),
-                on_fault=self.faults.append, reads=Family.READ in families, lookups=self.lookups,
+                on_fault=self.faults.append, families=families, lookups=self.lookups,
             )  # fmt: skip
         self.running[name] = Running(process, supervisor, output)
         return self.running[name]

@@ -509,6 +509,18 @@ os.mkdir("parent" if os.fork() else "child")
     assert conduct(body) == ["a/1.0: mkdir child", "a.0: mkdir parent"]
 
 
+def test_a_child_that_works_is_waited_for_though_its_birth_is_no_stop(conduct):
+    """Its parent sleeps meanwhile, and whoever is not known to have children would pass for one that does nothing."""
+    code = "import os; os.mkdir('first'); os.fork() and (os.wait(), os._exit(0)); sum(range(10**7)); os.mkdir('child')"
+
+    async def body(rig):
+        actors = {"a": python(code), "b": python("import os; os.mkdir('second')")}
+        scheduler = await schedule(rig, First(), actors, families=frozenset({Family.MAKE}))
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a.0: mkdir first", "a/1.0: mkdir child", "b.0: mkdir second"]
+
+
 LETS_GO = {
     "unlock": "fcntl.flock(lock, fcntl.LOCK_UN)",
     "close": "lock.close()",
