@@ -141,7 +141,7 @@ class _Bench:
         seal = Seal(lambda _actor, _address: None)
         supervisor = Supervisor(
             actor=arm, listener=listener, root=str(where.root), directors=(), seal=seal, on_fault=failures.append,
-            reads=arm == READS,
+            families={Family.READ} if arm == READS else (),
         )  # fmt: skip
         try:
             yield

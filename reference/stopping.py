@@ -5,6 +5,10 @@ cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeou
 whichever library made it. Once stopped, the same timer bounds the clean-up: when it is too slow Stopped is raised
 again, and at last the process leaves with the right exit status and without further ado.
 
+Python only notes a signal when it comes, and acts on it before the next instruction, or when a call is interrupted. One
+that comes between the last instruction and a call that blocks would be acted on when that call ends, if ever. So the
+timer beats: its next beat interrupts the call, and what was noted is acted on.
+
 It refuses to use threads and `signal.alarm`: one timer, one owner.
 """
 
@@ -13,6 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 
 from reference.deadline import Deadline
 from reference.errors import EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_TIMEOUT, Stopped
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 DEFAULT_GRACE = 2.0  # seconds that children get between SIGTERM and SIGKILL
+_BEAT = 1.0  # seconds: how late a signal can be acted on
 _MARGIN = 2.0  # seconds for the rest of the clean-up: transcript, database, output
 
 _REASONS: dict[str, tuple[int, str]] = {
@@ -42,6 +48,7 @@ class _State:
     """The one mutable thing here; a process has one main thread and one end."""
 
     code = ""  # why we are stopping; empty while running
+    due: float | None = None  # when something takes too long (time.monotonic): the command, or its clean-up
     escalations = 0
     grace = DEFAULT_GRACE
 
@@ -53,12 +60,13 @@ def install() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
     signal.signal(signal.SIGALRM, _on_alarm)
+    _beat()
 
 
 def arm(timeout: float | None) -> Deadline:
     """The deadline that many seconds from now; then Stopped(`deadline`) is raised in the main thread."""
     if timeout is not None and not _State.code:
-        signal.setitimer(signal.ITIMER_REAL, max(timeout, 0.001))
+        _due_in(timeout)
     return Deadline.after(timeout)
 
 
@@ -110,7 +118,7 @@ def stop(code: str) -> Stopped:
     """Note the first reason to stop, bound the clean-up from now on, and return what to raise."""
     if not _State.code:
         _State.code = code
-        signal.setitimer(signal.ITIMER_REAL, _State.grace + _MARGIN)
+        _due_in(_State.grace + _MARGIN)
     return _error(_State.code)
 
 
@@ -160,11 +168,25 @@ def _check_pipe(descriptor: int) -> None:
         raise stop("gateway-lost")
 
 
+def _due_in(seconds: float) -> None:
+    _State.due = time.monotonic() + seconds
+    _beat()
+
+
+def _beat() -> None:
+    """The timer goes off when something is due, and every second until then."""
+    left = _BEAT if _State.due is None else _State.due - time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, min(max(left, 0.001), _BEAT), _BEAT)
+
+
 def _on_alarm(number: int, frame: FrameType | None) -> None:
+    if _State.due is None or time.monotonic() < _State.due:
+        _beat()
+        return
     if not _State.code:
         raise stop("deadline")
     _State.escalations += 1
     if _State.escalations > 1:
         os._exit(_REASONS[_State.code][0])
-    signal.setitimer(signal.ITIMER_REAL, _MARGIN)
+    _due_in(_MARGIN)
     raise _error(_State.code)

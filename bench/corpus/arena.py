@@ -217,7 +217,8 @@ class Arena:
             raise CorpusError(f"{run.program.name}: {command.label} cannot be stopped: {process.refusal}")
         run.supervisors[command.label] = Supervisor(
             actor=command.label, listener=process.listener, root=str(run.folder), directors=run.directors,
-            seal=Seal(lambda _actor, _address: None), on_fault=run.failures.append, reads=True,
+            seal=Seal(lambda _actor, _address: None), on_fault=run.failures.append,
+            families={*families, Family.READ},
         )  # fmt: skip
         scheduler.start(command.label, run.supervisors[command.label])
 

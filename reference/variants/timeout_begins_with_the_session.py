@@ -5,8 +5,9 @@ Breaks OPS-3. Whoever gives a turn ten seconds waits as long as the run before i
 
 from __future__ import annotations
 
-import signal
+import math
 
+from reference import stopping
 from reference.config import ConfigStore, limit
 from reference.deadline import Deadline
 from reference.sessions import WAIT_SECONDS, SessionLock
@@ -31,11 +32,12 @@ class _Patient(SessionLock):
 
     def acquire(self, deadline: Deadline, waiting: Callable[[Local], object]) -> None:
         """Stop the clock of --timeout while waiting."""
-        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        left = deadline.remaining()
+        stopping.arm(math.inf)
         try:
             super().acquire(Deadline.after(self._seconds), waiting)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, left)
+            stopping.arm(left)
 
 
 def replace(parts: Parts) -> Parts:

@@ -44,6 +44,34 @@ def test_interrupt_at_the_first_import_leaves_no_traceback(ready: Any) -> None:
     assert (done.status, done.stderr) == (-signal.SIGINT, "")
 
 
+def _alone(*lines: str) -> str:
+    """What a program that has installed the handlers prints; it must print no error."""
+    code = "\n".join(["from reference import stopping", "stopping.install()", *lines])
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert ran.stderr == ""
+    return ran.stdout.strip()
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_signal_just_before_a_call_that_blocks_is_acted_on(timeout: float | None) -> None:
+    """Between the two calls of `map` the interpreter does not look for signals: it is C that goes on."""
+    lines = (
+        f"stopping.arm({timeout})",
+        "import ctypes, operator, os, socket",
+        "from functools import partial",
+        "ours, theirs = socket.socketpair()",
+        "calls = partial(ctypes.CDLL(None).kill, os.getpid(), 15), partial(ours.recv, 1)",
+        "try: list(map(operator.call, calls))",
+        "except stopping.Stopped as stopped: print(stopped.code)",
+    )
+    assert _alone(*lines) == "terminated"
+
+
+def test_beats_before_the_deadline_are_not_noticed() -> None:
+    lines = ("import time", "stopping.arm(60)", "began = time.monotonic()", "time.sleep(2.5)")
+    assert _alone(*lines, "print(time.monotonic() - began >= 2.5, stopping.reason())") == "True"
+
+
 @pytest.mark.parametrize("part", ["complete", "agent_entry"])
 def test_signal_whose_exception_another_has_replaced_is_still_a_signal(ready: Any, part: str) -> None:
     """As in C, while _ssl looks for _socket: "PyCapsule_Import could not import module", and nothing else."""
