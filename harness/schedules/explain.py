@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import UNTOLD, Point, contested, named, started
+from harness.schedules.points import UNTOLD, Point, Touch, contested, named, started
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -52,7 +52,7 @@ def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | N
 def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
     """Every change that was made in ignorance of the one before it, in order."""
     for place, later in enumerate(points):
-        for touch in later.touches:
+        for touch in _effects(later):
             if touch.writes and not touch.object.startswith(("lock:", *UNTOLD)):
                 found = _overwrite(points, place, touch.object)
                 yield from [found] if found else []
@@ -77,7 +77,7 @@ def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
 def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
-    touching = [p for p in points[:place] if any(t.object == name and (t.writes or t.tells) for t in p.touches)]
+    touching = [p for p in points[:place] if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
     since = touching[own[-1] + 1 :] if own else touching
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
@@ -169,7 +169,14 @@ def _started(point: Point) -> str:
 
 
 def _writes(point: Point, name: str) -> bool:
-    return any(touch.object == name and touch.writes for touch in point.touches)
+    return any(touch.object == name and touch.writes for touch in _effects(point))
+
+
+def _effects(point: Point) -> list[Touch]:
+    """Its touches without the file that a link gives another name (a backup): that neither reads nor changes it."""
+    changed = [touch for touch in named(point.touches) if touch.writes]
+    source = changed[0] if point.call in ("link", "linkat") and len(changed) > 1 else None
+    return [touch for touch in point.touches if touch is not source]
 
 
 def _done(point: Point, name: str) -> str:

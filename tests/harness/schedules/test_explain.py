@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.schedules.decisions import Decisions, Fault
@@ -87,6 +89,13 @@ def test_what_a_rename_took_away_it_has_not_replaced() -> None:
     assert explain(trace(*points)) == (
         "b opened x.lock at its open after a had renamed it, between b's first touch and its open"
     )
+
+
+def test_a_backup_by_a_link_is_neither_a_look_at_the_file_nor_a_change() -> None:
+    read, made, renamed = add("add-lane2")
+    backup = at("add-lane2", 2, "link", CONFIG, f"{CONFIG}.bak")
+    points = [read, *add("add-lane0"), made, backup, replace(renamed, index=3)]
+    assert explain(trace(*points)) == explain(lost(reads=True))
 
 
 def test_without_an_overwriting_the_order_is_told() -> None:
