@@ -113,8 +113,7 @@ class RequestReader:
         self._check_head(len(self._url) + self._fields_size)
         if self._parser.get_http_version() not in _VERSIONS:
             raise Refusal(400, "this is not HTTP/1.1: another version")
-        if "," in self._headers.get("host", ""):  # two of them were joined (RFC 9112 section 3.2)
-            raise Refusal(400, "this is not HTTP/1.1: more than one host")
+        self._check_host()
         if int(self._headers.get("content-length", "0")) > BODY_LIMIT:
             raise self._too_large()
         # HTTP/1.0 knows no such answer, so it must not get one (RFC 9110 section 10.1.1).
@@ -140,6 +139,17 @@ class RequestReader:
             if self._offered:
                 return
         self._ready.append(self._whole_request())
+
+    def _check_host(self) -> None:
+        """A server must refuse a request without a Host, or with two of them (RFC 9112 section 3.2).
+
+        CONNECT is let off: it names its host itself.
+        """
+        host = self._headers.get("host")
+        if host is None and self._parser.get_http_version() == "1.1" and self._parser.get_method() != b"CONNECT":
+            raise Refusal(400, "this is not HTTP/1.1: no host")
+        if host is not None and "," in host:  # two of them were joined
+            raise Refusal(400, "this is not HTTP/1.1: more than one host")
 
     def _check_head(self, size: int) -> None:
         if size > HEAD_LIMIT:

@@ -96,6 +96,7 @@ def test_a_large_body(serve, talk, post, ask):
         (b"GET /" + b"y" * (HEAD_LIMIT + 10) + b" HTTP/1.1\r\nhost: x\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\nz: yyyyyyyy\r\n" * (HEAD_LIMIT // 16) + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", 400),
+        (b"GET /v1/models HTTP/1.1\r\naccept: */*\r\n\r\n", 400),
         (b"GET /v1/models\r\n\r\n", 400),
         (b"GET /v1/models HTTP/2.0\r\nhost: x\r\n\r\n", 400),
         (b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400),
@@ -272,7 +273,7 @@ def test_listening_on_ipv6(serve):
             await other.start("::1")
             assert other.url == f"http://[::1]:{other.port}"
             reader, writer = await asyncio.open_connection("::1", other.port)
-            writer.write(b"GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n")
+            writer.write(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert statuses(await reader.read()) == [200]
             writer.close()
 

@@ -73,7 +73,7 @@ def test_a_signal_ends_it_while_a_reply_is_held(tmp_path):
     with running("--script", script, "--journal", journal) as (program, said):
         body = json.dumps(ANTHROPIC).encode()
         with socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
-            client.sendall(b"POST /v1/messages HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+            client.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
             while httpx.get(said["url"] + "/__fakes__/held").json() != {"g": 1}:
                 pass
             program.terminate()
@@ -106,7 +106,7 @@ def test_gates_journal_and_families_over_http(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "offered", ["HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c", "HTTP/1.0\r\nconnection: keep-alive"]
+    "offered", ["HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c", "HTTP/1.0\r\nconnection: keep-alive"]
 )
 def test_control_closes_where_no_second_request_can_follow(offered):
     with running() as (_, said), socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
@@ -169,7 +169,7 @@ def test_a_journal_whose_last_records_are_lost_is_told(tmp_path):
     said = json.loads(process.stdout.readline())
     with socket.create_connection(("127.0.0.1", said["port"]), timeout=10) as client:
         body = json.dumps(ANTHROPIC).encode()
-        client.sendall(b"POST /v1/messages HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        client.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
         while httpx.get(said["url"] + "/__fakes__/held").json() != {"stall": 1}:
             pass
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, resource.RLIM_INFINITY))

@@ -148,7 +148,7 @@ def test_nonsense_instead_of_a_handshake(serve, talk):
         writer.write(b"this is no client hello, and quite long enough to show that\r\n\r\n")
         await reader.read()
         writer.close()
-        raw, _ = await talk(served.fakes.port, b"GET /v1/models HTTP/1.1\r\nconnection: close\r\n\r\n")
+        raw, _ = await talk(served.fakes.port, b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         assert b" 200 " in raw
 
     serve(OK, body)
