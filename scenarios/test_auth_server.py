@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fakes.oauth import Fault, OAuthSettings
+from fakes.oauth import Fault, OAuthSettings, SeededCredential
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.token_server import (
     AGAIN,
     OUTAGE,
+    RENEWED,
     SIGNED_IN,
     lost_answer_costs_one_sign_in,
     lost_answer_is_fetched_again,
@@ -61,8 +62,8 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
 
 @scenario(
     "AUT-6",
-    fault="the provider refuses a token that by every clock is good, in one turn only after a tool call; then one that "
-    "refuses every token",
+    fault="the provider refuses a token that by every clock is good, in one turn only after a tool call, in another "
+    "when a second program has renewed it by then; then one that refuses every token",
     needs=[Capability.TURN, Capability.OAUTH],
     judges=[refused_once_refreshed_once],
 )
@@ -70,7 +71,7 @@ async def test_token_refused_before_its_time(lab: Lab) -> None:
     """A token that is refused is renewed once, whatever the clock says, and not again and again."""
     lab.fakes.demand_live_token()
     midway = ["ended-midway"] if Capability.TOOLS in lab.target.capabilities else []
-    for name in ("ended-early", *midway, "always-refused"):
+    for name in ("ended-early", *midway, RENEWED, "always-refused"):
         lab.plan(name)
         credential = lab.credential(name)
         lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
@@ -82,10 +83,24 @@ async def test_token_refused_before_its_time(lab: Lab) -> None:
             tool, rest = Match(marker=name, turn_step=0), Match(marker=name, turn_step=1)
             lab.script(Rule(f"{name}-tool", tool, (call,)), Rule(name, rest, answers))
         elif lab.faulty:
-            lab.script(Rule(name, Match(provider="codex", marker=name), (Status(401),)))
-        await (await lab.turn("lane0", actor=name)).finished()
+            refused = (Status(401, gate=name), Text("done")) if name == RENEWED else (Status(401),)
+            lab.script(Rule(name, Match(provider="codex", marker=name), refused))
+        if lab.faulty and name == RENEWED:
+            await renewed_meanwhile(lab, credential)
+        else:
+            await (await lab.turn("lane0", actor=name)).finished()
         if lab.refused(name, 401):
             lab.fired(name)
+
+
+async def renewed_meanwhile(lab: Lab, credential: SeededCredential) -> None:
+    """A turn whose token is refused after another program has renewed and stored it."""
+    lab.hold(RENEWED)
+    run = await lab.turn("lane0", actor=RENEWED)
+    await lab.reached(RENEWED, by=[run])
+    lab.target.store_credential(lab.site, lab.redeem_elsewhere(credential))
+    lab.release(RENEWED)
+    await run.finished()
 
 
 @scenario(

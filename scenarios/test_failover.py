@@ -19,6 +19,7 @@ from fakes.script import (
     Truncate,
 )
 from harness.checkers.failover import (
+    ACCOUNT,
     AFTERWARDS,
     CONTENT,
     FAILOVER_ORDER,
@@ -196,7 +197,7 @@ async def test_fatal_refusals(lab: Lab) -> None:
 @scenario(
     "FLO-5",
     fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
-    "until a date, and once more in its own words",
+    "until a date, and once more in its own words, the last of them for the whole account",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -207,8 +208,10 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
-    for home, replies in {"overload": OVERLOADED, "used-up": USED_UP}.items():
-        lab.prepare(Setup(agents=("lane0",), credential=credential), home=home)
+    siblings = ("codex",) if Capability.SIBLINGS in lab.target.capabilities else ()  # of the account that is used up
+    for home, replies in {"overload": OVERLOADED, ACCOUNT: USED_UP}.items():
+        twice = siblings if home == ACCOUNT else ()
+        lab.prepare(Setup(agents=("lane0",), credential=credential, siblings=twice), home=home)
         fault = f"all providers rest: {home}"
         lab.plan(fault)
         if lab.faulty:

@@ -19,6 +19,8 @@ RESTING = "resting"  # the turn whose first model asks to be left alone for long
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
 RESTED = "-rested"  # ends the name of a later turn than these, when whoever had asked for a rest has had it
+ACCOUNT = "used-up"  # begins the names of rules by which providers ask for a rest in their own words
+_USED_UP = f"{ACCOUNT}-codex"  # the one of them that speaks of the account, all of whose models then rest
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
 
 
@@ -180,9 +182,19 @@ def bounded(history: History) -> list[Finding]:
         if early:
             message = f"{what.actor} asked {', '.join(p for _, p in early)}, which had asked for a rest"
             findings.append(Finding(rule="FLO-5", message=message, evidence=(seq, *(s for s, _ in early))))
+        findings += _account_rests(what, [(s, r.model) for s, r in asked if r.rule == _USED_UP])
     if not judged:
         raise CannotDecide("no turn that ended had asked a provider")
     return findings
+
+
+def _account_rests(what: Finished, asked: list[tuple[int, str]]) -> list[Finding]:
+    """FLO-5: after one model was refused because the account's usage limit is reached, no other one is asked."""
+    first, *others = [model for _, model in asked] or [""]
+    if not (more := [model for model in others if model != first]):
+        return []
+    message = f"{what.actor} asked {', '.join(more)} after {first}, although the whole account has reached its limit"
+    return [Finding(rule="FLO-5", message=message, evidence=tuple(s for s, _ in asked))]
 
 
 def only_the_failed_rests(history: History) -> list[Finding]:

@@ -12,6 +12,7 @@ from harness.verdict import Finding
 MOST_REQUESTS = 10  # to the token endpoint in one turn: more is a storm, whatever the pauses between them
 AGAIN, SIGNED_IN = "-again", "-signed-in"  # end the names of the turns after one whose refresh was lost
 OUTAGE = "outage"  # begins the names of the turns in which the token endpoint never comes back
+RENEWED = "renewed-meanwhile"  # the turn whose token another program has renewed and stored before it is refused
 _FAILED = "error-before-commit"
 _UNAUTHORIZED = 401
 _LOST = "dropped-after-commit"
@@ -116,6 +117,8 @@ def refused_once_refreshed_once(history: History) -> list[Finding]:
 def _misused(what: Finished, statuses: list[int], refreshes: int) -> str:
     """What is wrong with a turn that was answered so and refreshed so often; "" if nothing is."""
     refused, ok = statuses.count(_UNAUTHORIZED), what.outcome.ok
+    if refused and what.actor == RENEWED:
+        return _spurned(what, refused, refreshes)
     if refreshes > 1:
         return f"refreshed {refreshes} times in one turn ({len(statuses)} requests, {refused} of them refused)"
     if refused > 2:
@@ -128,6 +131,15 @@ def _misused(what: Finished, statuses: list[int], refreshes: int) -> str:
         return "reported success, although its last request was refused with 401"
     if not ok and not (is_typed(what) and what.outcome.kind == "auth"):
         return f"does not say that its credential was refused: {ask.said(what)}"
+    return ""
+
+
+def _spurned(what: Finished, refused: int, refreshes: int) -> str:
+    """What is wrong with a turn for whose refused token the store had a successor already; "" if nothing is."""
+    if refreshes:
+        return "refreshed a credential that another program had renewed and stored before the old token was refused"
+    if refused == 1 and not what.outcome.ok:
+        return f"was refused once, and did not use the newer token in the store: {ask.said(what)}"
     return ""
 
 

@@ -16,7 +16,7 @@ from harness.checkers.failover import (
     root_cause_first,
     unreadable_credential_stays_local,
 )
-from harness.events import TokenRequested
+from harness.events import RequestReceived, TokenRequested
 from harness.outcome import AttemptSeen
 from tests.harness.histories import asked, check, illegal, legal, replied, start, turn, undecided
 
@@ -207,6 +207,11 @@ FLO_4 = [
     undecided("never-ended", fatal_stops, "no request of a turn that ended", REFUSED, start("a")),
 ]  # fmt: skip
 
+
+def used_up(exchange: int, model: str) -> RequestReceived:
+    return replace(asked(exchange, "a", "codex", model=model), rule="used-up-codex")
+
+
 FLO_5 = [
     legal("once-each", bounded, TWO, turn("a", ok=False), turn("after-x", ok=False)),
     legal("two-models-of-one-provider", bounded, asked(1, "a"), asked(2, "a", model="n"), turn("a", ok=False)),
@@ -222,6 +227,10 @@ FLO_5 = [
     illegal(
         "no-rest", bounded, "FLO-5", "after-x asked anthropic, which had asked for a rest", [8, 6],
         TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
+    ),
+    illegal(
+        "one-account's-limit", bounded, "FLO-5", "a asked n after m, although the whole account", [0, 1],
+        used_up(1, "m"), used_up(2, "n"), turn("a", ok=False),
     ),
     undecided("nobody-asked", bounded, "no turn that ended had asked", turn("a")),
     undecided("never-ended", bounded, "no turn that ended", TWO, start("a")),

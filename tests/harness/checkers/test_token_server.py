@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.token_server import (
+    RENEWED,
     auth_noise_is_contained,
     lost_answer_costs_one_sign_in,
     lost_answer_is_fetched_again,
@@ -70,15 +71,15 @@ AUT_10 = [
 ]  # fmt: skip
 
 
-def talk(*steps: int | str, **ending: Any) -> list[What]:
+def talk(*steps: int | str, actor: str = "early", **ending: Any) -> list[What]:
     """A turn: a number is a request that is answered with that status, a word a token request decided so."""
-    events: list[What] = [start("early")]
+    events: list[What] = [start(actor)]
     for exchange, step in enumerate(steps, 1):
         if isinstance(step, str):
             events += [sent(), answered(step)]
         else:
-            events += [asked(exchange, "early", "codex"), replied(exchange, "codex", step)]
-    return [*events, end("early", **ending)]
+            events += [asked(exchange, actor, "codex"), replied(exchange, "codex", step)]
+    return [*events, end(actor, **ending)]
 
 
 ONCE = refused_once_refreshed_once
@@ -100,6 +101,11 @@ AUT_6 = [
     illegal("refused-is-no-success", ONCE, "AUT-6", "reported success", [1, 5, 4, 7], talk(401, "minted", 401)),
     illegal("untyped", ONCE, "AUT-6", "does not say that its credential", [1, 5, 4, 7],
         talk(401, "minted", 401, **{**REFUSED, "kind": "unclear"})),
+    legal("used-what-was-renewed", ONCE, talk(401, 200, actor=RENEWED)),
+    illegal("renewed-what-was-renewed", ONCE, "AUT-6", "another program had renewed", [1, 5, 4, 7],
+        talk(401, "minted", 200, actor=RENEWED)),
+    illegal("gave-up-what-was-renewed", ONCE, "AUT-6", "did not use the newer token|“refused”", [1, 3],
+        talk(401, actor=RENEWED, **REFUSED)),
     undecided("nobody-was-refused", ONCE, "no provider refused", talk(200)),
     undecided("no-turn", ONCE, "no provider refused", start("early")),
 ]  # fmt: skip
