@@ -172,10 +172,12 @@ def _writes(point: Point, name: str) -> bool:
     return any(touch.object == name and touch.writes for touch in _effects(point))
 
 
-def _effects(point: Point) -> list[Touch]:
+def _effects(point: Point) -> Sequence[Touch]:
     """Its touches without the file that a link gives another name (a backup): that neither reads nor changes it."""
+    if point.call not in ("link", "linkat"):  # as nearly always: asked for each pair of points
+        return point.touches
     changed = [touch for touch in named(point.touches) if touch.writes]
-    source = changed[0] if point.call in ("link", "linkat") and len(changed) > 1 else None
+    source = changed[0] if len(changed) > 1 else None
     return [touch for touch in point.touches if touch is not source]
 
 
