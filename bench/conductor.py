@@ -122,7 +122,7 @@ class _Bench:
         process = await launcher.spawn(
             Program(argv=command.argv, env=command.env, cwd=str(command.cwd), stderr=str(errors), filter=filter_)
         )
-        async with self._supervised(arm, process.listener, where):
+        async with self._supervised(arm, process.listener, where, families):
             code = await asyncio.wait_for(process.exited, PATIENCE)
             seconds = time.perf_counter() - began
             await launcher.sweep()
@@ -132,7 +132,9 @@ class _Bench:
         return seconds
 
     @asynccontextmanager
-    async def _supervised(self, arm: str, listener: int | None, where: Site) -> AsyncIterator[None]:
+    async def _supervised(
+        self, arm: str, listener: int | None, where: Site, families: Collection[Family]
+    ) -> AsyncIterator[None]:
         """Let every stopped call go, count those on the run's files, and let go of the listener at the end."""
         if listener is None:
             yield
@@ -141,7 +143,7 @@ class _Bench:
         seal = Seal(lambda _actor, _address: None)
         supervisor = Supervisor(
             actor=arm, listener=listener, root=str(where.root), directors=(), seal=seal, on_fault=failures.append,
-            families={Family.READ} if arm == READS else (),
+            families=families,
         )  # fmt: skip
         try:
             yield

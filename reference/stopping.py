@@ -48,7 +48,7 @@ class _State:
     """The one mutable thing here; a process has one main thread and one end."""
 
     code = ""  # why we are stopping; empty while running
-    due: float | None = None  # when something takes too long (time.monotonic): the command, or its clean-up
+    due = float("inf")  # when something takes too long (time.monotonic): the command, or its clean-up
     escalations = 0
     grace = DEFAULT_GRACE
 
@@ -175,12 +175,12 @@ def _due_in(seconds: float) -> None:
 
 def _beat() -> None:
     """The timer goes off when something is due, and every second until then."""
-    left = _BEAT if _State.due is None else _State.due - time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, min(max(left, 0.001), _BEAT), _BEAT)
+    left = max(_State.due - time.monotonic(), 0.001)
+    signal.setitimer(signal.ITIMER_REAL, min(left, _BEAT), _BEAT)
 
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:
-    if _State.due is None or time.monotonic() < _State.due:
+    if time.monotonic() < _State.due:
         _beat()
         return
     if not _State.code:

@@ -217,8 +217,7 @@ class Arena:
             raise CorpusError(f"{run.program.name}: {command.label} cannot be stopped: {process.refusal}")
         run.supervisors[command.label] = Supervisor(
             actor=command.label, listener=process.listener, root=str(run.folder), directors=run.directors,
-            seal=Seal(lambda _actor, _address: None), on_fault=run.failures.append,
-            families={*families, Family.READ},
+            seal=Seal(lambda _actor, _address: None), on_fault=run.failures.append, families=families,
         )  # fmt: skip
         scheduler.start(command.label, run.supervisors[command.label])
 

@@ -49,7 +49,7 @@ class Supervisor:
         self.closed = False
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
-        # Whether it may have more than one process or thread. It stops at the first fork, where forks stop.
+        # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
         self.plural = Family.FORK not in families
         self._root = os.path.realpath(root)
         self._below = f"{self._root}/"
