@@ -34,7 +34,9 @@ def main(parts: Parts, argv: list[str]) -> int:
     """Run one command; the exit status."""
     gc.set_threshold(YOUNG_OBJECTS)
     try:
-        return _main(parts, argv)
+        status = _main(parts, argv)
+        stopping.disarm()
+        return status
     finally:
         gc.freeze()  # or the interpreter looks through everything twice more before it ends
 

@@ -55,11 +55,11 @@ class _State:
 
 def install() -> None:
     """Take over the signals, except those that our parent had us ignore (nohup, a shell's background job)."""
+    signal.signal(signal.SIGALRM, _on_alarm)  # before it is let in: one may wait, from whoever became us by execve(2)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_SIGNALS, signal.SIGALRM])
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _on_signal)
-    signal.signal(signal.SIGALRM, _on_alarm)
     _beat()
 
 
@@ -142,6 +142,11 @@ def finish() -> None:
             signal.signal(number, signal.SIG_DFL)
     _State.code = _State.code or "deadline"
     _State.escalations = 1
+
+
+def disarm() -> None:
+    """Nothing is left to do: the interpreter takes our handlers away before it ends, and a beat would kill it then."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
 
 def _error(code: str) -> Stopped:

@@ -72,6 +72,22 @@ def test_beats_before_the_deadline_are_not_noticed() -> None:
     assert _alone(*lines, "print(time.monotonic() - began >= 2.5, stopping.reason())") == "True"
 
 
+def test_timer_does_not_kill_an_interpreter_that_takes_long_to_end(ready: Any) -> None:
+    """It looks through the modules last, and has put every signal back to its default by then."""
+    script = (
+        "import builtins, signal, sys, time\n"
+        "from reference.cli import main\n"
+        "from reference.parts import Parts\n"
+        "class Slow:\n"
+        "    def __del__(self, get=signal.getsignal, alarm=signal.SIGALRM, sleep=time.sleep):\n"
+        "        assert not callable(get(alarm)); sleep(2)\n"
+        "builtins.slow = Slow()  # its names are the last to be taken away\n"
+        "sys.exit(main(Parts.default(), ['agents', 'list']))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], env=ready.env(), capture_output=True, timeout=30, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("part", ["complete", "agent_entry"])
 def test_signal_whose_exception_another_has_replaced_is_still_a_signal(ready: Any, part: str) -> None:
     """As in C, while _ssl looks for _socket: "PyCapsule_Import could not import module", and nothing else."""
