@@ -1,13 +1,16 @@
 """How a command ends from outside: signals, the deadline, and a clean-up that itself may hang.
 
 SIGINT, SIGTERM and SIGHUP raise Stopped once in the main thread; later ones are ignored, so that the clean-up is not
-cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeout: it interrupts any blocking call,
-whichever library made it. Once stopped, the same timer bounds the clean-up: when it is too slow Stopped is raised
-again, and at last the process leaves with the right exit status and without further ado.
+cut short by an impatient second Ctrl-C. ITIMER_REAL is the backstop of --timeout: it interrupts every wait in poll(2),
+select(2) or a sleep, whichever library made it, and any other call inside `interrupting`. Once stopped, the same timer
+bounds the clean-up, and interrupts anything: when it is too slow Stopped is raised again, and at last the process
+leaves with the right exit status and without further ado.
 
 Python only notes a signal when it comes, and acts on it before the next instruction, or when a call is interrupted. One
 that comes between the last instruction and a call that blocks would be acted on when that call ends, if ever. So the
-timer beats: its next beat interrupts the call, and what was noted is acted on.
+timer beats: its next beat interrupts the wait, and what was noted is acted on. Other calls the kernel starts again
+after a beat (SA_RESTART): nobody asks a connect(2) or a rename(2) again, which never fail with EINTR unless a
+supervisor of system calls, or a filesystem in user space, keeps them waiting.
 
 It refuses to use threads and `signal.alarm`: one timer, one owner.
 """
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_GRACE = 2.0  # seconds that children get between SIGTERM and SIGKILL
 _BEAT = 1.0  # seconds: how late a signal can be acted on
+_PAUSE = 3600.0  # seconds between beats that nothing waits for
 _MARGIN = 2.0  # seconds for the rest of the clean-up: transcript, database, output
 
 _REASONS: dict[str, tuple[int, str]] = {
@@ -55,7 +59,7 @@ class _State:
 
 def install() -> None:
     """Take over the signals, except those that our parent had us ignore (nohup, a shell's background job)."""
-    signal.signal(signal.SIGALRM, _on_alarm)  # before it is let in: one may wait, from whoever became us by execve(2)
+    _catch_alarms()  # before it is let in: one may wait, from whoever became us by execve(2)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_SIGNALS, signal.SIGALRM])
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -93,6 +97,16 @@ class deliver(held):
     how = signal.SIG_UNBLOCK
 
 
+class interrupting:
+    """Where the timer interrupts a call that blocks, and is neither poll(2) nor select(2) nor a sleep."""
+
+    def __enter__(self) -> None:
+        signal.siginterrupt(signal.SIGALRM, True)
+
+    def __exit__(self, *reason: object) -> None:
+        signal.siginterrupt(signal.SIGALRM, bool(_State.code))
+
+
 def set_grace(seconds: float) -> None:
     """How long children may take to end, as the clean-up's bound must exceed it."""
     _State.grace = seconds
@@ -118,6 +132,7 @@ def stop(code: str) -> Stopped:
     """Note the first reason to stop, bound the clean-up from now on, and return what to raise."""
     if not _State.code:
         _State.code = code
+        signal.siginterrupt(signal.SIGALRM, True)
         _due_in(_State.grace + _MARGIN)
     return _error(_State.code)
 
@@ -140,6 +155,7 @@ def finish() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is _on_signal:
             signal.signal(number, signal.SIG_DFL)
+    signal.siginterrupt(signal.SIGALRM, True)
     _State.code = _State.code or "deadline"
     _State.escalations = 1
 
@@ -173,15 +189,20 @@ def _check_pipe(descriptor: int) -> None:
         raise stop("gateway-lost")
 
 
+def _catch_alarms() -> None:
+    signal.signal(signal.SIGALRM, _on_alarm)
+    signal.siginterrupt(signal.SIGALRM, False)
+
+
 def _due_in(seconds: float) -> None:
     _State.due = time.monotonic() + seconds
     _beat()
 
 
 def _beat() -> None:
-    """The timer goes off when something is due, and every second until then."""
+    """The timer goes off when something is due, and every second until then; a clean-up acts on no more signals."""
     left = max(_State.due - time.monotonic(), 0.001)
-    signal.setitimer(signal.ITIMER_REAL, min(left, _BEAT), _BEAT)
+    signal.setitimer(signal.ITIMER_REAL, min(left, _PAUSE if _State.code else _BEAT), _BEAT)
 
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:

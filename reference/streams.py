@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from reference import stopping
+
 
 def prepare() -> None:
     """Make sure that descriptors 0, 1 and 2 exist."""
@@ -40,7 +42,8 @@ def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(descriptor, view) :]
+            with stopping.interrupting():
+                view = view[os.write(descriptor, view) :]
         except BlockingIOError:  # a parent gave us a non-blocking pipe, as Node does
             _wait_writable(descriptor)
 

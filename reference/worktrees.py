@@ -143,7 +143,7 @@ def _run(command: list[str], env: dict[str, str], output: IO[bytes], errors: IO[
     It gets SIGTERM first, at which it removes its own lock files.
     """
     try:
-        with stopping.deliver():
+        with stopping.deliver(), stopping.interrupting():
             return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors).wait()
     except FileNotFoundError:
         raise Local("git-missing", "git is not installed", hint="install git, or leave --worktree-of out") from None

@@ -15,6 +15,7 @@ import signal
 import time
 from contextlib import suppress
 
+from reference import stopping
 from reference.errors import from_oserror
 from reference.tools import channel
 from reference.tools.keeper import Work, keep
@@ -53,7 +54,8 @@ class Job:
         """Begin; when this returns the shell runs. Raises Local if it cannot be started."""
         with suppress(BrokenPipeError):  # it has given up already, and says why
             self._control.send(channel.START)
-        answer = channel.hear(self._control) or {"failed": errno.ECHILD}
+        with stopping.interrupting():
+            answer = channel.hear(self._control) or {"failed": errno.ECHILD}
         if "failed" in answer:
             number = int(answer["failed"])
             raise from_oserror(OSError(number, os.strerror(number)), self.workspace)

@@ -60,6 +60,7 @@ def test_signal_just_before_a_call_that_blocks_is_acted_on(timeout: float | None
         "import ctypes, operator, os, socket",
         "from functools import partial",
         "ours, theirs = socket.socketpair()",
+        "ours.settimeout(60)  # it waits in poll(2), as every client of ours does",
         "calls = partial(ctypes.CDLL(None).kill, os.getpid(), 15), partial(ours.recv, 1)",
         "try: list(map(operator.call, calls))",
         "except stopping.Stopped as stopped: print(stopped.code)",
@@ -86,6 +87,33 @@ def test_timer_does_not_kill_an_interpreter_that_takes_long_to_end(ready: Any) -
     )
     ran = subprocess.run([sys.executable, "-c", script], env=ready.env(), capture_output=True, timeout=30, check=False)
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("where", "read"), [("interrupting()", -1), ("held()", 1)])
+def test_beat_fails_no_call_that_nobody_asks_again(where: str, read: int) -> None:
+    """A library of C gets EINTR where the call may block for ever, and is to be interrupted; nowhere else."""
+    lines = (
+        "import ctypes, subprocess",
+        "script, pipe = 'sleep 2; echo late; cat', subprocess.PIPE",
+        "late = subprocess.Popen(script, shell=True, stdin=pipe, stdout=pipe)",
+        f"with stopping.{where}:",
+        "    print(ctypes.CDLL(None).read(late.stdout.fileno(), ctypes.create_string_buffer(1), 1))",
+        "late.communicate()",
+    )
+    assert _alone(*lines) == str(read)
+
+
+def test_deadline_ends_a_write_that_nobody_reads() -> None:
+    lines = (
+        "import os",
+        "from reference import streams",
+        "before, (_, full) = os.dup(1), os.pipe()",
+        "os.dup2(full, 1)",
+        "stopping.arm(0.5)",
+        "try: streams.write_output(bytes(1 << 20))",
+        "except stopping.Stopped as stopped: os.dup2(before, 1); print(stopped.code)",
+    )
+    assert _alone(*lines) == "deadline"
 
 
 @pytest.mark.parametrize("part", ["complete", "agent_entry"])
