@@ -6,6 +6,7 @@
     ├── LabError               the lab could not be built or cleared                       exit 1
     ├── Diverged               a replay left the recorded run (harness/schedules/replay.py)
     ├── TargetFailed           a program did not do what the scenario's *setup* needs      verdict UNKNOWN
+    ├── HeldTooLong            a client gave up on a reply that was to wait for the others  verdict UNKNOWN
     └── NotConforming          an adapter is not what the protocol says (harness/targets/conformance)
 
 What a target does wrong under test is never an exception: it is a finding in the verdict.
@@ -46,6 +47,10 @@ class LabError(PileupError):
 
 class TargetFailed(PileupError):
     """The target failed where the scenario did not test it, so there is nothing to judge."""
+
+
+class HeldTooLong(PileupError):
+    """A client did not wait as long as its reply was held: what it does then is not what the scenario asks about."""
 
 
 class NotConforming(PileupError):

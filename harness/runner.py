@@ -20,7 +20,7 @@ from fakes.server import Fakes
 from harness.checkers.judge import VOID, judge
 from harness.conductor import kernel
 from harness.contents import contents
-from harness.errors import LabError, TargetFailed
+from harness.errors import HeldTooLong, LabError, TargetFailed
 from harness.events import History
 from harness.journal import Journal
 from harness.lab import Lab
@@ -185,6 +185,8 @@ async def _act(scenario: Scenario, lab: Lab) -> list[str]:
         await scenario.body(lab)
     except TargetFailed as failure:
         return [f"the scenario could not go on: {failure}"]
+    except HeldTooLong as gone:
+        return [f"{VOID}{gone}"]
     except Diverged as divergence:
         lab.diverged = divergence
         return [f"{VOID}{divergence}"]

@@ -12,7 +12,6 @@ import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
@@ -23,6 +22,7 @@ from harness.conductor.stopped import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.lab.actor import Actor
+from harness.lab.gates import Gate, HeldReply
 from harness.lab.stage import HOLD_SECONDS, Stage
 from harness.processes.tree import Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
@@ -33,20 +33,6 @@ from harness.schedules.trace import Trace
 from harness.targets.protocol import Site, Target
 
 _POLL = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class _HeldReply:
-    """What the scheduler sees of an exchange that the fakes hold."""
-
-    fakes: Fakes
-    ticket: Ticket
-
-    def waits(self) -> bool:
-        return self.fakes.waits(self.ticket)
-
-    def go(self) -> None:
-        self.fakes.let_go(self.ticket)
 
 
 class Nemesis(Stage):
@@ -241,22 +227,22 @@ class Nemesis(Stage):
         """Wait until so many exchanges are held at the gate, or until the actors can get no further.
 
         One that only asks again and again for what is taken can get no further either: it is never still.
+        Raises HeldTooLong when a client gives up on its reply before that; one that fails at once is judged.
         """
         if not self.faulty:
             return False
         stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
-        names, contenders = [actor.name for actor in by], Contenders()
+        names, contenders, at = [actor.name for actor in by], Contenders(), Gate(self.fakes, gate)
         with self._onlooking(lambda call: not call.again, contenders.see):
-            while self.fakes.held.get(gate, 0) < parties and asyncio.get_running_loop().time() < give_up:
+            while at.look() < parties and asyncio.get_running_loop().time() < give_up:
                 running = self.still_running(names)
                 working = contenders.at_work(running)
-                if by and (not running or (self.fakes.held.get(gate) and stillness.look(self.progress(working)))):
+                if by and (not running or (at.held and stillness.look(self.progress(working)))):
                     break
                 await asyncio.sleep(Stillness.INTERVAL if by else _POLL)
-        held = self.fakes.held.get(gate, 0)
-        if held:
-            self.fired(f"held at {gate}", f"{held} held")
-        return held > 0
+        if at.look():
+            self.fired(f"held at {gate}", f"{at.held} held")
+        return at.held > 0
 
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""
@@ -273,7 +259,7 @@ class Nemesis(Stage):
         """Make a point of a reply that the fakes hold; the first to be held at a gate is "gate/1", and so on."""
         if ticket.gate in gates:
             number = sum(what.gate == ticket.gate for _, what in self.history().of(ReplyHeld))
-            reply = _HeldReply(self.fakes, ticket)
+            reply = HeldReply(self.fakes, ticket)
             scheduler.hold(f"{ticket.gate}/{number}", (Touch(f"gate:{ticket.gate}", True),), reply)
 
     def _shuffled(self, calls: list[StoppedCall]) -> list[StoppedCall]:
