@@ -91,7 +91,7 @@ class TokenRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAnswered:
-    """A token grant was decided and its answer sent, or lost on purpose (status 0 when nothing was sent)."""
+    """A token grant was decided and its answer sent, or none was (status 0): by a fault, or as the client had gone."""
 
     exchange: int
     status: int

@@ -253,7 +253,7 @@ def _token_answer(entry: Entry) -> str:
     status = entry.number("status")
     generation = entry.number("generation")
     about = pairs({"family": entry.text("family"), "generation": generation})
-    sent = f"status {status}" if status else "the answer is lost on purpose"
+    sent = f"status {status}" if status else "no answer is sent"
     facts = ", ".join(part for part in (sent, about) if part)
     return f"exchange {entry.text('exchange')}: grant decided: {entry.text('decision')} ({facts})"
 

@@ -202,7 +202,7 @@ def test_every_kind_of_the_vocabulary_has_a_sentence_and_a_mark() -> None:
                 "family": "f",
                 "generation": 0,
             },
-            "exchange 1: grant decided: rotated (the answer is lost on purpose, family=f, generation=0)",
+            "exchange 1: grant decided: rotated (no answer is sent, family=f, generation=0)",
         ),
         (
             {
