@@ -1,4 +1,4 @@
-"""FLO: a gateway that is lost while it has a turn."""
+"""LCK, FLO: gateways that are started beside one another, or lost while they have a turn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,56 @@ from harness.checkers.gateway_loss import (
     lost_gateway_is_final,
     lost_worker_is_final,
 )
+from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
 from harness.lab import Lab
-from harness.scenario import scenario
+from harness.scenario import WATCH_ORDER, scenario
 from harness.targets.protocol import Capability, RunGateway, Setup
 from scenarios.gateway import routed, serving
 
 ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
 GRACE = 5.0  # seconds for the client to notice; a gateway that drains by waiting for the turn is then let finish it
+
+
+@scenario(
+    "LCK-9",
+    fault="a second gateway is started while the first waits for the answer to a turn",
+    needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
+    judges=[one_gateway],
+)
+async def test_second_gateway(lab: Lab) -> None:
+    """A gateway that is started beside another says so and ends, and the first goes on with its turn."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    lab.script(Rule(KEPT, Match(marker=KEPT), (Text("done", gate=KEPT),)))
+    lab.hold(KEPT)
+    first = await serving(lab, "gateway-1")
+    kept = await lab.start(routed(lab, "lane0", KEPT), KEPT)
+    await lab.reached(KEPT, by=[first, kept])
+    if lab.faulty:
+        await lab.settled(await lab.start(RunGateway(), "gateway-2"))
+        await lab.list_runs(LIST_KEPT, everything=True)
+    lab.release(KEPT)
+    await kept.finished()
+    await lab.run(routed(lab, "lane1", "after"), "after")
+
+
+@scenario(
+    "LCK-9",
+    fault="two gateways' operations on the state directory take place one at a time, in a chosen order",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    watch=WATCH_ORDER,
+    scheduled=True,
+    judges=[one_gateway],
+)
+async def test_two_gateways_at_once(lab: Lab) -> None:
+    """Of two gateways that are started at the same moment one serves, and the other says so and ends."""
+    names = ("gateway-1", "gateway-2") if lab.faulty else ("gateway-1",)
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5))
+    async with lab.scheduled("the starts of the gateways in a chosen order", parties=len(names)):
+        gateways = [await lab.start(RunGateway(), name) for name in names]
+        for gateway in gateways:
+            await lab.speaks(gateway)
+        await lab.settled(*gateways)
+    await lab.run(routed(lab, "lane0", "after"), "after")
 
 
 @scenario(

@@ -68,8 +68,7 @@ class Server:
 
     def listen(self) -> None:
         """Become the gateway of this state directory. Raises Busy(`gateway-running`), Local or OSError."""
-        if not self.lock.try_acquire():
-            raise self.lock.busy()
+        self.own()
         with self.parts.run_registry(self.home, Deadline.after(_RECORD_SECONDS)) as registry:
             registry.reconcile()  # what an earlier gateway left is interrupted from now on
         with protocol.Address(self.home) as address:
@@ -81,6 +80,11 @@ class Server:
         self.listener.listen(128)
         self.listener.setblocking(False)
         self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+
+    def own(self) -> None:
+        """Take the state directory, before anything in it is changed. Raises Busy(`gateway-running`)."""
+        if not self.lock.try_acquire():
+            raise self.lock.busy()
 
     def bind(self, address: str) -> None:
         """Take the address. We have the lock, so whoever made a socket there is gone; bind(2) refuses anything else."""
