@@ -79,15 +79,36 @@ def pytest_run(*words: str) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words)
 
 
+def headings(page: Path) -> list[str]:
+    """The page's headings as GitHub writes them into links: in lower case, without punctuation, hyphens for blanks."""
+    found = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found]
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    path, _, heading = link.partition("#")
+    there = page.parent / path if path else page
+    return there.exists() and (not heading or heading in headings(there))
+
+
 def test_links_lead_somewhere() -> None:
     links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)\s]+)\)", prose(page))]
     assert len(links) > 10
-    broken = [
-        f"{page.name}: {link}"
-        for page, link in links
-        if "://" not in link and not (page.parent / link.partition("#")[0]).exists()
-    ]
+    broken = [f"{page.name}: {link}" for page, link in links if "://" not in link and not leads_somewhere(page, link)]
     assert not broken
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)
+def test_no_heading_stands_twice(page: Path) -> None:
+    """A link could not say which of them it means; on the page of rules it is a family that is torn apart."""
+    assert len(set(headings(page))) == len(headings(page))
+
+
+def test_replay_lines_name_a_file() -> None:
+    """A report's replay line names the scenario's file, so that nothing else is collected."""
+    shown = [line for page in PAGES for line in re.findall(r"^ *replay: pytest (\S+)", page.read_text(), re.MULTILINE)]
+    assert len(shown) > 2
+    assert not [name for name in shown if not (ROOT / name).is_file()]
 
 
 def test_named_paths_exist() -> None:

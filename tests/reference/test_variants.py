@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -98,6 +99,9 @@ def test_list_has_a_line_and_rules_for_each() -> None:
     for variant in found.values():
         assert variant["summary"].endswith((".", "]"))
         assert variant["breaks"]
+    ran = subprocess.run([sys.executable, "-m", "reference.variants"], capture_output=True, text=True, check=True)
+    table = [re.split("  +", line) for line in ran.stdout.splitlines()]  # long names push nothing together
+    assert table == [[name, " ".join(v["breaks"]), v["summary"]] for name, v in found.items()]
     ran = subprocess.run(
         [sys.executable, "-m", "reference.variants", "no-such", "--json"], capture_output=True, check=False
     )
