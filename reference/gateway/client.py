@@ -56,14 +56,16 @@ class Connection:
     def send(self, line: dict[str, Any], deadline: Deadline) -> None:
         """Send one line. Raises OSError when the gateway is gone or does not read."""
         self._socket.settimeout(_at_least(deadline.remaining()))
-        self._socket.sendall(protocol.encode(line))
+        with stopping.interrupting():
+            self._socket.sendall(protocol.encode(line))
 
     def receive(self, deadline: Deadline) -> dict[str, Any] | None:
         """The next line, or None when the gateway is gone, speaks another protocol, or the deadline has passed."""
         while not self._ready:
             try:
                 self._socket.settimeout(_at_least(deadline.remaining()))
-                data = self._socket.recv(65536)
+                with stopping.interrupting():
+                    data = self._socket.recv(65536)
             except (TimeoutError, ConnectionResetError):
                 return None
             if not data:

@@ -68,6 +68,28 @@ def test_signal_just_before_a_call_that_blocks_is_acted_on(timeout: float | None
     assert _alone(*lines) == "terminated"
 
 
+def test_signal_just_before_the_gateways_answer_is_waited_for_is_acted_on() -> None:
+    """A client without --timeout waits in recv(2) itself."""
+    lines = (
+        "import ctypes, operator, os, socket",
+        "from functools import partial",
+        "from reference.deadline import Deadline",
+        "from reference.gateway.client import Connection",
+        "from reference.home import Home",
+        "ours, theirs = socket.socketpair()",
+        "class Late:",
+        "    settimeout = ours.settimeout",
+        "    def recv(self, size):",
+        "        calls = partial(ctypes.CDLL(None).kill, os.getpid(), 15), partial(ours.recv, size)",
+        "        list(map(operator.call, calls))",
+        "connection = Connection(Home('/nowhere'))",
+        "connection._socket = Late()",
+        "try: connection.receive(Deadline(None))",
+        "except stopping.Stopped as stopped: print(stopped.code)",
+    )
+    assert _alone(*lines) == "terminated"
+
+
 def test_beats_before_the_deadline_are_not_noticed() -> None:
     lines = ("import time", "stopping.arm(60)", "began = time.monotonic()", "time.sleep(2.5)")
     assert _alone(*lines, "print(time.monotonic() - began >= 2.5, stopping.reason())") == "True"
