@@ -54,6 +54,7 @@ class PowerLost:
     """The folder was put into a state that a power cut may leave; the commands that follow begin there.
 
     `moment` of `operations` recorded ones had been made. `models` are the filesystems' promises that allow this state.
+    `behind` are the files that stand there and stood neither before the recording nor after it: locks, temporaries.
     """
 
     trial: str
@@ -61,6 +62,7 @@ class PowerLost:
     operations: int
     lost: tuple[ChangeLost, ...]
     models: tuple[str, ...]
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,9 @@ def _power(entry: Entry) -> str:
     lost = "; ".join(map(_lost, entry.list("lost"))) or "nothing"
     models = " and ".join(map(str, entry.list("models")))
     moment = f"after {entry.text('moment')} of {entry.text('operations')} calls"
-    return f"{entry.text('trial')}: the power fails {moment}; lost: {lost} (allowed by {models})"
+    behind = ", ".join(map(str, entry.list("behind")))
+    left = f"; left behind: {behind}" if behind else ""
+    return f"{entry.text('trial')}: the power fails {moment}; lost: {lost}{left} (allowed by {models})"
 
 
 def _lost(change: Any) -> str:

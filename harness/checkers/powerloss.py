@@ -6,11 +6,11 @@ list. What the cut took is told by the event, so that a finding can name the syn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from harness.checkers.judge import CannotDecide
-from harness.events import FileSeen, FilesRecorded, Finished, History, PowerLost, Started
+from harness.events import FileSeen, FilesRecorded, Finished, History, Hung, PowerLost, Started
 from harness.verdict import Finding
 
 _RULE = "CFG-10"
@@ -35,6 +35,7 @@ class _Trial:
     cut: PowerLost
     config: tuple[int, FileSeen]
     commands: tuple[tuple[int, Finished], ...]
+    hung: frozenset[str]  # the commands that did not end
     added: frozenset[str]  # by the trial's own add
 
     @property
@@ -55,6 +56,7 @@ class _Broken:
     trial: _Trial
     effect: str
     evidence: tuple[int, ...]
+    stops: bool = False  # whether the config is whole, and the next command fails or does not end
 
 
 def config_survives_power_loss(history: History) -> list[Finding]:
@@ -65,7 +67,8 @@ def config_survives_power_loss(history: History) -> list[Finding]:
     files = _recording(history)
     recorded = _recorded(history, files)
     trials = list(_trials(history))
-    found: dict[str, list[_Broken]] = {}
+    cases: list[_Broken] = []
+    harmless: set[str] = set()  # what may be left behind, and the next command works all the same
     doubts = [f"{files.left_out} states after a power cut were not tried"] if files.left_out else []
     for trial in trials:
         try:
@@ -73,8 +76,13 @@ def config_survives_power_loss(history: History) -> list[Finding]:
         except CannotDecide as reason:
             doubts.append(str(reason))
             continue
-        if broken is not None:
-            found.setdefault(_cause(trial, recorded), []).append(broken)
+        if broken is None:
+            harmless.update(trial.cut.behind)
+        else:
+            cases.append(broken)
+    found: dict[str, list[_Broken]] = {}
+    for case in cases:
+        found.setdefault(_cause(case, recorded, harmless), []).append(case)
     # What is broken although nothing is lost is no better for what is lost besides, which would be named as the cause.
     found = {cause: cases for cause, cases in found.items() if cases[0].trial.is_whole} or found
     if not found and (doubts or not trials):
@@ -96,11 +104,17 @@ def _broken(trial: _Trial, recorded: _Recorded) -> _Broken | None:
         return _Broken(trial=trial, effect=_damage(trial, config), evidence=(seq,))
     for command_seq, what in trial.commands:
         if not what.outcome.ok or what.outcome.exit_status != 0:
-            said = what.outcome.message or what.outcome.code or f"exit status {what.outcome.exit_status}"
-            return _Broken(trial=trial, effect=f"{what.verb} does not work: {said}", evidence=(seq, command_seq))
+            effect = f"{what.verb} {_failure(what, trial)}"
+            return _Broken(trial=trial, effect=effect, evidence=(seq, command_seq), stops=True)
     list_seq, listed = _listed(trial)
     effect = _wrong_names(trial, recorded, listed)
     return _Broken(trial=trial, effect=effect, evidence=(seq, list_seq)) if effect else None
+
+
+def _failure(what: Finished, trial: _Trial) -> str:
+    if what.actor in trial.hung:
+        return "does not end"
+    return f"does not work: {what.outcome.message or what.outcome.code or f'exit status {what.outcome.exit_status}'}"
 
 
 def _wrong_names(trial: _Trial, recorded: _Recorded, listed: frozenset[str]) -> str:
@@ -114,14 +128,17 @@ def _wrong_names(trial: _Trial, recorded: _Recorded, listed: frozenset[str]) -> 
     return ""
 
 
-def _cause(trial: _Trial, recorded: _Recorded) -> str:
-    """Which sync or which step is missing, as far as the losses tell."""
+def _cause(case: _Broken, recorded: _Recorded, harmless: Set[str]) -> str:
+    """Which sync or which step is missing, or what is in the way, as far as the losses and what is left tell."""
+    trial = case.trial
     promise = (
         f"{recorded.verb} exited 0, but" if trial.is_late and recorded.acknowledged else f"during {recorded.verb},"
     )
     name = trial.config[1].path.rpartition("/")[2]
     if trial.is_whole:
         return f"{recorded.verb} had ended, and power cut or not, {name} is not as it was acknowledged"
+    if case.stops and (behind := [path for path in trial.cut.behind if path not in harmless]):
+        return f"{promise} {', '.join(behind)} may be left behind"
     ours = [lost for lost in trial.cut.lost if trial.config[1].path.endswith(f"/{lost.path}")]
     if any(lost.what != "name" and lost.moved for lost in ours):
         return f"{promise} {name} was renamed before its data were synced"
@@ -191,6 +208,7 @@ def _trials(history: History) -> Iterator[_Trial]:
             cut=cut,
             config=looks[0],
             commands=tuple(part.of(Finished)),
+            hung=frozenset(what.actor for _, what in part.of(Hung)),
             added=frozenset(what.params["name"] for what in starts),
         )
 

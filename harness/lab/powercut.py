@@ -16,7 +16,7 @@ from harness.events import ChangeLost, FilesRecorded, PowerLost
 from harness.powerloss.log import Log
 from harness.powerloss.losses import losses
 from harness.powerloss.materialise import materialise
-from harness.powerloss.states import State, States, states
+from harness.powerloss.states import State, States, after, states
 from harness.processes import folders
 
 if TYPE_CHECKING:
@@ -96,4 +96,9 @@ def _lost(log: Log, state: State, trial: str) -> PowerLost:
         ChangeLost(path=loss.path, call=loss.call, what=loss.what, left=loss.torn.part.value, moved=loss.moved)
         for loss in losses(log, state)
     )
-    return PowerLost(trial=trial, moment=state.moment, operations=len(log.operations), lost=lost, models=state.models)
+    operations = len(log.operations)
+    lasting = after(log, 0, {}).keys() | after(log, operations, {}).keys()
+    behind = tuple(path for path in state.tree if path not in lasting)
+    return PowerLost(
+        trial=trial, moment=state.moment, operations=operations, lost=lost, models=state.models, behind=behind
+    )

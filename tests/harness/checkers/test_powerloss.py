@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.powerloss import config_survives_power_loss
-from harness.events import ChangeLost, FilesRecorded, PowerLost
+from harness.events import ChangeLost, FilesRecorded, Hung, PowerLost
 from tests.harness.histories import add, check, delete, file, gone, illegal, legal, listing, undecided
 
 JUDGE = config_survives_power_loss
@@ -20,8 +20,8 @@ def recorded(**facts: Any) -> FilesRecorded:
     return FilesRecorded(**{**usual, **facts})
 
 
-def cut(*lost: ChangeLost, moment: int = 9, models: tuple[str, ...] = ("posix",)) -> PowerLost:
-    return PowerLost(trial="cut0", moment=moment, operations=9, lost=lost, models=models)
+def cut(*lost: ChangeLost, moment: int = 9, behind: tuple[str, ...] = ()) -> PowerLost:
+    return PowerLost(trial="cut0", moment=moment, operations=9, lost=lost, models=("posix",), behind=behind)
 
 
 def lost(what: Any = "bytes", *, call: str = "write", path: str = "home/config.json", **facts: Any) -> ChangeLost:
@@ -31,6 +31,12 @@ def lost(what: Any = "bytes", *, call: str = "write", path: str = "home/config.j
 def after(*listed: str, **ending: Any) -> tuple[Any, ...]:
     """The trial's own add and list."""
     return (*add("lane2", "cut0-add", **ending), *listing(*listed, actor="cut0-list"))
+
+
+def hung_after() -> tuple[Any, ...]:
+    """The trial's own add, which had to be killed."""
+    started, finished = add("lane2", "cut0-add", ok=False, exit_status=None)
+    return started, Hung(actor="cut0-add", seconds=20), finished
 
 
 UNSYNCED = lost(moved=True)
@@ -77,6 +83,13 @@ CFG_10 = [
         "next-add-fails", JUDGE, "CFG-10", "locks/x was not synced after the open|does not work: stale",
         [5, 6, 8], *WHOLE, cut(lost("name", call="open", path="locks/x"), moment=5), file(),
         after("lane0", ok=False, message="stale"),
+    ),
+    illegal(
+        "a-lock-is-left-behind", JUDGE, "CFG-10",
+        "during agents add, config.lock may be left behind: after a power cut agents add does not end (2 of 3 states",
+        [5, 6, 9], *WHOLE, cut(moment=5, behind=("config.lock",)), file(), hung_after(),
+        cut(UNNAMED, moment=5, behind=("config.lock", "tmp")), file(), hung_after(),
+        cut(moment=5, behind=("tmp",)), file(), after("lane0", "lane2"),
     ),
     illegal(
         "next-list-fails", JUDGE, "CFG-10", "agents list does not work: E", [5, 6, 10],

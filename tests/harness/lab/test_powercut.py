@@ -83,6 +83,12 @@ def test_what_was_lost_is_told_and_what_was_written_is_not(conduct):
     ]
 
 
+def test_what_is_left_behind_is_told(conduct):
+    """Neither the config, which was there before, nor what is there at the end."""
+    lab = recording(conduct, lambda lab, recorded: list(recorded.cuts()))
+    assert {what.behind for what in lab.of(PowerLost)} == {(), ("tmp",)}
+
+
 def test_a_scenario_that_stops_halfway_leaves_the_folder_as_it_was(conduct):
     def body(lab, recorded):
         cuts = recorded.cuts()
