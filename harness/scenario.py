@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import stat
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Body = Callable[["Lab"], Awaitable[None]]
 Checker = Callable[[History], Collection[Finding]]
 Level = Literal["MUST", "SHOULD"]
+_FORM = "docs/writing-a-scenario.md shows a whole one: @scenario(…) over `async def test_…(lab)` with a docstring"
 _RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
@@ -95,8 +97,8 @@ def scenario(
         title = inspect.getdoc(body) or ""
         if not title and sys.flags.optimize > 1:
             raise UsageError(f"scenario {name} has lost its docstring to python -OO", hint="unset PYTHONOPTIMIZE")
-        if not name.startswith("test_") or not title or not judges:
-            raise UsageError(f"scenario {name or body!r} needs a name test_…, a docstring and at least one checker")
+        if wrong := _unfit(body, name, title, judges, needs):
+            raise UsageError(f"scenario {name or repr(body)}: {wrong}", hint=_FORM)
         record = Scenario(
             name=name.removeprefix("test_"),
             title=title.splitlines()[0].rstrip("."),
@@ -125,6 +127,23 @@ def scenario(
     return decorate
 
 
+def _unfit(
+    body: Body, name: str, title: str, judges: Collection[Checker], needs: Collection[Capability]
+) -> str:  # in words; "" when it can be run
+    if not name.startswith("test_"):
+        return "its name does not begin with test_"
+    if not inspect.iscoroutinefunction(body):
+        return "it is no `async def`"
+    if len(inspect.signature(body).parameters) != 1:
+        return "it takes the lab, and nothing else: fixtures of pytest are not given to scenarios"
+    if not title:
+        return "it has no docstring, of which the first line is the title"
+    if not judges:
+        return "it has no checker among `judges`"
+    strange = [need for need in needs if not isinstance(need, Capability)]
+    return f"its `needs` hold {strange[0]!r}, which is no Capability" if strange else ""
+
+
 def load_rules(*paths: Path) -> dict[str, Rule]:
     """Read files like rules.toml. Raises UsageError for a rule that stands twice, lacks a field or has a wrong one."""
     known: dict[str, Rule] = {}
@@ -140,11 +159,25 @@ def load_rules(*paths: Path) -> dict[str, Rule]:
 
 def _rules_of(path: Path) -> list[Rule]:
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("rule", [])
-        return [_checked(Rule(**entry)) for entry in entries]
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise ValueError("it is no file")
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("rule")
+        if not isinstance(entries, list) or not entries:
+            raise ValueError("it has no [[rule]]")
+        return [_checked(_rule(entry)) for entry in entries]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         hint = f"write it like {RULES_FILE}: [[rule]] with id, name, level, statement and sources"
         raise UsageError(f"{path}: cannot be read as rules: {error}", hint=hint) from error
+
+
+def _rule(entry: object) -> Rule:
+    names = {field.name for field in fields(Rule)}
+    if not isinstance(entry, dict) or entry.keys() != names:
+        given = entry.keys() if isinstance(entry, dict) else set()
+        lacks, strange = sorted(names - given), sorted(given - names)
+        told = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(strange)} besides"] * bool(strange)
+        raise ValueError(f"a [[rule]] {' and '.join(told)}")
+    return Rule(**entry)
 
 
 def _checked(rule: Rule) -> Rule:

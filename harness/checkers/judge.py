@@ -43,7 +43,10 @@ def judge(
         broken.append("no checker was asked")
     for checker in checkers:
         try:
-            findings += checker(history)
+            found = checker(history)
+            if found is None:  # a return is missing, which would look as if nothing were wrong
+                raise TypeError(f"{name_of(checker)} returned None; give a list of findings, empty if nothing is wrong")
+            findings += found
         except CannotDecide as reason:
             if not control:
                 undecided.append(f"{name_of(checker)}: {reason}")
@@ -52,8 +55,8 @@ def judge(
     broken += _hung(history)
     missed = () if control else _missed(history, fault)
     if any(failure.startswith(VOID) for failure in failures):
-        found = [f"{_NEVERTHELESS}{finding.message}" for finding in findings]
-        return Judgement(verdict=Verdict.UNKNOWN, notes=(*broken, *found))
+        nevertheless = [f"{_NEVERTHELESS}{finding.message}" for finding in findings]
+        return Judgement(verdict=Verdict.UNKNOWN, notes=(*broken, *nevertheless))
     if findings:
         verdict = Verdict.VIOLATED
     elif broken:

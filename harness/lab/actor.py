@@ -187,9 +187,10 @@ class Actor:
             self.process.signal(9)
         code = await self.process.exited
         if self.process.not_started:
-            raise LabError(
-                f"not started: {self.process.not_started}", hint="is the target installed? try: pileup doctor"
-            )
+            hint = "is the target installed? try: pileup doctor"
+            if not self._lab.homes:
+                hint = "the scenario has not called lab.prepare(Setup(…)), which makes the home"
+            raise LabError(f"not started: {self.process.not_started}", hint=hint)
         status, number = (code, None) if code >= 0 else (None, -code)
         self._lab.record(Exited(actor=self.name, status=status, signal=number))
         ended = Ended(code=code, stdout=self._read("stdout"), stderr=self._read("stderr"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +40,9 @@ def find(name: str) -> Target:
         return _from_file(f"{stem}.py", attribute)
     if "@" in name:
         return _real(*name.split("@", 1))
-    raise UsageError(f"there is no target {name!r}", hint=f"targets: {', '.join(known())}")
+    if name.endswith(".py"):
+        raise UsageError(f"--target {name}: it does not say which adapter", hint=f"add its name: {name}:attribute")
+    raise UsageError(f"there is no target {name!r}", hint=_meant(name, [*known(), *patterns()]))
 
 
 def known() -> list[str]:
@@ -77,9 +80,16 @@ def patterns() -> list[str]:
 def _real(program: str, version: str) -> Target:
     """The adapter's own function for that; imported when it is needed, as most runs need none."""
     if program not in _REAL:
-        raise UsageError(f"there is no adapter for {program!r}", hint=f"targets: {', '.join(known())}")
+        raise UsageError(f"there is no adapter for {program!r}", hint=_meant(program, _REAL))
     found: Target = importlib.import_module(_REAL[program][0]).find(version)
     return found
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    """What could have been meant: there are too many targets for a line."""
+    release = f"{name}@{_REAL[name][1]}" if name in _REAL else None
+    close = [release] if release else difflib.get_close_matches(name, names)
+    return f"{f'did you mean {close[0]}? ' if close else ''}`pileup targets` lists them; your own is file.py:attribute"
 
 
 def _from_file(path: str, attribute: str) -> Target:
@@ -135,6 +145,8 @@ def _load(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    if (beside := str(file.parent.absolute())) not in sys.path:
+        sys.path.append(beside)  # it may be of several files, as a script may; the last place, so that it hides nothing
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

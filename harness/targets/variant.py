@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import cache
 from pathlib import Path
 
@@ -21,5 +22,7 @@ def variant_names() -> tuple[str, ...]:
 def variant_target(name: str) -> ReferenceTarget:
     """The adapter of one variant. Raises UsageError for an unknown name."""
     if name not in variant_names():
-        raise UsageError(f"there is no variant {name!r}", hint=f"variants: {', '.join(variant_names())}")
+        close = difflib.get_close_matches(name, variant_names())
+        meant = f"did you mean variant:{close[0]}? " if close else ""
+        raise UsageError(f"there is no variant {name!r}", hint=f"{meant}`pileup targets` lists them")
     return ReferenceTarget(f"variant:{name}", ("reference.variants", name))

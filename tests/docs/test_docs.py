@@ -249,6 +249,14 @@ def test_the_tutorial_ends_with_a_program_that_keeps_its_rules(tmp_path: Path) -
     assert told in blocks(ROOT / "docs" / "writing-a-target.md", "text")
 
 
+def test_the_suite_says_of_the_tutorial_what_the_page_shows() -> None:
+    done = run(sys.executable, "-m", "harness", "check-target", "docs/example/tiny_target.py:as_shipped")
+    assert done.returncode == 0, done.stdout
+    shown = (ROOT / "docs" / "writing-a-target.md").read_text()
+    assert done.stdout.splitlines()[-1] in shown
+    assert done.stdout.splitlines()[:3] == [line for line in shown.splitlines() if line.startswith("ok ")]
+
+
 @pytest.mark.parametrize(("target", "verdict"), [("reference", "CONFORMS"), ("variant:config-unlocked", "VIOLATED")])
 def test_the_scenario_of_the_page_works(target: str, verdict: str, tmp_path: Path) -> None:
     """The reference keeps the rule under it, and a variant does not."""

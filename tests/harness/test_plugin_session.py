@@ -87,7 +87,11 @@ BAD = {
     ("--rules", "missing.toml"): "missing.toml: cannot be read as rules",
     ("--rules", "again.toml"): "again.toml: rule CFG-1 (again) stands twice",
     ("--rules", "level.toml"): "rule 'OWN-1': the level is 'must', not MUST or SHOULD",
-    ("--rules", "lacks.toml"): "missing 1 required keyword-only argument: 'sources'",
+    ("--rules", "lacks.toml"): "a [[rule]] lacks sources",
+    ("--rules", "more.toml"): "a [[rule]] has severity besides",
+    ("--rules", "typo.toml"): "it has no [[rule]]",
+    ("--rules", "one.toml"): "it has no [[rule]]",
+    ("--rules", "/dev/zero"): "/dev/zero: cannot be read as rules: it is no file",
     ("--rules", "source.toml"): "rule 'OWN-1': sources is a list",
     ("--rules", "id.toml"): "rule 'own': an id is like CFG-1",
     ("--replay", "nonsense"): "is not a replay token",
@@ -117,6 +121,9 @@ BAD_RULES = {
     "lacks.toml": ("sources", "# sources"),
     "source.toml": ('["https://ours.example/7"]', '"OC#1"'),
     "id.toml": ("OWN-1", "own"),
+    "more.toml": ("level", "severity = 1\nlevel"),
+    "typo.toml": ("[[rule]]", "[[rules]]"),
+    "one.toml": ("[[rule]]", "[rule]"),
 }
 
 
@@ -188,6 +195,16 @@ def test_a_name_given_twice_is_refused(place, workers):
     assert output.count("two scenarios are called") == 1
     assert "rename one" in output
     assert not (place.folder / "reports" / "out" / "latest" / "record.json").exists()
+
+
+def test_a_scenario_that_begins_with_a_turn_is_told_to_prepare(place):
+    (place.folder / "test_mine.py").write_text(
+        "from harness.scenario import scenario\nfrom harness.targets.protocol import Raw\n"
+        "@scenario('CFG-1', fault='', judges=[lambda history: []])\n"
+        "async def test_early(lab):\n    'Early.'\n    await lab.run(Raw(words=('pass',)), 'early')\n"
+    )
+    done = place.run(*TARGET, "test_mine.py")
+    assert "the scenario has not called lab.prepare(Setup(…)), which makes the home" in done.stdout
 
 
 def test_a_scenario_of_an_unknown_rule_is_refused(place):

@@ -83,7 +83,9 @@ def test_order(checkers: Any, events: Any, failures: Any, verdict: Verdict, note
     assert notes is None or judgement.notes == notes
 
 
-@pytest.mark.parametrize(("checker", "said"), [(crashes, "KeyError: 'gone'"), (forgets, "TypeError")])
+@pytest.mark.parametrize(
+    ("checker", "said"), [(crashes, "KeyError: 'gone'"), (forgets, "forgets returned None; give a list")]
+)
 def test_a_checker_that_crashes_is_unknown_with_its_traceback(checker: Any, said: str) -> None:
     judgement = judge([checker], history(fired()))
     assert judgement.verdict is Verdict.UNKNOWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,42 @@ def test_what_is_shipped_here() -> None:
         ("@", "there is no adapter for ''"),
         ("nowhere.py:x", "there is no file nowhere.py"),
         (f"{'a' * 5000}.py:x", "there is no file a"),
+        ("mine.py", "--target mine.py: it does not say which adapter"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
         registry.find(name)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Reference", "did you mean reference? `pileup targets` lists them"),
+        ("variant:config_unlocked", "did you mean variant:config-unlocked?"),
+        ("openclav@2026.3.8", "did you mean openclaw?"),
+        ("codex", "did you mean codex@0.169.0?"),
+        ("mine.py", "add its name: mine.py:attribute"),
+        ("zzz", "`pileup targets` lists them; your own is file.py:attribute"),
+    ],
+)
+def test_what_could_have_been_meant(name: str, hint: str) -> None:
+    """In a line: there are more targets than anybody reads."""
+    with pytest.raises(UsageError) as raised:
+        registry.find(name)
+    assert raised.value.hint
+    assert raised.value.hint.startswith(hint)
+    assert len(raised.value.hint) < 120
+
+
+def test_an_adapter_of_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside it can be imported, as by a script; what is installed goes first."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "other_half.py").write_text(ADAPTER)
+    (tmp_path / "json.py").write_text("raise RuntimeError('not this one')")
+    (tmp_path / "first.py").write_text("import json\nfrom other_half import Mine\n")
+    assert registry.find(f"{tmp_path / 'first.py'}:Mine").name == "mine"
 
 
 @pytest.mark.parametrize("version", ["", "0", "../..", "2026.3.8; rm"])
