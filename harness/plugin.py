@@ -149,7 +149,10 @@ class _Judge:
         self._item = item
 
     def judge(self, scenario: Scenario) -> None:
-        campaign = self._bench.run(scenario, round_=stress_round(self._item))
+        try:
+            campaign = self._bench.run(scenario, round_=stress_round(self._item))
+        except pytest.fail.Exception as failure:  # another plug-in's: pytest-timeout raises it wherever we are
+            campaign = self._bench.failed(scenario, str(failure))
         where = self._item.nodeid.split("[")[0]
         result = recording.to_result(
             campaign, where=where,

@@ -75,15 +75,28 @@ class Bench:
     def run(self, scenario: Scenario, *, round_: int = 0) -> Campaign:
         """Run a scenario's campaign to its end. Every round of a stress test has other seeds.
 
-        A failure of the lab itself is UNKNOWN, with its message; so is any other of ours, with its traceback.
+        A failure of the lab itself is UNKNOWN, with its message; so is any other of ours, with its traceback. What is
+        no Exception passes, as by pytest-timeout, which raises at any instruction; nothing goes on beside the next run.
         """
         try:
             ground = self._living_ground()
             return self._runner.run(self._campaign(scenario, ground, round_))
         except LabError as failure:
-            return _failed(scenario, self._first_plan(scenario), str(failure))
+            return self.failed(scenario, str(failure))
         except Exception:  # noqa: BLE001 - a record in which the scenario is missing would read as if it had not been asked
-            return _failed(scenario, self._first_plan(scenario), traceback.format_exc())
+            return self.failed(scenario, traceback.format_exc())
+        except KeyboardInterrupt:  # asyncio has ended the run, and the session ends
+            raise
+        except BaseException:
+            self._start_over()
+            raise
+
+    def failed(self, scenario: Scenario, why: str) -> Campaign:
+        """A campaign that could not be run: UNKNOWN."""
+        plan = self._first_plan(scenario)
+        judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {why}",))
+        trial = Trial(plan=plan, judgement=judgement, history=History(()), seconds=0.0, conducted=False)
+        return Campaign(scenario=scenario, control=(), fault=(trial,))
 
     def once(self, scenario: Scenario) -> Trial:
         """One run of a scenario, with the first seed, on this target. Raises LabError."""
@@ -120,6 +133,14 @@ class Bench:
             self._leave_ground()
             self._ground = self._make_ground()
         return self._ground
+
+    def _start_over(self) -> None:
+        """End the run that is under way, which clears away with its launcher, then the launcher."""
+        try:
+            self._runner.close()
+            self._leave_ground()
+        finally:
+            self._runner = asyncio.Runner()
 
     def _make_ground(self) -> Ground:
         """Start a launcher, and make the folder that it removes however we end. Raises LabError."""
@@ -163,10 +184,3 @@ class Bench:
             ground.launcher.stop()
         finally:
             remove(ground.folder)
-
-
-def _failed(scenario: Scenario, plan: Plan, why: str) -> Campaign:
-    """A campaign that could not be run."""
-    judgement = Judgement(verdict=Verdict.UNKNOWN, notes=(f"the lab failed: {why}",))
-    trial = Trial(plan=plan, judgement=judgement, history=History(()), seconds=0.0, conducted=False)
-    return Campaign(scenario=scenario, control=(), fault=(trial,))

@@ -207,6 +207,42 @@ def test_a_scenario_that_begins_with_a_turn_is_told_to_prepare(place):
     assert "the scenario has not called lab.prepare(Setup(…)), which makes the home" in done.stdout
 
 
+TIMED_OUT = """
+import asyncio, os, signal
+import pytest
+from harness.scenario import scenario
+from harness.targets.protocol import Raw, Setup
+
+def judge(history): return []
+
+def over(number, frame): pytest.fail("Timeout (>1.0s)")  # as pytest-timeout does it
+
+@scenario('CFG-1', fault='', judges=[judge])
+async def test_a_endless(lab):
+    'Endless.'
+    lab.prepare(Setup())
+    await lab.start(Raw(words=('import time; print(1, flush=True); time.sleep(600)',)), 'endless')
+    signal.signal(signal.SIGALRM, over)
+    os.kill(os.getpid(), signal.SIGALRM)
+    await asyncio.Event().wait()
+
+@scenario('CFG-2', fault='', judges=[judge])
+async def test_b_next(lab):
+    'Next.'
+    lab.prepare(Setup())
+    await lab.run(Raw(words=('pass',)), 'next')
+    assert len(asyncio.all_tasks()) < 4, asyncio.all_tasks()
+"""
+
+
+def test_a_timeout_of_another_plugin_is_unknown_and_leaves_the_next_alone(place):
+    (place.folder / "test_mine.py").write_text(TIMED_OUT)
+    done = place.run(*TARGET, "test_mine.py")
+    assert place.verdicts() == {"a_endless": "UNKNOWN", "b_next": "CONFORMS"}, done.stdout
+    assert "the lab failed: Timeout (>1.0s)" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_a_scenario_of_an_unknown_rule_is_refused(place):
     path = place.folder / "test_toys.py"
     path.write_text(path.read_text().replace("CFG-6", "CFG-999"))
