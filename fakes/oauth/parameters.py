@@ -79,7 +79,7 @@ def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _from_json(body: bytes) -> dict[str, str]:
     try:
-        data = json.loads(body)
+        data = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UnreadableParameters(f"the body is not valid JSON: {error}") from None
     if not isinstance(data, dict):

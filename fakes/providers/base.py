@@ -150,7 +150,7 @@ def json_object(request: HttpRequest) -> dict[str, Any]:
     """
     try:
         body = decoded_body(request)
-        data = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        data = _DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the request body is not valid JSON: {error}") from None
     if not isinstance(data, dict):

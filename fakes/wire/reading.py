@@ -4,10 +4,13 @@ It keeps the parser's state and the limits, and turns whatever is not acceptable
 and answers nothing.
 """
 
+import re
+
 import httptools
 
 from fakes.wire.http import BODY_LIMIT, HEAD_LIMIT, HttpRequest
 
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~%!$&'()*+;=-]*)(:[0-9]*)?", re.ASCII)  # RFC 3986, without the comma
 _VERSIONS = ("1.0", "1.1")  # httptools also takes 0.9, which is a request line alone, and 2.0
 
 
@@ -141,15 +144,18 @@ class RequestReader:
         self._ready.append(self._whole_request())
 
     def _check_host(self) -> None:
-        """A server must refuse a request without a Host, or with two of them (RFC 9112 section 3.2).
+        """A server must refuse a request without a Host, with two of them or a wrong one (RFC 9112 section 3.2).
 
         CONNECT is let off: it names its host itself.
         """
-        host = self._headers.get("host")
-        if host is None and self._parser.get_http_version() == "1.1" and self._parser.get_method() != b"CONNECT":
-            raise Refusal(400, "this is not HTTP/1.1: no host")
-        if host is not None and "," in host:  # two of them were joined
+        host, tunnels = self._headers.get("host"), self._parser.get_method() == b"CONNECT"
+        if host is None:
+            if self._parser.get_http_version() == "1.1" and not tunnels:
+                raise Refusal(400, "this is not HTTP/1.1: no host")
+        elif "," in host:  # two of them were joined
             raise Refusal(400, "this is not HTTP/1.1: more than one host")
+        elif not tunnels and not _HOST.fullmatch(host):
+            raise Refusal(400, "this is not HTTP/1.1: the host is not one")
 
     def _check_head(self, size: int) -> None:
         if size > HEAD_LIMIT:

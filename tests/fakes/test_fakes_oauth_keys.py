@@ -80,11 +80,10 @@ def test_the_issuer_is_what_the_client_asked(serve_on_both):
     serve_on_both(NONE, body, tls=True)
 
 
-@pytest.mark.parametrize("host", ["", 'a"b', "a/b", "x" * 3 + "\\"])
-def test_a_host_that_is_none_is_not_repeated(serve, talk, host):
+def test_an_empty_host_is_not_repeated(serve, talk):
     async def body(served):
-        asked = f"GET /.well-known/openid-configuration HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-        raw, _ = await talk(served.fakes.port, asked.encode())
+        asked = b"GET /.well-known/openid-configuration HTTP/1.1\r\nhost:\r\nconnection: close\r\n\r\n"
+        raw, _ = await talk(served.fakes.port, asked)
         assert json.loads(raw.partition(b"\r\n\r\n")[2])["issuer"] == "https://auth.openai.com"
 
     serve(NONE, body)

@@ -97,6 +97,26 @@ def test_what_follows_a_body_is_limited_as_a_head_is(serve, post, ask, more):
     serve(OK, body)
 
 
+@pytest.mark.parametrize("host", ['a"b', "a/b", "a\\", "a b", "u@a", "a:b", "[::1", "[::1]x", "a?b", "\xe9"])
+def test_a_host_that_is_none_is_refused(serve, talk, host):
+    async def body(served):
+        asked = f"GET /.well-known/openid-configuration HTTP/1.1\r\nhost: {host}\r\n\r\n"
+        raw, end = await talk(served.fakes.port, asked.encode("latin-1"))
+        assert (raw[:13], end) == (b"HTTP/1.1 400 ", "fin")
+        assert b"the host is not one" in raw
+
+    serve(OK, body)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4711", "[::1]:4711", "example.test", "a_b.test:"])
+def test_a_host_is_taken(serve, talk, host):
+    async def body(served):
+        asked = f"GET /v1/models HTTP/1.1\r\nhost: {host}\r\n{CLOSE}\r\n\r\n"
+        assert (await talk(served.fakes.port, asked.encode()))[0].startswith(b"HTTP/1.1 200 ")
+
+    serve(OK, body)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:4711", "[::1]:4711", "example.test"])
 def test_an_absolute_target_keeps_its_port(serve, talk, host):
     async def body(served):

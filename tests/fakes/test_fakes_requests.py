@@ -381,12 +381,26 @@ def test_whatever_is_sent_is_read_or_refused_in_the_providers_shape(name, data):
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"3", b"null", b"\xff\xfe", b'{"model": NaN}', b"[" * 100_000, b"9" * 5000, b'{"a":' * 900],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"null",
+        b"\xff\xfe",
+        b'{"model": NaN}',
+        b"[" * 100_000,
+        b"9" * 5000,
+        b'{"a":' * 900,
+        '{"model": "m"}'.encode("utf-16"),
+        '{"model": "m"}'.encode("utf-32-le"),
+        b'{"model": "\xed\xa0\x80"}',
+    ],
     ids=lambda body: repr(body[:8]),
 )
 def test_bodies_that_are_not_json_objects(name, body):
     form, where, _ = CASES[name]
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(BadRequest, match="JSON") as caught:
         form.parse(request(where, body))
     assert ERRORS[name](json.loads(refusal(caught.value, form, 7).body))
 
