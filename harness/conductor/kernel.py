@@ -14,6 +14,7 @@ import platform
 import select
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -317,3 +318,18 @@ def _check(result: int, what: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
     return int(result)
+
+
+def await_end(process: int, seconds: float) -> None:
+    """Wait until a process has ended with all that it had open, at most so long.
+
+    Since Linux 6.11 a listener hangs up before that: do_exit lets go of the filter, and then of files and their locks.
+    """
+    with suppress(OSError):  # it has ended, and was waited for
+        pidfd = os.pidfd_open(process)
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            poll.poll(1000 * seconds)
+        finally:
+            os.close(pidfd)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.paths import links
+from harness.conductor.paths import AT_FDCWD, REMOVED, links, lost_name
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
@@ -23,11 +23,15 @@ _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a 
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
-    """The objects of a call, in the order of its arguments; then the links and the folders that lead it there."""
+    """The objects of a call, in the order of its arguments; then the links and the folders that lead it there.
+
+    An open file whose name somebody has taken away would have been found under it before: that name is touched too.
+    """
     return (
         *_objects(call, root),
         *(Touch(_below(root, link), False) for link in _links(call, root)),
         *(Touch(PATHS_BELOW + folder, False) for folder in _folders(call, root)),
+        *(Touch(PATHS_BELOW + _below(root, name), False) for name in _lost_names(call, root)),
         *(Touch(f"{CONTENT_OF}{inode}", call.kind.family is Family.WRITE or _empties(call)) for inode in _shared(call)),
     )
 
@@ -47,7 +51,7 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         named = tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
-        held = tuple(Touch(HELD + _below(root, path), False) for path in call.paths)
+        held = tuple(Touch(HELD + _below(root, path.removesuffix(REMOVED)), False) for path in call.paths)
         if call.kind.name == "flock":
             return (*named, *held)
         return (*named, *held, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
@@ -91,6 +95,17 @@ def _links(call: StoppedCall, root: str) -> list[str]:
             with suppress(OSError):  # the caller is gone
                 ways = links(call.thread, operand.descriptor, text, follows=call.kind.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
+    return found
+
+
+def _lost_names(call: StoppedCall, root: str) -> list[str]:
+    """What the open files of a call were called below the run's folder, where they are not any more."""
+    found: list[str] = []
+    for operand in call.operands:
+        if operand.text is None and operand.descriptor != AT_FDCWD:
+            with suppress(OSError):  # the caller is gone
+                name = lost_name(call.thread, operand.descriptor)
+                found += [name] if name.startswith(f"{root}/") else []
     return found
 
 

@@ -74,9 +74,10 @@ class Rotating:
 
 
 async def schedule(
-    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True
-):
-    """Run the actors under a scheduler to their end; gives it."""
+    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True,
+    **options,
+):  # fmt: skip
+    """Run the actors under a scheduler to their end; gives it. `options` are of how they are started."""
     folder = str(rig.folder)
 
     class Around:
@@ -91,7 +92,7 @@ async def schedule(
     )  # fmt: skip
     rig.directors.append(scheduler)
     for name, argv in actors.items():
-        running = await rig.start(name, *argv, families=families)
+        running = await rig.start(name, *argv, families=families, **options)
         scheduler.start(name, running.supervisor)
     await asyncio.gather(*(rig.running[name].ended() for name in actors))
     scheduler.open()
