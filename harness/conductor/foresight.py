@@ -7,6 +7,7 @@ pages in section 2, proc(5) for /proc/PID/fdinfo.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -243,10 +244,12 @@ class Foresight:
     # -- files and names ------------------------------------------------------------------------------------------
 
     def _name(self, path: Path) -> Name:
-        folder = path.parent.stat().st_ino
-        if not isinstance(self._disk.nodes.get(folder), Folder):
+        facts = path.parent.stat()
+        if not stat.S_ISDIR(facts.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))  # as the caller will be told
+        if not isinstance(self._disk.nodes.get(facts.st_ino), Folder):
             raise Unclear(f"{self.relative(str(path))} is in a folder that was not seen to be made")
-        return Name(folder=folder, name=path.name, path=path)
+        return Name(folder=facts.st_ino, name=path.name, path=path)
 
     def _inode(self, call: StoppedCall, argument: int) -> int:
         return _descriptor(call, argument).stat().st_ino
