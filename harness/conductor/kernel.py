@@ -189,6 +189,15 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
         os.close(descriptor)
 
 
+def write_memory(thread: int, address: int, data: bytes) -> None:
+    """Put bytes into another thread's memory. Raises OSError."""
+    descriptor = os.open(f"/proc/{thread}/mem", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, data, address)
+    finally:
+        os.close(descriptor)
+
+
 class Sign(Enum):
     """What a listener has to say."""
 

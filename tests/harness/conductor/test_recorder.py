@@ -131,7 +131,7 @@ PROGRAMS = {
         "f = os.open('.', os.O_PATH)\ntry: os.fsync(f)\nexcept OSError: assert libc.syncfs(f) < 0", []
     ),
     "a-file-is-no-folder": (
-        "try: os.open('old/f', os.O_WRONLY | os.O_CREAT)\nexcept NotADirectoryError: os.rename('old', 'new')", ["rename new"]
+        "try: os.open('old/f', os.O_CREAT)\nexcept NotADirectoryError: os.rename('old', 'new')", ["rename new"]
     ),
     "synced-by-its-flags": (
         "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "write old"]
