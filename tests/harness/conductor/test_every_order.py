@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -50,6 +51,11 @@ PAIRS = {
         "data = open('data', 'a'); data.write('2'); data.close()",
         {"3", "32"},
     ),
+    "a file whose folder is moved": (
+        "os.rename('folder', 'moved'); read('moved/file')",
+        "data = open('folder/file', 'a'); data.write('2'); data.close()",
+        {"", "2"},
+    ),
     "a file with another name": (
         "data = open('data', 'a'); data.write('2'); data.close(); os.link('data', 'name')",
         "os.unlink('data')",
@@ -89,8 +95,9 @@ def test_classes_are_those_of_all_orders(conduct, tmp_path, about):
 
     async def run(rig, strategy):
         for path in rig.folder.iterdir():
-            path.unlink()
-        for name, text in {"lock": "", "data": "1", "new": "3"}.items():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (rig.folder / "folder").mkdir()
+        for name, text in {"lock": "", "data": "1", "new": "3", "folder/file": ""}.items():
             (rig.folder / name).write_text(text)
         rig.running.clear()
         rig.directors.clear()
