@@ -5,6 +5,10 @@ import pytest
 
 pytest_plugins = ("harness.plugin",)
 
+# No example fails for taking long: how busy the machine is must not decide.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 # `--hypothesis-profile long`: for the few tests that say so, as many examples as are worth a night.
 hypothesis.settings.register_profile("long", deadline=None)
 

@@ -7,6 +7,7 @@ pages in section 2, proc(5) for /proc/PID/fdinfo.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from harness.conductor.attempts import (
     inode_of,
 )
 from harness.conductor.calls import Family
-from harness.conductor.paths import AT_FDCWD, mapped
+from harness.conductor.paths import AT_FDCWD, mapped, position
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
 from harness.powerloss.log import Bytes, Entries, File, Folder, nameless
@@ -173,16 +174,16 @@ class Foresight:
         self._left -= len(data)
         if self._left < 0:
             raise Unclear(f"more than {MOST_BYTES} bytes were written")
-        position, flags = _position(call, 0)
+        offset, flags = position(call.thread, call.args[0] & 0xFFFFFFFF)
         how = call.args[5] if call.kind.name == "pwritev2" else 0
         handle = self._hold(inode, _descriptor(call, 0))
         if flags & os.O_APPEND or how & _RWF_APPEND:  # also for pwrite: its manual page calls that a bug of Linux
-            position = os.fstat(handle).st_size
+            offset = os.fstat(handle).st_size
         elif call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
-            position = call.args[3]
-        self._affordable(call, position + len(data))
+            offset = call.args[3]
+        self._affordable(call, offset + len(data))
         synced = bool(flags & os.O_DSYNC or how & (_RWF_DSYNC | _RWF_SYNC))  # O_SYNC has the bit of O_DSYNC
-        return Writes(inode=inode, handle=handle, offset=position, data=data, synced=synced) if data else None
+        return Writes(inode=inode, handle=handle, offset=offset, data=data, synced=synced) if data else None
 
     def _resizing(self, call: StoppedCall) -> Attempt | None:
         if call.kind.name == "truncate":
@@ -224,7 +225,7 @@ class Foresight:
             return _syncing(call, inode_of(Path(call.path)) or mapped(call.thread, call.args[0])[1])
         if call.kind.family is not Family.SYNC:
             return None
-        if not call.kind.names_none and _position(call, 0)[1] & os.O_PATH:
+        if not call.kind.names_none and position(call.thread, call.args[0] & 0xFFFFFFFF)[1] & os.O_PATH:
             return None  # open(2): it fails with EBADF
         return _syncing(call, None if call.kind.name in _SYNC_ALL else self._inode(call, 0))
 
@@ -243,10 +244,12 @@ class Foresight:
     # -- files and names ------------------------------------------------------------------------------------------
 
     def _name(self, path: Path) -> Name:
-        folder = path.parent.stat().st_ino
-        if not isinstance(self._disk.nodes.get(folder), Folder):
+        facts = path.parent.stat()
+        if not stat.S_ISDIR(facts.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))  # as the caller will be told
+        if not isinstance(self._disk.nodes.get(facts.st_ino), Folder):
             raise Unclear(f"{self.relative(str(path))} is in a folder that was not seen to be made")
-        return Name(folder=folder, name=path.name, path=path)
+        return Name(folder=facts.st_ino, name=path.name, path=path)
 
     def _inode(self, call: StoppedCall, argument: int) -> int:
         return _descriptor(call, argument).stat().st_ino
@@ -268,13 +271,6 @@ class Foresight:
 
 def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
     return Syncs(inode=inode, refused=lambda: call.failed is not None)
-
-
-def _position(call: StoppedCall, argument: int) -> tuple[int, int]:
-    """Where a descriptor stands and with which flags it was opened: `pos` and `flags` of its fdinfo (proc(5))."""
-    text = Path(f"/proc/{call.thread}/fdinfo/{call.args[argument] & 0xFFFFFFFF}").read_text(encoding="ascii")
-    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return int(facts["pos"]), int(facts["flags"], 8)
 
 
 def _descriptor(call: StoppedCall, argument: int) -> Path:

@@ -8,15 +8,23 @@ of all processes are looked through.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+_RECORDS = ("POSIX", "OFDLCK")
 _FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel's linux/proc_ns.h
-_KIND, _MODE, PID, FILE = 1, 3, 4, 5  # words of a line in /proc/locks; that of a waiter has "->" for its kind
+# Words of a line in /proc/locks; that of a waiter has "->" for its kind.
+_KIND, _MODE, PID, FILE, _FIRST, _LAST = 1, 3, 4, 5, 6, 7
+_PAGE, _SHORT = 4096, 2048  # bytes: the most that one read gives; if it gives less than that, there was no more
+_AGREE = 3  # readings
+
+Words = tuple[str, ...]
 
 
 def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
@@ -26,15 +34,41 @@ def others_hold(process: int, descriptor: int, modes: Collection[str]) -> bool:
         OSError: the process is gone, or its file closed.
     """
     info = _read(f"/proc/{process}/fdinfo/{descriptor}")
-    own = [mode for mode in _modes(info) if mode in modes]
-    held = [words for words in _flocks(_read("/proc/locks")) if words[_MODE] in modes]
-    if len(held) <= len(own) and not _some_are_hidden():
-        return False  # as nearly always, and without a look at the file
     file = Path(f"/proc/{process}/fd/{descriptor}").stat()
+    own = [mode for mode in _modes(info) if mode in modes]
+    number = f":{_inode(info, file)}"
+    held = [words for words in _held(lambda name: name.endswith(number)) if _is_flock(words) and words[_MODE] in modes]
+    if len(held) <= len(own) and not _some_are_hidden():
+        return False  # as nearly always, and without a look at the mounts
     name = _name(process, info, file)
     if len([words for words in held if words[FILE] == name]) > len(own):
         return True
     return not own and _some_are_hidden() and any(mode in modes for mode in _looked_for(file))
+
+
+def has_flock(process: int, descriptor: int) -> bool:
+    """Whether this open file description has a flock. Raises OSError when the process or the file is gone."""
+    return bool(_modes(_read(f"/proc/{process}/fdinfo/{descriptor}")))
+
+
+def others_hold_record(
+    process: int, descriptor: int, kind: str, modes: Collection[str], first: int, last: float
+) -> bool:
+    """Whether anybody else has a record lock of one of the modes on a byte from `first` to `last`.
+
+    `kind` says whose the caller's own are: "POSIX" for those of its process, "OFDLCK" for those of the description.
+
+    Raises:
+        OSError: the process is gone, or its file closed.
+    """
+    info = _read(f"/proc/{process}/fdinfo/{descriptor}")
+    name = _name(process, info, Path(f"/proc/{process}/fd/{descriptor}").stat())
+    held = Counter(
+        words
+        for words in held_on([name])
+        if words[_KIND] in _RECORDS and words[_MODE] in modes and int(words[_FIRST]) <= last and first <= _end(words)
+    )
+    return bool(held - Counter(words for words in _own(info) if words[_KIND] == kind))
 
 
 def name_in_locks(process: int, descriptor: int) -> str:
@@ -55,33 +89,67 @@ def file_in_locks(path: Path) -> str:
         os.close(descriptor)
 
 
-def held_on(files: Collection[str]) -> Iterator[tuple[str, ...]]:
+def held_on(files: Collection[str]) -> list[Words]:
     """The lines of /proc/locks on these files, each without its number, of those who have a lock, not of who waits."""
-    return (words for words in _held(_read("/proc/locks")) if words[FILE] in files)
+    return _held(lambda name: name in files)
+
+
+def _held(wanted: Callable[[str], bool]) -> list[Words]:
+    """The same of the files whose names there are wanted.
+
+    One read(2) shows one moment, but at most a page of it. What others lock and unlock until the next read moves the
+    lines behind: some are left out, some come twice. So a longer text is read until several readings agree.
+    """
+    seen: list[list[Words]] = []
+    while True:
+        text, rest = _two_reads()
+        whole = len(text) < _SHORT and b"->" not in rest  # a lock comes with all who wait for it, in one piece
+        seen.append(sorted(w for w in _lines((text if whole else text + rest).decode()) if wanted(w[FILE])))
+        if whole or (len(seen) >= _AGREE and all(reading == seen[-1] for reading in seen[-_AGREE:])):
+            return seen[-1]
+
+
+def _two_reads() -> tuple[bytes, bytes]:
+    """What stands in /proc/locks: what the first read gives, and all others."""
+    with open("/proc/locks", "rb", buffering=0) as file:  # noqa: PTH123 - asked at each lock; Path takes thrice as long
+        return file.read(_PAGE) or b"", file.read()
 
 
 def _read(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - asked at each lock's call, where Path takes thrice as long
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
         return file.read().decode()
 
 
-def _held(text: str) -> Iterator[tuple[str, ...]]:
+def _lines(text: str) -> Iterator[Words]:
     lines = (line.split() for line in text.splitlines())
     return (("", *words[1:]) for words in lines if words[_KIND] != "->")
 
 
-def _flocks(text: str) -> Iterator[tuple[str, ...]]:
-    return (words for words in _held(text) if words[_KIND] == "FLOCK")
+def _is_flock(words: Words) -> bool:
+    return words[_KIND] == "FLOCK"
+
+
+def _end(words: Words) -> float:
+    """The last byte of a record lock."""
+    return math.inf if words[_LAST] == "EOF" else int(words[_LAST])
+
+
+def _own(info: str) -> Iterator[Words]:
+    """The locks that an fdinfo lists, as /proc/locks does: those of its description, and its process' record locks."""
+    return _lines("\n".join(line.removeprefix("lock:") for line in info.splitlines() if line.startswith("lock:")))
 
 
 def _modes(info: str) -> list[str]:
-    """The modes of the locks that an fdinfo lists: those of its own description."""
-    lines = (line.removeprefix("lock:") for line in info.splitlines() if line.startswith("lock:"))
-    return [words[_MODE] for words in _flocks("\n".join(lines))]
+    """The modes of the flocks that an fdinfo lists."""
+    return [words[_MODE] for words in _own(info) if _is_flock(words)]
 
 
 def _name(process: int, info: str, file: os.stat_result) -> str:
-    return f"{_device(process, info, file)}:{_value(info, 'ino:') or file.st_ino}"  # fdinfo has it since Linux 5.14
+    return f"{_device(process, info, file)}:{_inode(info, file)}"
+
+
+def _inode(info: str, file: os.stat_result) -> str:
+    return _value(info, "ino:") or str(file.st_ino)  # fdinfo has it since Linux 5.14
 
 
 def _value(info: str, name: str) -> str:

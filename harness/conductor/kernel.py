@@ -14,6 +14,7 @@ import platform
 import select
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -188,6 +189,15 @@ def read_memory(thread: int, address: int, size: int) -> bytes:
         os.close(descriptor)
 
 
+def write_memory(thread: int, address: int, data: bytes) -> None:
+    """Put bytes into another thread's memory. Raises OSError."""
+    descriptor = os.open(f"/proc/{thread}/mem", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, data, address)
+    finally:
+        os.close(descriptor)
+
+
 class Sign(Enum):
     """What a listener has to say."""
 
@@ -317,3 +327,18 @@ def _check(result: int, what: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
     return int(result)
+
+
+def await_end(process: int, seconds: float) -> None:
+    """Wait until a process has ended with all that it had open, at most so long.
+
+    Since Linux 6.11 a listener hangs up before that: do_exit lets go of the filter, and then of files and their locks.
+    """
+    with suppress(OSError):  # it has ended, and was waited for
+        pidfd = os.pidfd_open(process)
+        try:
+            poll = select.poll()
+            poll.register(pidfd, select.POLLIN)
+            poll.poll(1000 * seconds)
+        finally:
+            os.close(pidfd)

@@ -63,7 +63,9 @@ class Lane:
     def ready(self) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
         for stop in self.stops:
-            if not stop.call.waits() or locks.would_wait(stop.call) or (stop.in_vain and locks.in_vain(stop.call)):
+            if not stop.call.waits() or (stop.in_vain and locks.in_vain(stop.call)):
+                continue
+            if locks.would_wait(stop.call) and not locks.lets_go_first(stop.call):
                 continue
             return stop
         return None

@@ -7,14 +7,20 @@ Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL. Who has a flock:
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import struct
+from pathlib import Path
 
 from harness.conductor import calls, holders
+from harness.conductor.paths import position
 from harness.conductor.stopped import StoppedCall
 
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
+_MOST = 1 << 63  # bytes, of a file: off_t
 _WAITING = (fcntl.F_SETLKW, fcntl.F_OFD_SETLKW)
+_OF_DESCRIPTIONS = (fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)  # locks of an open file description, not of a process
+_NO_PROCESS = -1  # who has such a lock, as F_GETLK tells it
 _EXCLUSIVE_MAKERS = frozenset({"mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"})
 _RENAME_NOREPLACE = 1  # as mv(1) tries first
 
@@ -26,6 +32,14 @@ def would_wait(call: StoppedCall) -> bool:
     if call.kind.name == "fcntl":
         return call.args[1] in _WAITING and _taken(call)
     return False
+
+
+def lets_go_first(call: StoppedCall) -> bool:
+    """Whether the caller has another lock of its own there, of which flock(2) lets go before it asks for this one."""
+    try:
+        return call.kind.name == "flock" and holders.has_flock(call.thread, call.args[0] & 0xFFFFFFFF)
+    except OSError:  # the caller is gone
+        return False
 
 
 def in_vain(call: StoppedCall) -> bool:
@@ -67,9 +81,9 @@ def takes_share(call: StoppedCall) -> bool:
 
 
 def record(call: StoppedCall) -> str:
-    """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file. Offsets are as the caller said."""
+    """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file."""
     wanted = _wanted(call) if call.kind.name == "fcntl" else None
-    return f"@{wanted[2]}+{wanted[3]}" if wanted and (wanted[2], wanted[3]) != (0, 0) else ""
+    return f"@{wanted[1]}+{wanted[2]}" if wanted and wanted[1:] != (0, 0) else ""
 
 
 def _taken(call: StoppedCall) -> bool:
@@ -91,25 +105,52 @@ def _record_taken(call: StoppedCall) -> bool:
     wanted = _wanted(call)
     if wanted is None or wanted[0] == fcntl.F_UNLCK:
         return False
-    kind, whence, start, length = wanted
-    question = _FLOCK.pack(kind, whence, 0, start, length, 0, 0)
+    kind, start, length = wanted
+    found, holder = _in_the_way(call, wanted)
+    of_description = call.args[1] in _OF_DESCRIPTIONS
+    if found == fcntl.F_UNLCK or holder != (_NO_PROCESS if of_description else call.process):
+        return bool(found != fcntl.F_UNLCK)
+    # It may be the caller's own, which is in nobody's way, and behind which the kernel does not look any further.
+    modes = ("READ", "WRITE") if kind == fcntl.F_WRLCK else ("WRITE",)
+    whose = "OFDLCK" if of_description else "POSIX"
+    last = start + length - 1 if length else math.inf
+    return holders.others_hold_record(call.thread, call.args[0] & 0xFFFFFFFF, whose, modes, start, last)
+
+
+def _in_the_way(call: StoppedCall, wanted: tuple[int, int, int]) -> tuple[int, int]:
+    """The first lock that another description than the caller's would wait for: its type, and its process."""
+    kind, start, length = wanted
+    question = _FLOCK.pack(kind, os.SEEK_SET, 0, start, length, 0, 0)
     path = f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}"
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question)
+        found, _, _, _, _, holder, _ = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question))
     finally:
         os.close(descriptor)
-    found, _, _, _, _, holder, _ = _FLOCK.unpack(answer)
-    return bool(found != fcntl.F_UNLCK and holder != call.process)
+    return found, holder
 
 
-def _wanted(call: StoppedCall) -> tuple[int, int, int, int] | None:
-    """The struct flock that the call points to: type, whence, start, length."""
+def _wanted(call: StoppedCall) -> tuple[int, int, int] | None:
+    """What the struct flock says that the call points to: type, first byte, and length, 0 for all that follow.
+
+    None for one that cannot be read, or that the kernel will refuse.
+    """
     try:
         raw = calls.read_memory(call.thread, call.args[2], _FLOCK.size)
+        if len(raw) < _FLOCK.size:
+            return None
+        kind, whence, _, start, length, _, _ = _FLOCK.unpack(raw)
+        start += _origin(call, whence)
     except OSError:
         return None
-    if len(raw) < _FLOCK.size:
-        return None
-    kind, whence, _, start, length, _, _ = _FLOCK.unpack(raw)
-    return kind, whence, start, length
+    if length < 0:
+        start, length = start + length, -length
+    return (kind, start, length) if 0 <= start < _MOST else None
+
+
+def _origin(call: StoppedCall, whence: int) -> int:
+    """The byte that a struct flock counts from. Raises OSError."""
+    descriptor = call.args[0] & 0xFFFFFFFF
+    if whence == os.SEEK_CUR:  # as lockf(3) does
+        return position(call.thread, descriptor)[0]
+    return Path(f"/proc/{call.thread}/fd/{descriptor}").stat().st_size if whence == os.SEEK_END else 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 AT_FDCWD = 0xFFFFFF9C  # as a 32-bit register holds it
 _MOST_LINKS = 40  # path_resolution(7)
-_REMOVED = " (deleted)"  # what stands behind a name that is gone: proc_pid_fd(5)
+REMOVED = " (deleted)"  # what stands behind a name that is gone: proc_pid_fd(5)
 
 _steady = [
     f"{folder}/"
@@ -51,7 +51,7 @@ def of_descriptor(thread: int, descriptor: int) -> str:
     link = f"/proc/{thread}/cwd" if descriptor == AT_FDCWD else f"/proc/{thread}/fd/{descriptor}"
     try:
         path = os.readlink(link)  # noqa: PTH115 - asked for every stopped call
-        return _other_name(link, path) if path.endswith(_REMOVED) else path
+        return _other_name(link, path) if path.endswith(REMOVED) else path
     except FileNotFoundError as error:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
 
@@ -67,6 +67,19 @@ def _other_name(link: str, path: str) -> str:
             names = [entry.path for entry in entries if entry.inode() == facts.st_ino]
             return min(names, default=path)
     return path
+
+
+def position(thread: int, descriptor: int) -> tuple[int, int]:
+    """Where a descriptor of the caller stands, and its flags: pos and flags of fdinfo (proc(5)). Raises OSError."""
+    text = Path(f"/proc/{thread}/fdinfo/{descriptor}").read_text(encoding="ascii")
+    facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(facts["pos"]), int(facts["flags"], 8)
+
+
+def lost_name(thread: int, descriptor: int) -> str:
+    """The name that an open file of the caller had, and has no more; "" for one that has it. Raises OSError."""
+    path = os.readlink(f"/proc/{thread}/fd/{descriptor}")  # noqa: PTH115 - asked for every stopped call
+    return path.removesuffix(REMOVED) if path.endswith(REMOVED) else ""
 
 
 def mapped(thread: int, address: int) -> tuple[str, int]:

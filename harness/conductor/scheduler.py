@@ -15,7 +15,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 
-from harness.conductor import calls
+from harness.conductor import calls, kernel
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
@@ -40,6 +40,7 @@ _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an att
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
 # again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
 _BUSY = 10.0
+_LEAVING = 1.0  # seconds: the most that an end takes in the kernel, which waits for nobody there
 _IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
@@ -97,7 +98,7 @@ class Scheduler:
         self.expected.append(actor)
         self._lanes[actor] = Lanes(actor, self._root)
         self._supervisors[actor] = supervisor
-        supervisor.when_ended(self._go_on)
+        supervisor.when_ended(lambda: self._end(actor))
         self._on_its_way(actor)
         if self._watcher is None:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
@@ -143,6 +144,12 @@ class Scheduler:
             raise self.failure
         if isinstance(self._strategy, Finishing):
             self._strategy.finish()
+
+    def _end(self, actor: str) -> None:
+        """An actor's listener has hung up; what it had open, and its locks, may be there for some moments yet."""
+        for process in self._surroundings.processes(actor):
+            kernel.await_end(process, _LEAVING)
+        self._go_on()
 
     # -- decisions --------------------------------------------------------------------------------------------------
 

@@ -13,22 +13,27 @@ from contextlib import suppress
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
-from harness.conductor.paths import links
+from harness.conductor.paths import AT_FDCWD, REMOVED, links, lost_name
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _CHANGING = _NAMING | {Family.WRITE}
+_BY_ANY_NAME = frozenset({Family.OPEN, Family.READ, Family.WRITE, Family.LOCK})  # what one does to a file with many
 _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a folder, a listing is a call of its own
 
 
 def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
-    """The objects of a call, in the order of its arguments; then the links and the folders that lead it there."""
+    """The objects of a call, in the order of its arguments; then the links and the folders that lead it there.
+
+    Whoever takes the name of an open file away, or gives it another, changes by which name it will be known.
+    """
     return (
         *_objects(call, root),
         *(Touch(_below(root, link), False) for link in _links(call, root)),
         *(Touch(PATHS_BELOW + folder, False) for folder in _folders(call, root)),
-        *(Touch(f"{CONTENT_OF}{inode}", call.kind.family is Family.WRITE or _empties(call)) for inode in _shared(call)),
+        *(Touch(PATHS_BELOW + _below(root, name), False) for name in _names(call, root)),
+        *(Touch(f"{CONTENT_OF}{inode}", _changes_content(call)) for inode in _shared(call)),
     )
 
 
@@ -47,7 +52,7 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         named = tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
-        held = tuple(Touch(HELD + _below(root, path), False) for path in call.paths)
+        held = tuple(Touch(HELD + _below(root, path.removesuffix(REMOVED)), False) for path in call.paths)
         if call.kind.name == "flock":
             return (*named, *held)
         return (*named, *held, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
@@ -69,6 +74,13 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
             *(Touch(PATHS_BELOW + _below(root, path), True) for path in ways),
         )
     return named
+
+
+def _changes_content(call: StoppedCall) -> bool:
+    """Whether the call concerns whoever opens, reads or locks the file by another name."""
+    if call.kind.family is Family.LOCK:
+        return not locks.takes_share(call)
+    return call.kind.family is Family.WRITE or _empties(call)
 
 
 def _empties(call: StoppedCall) -> bool:
@@ -94,10 +106,21 @@ def _links(call: StoppedCall, root: str) -> list[str]:
     return found
 
 
+def _names(call: StoppedCall, root: str) -> list[str]:
+    """What the open files of a call are called below the run's folder, and were called where they are not any more."""
+    found: list[str] = []
+    for operand in call.operands:
+        if operand.text is None and operand.descriptor != AT_FDCWD:
+            with suppress(OSError):  # the caller is gone
+                names = operand.path.removesuffix(REMOVED), lost_name(call.thread, operand.descriptor)
+                found += [name for name in dict.fromkeys(names) if name.startswith(f"{root}/")]
+    return found
+
+
 def _shared(call: StoppedCall) -> list[int]:
-    """The files with several names that a call opens, reads or writes by one of them."""
+    """The files with several names that a call opens, reads, writes or locks by one of them."""
     found: list[int] = []
-    for path in call.paths if call.kind.family in (Family.OPEN, Family.READ, Family.WRITE) else ():
+    for path in call.paths if call.kind.family in _BY_ANY_NAME else ():
         with suppress(OSError):
             facts = os.stat(path)  # noqa: PTH116 - asked of every call that waits, at each decision
             found += [facts.st_ino] if facts.st_nlink > 1 and stat.S_ISREG(facts.st_mode) else []
@@ -108,7 +131,7 @@ def _folders(call: StoppedCall, root: str) -> dict[str, None]:
     """The folders below the run's own through which the call's paths lead; a set that keeps its order."""
     found: dict[str, None] = {}
     for operand in call.operands:
-        folder = _below(root, operand.path) if operand.text and operand.path.startswith(f"{root}/") else ""
+        folder = _below(root, operand.path) if operand.path.startswith(f"{root}/") else ""
         while folder := folder.rpartition("/")[0]:
             found[folder] = None
     return found

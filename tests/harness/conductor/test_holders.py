@@ -1,7 +1,9 @@
 """Locks are seen where they are, on any filesystem and inside namespaces, and nothing changes hands by looking."""
 
+import ctypes
 import fcntl
 import os
+import struct
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -38,6 +40,28 @@ print(repr(holders.file_in_locks(Path("nothing"))), repr(holders.file_in_locks(P
 
 def asks(file, wanted):
     return SimpleNamespace(kind=SimpleNamespace(name="flock"), thread=os.getpid(), args=(file.fileno(), wanted))
+
+
+OFD, OF_PROCESS = fcntl.F_OFD_SETLK, fcntl.F_SETLK
+SHARED_RECORD = """
+import fcntl, sys
+lock = open("lock", "r+")
+fcntl.lockf(lock, fcntl.LOCK_SH, 10)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def record(kind, start, length, whence=os.SEEK_SET):
+    """A struct flock, fcntl(2)."""
+    return struct.pack("hh4xqqi4x", kind, whence, start, length, 0)
+
+
+def asks_for_record(file, command, *wanted):
+    memory = ctypes.create_string_buffer(record(*wanted))
+    args = (file.fileno(), command, ctypes.addressof(memory))
+    kind = SimpleNamespace(name="fcntl")
+    return SimpleNamespace(kind=kind, thread=os.getpid(), process=os.getpid(), args=args, memory=memory)
 
 
 def unshared(flags, script, folder):
@@ -79,6 +103,66 @@ def test_a_conversion_waits_for_the_others_who_share(tmp_path):
         assert holders.others_hold(os.getpid(), one.fileno(), BOTH)
         with pytest.raises(BlockingIOError):
             fcntl.flock(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("command", [OFD, OF_PROCESS])
+def test_a_record_lock_of_ones_own_is_not_in_the_way(tmp_path, command):
+    with (tmp_path / "lock").open("w+") as file:
+        fcntl.fcntl(file, command, record(fcntl.F_WRLCK, 0, 10))
+        assert not locks.in_vain(asks_for_record(file, command, fcntl.F_WRLCK, 5, 20))
+        fcntl.fcntl(file, command, record(fcntl.F_WRLCK, 5, 20))
+
+
+@pytest.mark.parametrize("command", [OFD, OF_PROCESS])
+def test_behind_a_record_lock_of_ones_own_those_of_others_are_seen(tmp_path, command):
+    """Who shares a lock and asks for more waits for the others: the kernel tells of the first lock only."""
+    with (tmp_path / "lock").open("w+") as file:
+        fcntl.fcntl(file, command, record(fcntl.F_RDLCK, 0, 10))
+        other = subprocess.Popen([sys.executable, "-c", SHARED_RECORD], cwd=tmp_path, stdin=-1, stdout=-1)
+        with other:
+            other.stdout.readline()
+            assert locks.in_vain(asks_for_record(file, command, fcntl.F_WRLCK, 0, 10))
+            assert not locks.in_vain(asks_for_record(file, command, fcntl.F_RDLCK, 0, 10))
+            assert not locks.in_vain(asks_for_record(file, command, fcntl.F_WRLCK, 10, 10))
+            with pytest.raises(BlockingIOError):
+                fcntl.fcntl(file, command, record(fcntl.F_WRLCK, 0, 10))
+            other.communicate()
+        assert not locks.in_vain(asks_for_record(file, command, fcntl.F_WRLCK, 0, 10))
+
+
+@pytest.mark.parametrize(
+    ("whence", "start", "length", "name", "taken"),
+    [
+        (os.SEEK_CUR, 0, 5, "@10+5", False),  # lockf(3)
+        (os.SEEK_CUR, -5, 5, "@5+5", True),
+        (os.SEEK_END, -20, -5, "@5+5", True),
+        (os.SEEK_END, -20, 0, "@10+0", False),
+        (os.SEEK_SET, 9, 0, "@9+0", True),
+        (os.SEEK_CUR, 2**63 - 1, 0, "", False),  # the kernel refuses it
+    ],
+)
+def test_which_bytes_are_meant_is_counted_from_where_the_caller_says(tmp_path, whence, start, length, name, taken):
+    with (tmp_path / "lock").open("wb+", buffering=0) as holder, (tmp_path / "lock").open("rb+", buffering=0) as other:
+        other.write(bytes(30))
+        other.seek(10)
+        fcntl.fcntl(holder, OFD, record(fcntl.F_WRLCK, 0, 10))
+        call = asks_for_record(other, OFD, fcntl.F_WRLCK, start, length, whence)
+        assert (locks.record(call), locks.in_vain(call)) == (name, taken)
+
+
+def test_a_long_list_of_locks_is_read_until_readings_agree(tmp_path, monkeypatch):
+    """A read gives at most a page; what is unlocked before the next one has a line left out, or twice."""
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        name = holders.file_in_locks(tmp_path / "lock")
+        [held] = holders.held_on([name])
+        line = " ".join(["9:", *held[1:]]).encode() + b"\n"
+        page = line.replace(name.encode(), b"00:00:0") * (4000 // len(line))
+        readings = [(page, b""), (page, line * 2), (page, line), (page, line), (page, line)]
+        monkeypatch.setattr(holders, "_two_reads", iter(readings).__next__)
+        assert holders.held_on([name]) == [held]
+        monkeypatch.setattr(holders, "_two_reads", lambda: (line, line))  # one read was enough; others came meanwhile
+        assert holders.held_on([name]) == [held]
 
 
 def test_a_lock_of_another_file_is_none_of_this(tmp_path):

@@ -130,6 +130,9 @@ PROGRAMS = {
     "a-descriptor-that-only-names-a-folder-cannot-be-synced": (
         "f = os.open('.', os.O_PATH)\ntry: os.fsync(f)\nexcept OSError: assert libc.syncfs(f) < 0", []
     ),
+    "a-file-is-no-folder": (
+        "try: os.open('old/f', os.O_CREAT)\nexcept NotADirectoryError: os.rename('old', 'new')", ["rename new"]
+    ),
     "synced-by-its-flags": (
         "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "write old"]
     ),

@@ -74,9 +74,10 @@ class Rotating:
 
 
 async def schedule(
-    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True
-):
-    """Run the actors under a scheduler to their end; gives it."""
+    rig, strategy, actors: dict[str, Sequence[str]], *, families=ORDERED, decisions="-", where=lambda call: True,
+    **options,
+):  # fmt: skip
+    """Run the actors under a scheduler to their end; gives it. `options` are of how they are started."""
     folder = str(rig.folder)
 
     class Around:
@@ -91,7 +92,7 @@ async def schedule(
     )  # fmt: skip
     rig.directors.append(scheduler)
     for name, argv in actors.items():
-        running = await rig.start(name, *argv, families=families)
+        running = await rig.start(name, *argv, families=families, **options)
         scheduler.start(name, running.supervisor)
     await asyncio.gather(*(rig.running[name].ended() for name in actors))
     scheduler.open()
@@ -779,6 +780,7 @@ def test_a_short_write_writes_half(conduct):
         ('os.writev(f, [b"123", b"", b"45678"])', b"0123499999"),
         ('os.pwritev(f, [b"123", b"45678"], 2)', b"0912349999"),
         ('os.pwritev(f, [b"12345678"], -1, os.RWF_DSYNC)', b"0123499999"),
+        ('os.pwritev(f, [b"12345678"], 2, os.RWF_APPEND)', b"09999999991234"),
     ],
 )
 def test_a_short_write_of_several_pieces_writes_half_of_all(conduct, write, left):
@@ -795,6 +797,39 @@ assert {write} == 4
         return (rig.folder / "out").read_bytes()
 
     assert conduct(body) == left
+
+
+@pytest.mark.parametrize(
+    ("copy", "again", "half", "whole"),
+    [
+        ("os.copy_file_range(source, target, 1 << 30)", "os.copy_file_range(source, target, 9)", "1234", "12345678"),
+        ("os.copy_file_range(source, target, 6, 2, 1)", "os.copy_file_range(source, target, 9, 5, 4)", "345", "345678"),
+        ("os.sendfile(target, source, None, 8)", "os.sendfile(target, source, None, 8)", "1234", "12345678"),
+        ("os.sendfile(target, source, 4, 8)", "os.sendfile(target, source, 6, 8)", "56", "5678"),
+        ("libc.sendfile(target, source, at, 8)", "libc.sendfile(target, source, at, 8)", "345", "345678"),
+        ("libc.copy_file_range(source, at, target, 0, 8, 0)", "libc.sendfile(target, source, at, 8)", "345", "345678"),
+    ],
+)
+def test_a_short_copy_copies_half_of_what_there_is(conduct, copy, again, half, whole):
+    """Whoever goes on behind it, where positions and offsets have come to, has all."""
+    code = f"""
+import os
+from ctypes import CDLL, byref, c_long
+libc, at = CDLL(None), byref(c_long(2))
+source, target = os.open("count", os.O_RDONLY), os.open("out", os.O_CREAT | os.O_RDWR)
+for copy in (lambda: {copy}), (lambda: {again}):
+    print(copy(), os.pread(target, 99, 0).decode().strip(chr(0)))
+"""
+
+    async def body(rig):
+        (rig.folder / "count").write_text("12345678")
+        families = CHANGES | {Family.WRITE}
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.1!short")
+        return [str(point) for point in scheduler.struck], rig.running["a"].said(), rig.running["a"].said("stderr")
+
+    struck, said, errors = conduct(body)
+    assert (len(struck), errors) == (1, "")
+    assert said.split() == [str(len(half)), half, str(len(whole) - len(half)), whole]
 
 
 def test_a_torn_write_writes_half_and_kills(conduct):

@@ -1,0 +1,109 @@
+"""Carries out the first half of a call that moves data into a file, in its caller's place.
+
+That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2)). It goes through the caller's
+own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.conductor import calls, kernel
+from harness.conductor.paths import position
+from harness.conductor.stopped import StoppedCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """Where the arguments of a call stand that copies from file to file; an offset may be given by address."""
+
+    source: int
+    source_offset: int
+    target: int
+    target_offset: int | None = None
+    size: int
+
+
+_COPIES = {
+    "copy_file_range": _Copy(source=0, source_offset=1, target=2, target_offset=3, size=4),
+    "sendfile": _Copy(source=1, source_offset=2, target=0, size=3),
+}
+
+
+def size(call: StoppedCall) -> int:
+    """How many bytes the call will move at most; 0 for one that moves none into a file, or cannot."""
+    with suppress(OSError):
+        if copy := _COPIES.get(call.kind.name):
+            return _left(call, copy)
+        return sum(length for _, length in calls.memory_written(call.kind, call.thread, call.args))
+    return 0
+
+
+def move_half(call: StoppedCall) -> int | None:
+    """Move half of it; how many bytes that were. None for a call of which no part can be moved, or that is gone.
+
+    Raises OSError.
+    """
+    half = size(call) // 2
+    if not half or not call.waits():
+        return None
+    copy = _COPIES.get(call.kind.name)
+    return _copied(call, copy, half) if copy else _written(call, half)
+
+
+def _written(call: StoppedCall, count: int) -> int:
+    data = call.data(most=count)
+    with ExitStack() as stack:
+        descriptor = _borrowed(call, 0, stack)
+        if call.kind.name == "pwritev2":
+            offset = call.args[3] - (1 << 64 if call.args[3] >= 1 << 63 else 0)  # -1 is for "where it stands"
+            return os.pwritev(descriptor, [data], offset, call.args[5])
+        if call.kind.name.startswith("p"):
+            return os.pwrite(descriptor, data, call.args[3])
+        return os.write(descriptor, data)
+
+
+def _copied(call: StoppedCall, copy: _Copy, count: int) -> int | None:
+    """None where the kernel refuses it, as it will refuse the whole: other filesystems, a file that is appended to."""
+    places = (copy.source_offset, copy.target_offset)
+    here, there = (_offset(call, place) for place in places)
+    with suppress(OSError), ExitStack() as stack:
+        source, target = (_borrowed(call, argument, stack) for argument in (copy.source, copy.target))
+        if call.kind.name == "sendfile":
+            moved = os.sendfile(target, source, here, count)
+        else:
+            moved = os.copy_file_range(source, target, count, here, there)
+        for place, offset in zip(places, (here, there), strict=True):
+            if place is not None and offset is not None:
+                kernel.write_memory(call.thread, call.args[place], (offset + moved).to_bytes(8, "little"))
+        return moved
+    return None
+
+
+def _left(call: StoppedCall, copy: _Copy) -> int:
+    """How much of what is to be copied there is. Raises OSError."""
+    descriptor = call.args[copy.source] & 0xFFFFFFFF
+    facts = Path(f"/proc/{call.thread}/fd/{descriptor}").stat()
+    if not stat.S_ISREG(facts.st_mode):
+        return 0
+    offset = _offset(call, copy.source_offset)
+    begin = position(call.thread, descriptor)[0] if offset is None else offset
+    return max(0, min(call.args[copy.size], facts.st_size - begin))
+
+
+def _offset(call: StoppedCall, argument: int | None) -> int | None:
+    """The offset that an argument points to; None for where the descriptor stands. Raises OSError."""
+    if argument is None or not call.args[argument]:
+        return None
+    return int.from_bytes(calls.read_memory(call.thread, call.args[argument], 8), "little")
+
+
+def _borrowed(call: StoppedCall, argument: int, stack: ExitStack) -> int:
+    """A copy of the caller's descriptor, for as long as the stack is open. Raises OSError."""
+    descriptor = kernel.borrow_from_thread(call.thread, call.args[argument] & 0xFFFFFFFF)
+    stack.callback(os.close, descriptor)
+    return descriptor
