@@ -119,9 +119,10 @@ class Launcher:
         else:
             self.children[pid] = _Child(request["id"], pipes.failure[0])
             reply = {"op": "spawned", "id": request["id"], "pid": pid, "refusal": refusal}
-            self.tell({**reply, "start_time": stat.start_time(pid)}, tuple(descriptors))
+            start_time = stat.start_time(pid)
             with suppress(BrokenPipeError):  # it ended already: `reap` tells how
-                os.write(pipes.go[1], b"!")
+                os.write(pipes.go[1], b"!")  # before anybody knows of it, who might take it for one that sleeps
+            self.tell({**reply, "start_time": start_time}, tuple(descriptors))
         finally:
             for descriptor in (pipes.listener[0], pipes.go[1], *descriptors):
                 os.close(descriptor)

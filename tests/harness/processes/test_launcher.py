@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -528,3 +529,20 @@ def test_an_exit_tells_how_long_others_had_the_processor(conduct):
     *starved, slept = conduct(body)
     assert max(starved) > 0.3
     assert slept < max(starved)
+
+
+def test_a_program_is_let_go_before_anybody_is_told_of_it():
+    """Else it could be taken for one that sleeps: whoever is told finds it at work, or at its end."""
+    code = """
+import select, sys
+from harness.processes.launcher import Launcher
+class Asked(Launcher):
+    def tell(self, message, descriptors=()):
+        print(message["op"], select.select(descriptors[:1], [], [], 10.0)[0] == [*descriptors])
+Asked(None).spawn({
+    "op": "spawn", "id": 1, "argv": ["/bin/true"], "cwd": "/", "limits": {}, "env": {}, "streams": ["closed"] * 3,
+    "filter": None, "interruptible": False, "script": False,
+})
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout == "spawned True\n"
