@@ -59,7 +59,8 @@ class _State:
 
 def install() -> None:
     """Take over the signals, except those that our parent had us ignore (nohup, a shell's background job)."""
-    _catch_alarms()  # before it is let in: one may wait, from whoever became us by execve(2)
+    signal.signal(signal.SIGALRM, _on_alarm)  # before it is let in: one may wait, from whoever became us by execve(2)
+    signal.siginterrupt(signal.SIGALRM, False)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [*_SIGNALS, signal.SIGALRM])
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -187,11 +188,6 @@ def _check_pipe(descriptor: int) -> None:
         return
     if closed and not _State.code:
         raise stop("gateway-lost")
-
-
-def _catch_alarms() -> None:
-    signal.signal(signal.SIGALRM, _on_alarm)
-    signal.siginterrupt(signal.SIGALRM, False)
 
 
 def _due_in(seconds: float) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from harness.checkers.judge import CannotDecide
 from harness.events import Exited, Finished, History, ReplySent, RequestReceived, Scheduled, Signalled, Started
+from harness.outcome import RunSeen
+
+UNFINISHED = frozenset({"queued", "running"})  # statuses of runs that are not over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,14 @@ def finished(history: History, actor: str) -> tuple[int, Finished]:
 def finishes(history: History) -> Iterator[tuple[int, Finished]]:
     """Every command that ended."""
     return history.of(Finished)
+
+
+def runs_listed(history: History, actor: str) -> tuple[int, tuple[RunSeen, ...]]:
+    """The runs that an actor's list shows. Raises CannotDecide when it did not end, or shows none."""
+    seq, listing = finished(history, actor)
+    if listing.outcome.runs is None:
+        raise CannotDecide(f"the runs could not be listed: {said(listing)}")
+    return seq, listing.outcome.runs
 
 
 def turns(history: History) -> Iterator[tuple[int, Finished, Started]]:

@@ -58,10 +58,8 @@ def background_is_listed(history: History) -> list[Finding]:
     """CHD-4: wanted background work lives on under a handle, and is gone once the handle was cancelled."""
     if not any(what.advanced for _, what in history.of(ChildBeat)):
         raise CannotDecide("the background work was not seen at work after its turn")
-    seq, listing = ask.finished(history, "list")
-    if listing.outcome.runs is None:
-        raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
-    if not any(run.jobs for run in listing.outcome.runs):
+    seq, runs = ask.runs_listed(history, "list")
+    if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"
         return [Finding(rule="CHD-4", message=message, evidence=(seq,))]
     return _survivors(history, "CHD-4", "although its handle had been cancelled")

@@ -7,12 +7,10 @@ Actors play roles that their names tell: "cut" is the turn that the killed gatew
 from __future__ import annotations
 
 from harness.checkers import ask
-from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, SurvivorSeen
 from harness.verdict import Finding
 
 _RULE = "CHD-8"
-_LIVE = frozenset({"queued", "running"})
 
 
 def restart_recovers(history: History) -> list[Finding]:
@@ -42,17 +40,15 @@ def _cut(history: History) -> list[Finding]:
 def _listed(history: History) -> list[Finding]:
     """The run is in the list, as one that did not finish."""
     agent = ask.started(history, "cut")[1].params["agent"]
-    seq, listing = ask.finished(history, "list-after")
-    if listing.outcome.runs is None:
-        raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
-    shown = [run for run in listing.outcome.runs if run.agent == agent]
+    seq, runs = ask.runs_listed(history, "list-after")
+    shown = [run for run in runs if run.agent == agent]
     if not shown:
         message = "the run that the killed gateway had is not listed any more"
         return [Finding(rule=_RULE, message=message, evidence=(seq,))]
     return [
         Finding(rule=_RULE, message=f"run {run.id} of the killed gateway is shown as {run.status}", evidence=(seq,))
         for run in shown
-        if run.status in _LIVE or run.status == "succeeded"
+        if run.status in ask.UNFINISHED or run.status == "succeeded"
     ]
 
 

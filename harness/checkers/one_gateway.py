@@ -8,14 +8,12 @@ through whichever gateway serves.
 from __future__ import annotations
 
 from harness.checkers import ask
-from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, Started
 from harness.verdict import Finding
 
 RULE = "LCK-9"
 GATEWAY = "gateway-"  # begins a gateway's name
 KEPT, LIST_KEPT, AFTER = "kept", "list-kept", "after"
-_LIVE = frozenset({"queued", "running"})
 
 
 def one_gateway(history: History) -> list[Finding]:
@@ -51,11 +49,9 @@ def _listed(history: History) -> list[Finding]:
     if not any(started.actor == LIST_KEPT for _, started in history.of(Started)):
         return []
     agent = ask.started(history, KEPT)[1].params["agent"]
-    seq, listing = ask.finished(history, LIST_KEPT)
-    if listing.outcome.runs is None:
-        raise CannotDecide(f"the runs could not be listed: {ask.said(listing)}")
-    shown = [run.status for run in listing.outcome.runs if run.agent == agent]
-    if any(status in _LIVE for status in shown):
+    seq, runs = ask.runs_listed(history, LIST_KEPT)
+    shown = [run.status for run in runs if run.agent == agent]
+    if any(status in ask.UNFINISHED for status in shown):
         return []
     how = f"shown as {shown[0]}" if shown else "not listed any more"
     message = f"another gateway was started, and the turn that the first still has is {how}"

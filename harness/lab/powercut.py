@@ -6,7 +6,7 @@ follow find it as after a reboot: nothing of the recorded ones runs any more, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,14 @@ class RecordedFolder:
         found = states(self._log, most=MOST_STATES)
         self._record(self._log, found)
         tried = found.all if self._lab.faulty else found.all[:1]
+        lasting = after(self._log, 0, {}).keys() | after(self._log, len(self._log.operations), {}).keys()
         kept = self.folder.with_name(f"{self.folder.name}.recorded")
         self.folder.rename(kept)
         try:
             for number, state in enumerate(tried):
                 trial = f"cut{number}"
                 self._put(state)
-                self._lab.record(_lost(self._log, state, trial))
+                self._lab.record(_lost(self._log, state, trial, lasting))
                 yield trial
         finally:
             folders.remove(self.folder)
@@ -91,14 +92,13 @@ class RecordedFolder:
         return actor is not None and actor.exited and actor.process.exited.result() < 0
 
 
-def _lost(log: Log, state: State, trial: str) -> PowerLost:
+def _lost(log: Log, state: State, trial: str, lasting: Set[str]) -> PowerLost:
+    """What this state is without, and what stands in it besides what lasts."""
     lost = tuple(
         ChangeLost(path=loss.path, call=loss.call, what=loss.what, left=loss.torn.part.value, moved=loss.moved)
         for loss in losses(log, state)
     )
-    operations = len(log.operations)
-    lasting = after(log, 0, {}).keys() | after(log, operations, {}).keys()
-    behind = tuple(path for path in state.tree if path not in lasting)
     return PowerLost(
-        trial=trial, moment=state.moment, operations=operations, lost=lost, models=state.models, behind=behind
-    )
+        trial=trial, moment=state.moment, operations=len(log.operations), lost=lost, models=state.models,
+        behind=tuple(path for path in state.tree if path not in lasting),
+    )  # fmt: skip

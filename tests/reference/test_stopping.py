@@ -60,7 +60,7 @@ def test_signal_just_before_a_call_that_blocks_is_acted_on(timeout: float | None
         "import ctypes, operator, os, socket",
         "from functools import partial",
         "ours, theirs = socket.socketpair()",
-        "ours.settimeout(60)  # it waits in poll(2), as every client of ours does",
+        "ours.settimeout(60)  # so it waits in poll(2)",
         "calls = partial(ctypes.CDLL(None).kill, os.getpid(), 15), partial(ours.recv, 1)",
         "try: list(map(operator.call, calls))",
         "except stopping.Stopped as stopped: print(stopped.code)",
