@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -58,7 +59,8 @@ def serving(arm: str, pace: float = 0.0, *, tokens: bool = False) -> Iterator[Ru
         folder, port = Path(name), _free_port()
         command = _ours(folder, port, pace, tokens=tokens) if arm == OURS else _peer(arm, folder, port, pace)
         began = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        own = os.environ | {"TMPDIR": name}  # what a killed server cannot remove
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=own) as process:
             try:
                 _wait_until_it_answers(process, port)
                 seconds = time.perf_counter() - began

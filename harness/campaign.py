@@ -14,6 +14,7 @@ from harness.schedules.dpor import Explorer
 from harness.schedules.strategy import Profile
 from harness.shrinking import Simplest, simplest
 from harness.targets.protocol import Target
+from harness.undisturbed import run_undisturbed
 from harness.verdict import Verdict, merge
 
 _ORDERED = replace(
@@ -42,13 +43,13 @@ class Campaign:
         """The worst of the fault arm; the control arm adds only what it saw break or could not decide.
 
         Where only the control arm was replayed, it is all there is. A certificate that covers less than it was to adds
-        its UNKNOWN; a run that did not repeat the way to a branch was tried again, and counts there.
+        its UNKNOWN; a run that did not repeat the way to a branch, or was disturbed, was tried again, and counts there.
         """
         if not self.fault:
             return merge(trial.judgement.verdict for trial in self.control)
         serious = (Verdict.VIOLATED, Verdict.UNKNOWN)
         control = [t.judgement.verdict for t in self.control if t.judgement.verdict in serious]
-        fault = [t.judgement.verdict for t in self.fault if self.certificate is None or t.divergence is None]
+        fault = [t.judgement.verdict for t in self.fault if self.certificate is None or not _strayed(t)]
         return merge([*fault, *control, *([self.certificate.verdict] if self.certificate else [])])
 
     @property
@@ -79,7 +80,7 @@ async def campaign(
     of tries, the first that violates is the last. It is made simpler, in at most `shrink` replays.
     """
     if replay is not None:
-        trial = await run(scenario, target, replay, ground)
+        trial = await run_undisturbed(scenario, target, replay, ground, Profile())
         arms: dict[Arm, tuple[Trial, ...]] = {Arm.CONTROL: (), Arm.FAULT: (), replay.arm: (trial,)}
         return Campaign(scenario=scenario, control=arms[Arm.CONTROL], fault=arms[Arm.FAULT])
     control: list[Trial] = []
@@ -90,7 +91,7 @@ async def campaign(
     for plan in _plans(scenario, name, seed, runs, first_ones, points):
         if ground.conducted and len(fault) >= (schedules or 1) and _violated(fault):
             break
-        trial = await run(scenario, target, plan, ground, profile)
+        trial = await run_undisturbed(scenario, target, plan, ground, profile)
         profile = profile.after(trial.trace) if trial.trace else profile
         (fault if plan.arm is Arm.FAULT else control).append(trial)
         if trial.judgement.verdict is Verdict.UNSUPPORTED:
@@ -127,13 +128,18 @@ async def exhaust(
     while (strategy := explorer.next()) is not None:
         trial = await run(scenario, target, plan, ground, strategy=strategy)
         fault.append(trial if not fault or trial.judgement.verdict is Verdict.VIOLATED else without_history(trial))
-        if trial.divergence is not None:
+        if _strayed(trial):
             explorer.diverged()
         elif trial.trace is not None:
             explorer.executed(trial.trace, verdict=trial.judgement.verdict)
         else:  # unsupported, or not to be scheduled here: no exploration will change that
             return Campaign(scenario=scenario, control=(), fault=(trial,))
     return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
+
+
+def _strayed(trial: Trial) -> bool:
+    """Whether a run of an exploration is to be tried again."""
+    return trial.divergence is not None or trial.disturbed
 
 
 def _plans(

@@ -64,6 +64,12 @@ class Trial:
     trace: Trace | None = None
     untried: tuple[str, ...] = ()  # what a sweep left out, or what another thing stood in for, in words
     divergence: Diverged | None = None  # it was to repeat another run, and did not
+    withdrawn: int = 0  # stopped calls that a signal ended before the harness had taken them
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether what it came to may be the doing of our stopping its calls. A guarantee that held has held."""
+        return self.withdrawn > 0 and self.judgement.verdict not in (Verdict.CONFORMS, Verdict.UNSUPPORTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,7 @@ async def _run_in(
     trial = Trial(
         plan=plan, judgement=judgement, history=lab.history(), seconds=time.monotonic() - began,
         conducted=lab.conducted, commands=_commands(lab), files=files, root=str(root), untried=tuple(lab.untried),
+        withdrawn=sum(actor.supervisor.withdrawn for actor in lab.actors.values() if actor.supervisor is not None),
     )  # fmt: skip
     return _with_schedule(trial, lab, name)
 

@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Ran:
     """What came of one run."""
 
-    violation: str | None
+    violation: str | None  # of a run that was not disturbed
     cpu: float  # seconds of processor time of the whole tree
     trace: Trace  # empty without a schedule
 
@@ -80,6 +80,10 @@ class _Run:
     def stream(self, label: str, name: str) -> Path:
         """Where an actor's words go: beside the shared folder, so that they are no events."""
         return self.folder.with_name(f"{label}.{name}")
+
+    def disturbed(self) -> bool:
+        """Whether a violation may be the doing of our stopping its calls (see harness/undisturbed.py)."""
+        return any(supervisor.withdrawn for supervisor in self.supervisors.values())
 
     def endings(self) -> dict[str, Ending]:
         return {label: self._ending(label, process) for label, process in self.processes.items()}
@@ -153,7 +157,7 @@ class Arena:
             commands = materialise(program, twin, folder, cache=self._cache)
             run = _Run(program, folder, tuple(command for command in commands if command.label not in absent))
             trace = self._complete(self._cleanly(run, body(run)))
-            violation = judge(program, folder, run.endings())
+            violation = None if run.disturbed() else judge(program, folder, run.endings())
             children = sum(process.cpu for process in run.processes.values())
         finally:
             shutil.rmtree(base, ignore_errors=True)

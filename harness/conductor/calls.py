@@ -146,6 +146,7 @@ KINDS = (
     Kind("sendmmsg", 307, Family.NETWORK),
 )
 BY_NUMBER = {kind.number: kind for kind in KINDS}
+EXIT_GROUP = 231  # how every process ends that is not killed
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
 

@@ -221,18 +221,20 @@ class Ear:
 
 
 def receive(listener: int) -> Notification | None:
-    """The next stopped call, or None when there is none any more. Only after a sign of it.
+    """The next stopped call, or None when it has been withdrawn. Only after a sign of it.
 
     RECV can block when the stopped thread died before, so it is not called without one; a notification that was
     withdrawn since gives ENOENT (kernel/seccomp.c keeps the count of requests).
     """
     buffer = bytearray(_NOTIF.size)  # the kernel insists on zeroes
-    try:
-        fcntl.ioctl(listener, _IOC_RECV, buffer)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EINTR):
+    while True:
+        try:
+            fcntl.ioctl(listener, _IOC_RECV, buffer)
+            break
+        except InterruptedError:
+            continue
+        except FileNotFoundError:
             return None
-        raise
     id_, thread, _flags, number, arch, _ip, *args = _NOTIF.unpack(buffer)
     return Notification(id_, thread, number, tuple(args), arch != ARCH or bool(number & X32_BIT))
 

@@ -24,6 +24,7 @@ from harness.errors import LabError
 _SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
 _SOON = 0.005  # seconds that one call of a flood is behind another; a timer below a tick costs as much as a stop
 _FLOOD = 256  # calls, until the loop has its turn
+_NETWORK = frozenset({kind.number for kind in calls.KINDS if kind.family is Family.NETWORK})
 _listening: set[int] = set()  # the listeners of all supervisors: who is alone may be waited for
 
 
@@ -47,6 +48,7 @@ class Supervisor:
         self.listener = listener
         self.ended = asyncio.Event()
         self.closed = False
+        self.withdrawn = 0  # calls that a signal ended, with EINTR or to be made again, before we had taken them
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
         # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
@@ -57,6 +59,7 @@ class Supervisor:
         self._seal = seal
         self._lookups = lookups
         self._reads = Family.READ in families  # whether calls that only read are shown to the directors
+        self._next_id: int | None = None
         self._refused = False  # whether a call was refused that could not be read
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
@@ -104,7 +107,7 @@ class Supervisor:
         try:
             match None if self.closed else self._ear.listen(seconds):
                 case kernel.Sign.CALL:
-                    stopped = kernel.receive(self.listener)
+                    stopped = self._receive()
                     if stopped is not None:
                         return self._decide(stopped)
                 case kernel.Sign.END:
@@ -113,6 +116,24 @@ class Supervisor:
             self.report(failure)
             self._abandon(stopped)
         return False
+
+    def _receive(self) -> kernel.Notification | None:
+        """The call that there was a sign of, unless it is withdrawn.
+
+        One listener's notifications are numbered one after the other (kernel/seccomp.c, seccomp_next_notify_id), so a
+        gap tells of calls that have been withdrawn: a signal interrupts a call until we have taken it, and only from
+        then on is its wait killable only.
+        """
+        stopped = kernel.receive(self.listener)
+        if stopped is None:
+            self.withdrawn += 1
+            if self._next_id is not None:
+                self._next_id += 1
+            return None
+        if self._next_id is not None:
+            self.withdrawn += stopped.id - self._next_id
+        self._next_id = stopped.id + 1
+        return stopped
 
     def unheard(self) -> bool:
         """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
@@ -128,7 +149,7 @@ class Supervisor:
             self.close()
         elif self.closed:
             return
-        elif stopped.foreign or calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
+        elif stopped.foreign or stopped.number in _NETWORK:
             kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
         else:
             kernel.proceed(self.listener, stopped.id)
@@ -136,6 +157,9 @@ class Supervisor:
     def _decide(self, stopped: kernel.Notification) -> bool:
         if stopped.foreign:
             self._refuse(stopped)
+            return False
+        if stopped.number == calls.EXIT_GROUP:
+            kernel.proceed(self.listener, stopped.id)
             return False
         if self._lookups is not None and self._lookups.take(self.listener, stopped):
             return True

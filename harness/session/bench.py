@@ -23,10 +23,11 @@ from harness.plan import Plan
 from harness.processes.client import LauncherClient, Program
 from harness.processes.folders import remove
 from harness.runner import Ground, Trial, can_conduct
-from harness.runner import run as run_once
 from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
+from harness.schedules.strategy import Profile
 from harness.targets.protocol import Target
+from harness.undisturbed import run_undisturbed
 from harness.verdict import Judgement, Verdict
 
 
@@ -100,8 +101,8 @@ class Bench:
 
     def once(self, scenario: Scenario) -> Trial:
         """One run of a scenario, with the first seed, on this target. Raises LabError."""
-        ground = self._living_ground()
-        return self._runner.run(run_once(scenario, self.target, self._first_plan(scenario), ground))
+        plan = self._first_plan(scenario)
+        return self._runner.run(run_undisturbed(scenario, self.target, plan, self._living_ground(), Profile()))
 
     async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
         if self.settings.exhaustive and scenario.scheduled:

@@ -83,7 +83,7 @@ def ran(
         plans.append(plan)
         return trial(verdict, plan)
 
-    monkeypatch.setattr(campaigns, "run", run)
+    monkeypatch.setattr(campaigns, "run_undisturbed", run)
     ground = Ground(launcher=None, conducted=conducted, folder=Path("/nowhere"))  # type: ignore[arg-type]
     options = {"name": "reference", "seed": 5, "schedules": 3, **how}
     return plans, asyncio.run(campaign(made(fault), ReferenceTarget(), ground, **options))
@@ -149,6 +149,7 @@ def race(monkeypatch: pytest.MonkeyPatch, actors: Sequence[str]) -> list[Plan]:
         return replace(trial(V if lost else C, replace(plan, schedule=recording)), trace=ran.trace)
 
     monkeypatch.setattr(campaigns, "run", run)
+    monkeypatch.setattr(campaigns, "run_undisturbed", run)
     monkeypatch.setattr(shrinking, "run", run)
     return plans
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.conductor import kernel
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier
+from tests.asleep import EXIT_GROUP, MKDIR, wait_in
 
 REPLACE = frozenset({Family.REPLACE})
 RENAMER = """
@@ -176,3 +178,34 @@ def test_a_caller_that_is_gone_has_no_process(monkeypatch):
     monkeypatch.setattr(kernel, "open", lambda *_, **__: io.StringIO("Name:\tx\nTgid:\t0\n"), raising=False)
     with pytest.raises(ProcessLookupError, match="4711"):
         kernel.thread_group(4711)
+
+
+ENDS = """
+import os, signal
+signal.signal(signal.SIGUSR2, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+os.mkdir("first")
+os.write(1, b"ready")
+signal.sigwait({signal.SIGUSR1})
+try:
+    os.mkdir("made")
+finally:
+    os._exit(3)
+"""
+
+
+def test_a_call_that_a_signal_ended_before_it_was_taken_is_counted_even_if_it_is_the_last(conduct):
+    async def body(rig):
+        running = await rig.python("one", ENDS, families=frozenset({Family.MAKE}))
+        pid = running.process.pid
+        while running.said() != "ready":  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.001)
+        os.kill(pid, signal.SIGUSR1)
+        wait_in(pid, MKDIR)
+        os.kill(pid, signal.SIGUSR2)
+        wait_in(pid, EXIT_GROUP)
+        assert await running.ended() == 3
+        await running.supervisor.ended.wait()
+        return running.supervisor.withdrawn
+
+    assert conduct(body) == 1
