@@ -1,8 +1,8 @@
 """Nothing is held against a target that our own stopping of its calls may have done to it.
 
 A signal interrupts a stopped call until the harness has taken it (see `Supervisor`); a handler without SA_RESTART then
-makes it fail with EINTR, which a call on a file never does by itself. On a busy machine that happens now and then: a
-shell's fork, say, meets the SIGCHLD of an earlier child. The kernel offers no way to rule it out, and none to see what
+makes it fail with EINTR, which a call on a file never does by itself. `Endings` keeps the SIGCHLD of children away; a
+timer may still come in that moment, on a busy machine. The kernel offers no way to rule it out, and none to see what
 became of the call; so the plan is run again. What a plan provokes it provokes again, what chance did is gone.
 """
 

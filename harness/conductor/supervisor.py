@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from harness.conductor import calls, kernel
 from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
+from harness.conductor.endings import Endings
 from harness.conductor.lookups import Lookups
 from harness.conductor.stopped import Director, StoppedCall
 from harness.errors import LabError
@@ -64,6 +66,9 @@ class Supervisor:
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
         self._when_ended: list[Callable[[], object]] = []
+        self._taken: deque[kernel.Notification] = deque()  # not decided yet
+        self._timer: asyncio.TimerHandle | None = None
+        self._endings = Endings(listener, self._take_next, self._look_soon)
         self._ear = kernel.Ear(listener)
         kernel.hand_over(listener)
         self._loop = asyncio.get_running_loop()
@@ -75,6 +80,8 @@ class Supervisor:
         if not self.closed:
             self.closed = True
             self._loop.remove_reader(self.listener)
+            if self._timer is not None:
+                self._timer.cancel()
             _listening.discard(self.listener)
             os.close(self.listener)
             self.ended.set()
@@ -103,22 +110,19 @@ class Supervisor:
         True when that was one of the many that look at a file, or open it only to read it, and it was let go: more will
         follow.
         """
-        stopped = None
         try:
             match None if self.closed else self._ear.listen(seconds):
                 case kernel.Sign.CALL:
-                    stopped = self._receive()
-                    if stopped is not None:
-                        return self._decide(stopped)
+                    self._take_next()
                 case kernel.Sign.END:
                     self.close()
-        except Exception as failure:  # noqa: BLE001 - a stopped call must never stay stopped because of our own bug
+        except Exception as failure:  # noqa: BLE001 - the listener itself is broken
             self.report(failure)
-            self._abandon(stopped)
-        return False
+            self.close()
+        return self._decide_taken()
 
-    def _receive(self) -> kernel.Notification | None:
-        """The call that there was a sign of, unless it is withdrawn.
+    def _take_next(self) -> None:
+        """Take the call that there is a sign of, unless it is withdrawn.
 
         One listener's notifications are numbered one after the other (kernel/seccomp.c, seccomp_next_notify_id), so a
         gap tells of calls that have been withdrawn: a signal interrupts a call until we have taken it, and only from
@@ -129,11 +133,36 @@ class Supervisor:
             self.withdrawn += 1
             if self._next_id is not None:
                 self._next_id += 1
-            return None
+            return
         if self._next_id is not None:
             self.withdrawn += stopped.id - self._next_id
         self._next_id = stopped.id + 1
-        return stopped
+        self._taken.append(stopped)
+
+    def _decide_taken(self) -> bool:
+        """Decide about what was taken, as in `serve`."""
+        many = False
+        while self._taken:
+            stopped = self._taken.popleft()
+            try:
+                many = self._decide(stopped)
+            except Exception as failure:  # noqa: BLE001 - a stopped call must never stay stopped because of our own bug
+                many = False
+                self.report(failure)
+                self._abandon(stopped)
+        return many
+
+    def _look_soon(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        try:
+            self._endings.look()
+        except Exception as failure:  # noqa: BLE001 - as above
+            self.report(failure)
+        self._decide_taken()
 
     def unheard(self) -> bool:
         """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
@@ -143,13 +172,11 @@ class Supervisor:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
 
-    def _abandon(self, stopped: kernel.Notification | None) -> None:
+    def _abandon(self, stopped: kernel.Notification) -> None:
         """Get rid of a call that could not be decided: the run is UNKNOWN already, but it must end."""
-        if stopped is None:  # the listener itself is broken
-            self.close()
-        elif self.closed:
+        if self.closed:
             return
-        elif stopped.foreign or stopped.number in _NETWORK:
+        if stopped.foreign or stopped.number in _NETWORK:
             kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
         else:
             kernel.proceed(self.listener, stopped.id)
@@ -159,8 +186,9 @@ class Supervisor:
             self._refuse(stopped)
             return False
         if stopped.number == calls.EXIT_GROUP:
-            kernel.proceed(self.listener, stopped.id)
+            self._endings.take(stopped)
             return False
+        self._endings.taken(stopped.thread)
         if self._lookups is not None and self._lookups.take(self.listener, stopped):
             return True
         call = self._decode(stopped)

@@ -19,6 +19,12 @@ def fields(pid: int, thread: str | None = None) -> list[str] | None:
         return None
 
 
+def parent(pid: int) -> int:
+    """A process's, or thread's, parent (field 4). 0 when it is gone."""
+    found = fields(pid)
+    return int(found[1]) if found else 0
+
+
 def start_time(pid: int) -> int:
     """A process's start time in clock ticks since boot (field 22): with the pid, its identity. 0 when it is gone."""
     found = fields(pid)
@@ -31,9 +37,18 @@ def queued(pid: int) -> float:
     Of its first thread (/proc/PID/schedstat, the second number). 0.0 for one that is gone, or where the kernel does not
     keep it.
     """
+    return _schedstat(pid, 1)
+
+
+def worked(pid: int) -> float:
+    """Seconds that a process's first thread has been on a processor (the first number). 0.0 as for `queued`."""
+    return _schedstat(pid, 0)
+
+
+def _schedstat(pid: int, number: int) -> float:
     try:
         with open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
-            return int(file.read().split()[1]) / 1e9
+            return int(file.read().split()[number]) / 1e9
     except (OSError, IndexError):
         return 0.0
 

@@ -1,0 +1,122 @@
+"""Chooses the moment in which a child ends, so that its SIGCHLD does not meet its parent's call before we do.
+
+A signal interrupts a stopped call until it has been taken (`Supervisor`). A shell forks and opens while its children
+end, and dash then says "Cannot fork". So the end of every process stops, and where its parent catches SIGCHLD it is
+let go only while the parent sleeps, or once a call of the parent has been taken, or when the parent has gone on for
+long: it may spin until its child is gone. Then the process is waited for, and whatever stops meanwhile is taken at
+once. Who is killed does not stop; that, and other signals, `Supervisor` notices afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from harness.conductor import kernel
+from harness.processes import stat
+
+_AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
+_SPINS_SECONDS = 0.01  # of processor time in which a program makes a call or sleeps, unless it waits for its child
+_MOST_SECONDS = 1.0  # where the kernel does not tell that time
+_DYING_SECONDS = 0.02  # that a small process takes to end, at most; a large one then ends beside what follows
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A process that waits to end."""
+
+    id: int  # of its notification
+    process: int
+    parent: int
+    worked: float  # seconds that its parent had been on a processor
+    since: float  # monotonic
+
+
+class Endings:
+    """The ends of the processes under one listener."""
+
+    def __init__(self, listener: int, take_next: Callable[[], None], look_soon: Callable[[float], None]) -> None:
+        """`take_next` takes the call that has stopped, to be decided later; `look_soon` has `look` called."""
+        self._listener = listener
+        self._ear = kernel.Ear(listener)
+        self._take_next = take_next
+        self._look_soon = look_soon
+        self._held: list[_End] = []
+
+    def take(self, stopped: kernel.Notification) -> None:
+        """A process is about to end."""
+        parent = stat.parent(stopped.thread)
+        if not _is_interruptible(parent):
+            kernel.proceed(self._listener, stopped.id)
+            return
+        with suppress(OSError, ValueError):  # it was killed
+            process = kernel.thread_group(stopped.thread)
+            self._held.append(_End(stopped.id, process, parent, stat.worked(parent), time.monotonic()))
+            self.look()
+
+    def taken(self, thread: int) -> None:
+        """A call of this thread was taken: whoever waited for that may end."""
+        if self._held:
+            self._release(lambda end: end.parent == thread)
+
+    def look(self) -> None:
+        """Let go whose parents sleep now; with the others one must look again."""
+        self._release(lambda end: self._sleeps(end.parent) or _spins(end))
+        if self._held:
+            self._look_soon(_AGAIN_SECONDS)
+
+    def _sleeps(self, parent: int) -> bool:
+        """Whether it sleeps, and not at a call that nobody has taken."""
+        found = stat.fields(parent)
+        return found is None or (found[0] != "R" and self._ear.listen() is not kernel.Sign.CALL)
+
+    def _release(self, which: Callable[[_End], bool]) -> None:
+        """One after the other: the end of the first may wake the parent of the second."""
+        for end in tuple(self._held):
+            if which(end):
+                self._held.remove(end)
+                self._let_go(end)
+
+    def _let_go(self, end: _End) -> None:
+        """Have it end, and wait for that. Calls that stop meanwhile are taken, so that its signal cannot meet them."""
+        with suppress(ProcessLookupError):  # it was killed
+            pidfd = os.pidfd_open(end.process)
+            try:
+                if kernel.proceed(self._listener, end.id):
+                    self._await(pidfd)
+            finally:
+                os.close(pidfd)
+
+    def _await(self, pidfd: int) -> None:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(self._listener, select.POLLIN)
+        until = time.monotonic() + _DYING_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            ready = dict(poll.poll(1000 * left))
+            if pidfd in ready or ready.get(self._listener, 0) & ~select.POLLIN:
+                return
+            if self._listener in ready:
+                self._take_next()
+
+
+def _is_interruptible(parent: int) -> bool:
+    """Whether the end of a child may interrupt it: a process of the run, not our launcher, that catches SIGCHLD."""
+    if stat.parent(parent) == os.getpid():
+        return False
+    try:
+        with open(f"/proc/{parent}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - asked often
+            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:
+        return False
+    return bool(int(caught, 16) >> (signal.SIGCHLD - 1) & 1)
+
+
+def _spins(end: _End) -> bool:
+    """Whether its parent has gone on for so long that it may wait for the end, without a sleep."""
+    return stat.worked(end.parent) - end.worked > _SPINS_SECONDS or time.monotonic() - end.since > _MOST_SECONDS
