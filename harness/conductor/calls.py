@@ -43,6 +43,7 @@ class Family(Enum):
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
     START = "start"  # exec: an actor's first is the start of its program
+    END = "end"  # of a process that is not killed: no director sees it, see endings.py
     NETWORK = "network"
 
     __hash__ = object.__hash__  # that of Enum is a function in Python, and sets are asked of it at every stop
@@ -139,6 +140,7 @@ KINDS = (
     Kind("clone3", 435, Family.FORK),
     Kind("execve", 59, Family.START),
     Kind("execveat", 322, Family.START),
+    Kind("exit_group", 231, Family.END),
     Kind("socket", 41, Family.NETWORK, only_values=(0, _FRAMES)),
     Kind("connect", 42, Family.NETWORK),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
@@ -146,7 +148,6 @@ KINDS = (
     Kind("sendmmsg", 307, Family.NETWORK),
 )
 BY_NUMBER = {kind.number: kind for kind in KINDS}
-EXIT_GROUP = 231  # how every process ends that is not killed
 IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
 
 

@@ -26,7 +26,6 @@ from harness.errors import LabError
 _SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
 _SOON = 0.005  # seconds that one call of a flood is behind another; a timer below a tick costs as much as a stop
 _FLOOD = 256  # calls, until the loop has its turn
-_NETWORK = frozenset({kind.number for kind in calls.KINDS if kind.family is Family.NETWORK})
 _listening: set[int] = set()  # the listeners of all supervisors: who is alone may be waited for
 
 
@@ -176,7 +175,7 @@ class Supervisor:
         """Get rid of a call that could not be decided: the run is UNKNOWN already, but it must end."""
         if self.closed:
             return
-        if stopped.foreign or stopped.number in _NETWORK:
+        if stopped.foreign or calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
             kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
         else:
             kernel.proceed(self.listener, stopped.id)
@@ -185,7 +184,7 @@ class Supervisor:
         if stopped.foreign:
             self._refuse(stopped)
             return False
-        if stopped.number == calls.EXIT_GROUP:
+        if calls.BY_NUMBER[stopped.number].family is Family.END:
             self._endings.take(stopped)
             return False
         self._endings.taken(stopped.thread)

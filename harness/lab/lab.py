@@ -91,8 +91,8 @@ class Lab(Nemesis):
 
     @property
     def families(self) -> frozenset[Family]:
-        """The calls that stop in this run: what the scenario watches, and what the network is sealed with."""
-        return self.watch | (self.outside.families if self.outside is not None else {Family.NETWORK})
+        """The calls that stop in this run: what the scenario watches, ends, and what the network is sealed with."""
+        return self.watch | {Family.END} | (self.outside.families if self.outside is not None else {Family.NETWORK})
 
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""

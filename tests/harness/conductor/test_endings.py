@@ -12,7 +12,7 @@ import pytest
 from harness.conductor.calls import Family
 from tests.asleep import EXIT_GROUP, wait_in
 
-FAMILIES = frozenset({Family.FORK, Family.MAKE})
+FAMILIES = frozenset({Family.FORK, Family.MAKE, Family.END})
 PYTHON = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, lambda *_: None)\n"
 PARENTS = {
     # dash catches SIGCHLD, and says "Cannot fork" when a fork is interrupted

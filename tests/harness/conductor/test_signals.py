@@ -196,7 +196,7 @@ finally:
 
 def test_a_call_that_a_signal_ended_before_it_was_taken_is_counted_even_if_it_is_the_last(conduct):
     async def body(rig):
-        running = await rig.python("one", ENDS, families=frozenset({Family.MAKE}))
+        running = await rig.python("one", ENDS, families=frozenset({Family.MAKE, Family.END}))
         pid = running.process.pid
         while running.said() != "ready":  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.001)
