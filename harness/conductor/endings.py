@@ -23,7 +23,7 @@ from harness.processes import stat
 _AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
 _SPINS_SECONDS = 0.01  # of processor time in which a program makes a call or sleeps, unless it waits for its child
 _MOST_SECONDS = 1.0  # where the kernel does not tell that time
-_DYING_SECONDS = 0.02  # that a small process takes to end, at most; a large one then ends beside what follows
+_DYING_SECONDS = 0.5  # that a process takes to end on a busy machine: a tenth of a millisecond, else
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,12 @@ class _End:
 class Endings:
     """The ends of the processes under one listener."""
 
-    def __init__(self, listener: int, take_next: Callable[[], None], look_soon: Callable[[float], None]) -> None:
+    def __init__(
+        self, listener: int, ear: kernel.Ear, take_next: Callable[[], None], look_soon: Callable[[float], None]
+    ) -> None:
         """`take_next` takes the call that has stopped, to be decided later; `look_soon` has `look` called."""
         self._listener = listener
-        self._ear = kernel.Ear(listener)
+        self._ear = ear
         self._take_next = take_next
         self._look_soon = look_soon
         self._held: list[_End] = []
@@ -84,13 +86,16 @@ class Endings:
 
     def _let_go(self, end: _End) -> None:
         """Have it end, and wait for that. Calls that stop meanwhile are taken, so that its signal cannot meet them."""
-        with suppress(ProcessLookupError):  # it was killed
+        try:
             pidfd = os.pidfd_open(end.process)
-            try:
-                if kernel.proceed(self._listener, end.id):
-                    self._await(pidfd)
-            finally:
-                os.close(pidfd)
+        except OSError:  # it was killed, or we have no descriptor left
+            kernel.proceed(self._listener, end.id)
+            return
+        try:
+            if kernel.proceed(self._listener, end.id):
+                self._await(pidfd)
+        finally:
+            os.close(pidfd)
 
     def _await(self, pidfd: int) -> None:
         poll = select.poll()

@@ -67,8 +67,8 @@ class Supervisor:
         self._when_ended: list[Callable[[], object]] = []
         self._taken: deque[kernel.Notification] = deque()  # not decided yet
         self._timer: asyncio.TimerHandle | None = None
-        self._endings = Endings(listener, self._take_next, self._look_soon)
         self._ear = kernel.Ear(listener)
+        self._endings = Endings(listener, self._ear, self._take_next, self._look_soon)
         kernel.hand_over(listener)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._hear)
@@ -184,10 +184,10 @@ class Supervisor:
         if stopped.foreign:
             self._refuse(stopped)
             return False
+        self._endings.taken(stopped.thread)
         if calls.BY_NUMBER[stopped.number].family is Family.END:
             self._endings.take(stopped)
             return False
-        self._endings.taken(stopped.thread)
         if self._lookups is not None and self._lookups.take(self.listener, stopped):
             return True
         call = self._decode(stopped)

@@ -16,7 +16,7 @@ FAMILIES = frozenset({Family.FORK, Family.MAKE, Family.END})
 PYTHON = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, lambda *_: None)\n"
 PARENTS = {
     # dash catches SIGCHLD, and says "Cannot fork" when a fork is interrupted
-    "forks on": ("/bin/sh", "-c", "i=0; while [ $i -lt 40 ]; do (exit 0) & i=$((i+1)); done; wait"),
+    "forks on": ("/bin/sh", "-c", "i=0; while [ $i -lt 12 ]; do (exit 0) & i=$((i+1)); done; wait"),
     "reads the output": ("/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do test $(echo $i) = $i; mkdir $i; done"),
     "spins until it is gone": (
         sys.executable, "-S", "-E", "-c",
@@ -24,7 +24,7 @@ PARENTS = {
     ),
     "works, and makes folders": (
         sys.executable, "-S", "-E", "-c",
-        PYTHON + "for i in range(40):\n if not os.fork(): os._exit(0)\n sum(range(1000 * i)); os.mkdir(str(i))\n",
+        PYTHON + "for i in range(12):\n if not os.fork(): os._exit(0)\n sum(range(3000 * i)); os.mkdir(str(i))\n",
     ),
     "sleeps": (
         sys.executable, "-S", "-E", "-c",
