@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from harness import rules_page
 from harness.arguments import count
 from harness.commands import doctor, rejudge, variants
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
-from harness.rules_page import render as rules_page
-from harness.scenario import load_rules
+from harness.scenario import load_rules, named
 from harness.session import screen
 from harness.targets import catalog, provision, registry
 from harness.targets.conformance.suite import Examined, check_target
@@ -121,6 +121,9 @@ def parser() -> argparse.ArgumentParser:
     some.add_argument("--only-broken", action="store_true", help="only the rules that each variant says it breaks")
     some.add_argument("--runs", type=count, metavar="N", help="fault runs of each scenario (as many as it says)")
     rules = _add(commands, "rules", _rules, "the guarantees that an orchestrator must keep")
+    rules.add_argument(
+        "ids", nargs="*", metavar="RULE", help="these, with the reason for each; all of them unless named"
+    )
     rules.add_argument("--markdown", action="store_true", help="as docs/rules.md")
     _add(commands, "doctor", _doctor, "what this machine allows, and what falls back")
     again = _add(commands, "replay", _replay, "repeat the run that a report names")
@@ -234,13 +237,17 @@ def _short(verdict: str) -> str:
 
 def _rules(arguments: argparse.Namespace, console: Console) -> int:
     rules = load_rules(RULES_FILE)
+    wanted = named(arguments.ids, rules)
+    chosen = {rule: rules[rule] for rule in wanted or rules}
     if arguments.markdown:
-        sys.stdout.write(rules_page(rules))
-        return 0
-    table = Table("rule", "name", "level", "statement", box=None)
-    for rule in rules.values():
-        table.add_row(rule.id, rule.name, rule.level, rule.statement)
-    console.print(table)
+        sys.stdout.write(rules_page.render(chosen))
+    elif wanted:
+        console.print("\n\n".join(map(rules_page.paragraph, chosen.values())), markup=False)
+    else:
+        table = Table("rule", "name", "level", "statement", box=None)
+        for rule in rules.values():
+            table.add_row(rule.id, rule.name, rule.level, rule.statement + rules_page.doubt(rule))
+        console.print(table)
     return 0
 
 

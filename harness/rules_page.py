@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from textwrap import fill
 
 from harness.errors import UsageError
 from harness.scenario import Rule
+from reports.verdicts import CERTAINTIES, certainty
 
 FAMILIES: Mapping[str, str] = {
     "CFG": "configuration and state files",
@@ -44,30 +46,48 @@ The guarantees that an orchestrator must keep. One rule has one name everywhere:
 Each is provoked by at least one scenario in `scenarios/`, and each but END-1, which is all of them together, is broken
 on purpose by at least one variant of the reference in `reference/variants/`. SHOULD is advice; MUST is not.
 
+{columns}
+
 "Seen in" names the issues of other projects in which users reported the failure. "Typed" means an exit status and a
 JSON document that name the cause by a code.
 """
+_WIDTH = 120  # characters, as in all pages
+_COLUMNS = "| rule | name | level | what must hold | why | a finding is | seen in |\n|---|---|---|---|---|---|---|"
 
 
 def render(rules: Mapping[str, Rule]) -> str:
     """The page, in the order of rules.toml. Raises UsageError for a family or a project that has no name here."""
-    return "\n".join([_HEAD, *_sections(rules.values())])
+    columns = fill(f'"Why" says what is lost when the rule breaks. {CERTAINTIES}', _WIDTH)
+    return "\n".join([_HEAD.format(columns=columns), *_sections(rules.values())])
+
+
+def paragraph(rule: Rule) -> str:
+    """All that is known of one rule, for a terminal."""
+    seen = ", ".join(map(thread, rule.sources)) or "no project yet"
+    return (
+        f"{rule.id} {rule.name} ({rule.level})\n{rule.statement}\n"
+        f"Why: {rule.reason}\nA finding is {certainty(rule.definite)}. Seen in {seen}.\n"
+        f"pytest scenarios/ --rule {rule.id}"
+    )
+
+
+def doubt(rule: Rule) -> str:
+    """What a table adds to the statement of a rule whose findings are no proof."""
+    return "" if rule.definite else f" (A finding is {certainty(rule.definite)}.)"
 
 
 def _sections(rules: Iterable[Rule]) -> Iterator[str]:
     for family, members in groupby(rules, key=_family):
         rows = "\n".join(map(_row, members))
-        yield (
-            f"## {family}: {_known(FAMILIES, family, 'family')}\n\n"
-            f"| rule | name | level | what must hold | seen in |\n|---|---|---|---|---|\n{rows}\n"
-        )
+        yield f"## {family}: {_known(FAMILIES, family, 'family')}\n\n{_COLUMNS}\n{rows}\n"
 
 
 def _row(rule: Rule) -> str:
     for source in rule.sources:
         _known(PROJECTS, source.partition("#")[0], "project")
     sources = ", ".join(map(thread, rule.sources))
-    return f"| {rule.id} | `{rule.name}` | {rule.level} | {_cell(rule.statement)} | {sources} |"
+    told = (rule.id, f"`{rule.name}`", rule.level, rule.statement, rule.reason, certainty(rule.definite), sources)
+    return f"| {' | '.join(map(_cell, told))} |"
 
 
 def _family(rule: Rule) -> str:

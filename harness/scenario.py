@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -31,6 +31,7 @@ Body = Callable[["Lab"], Awaitable[None]]
 Checker = Callable[[History], Collection[Finding]]
 Level = Literal["MUST", "SHOULD"]
 _FORM = "docs/writing-a-scenario.md shows a whole one: @scenario(…) over `async def test_…(lab)` with a docstring"
+_MAY_LACK = frozenset({"reason", "definite"})  # in a file of one's own
 _RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
@@ -50,13 +51,15 @@ WATCH_NOTHING: frozenset[Family] = frozenset()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One guarantee that an orchestrator must keep."""
+    """One guarantee that an orchestrator must keep. Nobody has vouched for the findings of a rule that does not say."""
 
     id: str
     name: str
     level: Level
     statement: str
     sources: tuple[str, ...]
+    reason: str = ""  # what is lost when it breaks
+    definite: bool = False  # each finding proves the breach: none is inferred from a bound in time, a cost or a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +148,10 @@ def _unfit(
 
 
 def load_rules(*paths: Path) -> dict[str, Rule]:
-    """Read files like rules.toml. Raises UsageError for a rule that stands twice, lacks a field or has a wrong one."""
+    """Read files like rules.toml. Raises UsageError for a rule that stands twice, lacks a field or has a wrong one.
+
+    The shipped rules say why they exist and what their findings are worth; others may leave that out.
+    """
     known: dict[str, Rule] = {}
     for path in paths:
         for rule in _rules_of(path):
@@ -157,6 +163,14 @@ def load_rules(*paths: Path) -> dict[str, Rule]:
     return known
 
 
+def named(words: Iterable[str], rules: Collection[str]) -> list[str]:
+    """The ids of rules that a person wrote, in any case. Raises UsageError for one that there is not."""
+    wanted = [word.upper() for word in words]
+    if unknown := [rule for rule in wanted if rule not in rules]:
+        raise UsageError(f"there is no rule {unknown[0]!r}", hint=f"rules: {', '.join(rules)}")
+    return wanted
+
+
 def _rules_of(path: Path) -> list[Rule]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
@@ -164,19 +178,20 @@ def _rules_of(path: Path) -> list[Rule]:
         entries = tomllib.loads(path.read_text(encoding="utf-8")).get("rule")
         if not isinstance(entries, list) or not entries:
             raise ValueError("it has no [[rule]]")
-        return [_checked(_rule(entry)) for entry in entries]
+        return [_checked(_rule(entry, frozenset() if path == RULES_FILE else _MAY_LACK)) for entry in entries]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        hint = f"write it like {RULES_FILE}: [[rule]] with id, name, level, statement and sources"
+        hint = f"write it like {RULES_FILE}: [[rule]] with {', '.join(field.name for field in fields(Rule))}"
         raise UsageError(f"{path}: cannot be read as rules: {error}", hint=hint) from error
 
 
-def _rule(entry: object) -> Rule:
+def _rule(entry: object, may_lack: Set[str]) -> Rule:
     names = {field.name for field in fields(Rule)}
-    if not isinstance(entry, dict) or entry.keys() != names:
-        given = entry.keys() if isinstance(entry, dict) else set()
-        lacks, strange = sorted(names - given), sorted(given - names)
+    given = entry.keys() if isinstance(entry, dict) else set[str]()
+    lacks, strange = sorted(names - given - may_lack), sorted(given - names)
+    if not isinstance(entry, dict) or lacks or strange:
         told = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(strange)} besides"] * bool(strange)
-        raise ValueError(f"a [[rule]] {' and '.join(told)}")
+        which = f"rule {entry['id']!r}" if isinstance(entry, dict) and "id" in entry else "a [[rule]]"
+        raise ValueError(f"{which} {' and '.join(told)}")
     return Rule(**entry)
 
 
@@ -186,6 +201,8 @@ def _checked(rule: Rule) -> Rule:
     words = (rule.id, rule.name, rule.statement, *rule.sources)
     if not all(isinstance(word, str) and word for word in words):
         raise TypeError(f"rule {rule.id!r}: id, name, statement and sources are words")
+    if not isinstance(rule.reason, str) or not isinstance(rule.definite, bool):
+        raise TypeError(f"rule {rule.id!r}: reason is words, and definite is true or false, without quotes")
     if rule.level not in get_args(Level):
         raise ValueError(f"rule {rule.id!r}: the level is {rule.level!r}, not {' or '.join(get_args(Level))}")
     if not _RULE_ID.fullmatch(rule.id):

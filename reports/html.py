@@ -64,7 +64,8 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.globals.update(
         place=svg.place, draw=textline.draw, tally=view.tally, legend=_legend, bar_legend=_bar_legend,
-        verdict_order=tuple(reversed(verdicts.ORDER)), gutter=svg.GUTTER, lane_height=svg.LANE_HEIGHT,
+        verdict_order=tuple(reversed(verdicts.ORDER)), certainties=verdicts.CERTAINTIES,
+        gutter=svg.GUTTER, lane_height=svg.LANE_HEIGHT,
     )  # fmt: skip
     return environment
 

@@ -94,7 +94,8 @@ def _body(entry: ResultView) -> Iterator[str]:
     result = entry.result
     if entry.rule.statement:
         rule = entry.rule
-        yield f"> {escape.prose(rule.id)} ({escape.prose(rule.level)}): {escape.prose(rule.statement)}"
+        why = f"\n>\n> Why: {escape.prose(rule.reason)}" if rule.reason else ""
+        yield f"> {escape.prose(rule.id)} ({escape.prose(rule.level)}): {escape.prose(rule.statement)}{why}"
     yield "\n".join(f"- {fact}" for fact in _result_facts(entry))
     yield "Replay with one command:\n\n" + escape.block(escape.lines(result.replay, width=2000), "sh")
     for finding in entry.findings:
@@ -120,7 +121,8 @@ def _source(source: str) -> str:
 
 
 def _finding(finding: FindingView) -> str:
-    head = f"**Finding {finding.number}** ({escape.prose(finding.rule)}): {escape.prose(finding.message)}"
+    about = ", ".join(escape.prose(words) for words in (finding.rule, finding.certainty) if words)
+    head = f"**Finding {finding.number}** ({about}): {escape.prose(finding.message)}"
     quotes = [f"- {_quote(quote)}" for quote in finding.quotes]
     if finding.left_out:
         quotes.append(f"- and {finding.left_out} more events")
@@ -184,4 +186,4 @@ def _foot() -> Iterator[str]:
         f"{verdicts.symbol(word)} {word}: {verdicts.meaning(word)}" for word in reversed(verdicts.ORDER)
     )
     yield "---"
-    yield f"Verdicts: {meanings}. The control arm does the same work without the fault."
+    yield f"Verdicts: {meanings}. The control arm does the same work without the fault. {verdicts.CERTAINTIES}"

@@ -38,6 +38,8 @@ class RuleFacts:
     level: str  # MUST or SHOULD
     statement: str
     sources: tuple[str, ...] = ()
+    reason: str = ""  # what is lost when it breaks
+    definite: bool | None = None  # whether each finding is proof by itself; None in records that do not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

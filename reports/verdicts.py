@@ -25,6 +25,12 @@ _MEANINGS = {
     VIOLATED: "a guarantee broke, with evidence",
 }
 
+DEFINITE, TO_CONFIRM = "definite", "to be confirmed by a reader"
+CERTAINTIES = (
+    f"A finding is {DEFINITE} where what was seen proves by itself that the rule broke, and {TO_CONFIRM} where that is "
+    "inferred: from a bound in time, a cost or a model of a disk."
+)
+
 
 def severity(verdict: str) -> int:
     """How bad, from 0 for CONFORMS; an unknown word is as bad as UNKNOWN."""
@@ -44,3 +50,8 @@ def symbol(verdict: str) -> str:
 def meaning(verdict: str) -> str:
     """What the verdict says, in one clause."""
     return _MEANINGS.get(verdict, "a verdict that this version does not know")
+
+
+def certainty(definite: bool | None) -> str:
+    """What a finding of a rule is worth; "" where the record does not say."""
+    return "" if definite is None else DEFINITE if definite else TO_CONFIRM

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -31,6 +31,7 @@ class FindingView:
 
     number: int
     rule: str
+    certainty: str  # what its rule's findings are worth, in words
     message: str
     quotes: tuple[Quote, ...]
     left_out: int
@@ -59,7 +60,7 @@ def results(record: Record) -> tuple[ResultView, ...]:
     """Every result, the worst verdict first, else in the order of the record."""
     rules = {rule.id: rule for rule in record.rules}
     ordered = sorted(record.results, key=lambda result: -verdicts.severity(result.verdict))
-    return tuple(_view(result, rules.get(result.rule)) for result in ordered)
+    return tuple(_view(result, rules) for result in ordered)
 
 
 def tally(record: Record) -> tuple[tuple[str, int], ...]:
@@ -83,16 +84,16 @@ def arms(result: Result) -> str:
     return f"violated in {fault} with the fault; control arm without it: {control}"
 
 
-def _view(result: Result, rule: RuleFacts | None) -> ResultView:
+def _view(result: Result, rules: Mapping[str, RuleFacts]) -> ResultView:
     entries = history.read(result.history)
     sentences = tuple(takewhile(lambda line: not line.startswith(" "), result.schedule))
     evidence = [finding.evidence for finding in result.findings]
     return ResultView(
         result=result,
-        rule=rule or RuleFacts(id=result.rule, name="", level="", statement=""),
+        rule=rules.get(result.rule, RuleFacts(id=result.rule, name="", level="", statement="")),
         symbol=verdicts.symbol(result.verdict),
         arms=arms(result),
-        findings=_findings(result, entries),
+        findings=_findings(result, entries, rules),
         timeline=timeline.build(entries, evidence),
         brief=timeline.build(entries, evidence, _BRIEF.get(result.verdict, _BRIEF_ROWS)),
         requests=exhibits.provider_requests(entries),
@@ -104,12 +105,15 @@ def _view(result: Result, rule: RuleFacts | None) -> ResultView:
     )
 
 
-def _findings(result: Result, entries: Sequence[history.Entry]) -> tuple[FindingView, ...]:
+def _findings(
+    result: Result, entries: Sequence[history.Entry], rules: Mapping[str, RuleFacts]
+) -> tuple[FindingView, ...]:
     known = {entry.seq: entry for entry in entries}
     return tuple(
         FindingView(
             number=number,
             rule=finding.rule,
+            certainty=verdicts.certainty(rules[finding.rule].definite if finding.rule in rules else None),
             message=finding.message,
             quotes=tuple(_quote(seq, known.get(seq)) for seq in finding.evidence[:EVIDENCE]),
             left_out=max(0, len(finding.evidence) - EVIDENCE),

@@ -86,10 +86,13 @@ def to_record(
     used = {result.rule for result in results}
     order = {rule: position for position, rule in enumerate(rules)}
     facts = tuple(
-        RuleFacts(id=r.id, name=r.name, level=r.level, statement=r.statement, sources=tuple(map(thread, r.sources)))
+        RuleFacts(
+            id=r.id, name=r.name, level=r.level, statement=r.statement, sources=tuple(map(thread, r.sources)),
+            reason=r.reason, definite=r.definite,
+        )
         for r in rules.values()
         if r.id in used
-    )
+    )  # fmt: skip
     return Record(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         pileup=VERSION,

@@ -22,7 +22,7 @@ from harness.errors import PileupError, UsageError
 from harness.places import RULES_FILE
 from harness.plan import Plan
 from harness.runner import can_conduct
-from harness.scenario import Rule, Scenario, load_rules
+from harness.scenario import Rule, Scenario, load_rules, named
 from harness.session import examples, recording, screen
 from harness.session.bench import Settings
 from harness.session.interrupts import interruptible
@@ -52,9 +52,7 @@ class Session:
             )
         self.target: Target = registry.find(self.target_name)
         self.rules: dict[str, Rule] = load_rules(RULES_FILE, *map(Path, config.getoption("rules")))
-        self.wanted_rules: list[str] = [rule.upper() for rule in config.getoption("rule")]
-        if unknown := [rule for rule in self.wanted_rules if rule not in self.rules]:
-            raise UsageError(f"there is no rule {unknown[0]!r}", hint=f"rules: {', '.join(self.rules)}")
+        self.wanted_rules = named(config.getoption("rule"), self.rules)
         self.stress: int = config.getoption("stress")
         self.settings = Settings(
             target_name=self.target_name,

@@ -189,10 +189,18 @@ def test_rules_page_is_current() -> None:
 
 def test_rules_page_refuses_what_it_cannot_name() -> None:
     def page(identifier: str, source: str) -> str:
-        rule = Rule(id=identifier, name="some-name", level="MUST", statement="a | b", sources=(source,))
+        rule = Rule(
+            id=identifier,
+            name="some-name",
+            level="MUST",
+            statement="a | b",
+            sources=(source,),
+            reason="c",
+            definite=True,
+        )
         return render({identifier: rule})
 
-    assert r"| CFG-9 | `some-name` | MUST | a \| b | openclaw #1 |" in page("CFG-9", "OC#1")
+    assert r"| CFG-9 | `some-name` | MUST | a \| b | c | definite | openclaw #1 |" in page("CFG-9", "OC#1")
     with pytest.raises(UsageError, match="no family 'NEW'"):
         page("NEW-1", "OC#1")
     with pytest.raises(UsageError, match="no project 'XX'"):

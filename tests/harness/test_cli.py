@@ -17,7 +17,8 @@ import pytest
 
 from harness import cli
 from harness.commands import doctor
-from harness.places import SCENARIOS
+from harness.places import RULES_FILE, SCENARIOS
+from harness.scenario import load_rules
 from harness.targets import registry
 from harness.version import VERSION
 from reports.record import Record, load
@@ -242,9 +243,24 @@ def test_tables_are_complete(pileup: Any) -> None:
     status, out, _ = pileup("rules")
     assert status == 0
     assert "END-1" in out
+    assert " ".join(out.split()).count("to be confirmed") == sum(
+        not rule.definite for rule in load_rules(RULES_FILE).values()
+    )
     status, out, _ = pileup("rules", "--markdown")
     assert status == 0
     assert out == (SCENARIOS.parent / "docs" / "rules.md").read_text(encoding="utf-8")
+
+
+def test_rules_that_are_named_are_told_of_in_full(pileup: Any) -> None:
+    status, out, _ = pileup("rules", "cfg-1", "LCK-2")
+    assert status == 0
+    for said in ("acknowledged-add-survives", "Why: Whoever", "A finding is definite.", "--rule LCK-2", "confirmed"):
+        assert said in out
+    assert "CFG-2" not in out
+    assert pileup("rules", "--markdown", "LCK-2")[1].count("| LCK-") == 1
+    status, _, err = pileup("rules", "CFG-1", "NO-1")
+    assert status == 2
+    assert "there is no rule 'NO-1'" in err
 
 
 @pytest.mark.parametrize(("state", "status"), [("good", 0), ("limited", 0), ("bad", 1)])

@@ -87,8 +87,11 @@ BAD = {
     ("--rules", "missing.toml"): "missing.toml: cannot be read as rules",
     ("--rules", "again.toml"): "again.toml: rule CFG-1 (again) stands twice",
     ("--rules", "level.toml"): "rule 'OWN-1': the level is 'must', not MUST or SHOULD",
-    ("--rules", "lacks.toml"): "a [[rule]] lacks sources",
-    ("--rules", "more.toml"): "a [[rule]] has severity besides",
+    ("--rules", "lacks.toml"): "rule 'OWN-1' lacks sources",
+    ("--rules", "nameless.toml"): "a [[rule]] lacks id",
+    ("--rules", "more.toml"): "rule 'OWN-1' has severity besides",
+    ("--rules", "reason.toml"): "rule 'OWN-1': reason is words, and definite is true or false, without quotes",
+    ("--rules", "definite.toml"): "rule 'OWN-1': reason is words, and definite is true or false, without quotes",
     ("--rules", "typo.toml"): "it has no [[rule]]",
     ("--rules", "one.toml"): "it has no [[rule]]",
     ("--rules", "/dev/zero"): "/dev/zero: cannot be read as rules: it is no file",
@@ -119,6 +122,9 @@ BAD_RULES = {
     "again.toml": ('"OWN-1"\nname = "own"', '"CFG-1"\nname = "again"'),
     "level.toml": ("MUST", "must"),
     "lacks.toml": ("sources", "# sources"),
+    "nameless.toml": ('id = "OWN-1"', ""),
+    "reason.toml": ("level", "reason = 1\nlevel"),
+    "definite.toml": ("level", 'definite = "true"\nlevel'),
     "source.toml": ('["https://ours.example/7"]', '"OC#1"'),
     "id.toml": ("OWN-1", "own"),
     "more.toml": ("level", "severity = 1\nlevel"),
@@ -161,17 +167,29 @@ def test_impossible_options_are_one_clear_message(refusals, words):
     assert "INTERNALERROR" not in output
 
 
+@pytest.mark.parametrize(
+    ("told", "reason", "definite", "certainty"),
+    [
+        ("", "", False, "to be confirmed by a reader"),
+        ('reason = "We lose."\ndefinite = true\n', "We lose.", True, "definite"),
+    ],
+)
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_rule_of_ones_own(place, workers):
-    (place.folder / "own.toml").write_text(RULE)
+def test_a_rule_of_ones_own(place, workers, told, reason, definite, certainty):
+    """One that does not say what its findings are worth has them confirmed."""
+    (place.folder / "own.toml").write_text(RULE + told)
     toys = place.folder / "test_toys.py"
-    toys.write_text(toys.read_text().replace("CFG-2", "OWN-1"))
+    toys.write_text(toys.read_text().replace("CFG-2", "OWN-1").replace('rule="CFG-1"', 'rule="OWN-1"'))
     assert "there is no rule 'OWN-1'" in place.run(*TARGET).stderr
     done = place.run(*TARGET, "--rules", "own.toml", "--rule", "own-1", "-n", workers)
     assert place.verdicts() == {"violates": "VIOLATED"}
     assert place.record()["rules"] == [
-        {"id": "OWN-1", "name": "own", "level": "MUST", "statement": "Ours.", "sources": ["https://ours.example/7"]}
-    ]
+        {
+            "id": "OWN-1", "name": "own", "level": "MUST", "statement": "Ours.", "sources": ["https://ours.example/7"],
+            "reason": reason, "definite": definite,
+        }
+    ]  # fmt: skip
+    assert f"(OWN-1, {certainty})" in (place.folder / "reports/out/latest/report.md").read_text()
     assert "OWN-1" in done.stdout
     assert "Reported in: <https://ours.example/7>" in (place.folder / "reports/out/latest/report.md").read_text()
 

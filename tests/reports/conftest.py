@@ -65,6 +65,8 @@ RULES = (
         level="MUST",
         statement="Every add that exited 0 is listed, every other exited non-zero.",
         sources=("https://github.com/openclaw/openclaw/issues/43367", "OC#79230"),
+        reason="Whoever read exit status 0 relies on it.",
+        definite=True,
     ),
     RuleFacts(
         id="AUT-1",
@@ -77,6 +79,7 @@ RULES = (
         name="cancelled-means-dead",
         level="MUST",
         statement="After success, error, time-out, SIGINT or SIGTERM no unaccounted descendant survives.",
+        definite=False,
     ),
 )
 
