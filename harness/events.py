@@ -138,6 +138,7 @@ class CallSeen:
     actor: str
     call: str
     paths: tuple[str, ...]
+    makes_only: bool = False  # it fails where its name is taken, as open(2) with O_EXCL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,18 +129,20 @@ def temporaries_are_unique(history: History) -> list[Finding]:
     """CFG-4: what becomes the config is written by one command at a time.
 
     A command uses such a file from its opening for writing to the last call that it makes on it, mostly its rename. Who
-    opens the config itself and writes nothing to it, has a lock there.
+    opens the config itself and writes nothing to it, has a lock there. A temporary may be the lock as well, as git's is
+    (config.lock, O_EXCL): who only tries to open it has found it taken.
     """
     seen = list(history.of(CallSeen))
     target = next((what.path for _, what in history.of(FileSeen) if what.role == "config"), "")
     written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[-1] == target}
+    alone = {seq for seq, what in seen if what.makes_only}  # these open nothing that another has, or fail
     findings, uses = [], 0
     for path in sorted({*written, target}):
         writers = _writers(seen, path)
         spans = [span for span in _spans(seen, path) if path in written or span[0] in writers]
         uses += len(spans)
         for (first, begun, ended), (second, begun_too, _) in pairwise(spans):
-            if begun_too < ended:
+            if begun_too < ended and begun_too not in alone:
                 message = f"{first} and {second} had {path.rpartition('/')[2]} open for writing at the same time"
                 findings.append(Finding(rule="CFG-4", message=message, evidence=(begun, begun_too, ended)))
     if not uses:
@@ -149,11 +151,18 @@ def temporaries_are_unique(history: History) -> list[Finding]:
 
 
 def _spans(seen: list[tuple[int, CallSeen]], path: str) -> list[tuple[str, int, int]]:
-    """Who had a file open for writing, from when to when, in the order of opening."""
-    spans = dict[str, tuple[int, int]]()
+    """Who had a file open for writing, from when to when, in the order of opening.
+
+    The calls are seen before they run: an opening succeeded when the command did something with the file behind it.
+    """
+    opened, spans = dict[str, int](), dict[str, tuple[int, int]]()
     for seq, what in seen:
-        if path in what.paths and (what.actor in spans or what.call.startswith(("open", "creat"))):
-            spans[what.actor] = (spans.get(what.actor, (seq, seq))[0], seq)
+        if path not in what.paths:
+            continue
+        if what.actor not in spans and what.call.startswith(("open", "creat")):
+            opened[what.actor] = seq
+        elif what.actor in opened:
+            spans[what.actor] = (opened[what.actor], seq)
     return sorted(((actor, *span) for actor, span in spans.items()), key=lambda span: span[1])
 
 

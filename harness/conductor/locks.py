@@ -46,10 +46,10 @@ def in_vain(call: StoppedCall) -> bool:
     """Whether the caller would be told at once that somebody was there first: a lock is taken, a name exists."""
     if call.kind.name in ("flock", "fcntl"):
         return _taken(call)
-    return _makes_only(call) and bool(call.path) and os.path.lexists(call.path)
+    return makes_only(call) and bool(call.path) and os.path.lexists(call.path)
 
 
-def _makes_only(call: StoppedCall) -> bool:
+def makes_only(call: StoppedCall) -> bool:
     """Whether the call fails where its name is taken."""
     exclusive = os.O_CREAT | os.O_EXCL
     if call.kind.name == "renameat2":

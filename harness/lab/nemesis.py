@@ -17,6 +17,7 @@ from fakes.gates import Ticket
 from fakes.server import Fakes
 from harness.conductor.contenders import Contenders
 from harness.conductor.directors import Barrier, Keeper, Onlooker
+from harness.conductor.locks import makes_only
 from harness.conductor.scheduler import Scheduler
 from harness.conductor.stopped import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
@@ -203,7 +204,8 @@ class Nemesis(Stage):
         """Note every matching call, in either arm: no fault, but evidence for a checker. Only where calls stop."""
 
         def note(call: StoppedCall) -> None:
-            self.record(CallSeen(actor=call.actor, call=call.kind.name, paths=call.paths))
+            only = makes_only(call)
+            self.record(CallSeen(actor=call.actor, call=call.kind.name, paths=call.paths, makes_only=only))
 
         with self._onlooking(lambda call: not call.again and where(call), note):
             yield

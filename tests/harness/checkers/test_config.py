@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -278,10 +279,17 @@ CFG_4 = [
     legal("one-after-the-other", temporaries_are_unique, file(), replaced("a", "t"), replaced("b", "t")),
     legal("own-ones-at-once", temporaries_are_unique, file(),
         seen("a", "openat", "t.1"), replaced("b", "t.2"), seen("a", "rename", "t.1", "config.json")),
+    legal("a-temporary-that-is-the-lock", temporaries_are_unique, file(), seen("a", "openat", "t"),
+        seen("b", "openat", "t"), seen("a", "write", "t"), seen("b", "openat", "t"),
+        seen("a", "rename", "t", "config.json"), replaced("b", "t")),
+    legal("one-that-must-be-new", temporaries_are_unique, file(), seen("a", "openat", "t"),
+        replace(seen("b", "openat", "t"), makes_only=True), seen("a", "rename", "t", "config.json"),
+        seen("b", "rename", "t", "config.json")),  # each call is seen before it runs
     legal("a-lock-is-no-temporary", temporaries_are_unique, file(), seen("a", "openat", "lock"),
         seen("b", "openat", "lock"), replaced("a", "t.1"), seen("b", "write", "lock")),
     illegal("shared", temporaries_are_unique, "CFG-4", "a and b had t open for writing at the same time", [1, 2, 3],
-        file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json")),
+        file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json"),
+        seen("b", "write", "t")),
     legal("the-config-itself-as-a-lock", temporaries_are_unique, file(), seen("a", "openat", "config.json"),
         seen("b", "openat", "config.json"), replaced("a", "t.1"), replaced("b", "t.2")),
     illegal("in-place-at-once", temporaries_are_unique, "CFG-4", "config.json open for writing", [1, 2, 3],
