@@ -195,6 +195,8 @@ def _variants(arguments: argparse.Namespace, console: Console) -> int:
     _print_matrix(matrix(proof.records, by="rule"), console)
     for line in proof.surprises:
         console.print(line, style="red", markup=False)
+    for line in proof.again:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
     if not proof.surprises:
         console.print("every variant broke the rules that it says it breaks, and no other", style="green")
     return 1 if proof.surprises else 0

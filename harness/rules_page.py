@@ -37,6 +37,8 @@ PROJECTS: Mapping[str, str] = {
     "FA": "fastagent",
     "AID": "ai-dispatch",
     "CL": "cline",
+    "TB": "tidebreak",
+    "OMP": "oh-my-pi",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

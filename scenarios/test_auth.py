@@ -11,6 +11,7 @@ from harness.checkers.auth import (
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
+    renewal_loses_nothing,
     secrets_stay_in,
     single_flight,
     store_never_goes_back,
@@ -134,6 +135,24 @@ async def test_two_profiles_in_one_file(lab: Lab) -> None:
     lab.look.credentials("newer installed")
     lab.release("grant")
     await run.finished()
+    lab.look.credentials("at the end")
+
+
+@scenario(
+    "AUT-3",
+    fault="the server renews the access token and leaves the refresh token in force, so that its answer has none",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(rotates=False),
+    judges=[renewal_loses_nothing],
+)
+async def test_answer_without_a_refresh_token(lab: Lab) -> None:
+    """A renewal whose answer names no refresh token leaves the one in the store, and whose account it is."""
+    lab.plan("no refresh token in the answer")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("codex", expired=lab.faulty)))
+    lab.look.credentials("before")
+    await (await lab.turn("lane0")).finished()
+    if lab.granted("codex"):
+        lab.fired("no refresh token in the answer")
     lab.look.credentials("at the end")
 
 

@@ -33,6 +33,7 @@ NAMES = st.lists(
     max_size=6,
     unique=True,
 )
+AGE = 3600.0  # seconds: beyond what anybody takes for the longest hold of a lock
 LANES = ("lane0", "lane1", "lane2", "lane3")
 
 
@@ -48,6 +49,28 @@ async def test_four_adds_at_once(lab: Lab) -> None:
     lab.prepare(Setup())
     async with lab.barrier("adds held before writing the config", parties=4, where=lab.is_config):
         await lab.add(*LANES)
+    await lab.list_agents()
+
+
+@scenario(
+    "CFG-1",
+    fault="an add is kept at the write of the config until another has ended or waits; what is there looks an hour old",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_CONTENTION,
+    exact=True,
+    judges=[acknowledged_adds_survive],
+)
+async def test_add_that_sleeps(lab: Lab) -> None:
+    """An add that is slow, as when its machine has slept, loses nothing to another, and takes nothing from it."""
+    lab.prepare(Setup(agents=("first",)))
+    async with lab.kept("an add kept at the write of the config", where=lab.is_config) as until_kept:
+        slow = await lab.start(lab.adding("slow"), "add-slow")
+        await until_kept(slow)
+        lab.aged(lab.site.home, AGE, but=lab.target.config_file(lab.site))
+        other = await lab.start(lab.adding("other"), "add-other")
+        await lab.stuck(other)
+    await slow.finished()
+    await other.finished()
     await lab.list_agents()
 
 

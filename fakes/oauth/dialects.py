@@ -16,7 +16,10 @@ NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedTokens:
-    """What a successful grant hands out. `expires_in` is in seconds; `id_token` is empty where none was asked for."""
+    """What a successful grant hands out. `expires_in` is in seconds; `id_token` is empty where none was asked for.
+
+    So is `refresh_token` where the client keeps the one that it has.
+    """
 
     access_token: str
     refresh_token: str
@@ -115,7 +118,7 @@ class Rfc6749:
             "access_token": issued.access_token,
             "token_type": "Bearer",
             "expires_in": issued.expires_in,
-            "refresh_token": issued.refresh_token,
+            **({"refresh_token": issued.refresh_token} if issued.refresh_token else {}),
             **({"id_token": issued.id_token} if issued.id_token else {}),
             "scope": issued.scope,
         }
@@ -148,7 +151,7 @@ class Anthropic:
             "token_type": "Bearer",
             "access_token": issued.access_token,
             "expires_in": issued.expires_in,
-            "refresh_token": issued.refresh_token,
+            **({"refresh_token": issued.refresh_token} if issued.refresh_token else {}),
             "scope": issued.scope,
             "account": {"uuid": issued.account},
         }

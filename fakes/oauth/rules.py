@@ -163,12 +163,12 @@ def judge_before(grant: Grant, family: Family | None, now: float) -> Decision | 
 
 
 def redeem(
-    grant: Grant, family: Family | None, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint
+    grant: Grant, family: Family | None, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint | None
 ) -> Decided:
     """Decide a refresh request and commit the decision.
 
     `family` is the one that knows the presented token, None when none does; `ttl` is the life of a minted
-    token in seconds, None for no end.
+    token in seconds, None for no end. Where nothing mints tokens the presented one stays in force, and is issued.
     """
     refusal = judge_before(grant, family, now)
     if family is None or refusal is not None:
@@ -194,7 +194,13 @@ def _entry(grant: Grant, token: Token, decided: Decided, now: float) -> Redempti
     )
 
 
-def _spend(family: Family, token: Token, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint) -> Decided:
+def _spend(
+    family: Family, token: Token, policy: ReusePolicy, now: float, ttl: float | None, mint: Mint | None
+) -> Decided:
+    if mint is None:
+        kept = replace(token, uses=token.uses + 1)
+        family.tokens[token.value] = kept
+        return Decided(decision="minted", issued=kept)
     used = replace(token, uses=token.uses + 1, state=TokenState.SPENT)
     if token.state is TokenState.LIVE:
         child = _child(family, token, now, ttl, mint)

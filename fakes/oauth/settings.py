@@ -62,6 +62,8 @@ class OAuthSettings:
     """Settings of one authorization server. Times are in seconds.
 
     Attributes:
+        rotates: whether a redemption spends the refresh token and hands out another; without, the token stays in force,
+        and the answer has none (RFC 6749 section 6).
         policy: what a spent refresh token gets: strict, reject-only, leeway[:s], grace[:s[:n]], idempotent[:s] or
         counter (`fakes.oauth.policies`).
         dialect: the error bodies; None picks by path (/oauth/token speaks openai, /v1/oauth/token anthropic,
@@ -83,6 +85,7 @@ class OAuthSettings:
         gate_before_commit, gate_after_commit: gates that hold a grant before or after its commit.
     """
 
+    rotates: bool = True
     policy: str = "strict"
     dialect: DialectName | None = None
     refusal_status: int = 401

@@ -111,11 +111,12 @@ class OAuthState:
         """Decide a refresh request and commit it."""
         family = self._by_token.get(grant.refresh_token)
         now = self.clock()
-        decided = redeem(grant, family, self._policy, now, self.settings.refresh_ttl, self._mint)
+        mint = self._mint if self.settings.rotates else None
+        decided = redeem(grant, family, self._policy, now, self.settings.refresh_ttl, mint)
         if decided.issued is None or family is None:
             return decided, None
         tokens, _ = self._tokens(family, decided.issued.value, now, issuer=issuer, scope=grant.scope)
-        return decided, tokens
+        return decided, tokens if self.settings.rotates else replace(tokens, refresh_token="")
 
     def revoke(self, token: str, client_id: str = "") -> None:
         """Revoke a refresh token with its whole family, or one access token (RFC 7009 section 2.1).

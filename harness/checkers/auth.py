@@ -110,6 +110,20 @@ def store_never_goes_back(history: History) -> list[Finding]:
     return findings
 
 
+def renewal_loses_nothing(history: History) -> list[Finding]:
+    """AUT-3: a renewal whose answer has no refresh token leaves the one in force where it is, and whose it is."""
+    seq, before = _profile(history, "main", "before")
+    end, after = _profile(history, "main", "at the end")
+    if before.facts.get("generation") is None:
+        raise CannotDecide("no refresh token was seen in the store")
+    if not any(what.decision == "minted" for _, what in history.of(TokenAnswered)):
+        raise CannotDecide("nobody refreshed")
+    lost = [] if after.facts.get("generation") is not None else ["the refresh token, which is still in force"]
+    lost += ["whose account it is"] if before.facts.get("account") and not after.facts.get("account") else []
+    message = f"a renewal whose answer had no refresh token lost what had been stored: {' and '.join(lost)}"
+    return [Finding(rule="AUT-3", message=message, evidence=(seq, end))] if lost else []
+
+
 def other_profile_untouched(history: History) -> list[Finding]:
     """AUT-7: the other profile is byte for byte what was stored last."""
     before, after = _profile(history, "other", "before"), _profile(history, "other", "at the end")

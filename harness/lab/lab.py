@@ -155,7 +155,7 @@ class Lab(Nemesis):
         return replace(
             credential,
             access_token=issued.access_token,
-            refresh_token=issued.refresh_token,
+            refresh_token=issued.refresh_token or credential.refresh_token,
             id_token=issued.id_token,
             expires_at=time.time() + issued.expires_in,
         )

@@ -74,7 +74,9 @@ class Look:
                 FileSeen(
                     role=f"profile {which}", path=which, exists=profile is not None, size=len(data),
                     digest=digest(data), parses=None,
-                    facts={"when": when, "family": family, "generation": generation},
+                    facts={
+                        "when": when, "family": family, "generation": generation, "account": self._account_in(profile),
+                    },
                 )
             )  # fmt: skip
 
@@ -89,6 +91,13 @@ class Look:
         inner = profile.values() if isinstance(profile, Mapping) else profile if isinstance(profile, list) else ()
         found = (self._token_in(value) for value in inner)
         return next((each for each in found if each[1] is not None), ("", None))
+
+    def _account_in(self, profile: object) -> bool:
+        """Whether a profile says whose it is, beside what its tokens say."""
+        if isinstance(profile, str):
+            return any(profile == family.account for family in self._lab.fakes.oauth.families())
+        inner = profile.values() if isinstance(profile, Mapping) else profile if isinstance(profile, list) else ()
+        return any(map(self._account_in, inner))
 
     def effect(self, name: str) -> None:
         """How often the command `lab.effect(name)` was carried out: once for each line."""

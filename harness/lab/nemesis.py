@@ -8,10 +8,12 @@ it was planned and whether it took place.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
@@ -199,6 +201,17 @@ class Nemesis(Stage):
                 self.directors.remove(keeper)
                 keeper.open()
 
+    def aged(self, folder: Path, seconds: float, *, but: Path) -> None:
+        """Let what lies in a folder look seconds older, as after a sleep of the machine; not in the control arm.
+
+        `but` stays as young as it is: programs remember when they have read it, and compare.
+        """
+        for path in folder.rglob("*") if self.faulty else ():
+            with suppress(FileNotFoundError):
+                then = path.lstat().st_mtime - seconds
+                if path != but:
+                    os.utime(path, (then, then), follow_symlinks=False)
+
     @contextmanager
     def witnessed(self, where: Where) -> Iterator[None]:
         """Note every matching call, in either arm: no fault, but evidence for a checker. Only where calls stop."""
@@ -245,6 +258,17 @@ class Nemesis(Stage):
         if at.look():
             self.fired(f"held at {gate}", f"{at.held} held")
         return at.held > 0
+
+    async def stuck(self, actor: Actor) -> None:
+        """Wait until an actor has ended, sleeps, or only asks again and again for what is taken."""
+        stillness, give_up, contenders = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS, Contenders()
+        with self._onlooking(lambda call: not call.again, contenders.see):
+            while running := self.still_running([actor.name]):
+                if stillness.look(self.progress(contenders.at_work(running))):
+                    return
+                if asyncio.get_running_loop().time() > give_up:
+                    return
+                await asyncio.sleep(Stillness.INTERVAL)
 
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""

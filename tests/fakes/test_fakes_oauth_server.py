@@ -202,6 +202,21 @@ def test_a_client_that_authenticates_by_header_alone_is_told_how(serve, talk, po
     assert [e.decision for e in events if type(e).__name__ == "TokenAnswered"] == ["invalid-client"]
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/v1/oauth/token", "/token"])
+def test_a_server_that_does_not_rotate_leaves_the_token_in_force(serve, token_call, path):
+    """RFC 6749 section 6: the answer may have no refresh token, and then the client keeps the one that it has."""
+
+    async def body(served):
+        token = served.fakes.oauth.seed("f", account="a").refresh_token
+        answers = [await token_call(served, refresh(token), path=path) for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200] * 3
+        assert not [data for _, data, _ in answers if "refresh_token" in data]
+        assert all(served.fakes.oauth.is_live(data["access_token"]) for _, data, _ in answers)
+        assert served.fakes.oauth.family_of(token) == ("f", 0)
+
+    serve(NONE, body, oauth=OAuthSettings(rotates=False))
+
+
 async def at_once(connections, message):
     """Send one message on every connection before any answer is read; the statuses."""
     for _, writer in connections:

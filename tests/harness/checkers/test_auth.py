@@ -12,6 +12,7 @@ from harness.checkers.auth import (
     loser_rereads,
     one_credential_one_lock,
     other_profile_untouched,
+    renewal_loses_nothing,
     secrets_stay_in,
     single_flight,
     store_never_goes_back,
@@ -124,6 +125,26 @@ AUT_3 = [
     undecided("nobody-looked", store_never_goes_back, "no profile was ever seen", turn("lane0")),
 ]  # fmt: skip
 
+
+def kept(when: str, generation: int | None, account: bool) -> FileSeen:
+    facts = {"when": when, "family": "main", "generation": generation, "account": account}
+    return file("profile main", path="main", parses=None, facts=facts)
+
+
+KEPT, RENEWED = kept("before", 0, account=True), answered("minted")
+AUT_3_LOSES = [
+    legal("all-kept", renewal_loses_nothing, KEPT, RENEWED, kept("at the end", 0, account=True)),
+    legal("no-account-there", renewal_loses_nothing, kept("before", 0, account=False), RENEWED,
+        kept("at the end", 0, account=False)),
+    illegal("token", renewal_loses_nothing, "AUT-3", "lost what had been stored: the refresh token", [0, 2],
+        KEPT, RENEWED, kept("at the end", None, account=True)),
+    illegal("account", renewal_loses_nothing, "AUT-3", "lost what had been stored: whose account it is", [0, 2],
+        KEPT, RENEWED, kept("at the end", 0, account=False)),
+    undecided("nobody-refreshed", renewal_loses_nothing, "nobody refreshed", KEPT, kept("at the end", 0, account=True)),
+    undecided("nothing-there", renewal_loses_nothing, "no refresh token was seen", kept("before", None, account=True),
+        RENEWED, kept("at the end", None, account=True)),
+]  # fmt: skip
+
 AUT_7 = [
     legal("same-bytes", other_profile_untouched, profile("other", "before"), profile("other", "at the end")),
     illegal(
@@ -196,7 +217,9 @@ AUT_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_3, *AUT_4, *AUT_7, *AUT_9])
+@pytest.mark.parametrize(
+    ("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_3, *AUT_3_LOSES, *AUT_4, *AUT_7, *AUT_9]
+)
 def test_auth(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

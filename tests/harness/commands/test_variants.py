@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from harness.commands import variants
-from harness.commands.variants import Claim, claims, prove
+from harness.commands.variants import KEPT, Claim, claims, prove
 from harness.errors import PileupError, UsageError
 from harness.places import RULES_FILE
 from harness.scenario import load_rules
 from harness.targets.variant import variant_names
-from reports.record import ArmFacts, Record, Result, TargetFacts
+from reports.record import ArmFacts, Record, Result, TargetFacts, load
 from reports.writer import write
 
 NAME = "config-unlocked"
@@ -34,6 +34,12 @@ def record(*results: Result) -> Record:
         created="2026-01-01T00:00:00+00:00", pileup="0", command="c", seed=1, machine={},
         target=TargetFacts(name=f"variant:{NAME}", version="0"), rules=(), results=results,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Reports that are kept go below the working directory."""
+    monkeypatch.chdir(tmp_path)
 
 
 BROKEN = result("CFG-1", "VIOLATED", violated=3, runs=3)
@@ -81,11 +87,33 @@ def suite(whole: Record, status: int = 1, commands: list[list[str]] | None = Non
 
 
 @pytest.mark.parametrize(("breaks", "results", "expected"), [pytest.param(*s[1:], id=s[0]) for s in SURPRISES])
-def test_surprises(monkeypatch: pytest.MonkeyPatch, breaks: Any, results: list[Result], expected: list[str]) -> None:
+def test_surprises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, breaks: Any, results: list[Result], expected: list[str]
+) -> None:
     found, told = swept(monkeypatch, {NAME: breaks}, suite(record(*results)), NAME)
     assert list(found.surprises) == expected
+    assert (f"{NAME}: {KEPT}/{NAME}/report.md" in found.again) is bool(expected)
+    kept = tmp_path / KEPT / NAME / "record.json"
+    assert ([load(kept)] if kept.exists() else []) == [record(*results)] * bool(expected)
     assert found.records == (record(*results),)
     assert told == [f"1 of 1: {NAME} (breaks {', '.join(breaks)})"]
+
+
+def test_what_surprised_can_be_seen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of the results that surprised, and of no other; a report of before is replaced."""
+    old = KEPT / NAME / "old"
+    old.mkdir(parents=True)
+    strange = replace(result("CFG-2", "VIOLATED", violated=1), replay="pytest s --replay strange")
+    found, _ = swept(monkeypatch, {NAME: ("CFG-1",)}, suite(record(BROKEN, strange)), NAME)
+    assert list(found.again) == ["pytest s --replay strange", f"{NAME}: {KEPT}/{NAME}/report.md"]
+    assert not old.exists()
+
+
+def test_a_report_that_cannot_be_kept_hides_no_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("reports").write_text("a file")
+    found, _ = swept(monkeypatch, {NAME: ("CFG-1",)}, suite(record(FINE)), NAME)
+    assert found.surprises
+    assert "cannot be kept" in found.again[-1]
 
 
 @pytest.mark.parametrize(("only", "rules"), [(True, ["--rule", "CFG-1", "--rule", "CFG-8"]), (False, [])])
