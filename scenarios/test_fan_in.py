@@ -33,6 +33,7 @@ from harness.targets.protocol import Capability, Setup
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
 WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}
 OTHERS = ("lane1", "lane2", "lane3")
+PAGE = "a line of what was found out\n" * 150  # a report of 4,350 characters: its end is not less than its beginning
 NAMESAKE, ELSEWHERE = "lane", "ma"  # an agent and a session whose names are how those of the others begin
 
 
@@ -47,7 +48,7 @@ async def test_one_child_fails(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0", *OTHERS, NAMESAKE), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
-    lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS))
+    lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS, before=PAGE))
     lab.plan("an agent refused by all providers")
     await (await lab.turn("lane0", actor="parent")).finished()
     if lab.refused(failing, 529):
@@ -183,17 +184,28 @@ async def test_killed_parent(lab: Lab) -> None:
 
 
 def _delegates(
-    lab: Lab, parent: str, agents: Sequence[str], *calls: ToolCall, gate: str | None = None, others: str | None = None
+    lab: Lab,
+    parent: str,
+    agents: Sequence[str],
+    *calls: ToolCall,
+    gate: str | None = None,
+    others: str | None = None,
+    before: str = "",
 ) -> tuple[Rule, ...]:
     """A turn's model has all these agents work at once, and has nothing to add, be it before they end or after.
 
-    Its answers after the first are held at the gate, those of the agents at `others`, or at one named after each.
+    Its answers after the first are held at the gate, those of the agents at `others`, or at one named after each. Each
+    of these begins with `before`.
     """
     tasks = {agent: task(parent, agent) for agent in agents}
     asked = [delegation(lab.target, agent, f"[[{each}]] do your part") for agent, each in tasks.items()]
     return (
         *(
-            Rule(each, Match(marker=each), (Text(f"[[{ANSWER}{each}]] done", gate=others and others.format(agent)),))
+            Rule(
+                each,
+                Match(marker=each),
+                (Text(f"{before}[[{ANSWER}{each}]] done", gate=others and others.format(agent)),),
+            )
             for agent, each in tasks.items()
         ),
         Rule(f"{parent} delegates", Match(marker=parent, turn_step=0), (Parts((*asked, *calls)),)),
