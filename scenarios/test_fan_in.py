@@ -19,6 +19,7 @@ from harness.checkers.fan_in import (
     told_step_by_step,
     told_to_nobody_else,
 )
+from harness.checkers.locks import run_does_not_wait_for_its_asker
 from harness.checkers.messages import ANSWER
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
@@ -86,6 +87,29 @@ async def test_agent_that_delegates(lab: Lab) -> None:
     await lab.settled(parent)
     lab.release("inner")
     await parent.finished()
+
+
+@scenario(
+    "LCK-7",
+    fault="an agent that works for another has an agent of the other's session work for it, which waits for both",
+    needs=[*NEEDS, Capability.TIMEOUT],
+    judges=[run_does_not_wait_for_its_asker],
+)
+async def test_work_given_back(lab: Lab) -> None:
+    """A run does not wait for a session that is held by the run for which it works."""
+    lab.prepare(Setup(agents=("lane0", *OTHERS[:2]), models=("anthropic",), session_wait_seconds=lab.patience))
+    timeout = await lab.undisturbed("lane0")
+    lab.plan("work given back")
+    middle, back = task("outer", OTHERS[0]), "lane0" if lab.faulty else OTHERS[1]
+    inner = task(middle, back)
+    lab.script(
+        Rule("inner", Match(marker=inner), (Text(f"[[{ANSWER}{inner}]] done"),)),
+        *_has_one_work(lab, middle, back, inner),
+        *_has_one_work(lab, "outer", OTHERS[0], middle),
+    )
+    await (await lab.turn("lane0", actor="outer", timeout=3 * timeout)).finished()
+    if lab.asked(middle, "anthropic"):
+        lab.fired("work given back")
 
 
 def _has_one_work(lab: Lab, asker: str, agent: str, what: str, *, gate: str | None = None) -> tuple[Rule, Rule]:

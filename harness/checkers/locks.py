@@ -12,7 +12,7 @@ from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER, of_turns
-from harness.events import FaultFired, FileSeen, Finished, History, ReplySent, Signalled, TreeSeen
+from harness.events import FaultFired, FileSeen, Finished, History, ReplySent, RequestReceived, Signalled, TreeSeen
 from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
@@ -81,6 +81,18 @@ def run_does_not_wait_for_itself(history: History) -> list[Finding]:
     how = "ended, and it failed all the same" if ended else "waited for it, and it for the one within"
     message = f"a turn whose tool starts another in the same session: the one within {how}: {ask.said(outer)}"
     return [Finding(rule="LCK-7", message=message, evidence=(seq,))]
+
+
+def run_does_not_wait_for_its_asker(history: History) -> list[Finding]:
+    """LCK-7: a run that an agent at work for another gives back to the other's session ends, and lets both end."""
+    seq, outer = ask.finished(history, "outer")
+    middle = [(at, what) for at, what in history.of(RequestReceived) if what.marker.startswith("outer.")]
+    if not middle or (outer.outcome.ok and not any(what.turn_step for _, what in middle)):
+        raise CannotDecide("the agent that was to give work back was never asked, or did not give any")
+    if outer.outcome.ok:
+        return []
+    message = f"work was given back to a session by an agent that works for it, and its turn failed: {ask.said(outer)}"
+    return [Finding(rule="LCK-7", message=message, evidence=(middle[0][0], seq))]
 
 
 def busy_is_typed(history: History) -> list[Finding]:

@@ -13,6 +13,7 @@ from harness.checkers.locks import (
     lock_released,
     peers_end_before,
     queue_or_refuse_is_said,
+    run_does_not_wait_for_its_asker,
     run_does_not_wait_for_itself,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
@@ -200,6 +201,16 @@ LCK_7 = [
     undecided("outer-never-ended", ALONE, "outer never came", start("outer")),
 ]  # fmt: skip
 
+BACK = run_does_not_wait_for_its_asker
+LCK_7_BACK = [
+    legal("both-end", BACK, asked(1, "outer.a"), asked(2, "outer.a", step=1), turn("outer")),
+    illegal("waits", BACK, "LCK-7", "its turn failed: “timed out”", [0, 3],
+        asked(1, "outer.a"), asked(2, "outer.a", step=1), TIMED_OUT),
+    illegal("waits-in-the-tool", BACK, "LCK-7", "its turn failed", [0, 2], asked(1, "outer.a"), TIMED_OUT),
+    undecided("gave-nothing-back", BACK, "did not give any", asked(1, "outer.a"), turn("outer")),
+    undecided("nobody-was-asked", BACK, "was never asked", TIMED_OUT),
+]  # fmt: skip
+
 STOPPED, RESUMED = signalled("holder", 19, "group"), signalled("holder", 18, "group")
 INTRUDED = (*BOTH, STOPPED, asked(5, "second"))
 ROBBED = stopped_holder_is_not_robbed
@@ -239,6 +250,8 @@ OPS_4 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7, *OPS_4])
+@pytest.mark.parametrize(
+    ("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7, *LCK_7_BACK, *OPS_4]
+)
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
