@@ -33,7 +33,7 @@ LAYERS = [
     ["targets.conformance"],  # it runs adapters in labs, so it stands above these
     ["session", "commands"],
     ["campaign"],
-    ["shrinking"],
+    ["shrinking", "undisturbed"],
     ["runner"],
     ["lab"],
     ["scenario", "rules_page"],
