@@ -18,6 +18,8 @@ from harness.conductor.touching import touches, vary
 from harness.processes import stat
 from harness.schedules.points import Point
 
+_Attempt = tuple[str, int]  # what is asked for, and in which mode of a lock
+
 
 def is_point(call: StoppedCall, where: Where) -> bool:
     """Whether a call is one of its actor's points: a start, what is asked for, and what would be in vain now.
@@ -58,7 +60,8 @@ class Lane:
     settled: int = 0  # how many of the stops have their places
     taken: int = 0  # points so far
     sleeps: bool = False  # it was let go although it has to wait for somebody's lock
-    failed: str = ""  # its last attempt in vain, unless it has changed something since
+    # Its last attempt in vain, unless it has changed something since; of a lock, in each mode in which it has tried.
+    failed: frozenset[_Attempt] = frozenset()
 
     def ready(self) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
@@ -96,7 +99,7 @@ class Lanes:
         self._actor = actor
         self._root = root
         self._by_process: dict[int, Lane] = {}
-        self._failed: tuple[int, str] | None = None  # the process of the last attempt in vain, and what it was
+        self._failed: tuple[int, frozenset[_Attempt]] | None = None  # the process of the last in vain, and what it was
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._by_process.values())
@@ -126,7 +129,7 @@ class Lanes:
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, bool(lane.failed) and lane.failed == point.attempt, looked))
+        lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 
     def take(self, stop: Stop) -> None:
@@ -135,16 +138,18 @@ class Lanes:
         lane.stops.remove(stop)
         lane.settled -= 1
         lane.taken += 1
+        attempt = _attempt(stop.call, stop.point)
         if locks.in_vain(stop.call):
-            lane.failed = stop.point.attempt
+            others = {other for other in lane.failed if other[0] == attempt[0]}
+            lane.failed = frozenset({attempt, *others})
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
         # Having taken another lock, or let go of it, makes nobody let go of the one that was asked for.
         changes = stop.call.kind.family is not Family.LOCK and any(touch.writes for touch in stop.point.touches)
-        if changes or stop.point.attempt == lane.failed:
-            lane.failed = ""
-        if self._failed and (changes or stop.point.attempt == self._failed[1]):
+        if changes or attempt in lane.failed:
+            lane.failed = frozenset()
+        if self._failed and (changes or attempt in self._failed[1]):
             self._failed = None
 
     def settle(self) -> None:
@@ -161,13 +166,17 @@ class Lanes:
             self._by_process[process] = Lane(failed=self._inherited())
         return self._by_process[process]
 
-    def _inherited(self) -> str:
+    def _inherited(self) -> frozenset[_Attempt]:
         """What a new process tries again: a shell that polls for a lock starts a process for each attempt."""
         if self._failed is None:
-            return ""
-        process, attempt = self._failed
+            return frozenset()
+        process, attempts = self._failed
         found = stat.fields(process)
-        return attempt if found is None or found[0] in ("Z", "X") else ""
+        return attempts if found is None or found[0] in ("Z", "X") else frozenset()
+
+
+def _attempt(call: StoppedCall, point: Point) -> _Attempt:
+    return point.attempt, locks.mode(call)
 
 
 def _birth(process: int) -> list[tuple[int, int]]:

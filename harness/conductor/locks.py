@@ -80,6 +80,14 @@ def takes_share(call: StoppedCall) -> bool:
     return shares(call) and locks(call)
 
 
+def mode(call: StoppedCall) -> int:
+    """A number that differs for a lock that is shared and one that is not, and for whose it is; 0 for other calls."""
+    if call.kind.name == "flock":
+        return call.args[1] & (fcntl.LOCK_SH | fcntl.LOCK_EX)
+    wanted = _wanted(call) if call.kind.name == "fcntl" else None
+    return 0 if wanted is None else 2 * (wanted[0] == fcntl.F_WRLCK) + (call.args[1] in _OF_DESCRIPTIONS)
+
+
 def record(call: StoppedCall) -> str:
     """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file."""
     wanted = _wanted(call) if call.kind.name == "fcntl" else None
