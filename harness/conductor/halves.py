@@ -1,7 +1,7 @@
 """Carries out the first half of a call that moves data into a file, in its caller's place.
 
-That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2), splice(2)). It goes through the caller's
-own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
+That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2), splice(2)). It goes through the
+caller's own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ class _Facts:
 
 
 class _Journal:
-    """Up to which operation ext4 writes its journal for a file: it remembers the file's last change in it, and no more."""
+    """Up to which operation ext4 writes its journal for a file: it remembers the file's last change in it alone."""
 
     def __init__(self) -> None:
         self._by_fsync: dict[int, int] = {}  # by inode: its last change, of whatever kind

@@ -87,7 +87,8 @@ def test_what_a_rename_took_away_it_has_not_replaced() -> None:
     points = [at("a", 0, "open", "x.lock"), at("b", 0, "open", "-x"), at("a", 1, "rename", "x.lock", "x")]
     points += [at("b", 1, "open", "x.lock")]
     assert explain(trace(*points)) == (
-        "b opened x.lock at its open after a had renamed it; b had begun before that, and may have seen what was there then"
+        "b opened x.lock at its open after a had renamed it; "
+        "b had begun before that, and may have seen what was there then"
     )
 
 
