@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
+from harness.conductor.makers import Makers
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.touching import touches, vary
 from harness.processes import stat
@@ -63,10 +64,12 @@ class Lane:
     # Its last attempt in vain, unless it has changed something since; of a lock, in each mode in which it has tried.
     failed: frozenset[_Attempt] = frozenset()
 
-    def ready(self) -> Stop | None:
+    def ready(self, makers: Makers) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
         for stop in self.stops:
-            if not stop.call.waits() or (stop.in_vain and locks.in_vain(stop.call)):
+            if not stop.call.waits():
+                continue
+            if stop.in_vain and makers.somebody_has(stop.call) and locks.in_vain(stop.call):
                 continue
             if locks.would_wait(stop.call) and not locks.lets_go_first(stop.call):
                 continue

@@ -302,6 +302,21 @@ os.mkdir("other")
     assert conduct(body) == [("made", True), ("made", False), ("other", True)]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_who_makes_sure_of_a_folder_again_and_again_waits_for_nobody(conduct, there):
+    """Were it taken for one that polls for a lock, it would have no turn until the others have ended."""
+    code = "import os\nfor _ in range(4): os.makedirs('made', exist_ok=True)\n" + INCREMENT
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        if there:
+            (rig.folder / "made").mkdir()
+        await schedule(rig, Rotating(), {name: python(code) for name in "ab"})
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "1"
+
+
 CONTEND = """
 import os, time
 while True:
