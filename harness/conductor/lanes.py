@@ -63,18 +63,23 @@ class Lane:
     sleeps: bool = False  # it was let go although it has to wait for somebody's lock
     # Its last attempt in vain, unless it has changed something since; of a lock, in each mode in which it has tried.
     failed: frozenset[_Attempt] = frozenset()
+    has_failed: bool = False  # in an attempt of its own, and not only in what it inherited
 
     def ready(self, makers: Makers) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
         for stop in self.stops:
             if not stop.call.waits():
                 continue
-            if stop.in_vain and makers.somebody_has(stop.call) and locks.in_vain(stop.call):
+            if stop.in_vain and self._waits_for_somebody(stop, makers) and locks.in_vain(stop.call):
                 continue
             if locks.would_wait(stop.call) and not locks.lets_go_first(stop.call):
                 continue
             return stop
         return None
+
+    def _waits_for_somebody(self, stop: Stop, makers: Makers) -> bool:
+        """Who tries by a process for each attempt always does; one that goes on by itself may only make sure."""
+        return not self.has_failed or makers.somebody_has(stop.call)
 
     def retries(self) -> Stop | None:
         """The first stop that waits only because its attempt would fail again."""
@@ -145,6 +150,7 @@ class Lanes:
         if locks.in_vain(stop.call):
             others = {other for other in lane.failed if other[0] == attempt[0]}
             lane.failed = frozenset({attempt, *others})
+            lane.has_failed = True
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
