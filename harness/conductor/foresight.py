@@ -28,7 +28,7 @@ from harness.conductor.attempts import (
     inode_of,
 )
 from harness.conductor.calls import Family
-from harness.conductor.paths import AT_FDCWD, mapped, position
+from harness.conductor.paths import AT_FDCWD, mapped, open_file, position
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
 from harness.powerloss.log import Bytes, Entries, File, Folder, nameless
@@ -82,7 +82,7 @@ class Foresight:
         for operand in call.operands if call.kind.family in (Family.WRITE, Family.SYNC, Family.MAP) else ():
             if operand.descriptor == AT_FDCWD:
                 continue
-            path = Path(f"/proc/{call.thread}/fd/{operand.descriptor}")
+            path = open_file(call.thread, operand.descriptor)
             facts = path.stat()
             if facts.st_nlink or not stat.S_ISREG(facts.st_mode) or self._is_known(facts.st_ino):
                 continue
@@ -274,4 +274,4 @@ def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
 
 
 def _descriptor(call: StoppedCall, argument: int) -> Path:
-    return Path(f"/proc/{call.thread}/fd/{call.args[argument] & 0xFFFFFFFF}")
+    return open_file(call.thread, call.args[argument])

@@ -1,25 +1,27 @@
 """Carries out the first half of a call that moves data into a file, in its caller's place.
 
-That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2)). It goes through the caller's
-own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
+That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2), splice(2)). It goes through the
+caller's own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import sys
+import termios
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.conductor import calls, kernel
-from harness.conductor.paths import position
+from harness.conductor.paths import open_file, position
 from harness.conductor.stopped import StoppedCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Copy:
-    """Where the arguments of a call stand that copies from file to file; an offset may be given by address."""
+    """Where the arguments of a call stand that copies into a file; an offset may be given by address."""
 
     source: int
     source_offset: int
@@ -31,6 +33,7 @@ class _Copy:
 _COPIES = {
     "copy_file_range": _Copy(source=0, source_offset=1, target=2, target_offset=3, size=4),
     "sendfile": _Copy(source=1, source_offset=2, target=0, size=3),
+    "splice": _Copy(source=0, source_offset=1, target=2, target_offset=3, size=4),
 }
 
 
@@ -75,6 +78,8 @@ def _copied(call: StoppedCall, copy: _Copy, count: int) -> int | None:
         source, target = (_borrowed(call, argument, stack) for argument in (copy.source, copy.target))
         if call.kind.name == "sendfile":
             moved = os.sendfile(target, source, here, count)
+        elif call.kind.name == "splice":  # from a pipe, which somebody may empty meanwhile: never wait for more
+            moved = os.splice(source, target, count, None, there, os.SPLICE_F_NONBLOCK)
         else:
             moved = os.copy_file_range(source, target, count, here, there)
         for place, offset in zip(places, (here, there), strict=True):
@@ -86,13 +91,21 @@ def _copied(call: StoppedCall, copy: _Copy, count: int) -> int | None:
 
 def _left(call: StoppedCall, copy: _Copy) -> int:
     """How much of what is to be copied there is. Raises OSError."""
-    descriptor = call.args[copy.source] & 0xFFFFFFFF
-    facts = Path(f"/proc/{call.thread}/fd/{descriptor}").stat()
+    facts = open_file(call.thread, call.args[copy.source]).stat()
+    if call.kind.name == "splice" and stat.S_ISFIFO(facts.st_mode):
+        return min(call.args[copy.size], _in_pipe(call, copy.source))
     if not stat.S_ISREG(facts.st_mode):
         return 0
     offset = _offset(call, copy.source_offset)
-    begin = position(call.thread, descriptor)[0] if offset is None else offset
+    begin = position(call.thread, call.args[copy.source] & 0xFFFFFFFF)[0] if offset is None else offset
     return max(0, min(call.args[copy.size], facts.st_size - begin))
+
+
+def _in_pipe(call: StoppedCall, argument: int) -> int:
+    """How many bytes stand in a pipe: FIONREAD of pipe(7). Raises OSError."""
+    with ExitStack() as stack:
+        count = fcntl.ioctl(_borrowed(call, argument, stack), termios.FIONREAD, bytes(4))
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _offset(call: StoppedCall, argument: int | None) -> int | None:

@@ -17,12 +17,15 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from harness.errors import LabError
+
 _RECORDS = ("POSIX", "OFDLCK")
 _FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel's linux/proc_ns.h
 # Words of a line in /proc/locks; that of a waiter has "->" for its kind.
 _KIND, _MODE, PID, FILE, _FIRST, _LAST = 1, 3, 4, 5, 6, 7
 _PAGE, _SHORT = 4096, 2048  # bytes: the most that one read gives; if it gives less than that, there was no more
 _AGREE = 3  # readings
+_MOST = 1000  # readings, a tenth of a second or so: a machine on which these do not agree has something else to do
 
 Words = tuple[str, ...]
 
@@ -99,14 +102,20 @@ def _held(wanted: Callable[[str], bool]) -> list[Words]:
 
     One read(2) shows one moment, but at most a page of it. What others lock and unlock until the next read moves the
     lines behind: some are left out, some come twice. So a longer text is read until several readings agree.
+
+    Raises LabError when they do not: who would wait for whom cannot be told then.
     """
     seen: list[list[Words]] = []
-    while True:
+    while len(seen) < _MOST:
         text, rest = _two_reads()
         whole = len(text) < _SHORT and b"->" not in rest  # a lock comes with all who wait for it, in one piece
         seen.append(sorted(w for w in _lines((text if whole else text + rest).decode()) if wanted(w[FILE])))
         if whole or (len(seen) >= _AGREE and all(reading == seen[-1] for reading in seen[-_AGREE:])):
             return seen[-1]
+    raise LabError(
+        f"/proc/locks was read {_MOST} times, and {_AGREE} readings in a row were never the same",
+        hint="programs outside this run lock the same files again and again: end them, and run it again",
+    )
 
 
 def _two_reads() -> tuple[bytes, bytes]:

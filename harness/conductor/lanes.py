@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
+from harness.conductor.makers import Makers
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.touching import touches, vary
 from harness.processes import stat
 from harness.schedules.points import Point
+
+_Attempt = tuple[str, int]  # what is asked for, and in which mode of a lock
 
 
 def is_point(call: StoppedCall, where: Where) -> bool:
@@ -58,17 +61,25 @@ class Lane:
     settled: int = 0  # how many of the stops have their places
     taken: int = 0  # points so far
     sleeps: bool = False  # it was let go although it has to wait for somebody's lock
-    failed: str = ""  # its last attempt in vain, unless it has changed something since
+    # Its last attempt in vain, unless it has changed something since; of a lock, in each mode in which it has tried.
+    failed: frozenset[_Attempt] = frozenset()
+    has_failed: bool = False  # in an attempt of its own, and not only in what it inherited
 
-    def ready(self) -> Stop | None:
+    def ready(self, makers: Makers) -> Stop | None:
         """The first stop that can go on. A repeated attempt waits until it is not in vain any more."""
         for stop in self.stops:
-            if not stop.call.waits() or (stop.in_vain and locks.in_vain(stop.call)):
+            if not stop.call.waits():
+                continue
+            if stop.in_vain and self._waits_for_somebody(stop, makers) and locks.in_vain(stop.call):
                 continue
             if locks.would_wait(stop.call) and not locks.lets_go_first(stop.call):
                 continue
             return stop
         return None
+
+    def _waits_for_somebody(self, stop: Stop, makers: Makers) -> bool:
+        """Who tries by a process for each attempt always does; one that goes on by itself may only make sure."""
+        return not self.has_failed or makers.somebody_has(stop.call)
 
     def retries(self) -> Stop | None:
         """The first stop that waits only because its attempt would fail again."""
@@ -96,7 +107,7 @@ class Lanes:
         self._actor = actor
         self._root = root
         self._by_process: dict[int, Lane] = {}
-        self._failed: tuple[int, str] | None = None  # the process of the last attempt in vain, and what it was
+        self._failed: tuple[int, frozenset[_Attempt]] | None = None  # the process of the last in vain, and what it was
 
     def __iter__(self) -> Iterator[Lane]:
         return iter(self._by_process.values())
@@ -126,7 +137,7 @@ class Lanes:
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
         point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
-        lane.stops.append(Stop(call, point, bool(lane.failed) and lane.failed == point.attempt, looked))
+        lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 
     def take(self, stop: Stop) -> None:
@@ -135,16 +146,19 @@ class Lanes:
         lane.stops.remove(stop)
         lane.settled -= 1
         lane.taken += 1
+        attempt = _attempt(stop.call, stop.point)
         if locks.in_vain(stop.call):
-            lane.failed = stop.point.attempt
+            others = {other for other in lane.failed if other[0] == attempt[0]}
+            lane.failed = frozenset({attempt, *others})
+            lane.has_failed = True
             lane.sleeps = locks.would_wait(stop.call)
             self._failed = stop.call.process, lane.failed
             return
         # Having taken another lock, or let go of it, makes nobody let go of the one that was asked for.
         changes = stop.call.kind.family is not Family.LOCK and any(touch.writes for touch in stop.point.touches)
-        if changes or stop.point.attempt == lane.failed:
-            lane.failed = ""
-        if self._failed and (changes or stop.point.attempt == self._failed[1]):
+        if changes or attempt in lane.failed:
+            lane.failed = frozenset()
+        if self._failed and (changes or attempt in self._failed[1]):
             self._failed = None
 
     def settle(self) -> None:
@@ -161,13 +175,17 @@ class Lanes:
             self._by_process[process] = Lane(failed=self._inherited())
         return self._by_process[process]
 
-    def _inherited(self) -> str:
+    def _inherited(self) -> frozenset[_Attempt]:
         """What a new process tries again: a shell that polls for a lock starts a process for each attempt."""
         if self._failed is None:
-            return ""
-        process, attempt = self._failed
+            return frozenset()
+        process, attempts = self._failed
         found = stat.fields(process)
-        return attempt if found is None or found[0] in ("Z", "X") else ""
+        return attempts if found is None or found[0] in ("Z", "X") else frozenset()
+
+
+def _attempt(call: StoppedCall, point: Point) -> _Attempt:
+    return point.attempt, locks.mode(call)
 
 
 def _birth(process: int) -> list[tuple[int, int]]:

@@ -10,10 +10,9 @@ import fcntl
 import math
 import os
 import struct
-from pathlib import Path
 
 from harness.conductor import calls, holders
-from harness.conductor.paths import position
+from harness.conductor.paths import open_file, position
 from harness.conductor.stopped import StoppedCall
 
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
@@ -80,6 +79,14 @@ def takes_share(call: StoppedCall) -> bool:
     return shares(call) and locks(call)
 
 
+def mode(call: StoppedCall) -> int:
+    """A number that differs for a lock that is shared and one that is not, and for whose it is; 0 for other calls."""
+    if call.kind.name == "flock":
+        return call.args[1] & (fcntl.LOCK_SH | fcntl.LOCK_EX)
+    wanted = _wanted(call) if call.kind.name == "fcntl" else None
+    return 0 if wanted is None else 2 * (wanted[0] == fcntl.F_WRLCK) + (call.args[1] in _OF_DESCRIPTIONS)
+
+
 def record(call: StoppedCall) -> str:
     """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file."""
     wanted = _wanted(call) if call.kind.name == "fcntl" else None
@@ -121,8 +128,7 @@ def _in_the_way(call: StoppedCall, wanted: tuple[int, int, int]) -> tuple[int, i
     """The first lock that another description than the caller's would wait for: its type, and its process."""
     kind, start, length = wanted
     question = _FLOCK.pack(kind, os.SEEK_SET, 0, start, length, 0, 0)
-    path = f"/proc/{call.thread}/fd/{call.args[0] & 0xFFFFFFFF}"
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(open_file(call.thread, call.args[0]), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found, _, _, _, _, holder, _ = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, question))
     finally:
@@ -150,7 +156,6 @@ def _wanted(call: StoppedCall) -> tuple[int, int, int] | None:
 
 def _origin(call: StoppedCall, whence: int) -> int:
     """The byte that a struct flock counts from. Raises OSError."""
-    descriptor = call.args[0] & 0xFFFFFFFF
     if whence == os.SEEK_CUR:  # as lockf(3) does
-        return position(call.thread, descriptor)[0]
-    return Path(f"/proc/{call.thread}/fd/{descriptor}").stat().st_size if whence == os.SEEK_END else 0
+        return position(call.thread, call.args[0] & 0xFFFFFFFF)[0]
+    return open_file(call.thread, call.args[0]).stat().st_size if whence == os.SEEK_END else 0

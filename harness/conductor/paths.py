@@ -56,6 +56,11 @@ def of_descriptor(thread: int, descriptor: int) -> str:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
 
 
+def open_file(thread: int, argument: int) -> Path:
+    """Where the open file stands that a call's argument is the descriptor of; the kernel looks at 32 bits of it."""
+    return Path(f"/proc/{thread}/fd/{argument & 0xFFFFFFFF}")
+
+
 def _other_name(link: str, path: str) -> str:
     """What a file is called by now whose name at its opening is gone, or that was opened without one (O_TMPFILE).
 

@@ -15,11 +15,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 
-from harness.conductor import calls, kernel
+from harness.conductor import calls, kernel, locks
 from harness.conductor.deferred import Deferred
 from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.lookers import Lookers
+from harness.conductor.makers import Makers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
@@ -83,6 +84,7 @@ class Scheduler:
         self._deciding = False
         self._open = False
         self._lookers = Lookers()
+        self._makers = Makers()
         self._replies = Replies()
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
@@ -107,6 +109,7 @@ class Scheduler:
         if self._open or call.actor not in self._lanes:
             return False
         if not is_point(call, self._where):
+            self._makers.see(call, in_vain=False)
             self._look_after(call)
             return False
         alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
@@ -205,7 +208,7 @@ class Scheduler:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         replies = self._replies.waiting()
-        stops = [stop for lane in lanes if (stop := lane.ready())]
+        stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
         if not stops and not replies and self._patience and self._nobody_comes():
             self._patience -= bool(self._paused)
             stops = [stop for lane in lanes if (stop := lane.retries())]
@@ -259,6 +262,7 @@ class Scheduler:
     def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
+        self._makers.see(call, in_vain=locks.in_vain(call))
         self._lanes[actor].take(stop)
         self._lookers.something_happens()
         self._on_its_way(actor)

@@ -52,7 +52,7 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.family is Family.LOCK:
         records, writes = locks.record(call), not locks.takes_share(call)
         named = tuple(Touch(f"lock:{_below(root, path)}{records}", writes) for path in call.paths)
-        held = tuple(Touch(HELD + _below(root, path.removesuffix(REMOVED)), False) for path in call.paths)
+        held = tuple(Touch(HELD + _below(root, name), False) for path in call.paths for name in _all_names(path, root))
         if call.kind.name == "flock":
             return (*named, *held)
         return (*named, *held, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
@@ -67,7 +67,8 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
     if creates or call.kind.family in _NAMING:
         folders = dict.fromkeys(_below(root, os.path.dirname(path)) for path in call.paths)  # noqa: PTH120
-        ways = call.paths if call.kind.family in _NAMING else ()
+        named_so = call.paths if call.kind.family in _NAMING else ()
+        ways = dict.fromkeys(name for path in named_so for name in _all_names(path, root))
         return (
             *named,
             *(Touch(NAMES_IN + folder, False) for folder in folders),
@@ -107,13 +108,17 @@ def _links(call: StoppedCall, root: str) -> list[str]:
 
 
 def _names(call: StoppedCall, root: str) -> list[str]:
-    """What the open files of a call are called below the run's folder, and were called where they are not any more."""
+    """What the files are called that a call opens, or has open, and what open ones were called; below the run's folder.
+
+    Whoever takes one of several names away changes how the file is known by the others (`_all_names`).
+    """
     found: list[str] = []
     for operand in call.operands:
+        names = [operand.path] if call.kind.family in _BY_ANY_NAME else []
         if operand.text is None and operand.descriptor != AT_FDCWD:
             with suppress(OSError):  # the caller is gone
-                names = operand.path.removesuffix(REMOVED), lost_name(call.thread, operand.descriptor)
-                found += [name for name in dict.fromkeys(names) if name.startswith(f"{root}/")]
+                names = [operand.path.removesuffix(REMOVED), lost_name(call.thread, operand.descriptor)]
+        found += [name for name in dict.fromkeys(names) if name.startswith(f"{root}/")]
     return found
 
 
@@ -125,6 +130,19 @@ def _shared(call: StoppedCall) -> list[int]:
             facts = os.stat(path)  # noqa: PTH116 - asked of every call that waits, at each decision
             found += [facts.st_ino] if facts.st_nlink > 1 and stat.S_ISREG(facts.st_mode) else []
     return found
+
+
+def _all_names(path: str, root: str) -> list[str]:
+    """What a file is called below the run's folder: who lets go of its lock had it by any of these names."""
+    path = path.removesuffix(REMOVED)
+    try:
+        facts = os.lstat(path)
+        if facts.st_nlink < 2 or not stat.S_ISREG(facts.st_mode):
+            return [path]
+        entries = (entry for folder, _, _ in os.walk(root) for entry in os.scandir(folder))
+        return sorted({path, *(entry.path for entry in entries if entry.inode() == facts.st_ino)})
+    except OSError:
+        return [path]
 
 
 def _folders(call: StoppedCall, root: str) -> dict[str, None]:

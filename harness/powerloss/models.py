@@ -15,7 +15,10 @@ the rest ("All File Systems Are Not Created Equal", OSDI 2014, section 2 and tab
 
 `ordered` is ext4 as it is usually mounted (data=ordered, auto_da_alloc; ext4(5) and the kernel's ext4 admin guide):
 
-- One journal for all names and truncations: they reach the disk in order, and any fsync makes all earlier ones safe.
+- One journal for all names and truncations: they reach the disk in order. A sync of a file writes the journal up to the
+  file's own last change, and all before it is safe; what came between that and the sync may have missed it. fdatasync
+  and its like count only changes of the file's length, and its creation (ext4_fsync_journal in fs/ext4/fsync.c:
+  i_sync_tid, i_datasync_tid). Of a folder they count as fsync.
 - A file grows in order, and never shows bytes that were not written to it.
 - A rename that replaces a file takes the bytes of the new one along. One onto a free name does not.
 - Bytes of a file that is not synced may still be missing, and a write torn at a page boundary.
@@ -114,7 +117,8 @@ class Ordered:
     def made_safe(self, sync: int) -> Iterator[int]:
         inode = self._facts.synced(sync)
         for index in range(sync):
-            if inode is None or self._facts.in_journal(index) or inode in self._facts.files(index):
+            written = self._facts.in_journal(index) and index <= self._facts.committed(sync)
+            if inode is None or written or inode in self._facts.files(index):
                 yield index
 
     def needs(self, operation: int) -> Iterator[int]:
@@ -142,10 +146,14 @@ class _Facts:
         self._operations: Sequence[FileOperation] = log.operations
         self._lengthens: list[bool] = []
         self._replaces: list[int | None] = []
+        self._committed: list[int] = []
+        journal = _Journal()
         disk = Disk(log.start)
-        for operation in log.operations:
+        for index, operation in enumerate(log.operations):
             self._lengthens.append(_lengthens(disk, operation))
             self._replaces.append(_replaces_with(disk, operation))
+            self._committed.append(journal.committed(operation))
+            journal.see(index, operation.change, lengthens=self._lengthens[-1])
             disk.apply(operation.change)
 
     def change(self, index: int) -> Bytes | Length | Entries | Sync:
@@ -155,6 +163,10 @@ class _Facts:
         change = self.change(index)
         assert isinstance(change, Sync)
         return change.inode
+
+    def committed(self, sync: int) -> int:
+        """The last operation that is sure to be in the journal by a sync; -1 for none."""
+        return self._committed[sync]
 
     def write(self, index: int) -> Bytes:
         change = self.change(index)
@@ -204,6 +216,31 @@ class _Facts:
         write = self.write(index)
         crossings = range(PAGE - write.offset % PAGE, len(write.data), PAGE)
         return sorted({crossings[0], crossings[-1]}) if crossings else []
+
+
+class _Journal:
+    """Up to which operation ext4 writes its journal for a file: it remembers the file's last change in it alone."""
+
+    def __init__(self) -> None:
+        self._by_fsync: dict[int, int] = {}  # by inode: its last change, of whatever kind
+        self._by_fdatasync: dict[int, int] = {}  # its last change without which its data could not be found
+
+    def committed(self, operation: FileOperation) -> int:
+        """What a sync writes; -1 for nothing, and for what is no sync."""
+        inode = operation.change.inode if isinstance(operation.change, Sync) else None
+        known = self._by_fsync if operation.call == "fsync" else self._by_fdatasync
+        return -1 if inode is None else known.get(inode, -1)
+
+    def see(self, index: int, change: Bytes | Length | Entries | Sync, *, lengthens: bool) -> None:
+        if isinstance(change, Entries):
+            folders = {edit.folder for edit in change.edits}
+            files = {edit.inode for edit in change.edits if edit.inode is not None}
+            self._by_fsync.update(dict.fromkeys(folders | files, index))
+            self._by_fdatasync.update(dict.fromkeys(folders if change.made is None else folders | files, index))
+        elif not isinstance(change, Sync):
+            self._by_fsync[change.inode] = index  # its time of change, at least
+            if lengthens or isinstance(change, Length):
+                self._by_fdatasync[change.inode] = index
 
 
 def _lengthens(disk: Disk, operation: FileOperation) -> bool:

@@ -1,7 +1,7 @@
 """What a schedule did, in one sentence and as a picture in plain text.
 
 Only what points say of themselves is used: calls and objects. A sentence about a read rests on a recorded read; where
-reads were not recorded it says between which points it must have been, and no more.
+reads were not recorded it says that there may have been one, and why, and no more.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     if found.read is not None:
         return f"{what} {after}; {found.read.actor} had read it before"
     begun = next(point for point in points if _started(point) == _started(later))
-    since = "start" if begun.call == "start" else "first touch"
-    return f"{what} {after}, between {later.actor}'s {since} and its {later.call}"
+    how = "started" if begun.call == "start" else "begun"
+    return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
 
 
 def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:

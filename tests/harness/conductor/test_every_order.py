@@ -56,6 +56,32 @@ PAIRS = {
         "data = open('folder/file', 'a'); data.write('2'); data.close()",
         {"", "2"},
     ),
+    "a second try in another mode fails as well": (
+        "fcntl.flock(file, fcntl.LOCK_EX); read('data'); read('sign'); file.close()",
+        f"try: {TRY.format('EX')}\nexcept OSError:\n  try: {TRY.format('SH')}\n  except OSError: open('sign', 'x')",
+        {"1-", "1"},
+    ),
+    "a second try of a record lock of another kind fails as well": (
+        "record(fcntl.F_OFD_SETLK, fcntl.F_WRLCK); read('sign'); file.close()",
+        "try: record(fcntl.F_OFD_SETLK, fcntl.F_RDLCK)\nexcept OSError:\n"
+        "  try: record(fcntl.F_SETLK, fcntl.F_RDLCK)\n  except OSError: open('sign', 'x')",
+        {"-", ""},
+    ),
+    "a lock file that gets another name": (
+        "os.link('lock', 'name'); name = open('name'); fcntl.flock(name, fcntl.LOCK_EX); read('data'); name.close()",
+        f"{TRY.format('EX')}; os.unlink('data')",
+        {"1", "-"},
+    ),
+    "a lock file that loses a name": (
+        "name = open('hard'); fcntl.flock(name, fcntl.LOCK_EX); os.unlink('hard'); read('data')",
+        f"{TRY.format('EX')}; os.unlink('data')",
+        {"1", "-"},
+    ),
+    "a file that loses a name when it has been written to": (
+        "data = open('hard', 'a'); data.write('2'); data.close(); os.unlink('hard'); read('lock')",
+        "data = open('lock', 'w')",
+        {"2", ""},
+    ),
     "a file with another name": (
         "data = open('data', 'a'); data.write('2'); data.close(); os.link('data', 'name')",
         "os.unlink('data')",
@@ -99,6 +125,8 @@ def test_classes_are_those_of_all_orders(conduct, tmp_path, about):
         (rig.folder / "folder").mkdir()
         for name, text in {"lock": "", "data": "1", "new": "3", "folder/file": ""}.items():
             (rig.folder / name).write_text(text)
+        if "hard" in programs[0]:
+            (rig.folder / "hard").hardlink_to(rig.folder / "lock")
         rig.running.clear()
         rig.directors.clear()
         scheduler = await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE}, script=True)

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import itertools
 import os
 import struct
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.conductor import holders, locks
+from harness.errors import LabError
 
 BOTH = ("READ", "WRITE")
 
@@ -163,6 +165,15 @@ def test_a_long_list_of_locks_is_read_until_readings_agree(tmp_path, monkeypatch
         assert holders.held_on([name]) == [held]
         monkeypatch.setattr(holders, "_two_reads", lambda: (line, line))  # one read was enough; others came meanwhile
         assert holders.held_on([name]) == [held]
+
+
+def test_a_list_of_locks_that_is_never_the_same_twice_is_given_up(monkeypatch):
+    line = "9: FLOCK ADVISORY WRITE {} 00:00:7 0 EOF\n"
+    page = line.format(0).replace("00:00:7", "00:00:0").encode() * 100  # of other files
+    readings = ((page, line.format(number).encode()) for number in itertools.count())
+    monkeypatch.setattr(holders, "_two_reads", readings.__next__)
+    with pytest.raises(LabError, match="never the same"):
+        holders.held_on(["00:00:7"])
 
 
 def test_a_lock_of_another_file_is_none_of_this(tmp_path):

@@ -302,6 +302,21 @@ os.mkdir("other")
     assert conduct(body) == [("made", True), ("made", False), ("other", True)]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_who_makes_sure_of_a_folder_again_and_again_waits_for_nobody(conduct, there):
+    """Were it taken for one that polls for a lock, it would have no turn until the others have ended."""
+    code = "import os\nfor _ in range(4): os.makedirs('made', exist_ok=True)\n" + INCREMENT
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        if there:
+            (rig.folder / "made").mkdir()
+        await schedule(rig, Rotating(), {name: python(code) for name in "ab"})
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "1"
+
+
 CONTEND = """
 import os, time
 while True:
@@ -807,6 +822,8 @@ assert {write} == 4
         ("os.sendfile(target, source, None, 8)", "os.sendfile(target, source, None, 8)", "1234", "12345678"),
         ("os.sendfile(target, source, 4, 8)", "os.sendfile(target, source, 6, 8)", "56", "5678"),
         ("libc.sendfile(target, source, at, 8)", "libc.sendfile(target, source, at, 8)", "345", "345678"),
+        ("os.splice(pipe, target, 1 << 20)", "os.splice(pipe, target, 9)", "1234", "12345678"),
+        ("os.splice(pipe, target, 6, offset_dst=2)", "os.splice(pipe, target, 3, offset_dst=5)", "123", "123456"),
         ("libc.copy_file_range(source, at, target, 0, 8, 0)", "libc.sendfile(target, source, at, 8)", "345", "345678"),
     ],
 )
@@ -817,6 +834,7 @@ import os
 from ctypes import CDLL, byref, c_long
 libc, at = CDLL(None), byref(c_long(2))
 source, target = os.open("count", os.O_RDONLY), os.open("out", os.O_CREAT | os.O_RDWR)
+pipe, end = os.pipe(); os.write(end, b"12345678")
 for copy in (lambda: {copy}), (lambda: {again}):
     print(copy(), os.pread(target, 99, 0).decode().strip(chr(0)))
 """
@@ -830,6 +848,33 @@ for copy in (lambda: {copy}), (lambda: {again}):
     struck, said, errors = conduct(body)
     assert (len(struck), errors) == (1, "")
     assert said.split() == [str(len(half)), half, str(len(whole) - len(half)), whole]
+
+
+@pytest.mark.parametrize("call", ["libc.flock(lock, 2)", "libc.fcntl(lock, 7, whole)", "libc.fcntl(lock, 38, whole)"])
+def test_who_waits_for_a_lock_may_be_interrupted(conduct, call):
+    """F_SETLKW is 7, F_OFD_SETLKW 38. The same in every run."""
+    code = f"""
+import os, struct
+from ctypes import CDLL, create_string_buffer, get_errno
+libc, whole = CDLL(None, use_errno=True), create_string_buffer(struct.pack("hh4xqqi4x", 1, 0, 0, 0, 0))
+lock = os.open("lock", os.O_RDWR)
+print({call}, get_errno())
+"""
+
+    async def body(rig):
+        (rig.folder / "lock").write_text("")
+        found = []
+        for _ in range(5):
+            actors = {name: python(code) for name in "ab"}
+            scheduler = await schedule(rig, Rotating(), actors, families=CHANGES, decisions="a.1!EINTR")
+            found.append(
+                (len(scheduler.struck), order(scheduler), *(rig.running[name].said().splitlines()[-1] for name in "ab"))
+            )
+            rig.running.clear()
+            rig.directors.clear()
+        return found
+
+    assert conduct(body) == [(1, ["a", "b", "a", "b"], "-1 4", "0 0")] * 5
 
 
 def test_a_torn_write_writes_half_and_kills(conduct):

@@ -77,6 +77,10 @@ def fsync(inode: int = ROOT) -> FileOperation:
     return _call("fsync", "", Sync(inode=inode))
 
 
+def fdatasync(inode: int = ROOT) -> FileOperation:
+    return _call("fdatasync", "", Sync(inode=inode))
+
+
 def left_by(log: Log, model: Callable[[Log], Model], moment: int | None = None) -> list[dict[str, bytes]]:
     """What may be found after so many operations (all of them unless told otherwise), each content once, in no order.
 

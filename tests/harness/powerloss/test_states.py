@@ -17,6 +17,7 @@ from tests.harness.powerloss.crashes import (
     contents,
     create,
     exchange,
+    fdatasync,
     folder,
     fsync,
     left_by,
@@ -32,6 +33,7 @@ from tests.harness.powerloss.crashes import (
 CONFIG = folder(config=b"old")
 NEW = (create("tmp", 20), write(20, b"new!"))
 PUT = rename("tmp", "config", 20)
+LOGGED, RENAMED = folder(a=b"x", log=b"1"), rename("a", "b", 10)
 
 DONE = {"config": b"new!"}
 UNDONE = {"config": b"old"}
@@ -170,6 +172,34 @@ CASES = [
         program(folder(a=b"x"), mkdir("e", 5), fsync(), rename("a", "a", 10, into=5), fsync(5)),
         [{"e/a": b"x"}],
         [{"e/a": b"x"}],
+    ),
+    (
+        # The journal is written up to the log's own last change of length, and it has none: fdatasync leaves the
+        # rename where it is, on ext4 too.
+        "rename-and-an-overwritten-log-with-its-data-synced",
+        program(LOGGED, RENAMED, write(11, b"2"), fdatasync(11)),
+        [{"b": b"x", "log": b"2"}, {"a": b"x", "log": b"2"}],
+        [{"b": b"x", "log": b"2"}, {"a": b"x", "log": b"2"}],
+    ),
+    (
+        # fsync writes the log's time of change, and with it all that the journal had before.
+        "rename-and-an-overwritten-log-synced",
+        program(LOGGED, RENAMED, write(11, b"2"), fsync(11)),
+        [{"b": b"x", "log": b"2"}, {"a": b"x", "log": b"2"}],
+        [{"b": b"x", "log": b"2"}],
+    ),
+    (
+        "rename-and-a-log-that-grows-with-its-data-synced",
+        program(LOGGED, RENAMED, write(11, b"2", at=1), fdatasync(11)),
+        [{"b": b"x", "log": b"12"}, {"a": b"x", "log": b"12"}],
+        [{"b": b"x", "log": b"12"}],
+    ),
+    (
+        # Between the write and the rename the journal may have been written: then fsync has nothing to write.
+        "rename-behind-the-last-change-of-what-is-synced",
+        program(LOGGED, write(11, b"2"), RENAMED, fsync(11)),
+        [{"b": b"x", "log": b"2"}, {"a": b"x", "log": b"2"}],
+        [{"b": b"x", "log": b"2"}, {"a": b"x", "log": b"2"}],
     ),
     (
         # Two new files that have nothing to do with each other: in any order, but for one journal.

@@ -49,8 +49,8 @@ def test_a_lost_update_with_its_read() -> None:
 
 def test_a_lost_update_whose_reads_were_not_recorded() -> None:
     assert explain(lost(reads=False)) == (
-        "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it, "
-        "between add-lane2's first touch and its rename"
+        "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it; "
+        "add-lane2 had begun before that, and may have seen what was there then"
     )
 
 
@@ -87,7 +87,8 @@ def test_what_a_rename_took_away_it_has_not_replaced() -> None:
     points = [at("a", 0, "open", "x.lock"), at("b", 0, "open", "-x"), at("a", 1, "rename", "x.lock", "x")]
     points += [at("b", 1, "open", "x.lock")]
     assert explain(trace(*points)) == (
-        "b opened x.lock at its open after a had renamed it, between b's first touch and its open"
+        "b opened x.lock at its open after a had renamed it; "
+        "b had begun before that, and may have seen what was there then"
     )
 
 
