@@ -39,6 +39,7 @@ PROJECTS: Mapping[str, str] = {
     "CL": "cline",
     "TB": "tidebreak",
     "OMP": "oh-my-pi",
+    "GC": "goclaw",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

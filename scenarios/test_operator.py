@@ -78,6 +78,27 @@ async def test_list_after_a_kill(lab: Lab) -> None:
     await _listed(lab, "list-at-the-end")
 
 
+@scenario(
+    "OPS-1",
+    fault="a gateway is started while a run that it has nothing to do with waits for its answer",
+    needs=[Capability.TURN, Capability.RUNS, Capability.GATEWAY],
+    judges=[list_shows_truth],
+)
+async def test_list_beside_a_new_gateway(lab: Lab) -> None:
+    """A gateway that starts leaves a run that goes on without it on the list."""
+    lab.prepare(Setup(agents=("held",), models=("anthropic",), grace_seconds=0.5))
+    lab.script(Rule("held", Match(marker="held"), (Text("done", gate="held"),)))
+    lab.hold("held")
+    held = await lab.turn("held")
+    await lab.reached("held", by=[held])
+    if lab.faulty:
+        await serving(lab)
+        await _listed(lab, "list-beside-it")
+    lab.release("held")
+    await held.finished()
+    await _listed(lab, "list-at-the-end")
+
+
 async def _listed(lab: Lab, actor: str) -> tuple[RunSeen, ...]:
     """The list of runs, and before it the processes: a program may list a process that its command has started."""
     lab.look.tree(f"before {actor}")

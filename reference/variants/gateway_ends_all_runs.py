@@ -1,0 +1,31 @@
+"""A gateway that starts calls every run on record interrupted: nothing can be left from before, it thinks [GC#1272].
+
+Breaks OPS-1. Runs that were never its own go on, and no list shows them.
+"""
+
+from __future__ import annotations
+
+from reference.deadline import Deadline
+from reference.gateway.server import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.parts import Parts
+
+BREAKS = ("OPS-1",)
+
+
+class _Server(Server):
+    """Takes every run on record for one that the last gateway has left behind."""
+
+    def own(self) -> None:
+        """Take the state directory, then record all runs as over. Raises Busy(`gateway-running`)."""
+        super().own()
+        with self.parts.run_registry(self.home, Deadline.after(None)) as registry:
+            for row in registry.rows(everything=False):
+                registry.finish_dead(row["id"], "interrupted")
+
+
+def replace(parts: Parts) -> Parts:
+    """Swap the gateway."""
+    return parts.replace(gateway_server=_Server)
