@@ -277,15 +277,16 @@ class TestTree:
             try:
                 end = time.monotonic() + BOUND
                 # A child that has not called execve(2) yet has its parent's name.
-                while [process.name for process in (found := tree.descendants(shell.pid))] != ["sleep", "sleep"]:
-                    assert time.monotonic() < end, found
+                while [process.name for process in tree.descendants(shell.pid)] != ["sleep", "sleep"]:
+                    assert time.monotonic() < end
+                sleep = tree.descendants(shell.pid)[0]
                 wrong = tree.Process(
-                    pid=found[0].pid, parent=0, group=0, started=found[0].started + 1, name="", is_dead=False
+                    pid=sleep.pid, parent=0, group=0, started=sleep.started + 1, name="", is_dead=False
                 )
                 wrong.send(signal.SIGKILL)  # another start time: another process
                 assert len(tree.descendants(shell.pid)) == 2
             finally:
-                for process in found:
+                for process in tree.descendants(shell.pid):
                     process.send(signal.SIGKILL)
         assert tree.descendants(shell.pid) == []
 
