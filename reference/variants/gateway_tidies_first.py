@@ -21,10 +21,15 @@ class _Server(Server):
 
     def own(self) -> None:
         """Record all runs as over, then take the state directory. Raises Busy(`gateway-running`)."""
-        with self.parts.run_registry(self.home, Deadline.after(None)) as registry:
-            for row in registry.rows(everything=False):
-                registry.finish_dead(row["id"], "interrupted")
+        end_all_runs(self)
         super().own()
+
+
+def end_all_runs(gateway: Server) -> None:
+    """Record all runs as over, whosever they are."""
+    with gateway.parts.run_registry(gateway.home, Deadline.after(None)) as registry:
+        for row in registry.rows(everything=False):
+            registry.finish_dead(row["id"], "interrupted")
 
 
 def replace(parts: Parts) -> Parts:

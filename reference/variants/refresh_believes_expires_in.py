@@ -6,13 +6,10 @@ single thread: it is what "now + expires_in" does wherever nobody asks whether t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.endpoint import Grant
 from reference.auth.refresh import USUAL_LIFE, Refresh
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-6",)
 
@@ -22,10 +19,5 @@ class _Refresh(Refresh):
         return USUAL_LIFE if grant.expires_in is None else grant.expires_in
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

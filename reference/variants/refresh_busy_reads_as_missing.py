@@ -6,15 +6,12 @@ are using.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.refresh import Refresh
 from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.errors import Auth, Busy
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-1", "CFG-7")
 
@@ -30,11 +27,6 @@ class _Refresh(Refresh):
         return super().renew(stale, deadline)
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
     """Swap how a credential is renewed."""
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

@@ -5,15 +5,12 @@ Whoever used it has stored its successor, and that is what gets cleared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.endpoint import Refused
 from reference.auth.refresh import Refresh
 from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-2",)
 
@@ -24,10 +21,5 @@ class _Refresh(Refresh):
         raise self.sign_in(refusal.code) from refusal
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

@@ -6,13 +6,10 @@ server that watches for theft ends the whole sign-in. No single thread: no note 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.pending import Pending
 from reference.auth.refresh import Refresh
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-5",)
 
@@ -28,11 +25,6 @@ class _Refresh(Refresh):
     note = _Note
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
     """Swap the credentials."""
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

@@ -5,16 +5,13 @@ Breaks AUT-10. The server had spent nothing, and would have taken the token as s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.endpoint import ServerFailed
 from reference.auth.pending import Pending
 from reference.auth.refresh import Refresh
 from reference.auth.store import Credential, pending_path
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-10",)
 
@@ -28,10 +25,5 @@ class _Refresh(Refresh):
             raise
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

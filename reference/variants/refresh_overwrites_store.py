@@ -5,14 +5,11 @@ What other profiles stored meanwhile is undone, their freshly rotated tokens inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.refresh import Refresh
 from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-7", "AUT-3")
 
@@ -25,10 +22,5 @@ class _Refresh(Refresh):
         return renewed
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

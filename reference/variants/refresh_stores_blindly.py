@@ -5,15 +5,12 @@ An answer that comes late puts an older token over a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.endpoint import Grant
 from reference.auth.refresh import Refresh, entry_after
 from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-3",)
 
@@ -23,10 +20,5 @@ class _Refresh(Refresh):
         return self.store.put(self.profile, entry_after(spent, grant, self.life(grant)), deadline)
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

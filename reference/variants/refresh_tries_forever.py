@@ -5,15 +5,12 @@ To a server that detects reuse each of these turns is a thief.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.pending import Pending
 from reference.auth.refresh import Refresh
 from reference.auth.store import Credential, pending_path
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 BREAKS = ("AUT-4", "AUT-5")
 
@@ -26,10 +23,5 @@ class _Refresh(Refresh):
             Pending(pending_path(self.store.home, self.profile), current.refresh).clear()
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)

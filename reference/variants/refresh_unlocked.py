@@ -6,15 +6,12 @@ used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from reference.auth import Credentials
 from reference.auth.endpoint import redeem
 from reference.auth.refresh import Refresh, entry_after
 from reference.auth.store import Credential
 from reference.deadline import Deadline
 from reference.parts import Parts
+from reference.variants._refreshes import replace_refresh
 
 # AUT-3, AUT-4, AUT-10: nor is what stands there looked at, nor asked again. CFG-7: without a lock nobody waits for one.
 BREAKS = ("AUT-1", "AUT-2", "AUT-3", "AUT-4", "AUT-10", "CFG-7")
@@ -26,10 +23,5 @@ class _Refresh(Refresh):
         return self.store.put(self.profile, entry_after(stale, grant, self.life(grant)), deadline)
 
 
-class _Credentials(Credentials):
-    def refresh(self, profile: str, provider: str, config: Mapping[str, Any]) -> Refresh:
-        return _Refresh(self.store, profile, provider, config)
-
-
 def replace(parts: Parts) -> Parts:
-    return parts.replace(auth=_Credentials)
+    return replace_refresh(parts, _Refresh)
