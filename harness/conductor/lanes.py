@@ -140,14 +140,14 @@ class Lanes:
         lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 
-    def take(self, stop: Stop) -> None:
+    def take(self, stop: Stop, *, in_vain: bool) -> None:
         """The stop has its turn: it leaves its lane."""
         lane = next(lane for lane in self if stop in lane.stops)
         lane.stops.remove(stop)
         lane.settled -= 1
         lane.taken += 1
         attempt = _attempt(stop.call, stop.point)
-        if locks.in_vain(stop.call):
+        if in_vain:
             others = {other for other in lane.failed if other[0] == attempt[0]}
             lane.failed = frozenset({attempt, *others})
             lane.has_failed = True

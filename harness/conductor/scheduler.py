@@ -262,8 +262,9 @@ class Scheduler:
     def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
-        self._makers.see(call, in_vain=locks.in_vain(call))
-        self._lanes[actor].take(stop)
+        in_vain = locks.in_vain(call)
+        self._makers.see(call, in_vain=in_vain)
+        self._lanes[actor].take(stop, in_vain=in_vain)
         self._lookers.something_happens()
         self._on_its_way(actor)
         if fault is None:
