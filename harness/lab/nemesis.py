@@ -261,14 +261,9 @@ class Nemesis(Stage):
 
     async def stuck(self, actor: Actor) -> None:
         """Wait until an actor has ended, sleeps, or only asks again and again for what is taken."""
-        stillness, give_up, contenders = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS, Contenders()
+        contenders = Contenders()
         with self._onlooking(lambda call: not call.again, contenders.see):
-            while running := self.still_running([actor.name]):
-                if stillness.look(self.progress(contenders.at_work(running))):
-                    return
-                if asyncio.get_running_loop().time() > give_up:
-                    return
-                await asyncio.sleep(Stillness.INTERVAL)
+            await self._get_no_further([actor], contenders.at_work)
 
     def release(self, gate: str) -> None:
         """Let go of everything at the gate, and of all that comes."""

@@ -92,9 +92,13 @@ class Stage(Territory):
 
     async def settled(self, *actors: Actor) -> None:
         """Wait until each of them has ended or waits for something that it cannot bring about; in either arm."""
+        await self._get_no_further(actors, lambda running: running)
+
+    async def _get_no_further(self, actors: Sequence[Actor], at_work: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        """Wait until all have ended, or those of the rest that are at work can get no further, or for very long."""
         stillness, give_up = Stillness(), asyncio.get_running_loop().time() + HOLD_SECONDS
         while running := self.still_running([actor.name for actor in actors]):
-            if stillness.look(self.progress(running)) or asyncio.get_running_loop().time() > give_up:
+            if stillness.look(self.progress(at_work(running))) or asyncio.get_running_loop().time() > give_up:
                 return
             await asyncio.sleep(Stillness.INTERVAL)
 
