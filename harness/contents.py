@@ -20,15 +20,15 @@ class Contents:
     exists: bool = True
 
 
-def contents(path: Path) -> Contents:
-    """Read a regular file. Of anything else (a folder, a pipe, a ring of links) only that it is there."""
+def contents(path: Path, *, at_most: int = -1) -> Contents:
+    """Read a regular file, or its first `at_most` bytes. Of anything else (a folder, a pipe) only that it is there."""
     try:
         # The opening of a pipe would wait for somebody who writes to it, and the harness with it.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             facts = os.fstat(file.fileno())
             if not stat.S_ISREG(facts.st_mode):
                 return Contents()
-            return Contents(data=file.read(), mode=stat.S_IMODE(facts.st_mode))
+            return Contents(data=file.read(at_most), mode=stat.S_IMODE(facts.st_mode))
     except (FileNotFoundError, NotADirectoryError):
         return Contents(exists=False)
     except OSError as error:

@@ -128,23 +128,30 @@ class Look:
 
     def exposed(self) -> None:
         """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
-        for path in sorted(self._lab.site.home.rglob("*")):
-            if not path.is_file() or not held(_beginning(path), self._lab.secrets()):
-                continue
-            mode = contents(path).mode
-            if mode is not None and mode & 0o077:
+        for path in self._files():
+            mode = contents(path, at_most=0).mode
+            if mode is not None and mode & 0o077 and held(_beginning(path), self._lab.secrets()):
                 seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
                 self._lab.record(seen)
 
     def secrets(self) -> None:
         """Search every file of the home and its name, but for those that hold credentials, for the fakes' tokens."""
-        allowed = {path.resolve() for path in self._lab.target.credentials_files(self._lab.site)}
-        for path in sorted(self._lab.site.home.rglob("*")):
-            if path.is_file() and path.resolve() not in allowed:
+        allowed = {os.path.realpath(path) for path in self._lab.target.credentials_files(self._lab.site)}
+        for path in self._files():
+            if os.path.realpath(path) not in allowed:
                 name = str(path.relative_to(self._lab.site.root))
                 for found in held(f"{name}\0{_beginning(path)}", self._lab.secrets()):
                     where = hide(name, self._lab.secrets())
                     self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
+
+    def _files(self) -> list[Path]:
+        """The home's files, its links to other files of the run among them, but not those to a program elsewhere.
+
+        Codex links to its own binary, and to search some hundred megabytes at every look would hold it up for minutes.
+        """
+        root = os.path.realpath(self._lab.site.root)
+        every = (Path(place, name) for place, _, names in os.walk(self._lab.site.home) for name in names)
+        return sorted(p for p in every if not p.is_symlink() or Path(os.path.realpath(p)).is_relative_to(root))
 
     def tree(self, when: str) -> tuple[tree.Seen, ...]:
         """Every living process of the run."""
@@ -279,11 +286,7 @@ def digest(data: bytes) -> str:
 
 def _beginning(path: Path) -> str:
     """The first few MiB of a file as text; nothing of one that has gone meanwhile."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_SCAN_LIMIT).decode(errors="replace")
-    except FileNotFoundError:
-        return ""
+    return contents(path, at_most=_SCAN_LIMIT).data.decode(errors="replace")
 
 
 def _fingerprint_folder(folder: Path) -> str:

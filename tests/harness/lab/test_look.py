@@ -94,6 +94,29 @@ def test_a_token_is_found_however_it_is_written_and_in_the_name_of_a_file(stand:
     assert seen == [(f"home/cache-«redacted:{mark}».json", mark), ("home/log", mark)]
 
 
+def test_links_are_looked_through_within_the_run_and_left_alone_where_they_lead_out_of_it(
+    stand: Stand, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """AUT-9. Codex links to its own binary of some hundred megabytes; a ring of links is nobody's file."""
+    token = stand.fakes.oauth.seed("codex", account="a").refresh_token
+    stand.secrets = stand.fakes.oauth.secrets
+    home, outside = stand.site.home, tmp_path_factory.mktemp("elsewhere") / "program"
+    shared = stand.site.root / "shared"
+    home.mkdir()
+    for path in (outside, shared):
+        path.write_text(token)
+        path.chmod(0o644)
+    (home / "program").symlink_to(outside)
+    (home / "ring").symlink_to(home / "ring")
+    (home / "link").symlink_to(shared)
+    stand.look.exposed()
+    stand.look.secrets()
+    assert [getattr(seen, "path", getattr(seen, "where", "")) for seen in stand.seen] == [
+        str(home / "link"),
+        "home/link",
+    ]
+
+
 def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
     """Nor its write-ahead log, which is named after it; a document beside it is judged as ever."""
     stand.site.home.mkdir()
