@@ -31,6 +31,7 @@ from harness.events import (
     WorkspaceSeen,
 )
 from harness.lab.actor import Actor
+from harness.lab.leaks import Leaks, beginning
 from harness.outcome import RunSeen
 from harness.processes import tree
 from reports.redact import held, hide
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 _COMMAND_LIMIT = 200
 _POLL = 0.005  # seconds
-_SCAN_LIMIT = 4 << 20  # bytes of a file that are searched for secrets
 
 
 class Look:
@@ -48,6 +48,7 @@ class Look:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+        self._leaks = Leaks(lab.site.root)
 
     def config(self, *_: object) -> FileSeen:
         """The config file, read as any other program would: at once, without a lock. Noted if anybody can read it."""
@@ -128,30 +129,19 @@ class Look:
 
     def exposed(self) -> None:
         """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
-        for path in self._files():
-            mode = contents(path, at_most=0).mode
-            if mode is not None and mode & 0o077 and held(_beginning(path), self._lab.secrets()):
-                seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
-                self._lab.record(seen)
+        for path, mode in self._leaks.exposed(self._lab.site.home, self._lab.secrets()):
+            seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
+            self._lab.record(seen)
 
     def secrets(self) -> None:
         """Search every file of the home and its name, but for those that hold credentials, for the fakes' tokens."""
         allowed = {os.path.realpath(path) for path in self._lab.target.credentials_files(self._lab.site)}
-        for path in self._files():
+        for path in self._leaks.files(self._lab.site.home):
             if os.path.realpath(path) not in allowed:
                 name = str(path.relative_to(self._lab.site.root))
-                for found in held(f"{name}\0{_beginning(path)}", self._lab.secrets()):
+                for found in held(f"{name}\0{beginning(path)}", self._lab.secrets()):
                     where = hide(name, self._lab.secrets())
                     self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
-
-    def _files(self) -> list[Path]:
-        """The home's files, its links to other files of the run among them, but not those to a program elsewhere.
-
-        Codex links to its own binary, and to search some hundred megabytes at every look would hold it up for minutes.
-        """
-        root = os.path.realpath(self._lab.site.root)
-        every = (Path(place, name) for place, _, names in os.walk(self._lab.site.home) for name in names)
-        return sorted(p for p in every if not p.is_symlink() or Path(os.path.realpath(p)).is_relative_to(root))
 
     def tree(self, when: str) -> tuple[tree.Seen, ...]:
         """Every living process of the run."""
@@ -282,11 +272,6 @@ def size(path: Path) -> int:
 def digest(data: bytes) -> str:
     """The first 16 hexadecimal digits of the SHA-256."""
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _beginning(path: Path) -> str:
-    """The first few MiB of a file as text; nothing of one that has gone meanwhile."""
-    return contents(path, at_most=_SCAN_LIMIT).data.decode(errors="replace")
 
 
 def _fingerprint_folder(folder: Path) -> str:

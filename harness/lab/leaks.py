@@ -1,0 +1,69 @@
+"""Which files of a home hold tokens, and which of those others may read. Quick enough to be asked at every write."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from harness.contents import contents
+from reports.redact import held
+
+_WHOLE = 4 << 20  # bytes of a file that are searched for tokens
+_STORE = 64 << 10  # the same between two writes: a store of credentials is smaller, a database's log is not
+_TICK_NS = 20_000_000  # two changes within a tick of the kernel's clock, 10 ms at most, may leave the same times
+
+
+class Leaks:
+    """The files of one run's homes; keeps in mind which ones it found to be harmless."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.path.realpath(root)
+        self._harmless: dict[Path, tuple[int, ...]] = {}
+
+    def files(self, home: Path) -> list[Path]:
+        """A home's files, its links to other files of the run among them, but not those to a program elsewhere.
+
+        Codex links to its own binary, and searching some hundred megabytes at every look would hold it up for minutes.
+        """
+        every = (Path(place, name) for place, _, names in os.walk(home) for name in names)
+        return sorted(path for path in every if not path.is_symlink() or self._leads_here(path))
+
+    def exposed(self, home: Path, secrets: Collection[str]) -> Iterator[tuple[Path, int]]:
+        """The files that hold one of the secrets and that not only their owner may read, each with its permissions."""
+        for path in self.files(home):
+            facts = _facts(path, len(secrets))
+            if facts is None or self._harmless.get(path) == facts:
+                continue
+            there = contents(path, at_most=_STORE)
+            if there.mode is not None and there.mode & 0o077 and held(_text(there.data), secrets):
+                yield path, there.mode
+            else:
+                self._harmless[path] = facts
+
+    def _leads_here(self, link: Path) -> bool:
+        return Path(os.path.realpath(link)).is_relative_to(self._root)
+
+
+def beginning(path: Path) -> str:
+    """The first few MiB of a file as text; nothing of one that has gone meanwhile."""
+    return _text(contents(path, at_most=_WHOLE).data)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
+
+
+def _facts(path: Path, known: int) -> tuple[int, ...] | None:
+    """What differs once a file has changed, or once more secrets are known; None for what has gone.
+
+    A file that has changed just now is like no other: it may change once more without being any newer.
+    """
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    now = time.time_ns()
+    recent = now if now - facts.st_ctime_ns < _TICK_NS else 0
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, known, recent
