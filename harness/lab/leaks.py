@@ -20,30 +20,41 @@ class Leaks:
 
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
-        self._harmless: dict[Path, tuple[int, ...]] = {}
+        self._harmless: dict[str, tuple[int, ...]] = {}
 
     def files(self, home: Path) -> list[Path]:
         """A home's files, its links to other files of the run among them, but not those to a program elsewhere.
 
         Codex links to its own binary, and searching some hundred megabytes at every look would hold it up for minutes.
         """
-        every = (Path(place, name) for place, _, names in os.walk(home) for name in names)
-        return sorted(path for path in every if not path.is_symlink() or self._leads_here(path))
+        return sorted(map(Path, self._below(os.fspath(home))))
 
     def exposed(self, home: Path, secrets: Collection[str]) -> Iterator[tuple[Path, int]]:
         """The files that hold one of the secrets and that not only their owner may read, each with its permissions."""
-        for path in self.files(home):
-            facts = _facts(path, len(secrets))
-            if facts is None or self._harmless.get(path) == facts:
+        for name in self._below(os.fspath(home)):
+            facts = _facts(name, len(secrets))
+            if facts is None or self._harmless.get(name) == facts:
                 continue
-            there = contents(path, at_most=_STORE)
+            there = contents(Path(name), at_most=_STORE)
             if there.mode is not None and there.mode & 0o077 and held(_text(there.data), secrets):
-                yield path, there.mode
+                yield Path(name), there.mode
             else:
-                self._harmless[path] = facts
+                self._harmless[name] = facts
 
-    def _leads_here(self, link: Path) -> bool:
-        return Path(os.path.realpath(link)).is_relative_to(self._root)
+    def _below(self, folder: str) -> Iterator[str]:
+        # Texts, and what reading the folder says of each entry: a Path and a call for each took more than the search.
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:  # it has gone meanwhile, or may not be read
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._below(entry.path)
+            elif not entry.is_symlink() or self._leads_here(entry.path):
+                yield entry.path
+
+    def _leads_here(self, link: str) -> bool:
+        return os.path.commonpath((self._root, os.path.realpath(link))) == self._root
 
 
 def beginning(path: Path) -> str:
@@ -55,13 +66,13 @@ def _text(data: bytes) -> str:
     return data.decode(errors="replace")
 
 
-def _facts(path: Path, known: int) -> tuple[int, ...] | None:
+def _facts(name: str, known: int) -> tuple[int, ...] | None:
     """What differs once a file has changed, or once more secrets are known; None for what has gone.
 
     A file that has changed just now is like no other: it may change once more without being any newer.
     """
     try:
-        facts = path.stat()
+        facts = os.stat(name)  # noqa: PTH116 - as in `_below`
     except OSError:
         return None
     now = time.time_ns()
