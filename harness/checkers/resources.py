@@ -8,7 +8,7 @@ from harness.checkers import ask
 from harness.checkers.ask import Strike
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER
-from harness.events import FileSeen, Finished, History, TokenAnswered
+from harness.events import FileSeen, Finished, History, Hung, TokenAnswered
 from harness.verdict import Finding
 
 
@@ -45,7 +45,8 @@ def _weathered(history: History, rule: str) -> list[Finding]:
 def _ends_clearly(rule: str, strike: Strike, part: History) -> list[Finding]:
     """The struck command did its work, or failed with a typed error that names what it is about."""
     seq, what = ask.finished(part, strike.actor)
-    problem = _claims_too_much(strike, what, part) if what.outcome.ok else _unclear(what)
+    hung = next((f"did not end within {one.seconds:g} s" for _, one in part.of(Hung) if one.actor == what.actor), "")
+    problem = _claims_too_much(strike, what, part) if what.outcome.ok else hung or _unclear(what)
     message = f"{what.verb} ({strike}): {problem}: {ask.said(what)}"
     return [Finding(rule=rule, message=message, evidence=(strike.seq, seq))] if problem else []
 

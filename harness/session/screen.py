@@ -13,7 +13,7 @@ from reports.record import ArmFacts, Record, Result
 COLOURS = {"CONFORMS": "green", "VIOLATED": "red", "UNKNOWN": "yellow", "INCONCLUSIVE": "yellow"}
 _MAX_FINDINGS = 6
 _WIDTH = 1000  # characters of one line that are shown, as in report.html
-_MAX_SCHEDULE = 24
+_MAX_ENDS = 16  # lines that are shown of each end of an order; what decides is in the last steps as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,7 @@ def explain(result: Result) -> str:
     if (more := len(result.findings) - _MAX_FINDINGS) > 0:
         lines.append(f"  - and {more} more, in the report")
     lines += [f"  {line}" for note in result.notes for line in escape.lines(note, width=_WIDTH)]
-    lines += [f"  {escape.indented(line, _WIDTH)}" for line in result.schedule[:_MAX_SCHEDULE]]
-    if len(result.schedule) > _MAX_SCHEDULE:
-        lines.append("  … the whole order is in the report")
+    lines += [f"  {escape.indented(line, _WIDTH)}" for line in _in_short(result.schedule)]
     lines.append(f"  {_arms(result)}")
     lines.append(f"  replay: {result.replay}")
     return "\n".join(lines)
@@ -81,6 +79,14 @@ def relative(paths: Sequence[Path]) -> str:
     """The written files, seen from here."""
     here = Path.cwd()
     return ", ".join(str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths)
+
+
+def _in_short(order: Sequence[str]) -> Sequence[str]:
+    """An order's beginning and end, where it is long."""
+    left_out = len(order) - 2 * _MAX_ENDS
+    if left_out <= 1:
+        return order
+    return [*order[:_MAX_ENDS], f"   …  {left_out} lines, which are in the report", *order[-_MAX_ENDS:]]
 
 
 def _arms(result: Result) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
+from harness.events import Hung
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
@@ -70,6 +71,8 @@ CASES = [
             ("swallowed", {"ok": True, "exit_status": 0}, "reported success, but the work was not done"),
         )
     ],
+    illegal("hung", checker, "RES-1", "agent (ENOSPC at fsync config.json): did not end within 60 s", [0, 3], STRUCK,
+        Hung(actor="v", seconds=60), turn("v", ok=False, kind="unclear", exit_status=None), turn("v-again")),
     illegal("damaged", checker, "RES-1", "the config file is damaged", [0, 3], STRUCK, add("v", "v", **TYPED),
         file(parses=False), AFTER),
     illegal("gone", checker, "RES-1", "the config file is gone", [0, 3], STRUCK, add("v", "v", **TYPED), gone(), AFTER),
