@@ -63,7 +63,8 @@ class Exited:
 class Hung:
     """The command had not ended after all the seconds that the adapter grants it, and was killed.
 
-    Those in which it could have run, and other programs had the processors, were granted besides.
+    Those in which it could have run, and other programs had the processors, were granted besides; so were those in
+    which the harness was at work.
     """
 
     actor: str

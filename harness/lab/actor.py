@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -208,8 +209,11 @@ class Actor:
         return outcome
 
     async def _wait(self, patience: float) -> None:
-        """Wait for the exit: so many seconds, and those in which other programs had the processors it needed."""
-        began, starved, left = time.monotonic(), 0.0, patience
+        """Wait for the exit: so many seconds, and those in which other programs had the processors it needed.
+
+        Nor do those count in which the harness was at work: what it decides or looks at a stopped call waits for.
+        """
+        began, worked, starved, left = time.monotonic(), _at_work(), 0.0, patience
         before: dict[int, float] = {}  # whoever is not in it has begun since, and waited for nothing before
         while left > 0:
             await asyncio.wait({self.process.exited}, timeout=min(left, _SLICE))
@@ -217,7 +221,8 @@ class Actor:
                 return
             waited, after = time.monotonic() - began, self._queued()
             starved += max((queued - before.get(pid, 0.0) for pid, queued in after.items()), default=0.0)
-            left = min(patience - (waited - starved), patience * _MOST_STRETCHED - waited)
+            kept = _at_work() - worked
+            left = min(patience - (waited - starved - kept), patience * _MOST_STRETCHED - waited)
             before = after
 
     def _queued(self) -> dict[int, float]:
@@ -241,6 +246,11 @@ class Actor:
     @staticmethod
     def _stream(lab: Lab, name: str, stream: str, where: str) -> str:
         return str(_output(lab, name, stream)) if where == "file" else where
+
+
+def _at_work() -> float:
+    """Seconds in which the harness's own thread has had a processor, or waited for one."""
+    return time.thread_time() + stat.queued(os.getpid())
 
 
 def _output(lab: Lab, name: str, stream: str) -> Path:

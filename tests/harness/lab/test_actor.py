@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,6 +53,23 @@ def test_one_that_others_starve_is_waited_for() -> None:
     with ExitStack() as stack:
         process, *_ = [stack.enter_context(running(BUSY)) for _ in range(4)]
         assert asyncio.run(_waited_for(process))
+
+
+def test_one_that_waits_for_the_harness_at_work_is_waited_for() -> None:
+    """As one whose calls are stopped, while the harness looks at a large home before each of them."""
+
+    async def at_work(process: subprocess.Popen[bytes]) -> None:
+        until = time.thread_time() + 2 * PATIENCE
+        while time.thread_time() < until:
+            sum(range(10_000))
+            await asyncio.sleep(0)
+        os.kill(process.pid, signal.SIGTERM)
+
+    async def both(process: subprocess.Popen[bytes]) -> bool:
+        return (await asyncio.gather(_waited_for(process), at_work(process)))[0]
+
+    with running("import time; time.sleep(60)") as process:
+        assert asyncio.run(both(process))
 
 
 def test_one_that_sleeps_is_not() -> None:
