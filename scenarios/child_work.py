@@ -18,14 +18,15 @@ KINDS = {
     "session": ("--new-session", "--ignore-term"),
     "daemon": ("--double-fork", "--new-session", "--ignore-term"),
 }
+STOPS_ITS_PARENT = "kill -STOP $PPID"  # a shell command: whatever has started the shell does nothing more by itself
 NEEDS = (Capability.TURN, Capability.TOOLS)
 
 
-async def start_building(lab: Lab, agent: str, *, timeout: float | None = None) -> Actor:
-    """Start a turn whose tool call runs all four kinds of build, and wait until each of them works."""
+async def start_building(lab: Lab, agent: str, *, first: str = "true", timeout: float | None = None) -> Actor:
+    """Start a turn whose tool call runs all four kinds of build after a `first`, and wait until each of them works."""
     children = {kind: f"{agent}-{kind}" for kind in KINDS}
     command = " & ".join(lab.build(child, *KINDS[kind]) for kind, child in children.items()) + " & wait"
-    lab.script(*tool_then_text(lab, agent, command))
+    lab.script(*tool_then_text(lab, agent, f"{first}; {command}"))
     run = await lab.turn(agent, timeout=timeout)
     for child in children.values():
         if not await lab.look.beat(child, within=lab.target.patience, by=run):
