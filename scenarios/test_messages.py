@@ -152,7 +152,7 @@ async def _turn_with_tool(lab: Lab, name: str) -> None:
 @scenario(
     "MSG-5",
     fault="the provider keeps the last answers of two turns back until their commands can get no further; the command "
-    "of a third gets SIGTERM",
+    "of a third gets SIGTERM, that of a fourth its time-out",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[return_implies_terminal],
 )
@@ -174,14 +174,23 @@ async def test_return_after_the_last_answer(lab: Lab) -> None:
         await run.finished()
         await _list_if_possible(lab, f"list-after-{turn.agent}")
     if works and lab.faulty:
-        lab.script(Rule("ended", Match(marker="ended"), (Text("done", gate="ended"),)))
-        lab.hold("ended")
-        run = await lab.start(routed(lab, "routed", "ended"), "ended")
-        await lab.reached("ended", by=[run, *works])
-        lab.signal(run, signal.SIGTERM)
+        await _ended_in_the_gateway(lab, works)
+
+
+async def _ended_in_the_gateway(lab: Lab, works: Sequence[Actor]) -> None:
+    """Turns whose commands end before their answers come: one by a signal, one by its time-out."""
+    timeout = await lab.undisturbed("direct")
+    late = ["late"] if Capability.TIMEOUT in lab.target.capabilities else []
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("ended", *late)))
+    for name in ("ended", *late):
+        lab.hold(name)
+        run = await lab.start(routed(lab, "routed", name, timeout=timeout if name in late else None), name)
+        await lab.reached(name, by=[run, *works])
+        if name not in late:
+            lab.signal(run, signal.SIGTERM)
         await run.finished()
-        await _list_if_possible(lab, "list-after-ended")
-        lab.release("ended")
+        await _list_if_possible(lab, f"list-after-{name}")
+        lab.release(name)
 
 
 async def _list_if_possible(lab: Lab, actor: str) -> None:

@@ -117,7 +117,9 @@ def return_implies_terminal(history: History) -> list[Finding]:
     for end, what, begun in ask.turns(history):
         returned = ask.exited(history, what.actor)
         seq = returned[0] if returned else end
-        ended = bool(ask.signalled(history, what.actor))  # whoever was ended waits for no answer, but ends its turn
+        # Whoever was ended, by a signal or its time-out, waits for no answer, but ends its turn.
+        timed_out = begun.params.get("timeout") is not None and not what.outcome.ok
+        ended = timed_out or bool(ask.signalled(history, what.actor))
         if not ended and (open_ := _exchanges_after(history, what.actor, seq)):
             message = f"{what.actor} returned ({ask.said(what)}) while its turn went on: {open_[1]}"
             findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, open_[0])))

@@ -44,6 +44,7 @@ class Capability(Enum):
     SESSIONS = "goes on with a session from one run to the next"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
     LARGE_STATE = "can be given the state of a large team after a year"
+    CHECK_UP = "finds what crashes leave in its state, and repairs it on request"
     SUBAGENTS = "lets a turn have other agents work at the same time, and tells it what came of that"
 
 
@@ -95,6 +96,14 @@ class CancelRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckUp:
+    """Look at the program's own state; with `repair` also put right what can be."""
+
+    verb: ClassVar[str] = "doctor"
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunGateway:
     verb: ClassVar[str] = "gateway run"
 
@@ -107,7 +116,7 @@ class Raw:
     words: tuple[str, ...]
 
 
-Intent = AddAgent | DeleteAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
+Intent = AddAgent | DeleteAgent | ListAgents | Turn | ListRuns | CancelRun | CheckUp | RunGateway | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from harness.targets.protocol import (
     AddAgent,
     CancelRun,
     Capability,
+    CheckUp,
     DeleteAgent,
     Intent,
     ListAgents,
@@ -78,6 +79,9 @@ def intents(target: Target, site: Site) -> Iterator[Intent]:
         yield ListRuns(everything=True)
     if Capability.CANCEL in has:
         yield CancelRun(id="some-run")
+    if Capability.CHECK_UP in has:
+        yield CheckUp()
+        yield CheckUp(repair=True)
     if {Capability.ADD_AGENTS, Capability.AGENT_NAMES, Capability.TURN} <= has:
         yield Raw(words=("no-such-command", "--json"))
 
