@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import signal
+
 from fakes.script import Match, Rule, Text
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
-from harness.targets.protocol import Capability
+from harness.targets.protocol import Capability, Setup
 
 GRACE = 5.0  # seconds a tree may take to end: ten times the grace period that the target is told to grant its children
 OUTLIVES = 150  # beats, 20 ms apart: three seconds of life, six grace periods after the other run has ended
@@ -18,20 +21,27 @@ KINDS = {
     "session": ("--new-session", "--ignore-term"),
     "daemon": ("--double-fork", "--new-session", "--ignore-term"),
 }
-STOPS_ITS_PARENT = "kill -STOP $PPID"  # a shell command: whatever has started the shell does nothing more by itself
 NEEDS = (Capability.TURN, Capability.TOOLS)
 
 
-async def start_building(lab: Lab, agent: str, *, first: str = "true", timeout: float | None = None) -> Actor:
-    """Start a turn whose tool call runs all four kinds of build after a `first`, and wait until each of them works."""
-    children = {kind: f"{agent}-{kind}" for kind in KINDS}
-    command = " & ".join(lab.build(child, *KINDS[kind]) for kind, child in children.items()) + " & wait"
-    lab.script(*tool_then_text(lab, agent, f"{first}; {command}"))
+async def start_building(
+    lab: Lab, agent: str, *, first: str = "true", last: str = "wait", timeout: float | None = None
+) -> Actor:
+    """Start a turn whose tool call runs each kind of build after a `first`, and wait until all of them work."""
+    builds = {f"{agent}-{kind}": lab.build(f"{agent}-{kind}", *flags) for kind, flags in KINDS.items()}
+    builds[f"{agent}-restarted"] = _restarted(lab, f"{agent}-restarted")
+    lab.script(*tool_then_text(lab, agent, f"{first}; {' & '.join(builds.values())} & {last}"))
     run = await lab.turn(agent, timeout=timeout)
-    for child in children.values():
+    for child in builds:
         if not await lab.look.beat(child, within=lab.target.patience, by=run):
             raise TargetFailed(f"{child} never began to work: the tool call was not carried out")
     return run
+
+
+def _restarted(lab: Lab, child: str) -> str:
+    """A build that, once it is told to end, is begun again in a session of its own."""
+    again = lab.build(f"{child}-again", *KINDS["session"])
+    return shlex.join(["sh", "-c", 'trap "$0 & exit" TERM INT HUP; eval "$1" & wait', again, lab.build(child)])
 
 
 def tool_then_text(lab: Lab, marker: str, command: str, *, background: bool = False) -> tuple[Rule, Rule]:
@@ -42,3 +52,26 @@ def tool_then_text(lab: Lab, marker: str, command: str, *, background: bool = Fa
         ),
         Rule(f"{marker}-text", Match(marker=marker), (Text("done"),)),
     )
+
+
+async def without_builds(lab: Lab) -> bool:
+    """Prepare; whether this is the control arm, in which a run without any builds is looked at, and that is all."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    if lab.faulty:
+        return False
+    quiet = await lab.turn("lane0")
+    await quiet.finished()
+    await lab.look.survivors(quiet, GRACE)
+    return True
+
+
+async def end_and_look(lab: Lab, *signals: signal.Signals, to: str = "process", first: str = "true") -> None:
+    """Signal a run in mid-build, and look for survivors. Without the fault the run has no builds at all."""
+    if await without_builds(lab):
+        return
+    run = await start_building(lab, "lane0", first=first)
+    lab.look.tree("before the signal")
+    for number in signals:
+        lab.signal(run, number, to=to)
+    await lab.ends_within(run, GRACE)
+    await lab.look.survivors(run, GRACE)

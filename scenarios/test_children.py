@@ -17,23 +17,7 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import CancelRun, Capability, Setup
-from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, STOPS_ITS_PARENT, start_building, tool_then_text
-
-
-async def end_and_look(lab: Lab, *signals: signal.Signals, to: str = "process", first: str = "true") -> None:
-    """Signal a run in mid-build, and look for survivors. Without the fault the run has no builds at all."""
-    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
-    if not lab.faulty:
-        quiet = await lab.turn("lane0")
-        await quiet.finished()
-        await lab.look.survivors(quiet, GRACE)
-        return
-    run = await start_building(lab, "lane0", first=first)
-    lab.look.tree("before the signal")
-    for number in signals:
-        lab.signal(run, number, to=to)
-    await lab.ends_within(run, GRACE)
-    await lab.look.survivors(run, GRACE)
+from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, end_and_look, start_building, tool_then_text
 
 
 @scenario("CHD-1", fault="SIGTERM in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])
@@ -46,18 +30,6 @@ async def test_terminated_in_mid_build(lab: Lab) -> None:
 async def test_interrupted_in_mid_build(lab: Lab) -> None:
     """A run that gets SIGINT takes its builds with it."""
     await end_and_look(lab, signal.SIGINT)
-
-
-@scenario(
-    "CHD-1",
-    fault="SIGTERM in mid-build, when the builds' shell has stopped the process that had started it",
-    needs=NEEDS,
-    judges=[no_unaccounted_survivor],
-)
-async def test_terminated_when_its_work_had_stopped_it(lab: Lab) -> None:
-    """A run that gets SIGTERM takes builds with it that have stopped whoever was to look after them."""
-    # That may be the command itself, which can do nothing about a signal before it is continued.
-    await end_and_look(lab, signal.SIGTERM, signal.SIGCONT, first=STOPS_ITS_PARENT)
 
 
 @scenario(
@@ -131,17 +103,6 @@ async def test_killed_in_mid_build(lab: Lab) -> None:
 async def test_killed_group_in_mid_build(lab: Lab) -> None:
     """After SIGKILL of the command's whole process group its builds end too."""
     await end_and_look(lab, signal.SIGKILL, to="group")
-
-
-@scenario(
-    "CHD-2",
-    fault="SIGKILL of the command in mid-build, when the builds' shell has stopped the process that had started it",
-    needs=NEEDS,
-    judges=[killed_tree_ends],
-)
-async def test_killed_when_its_work_had_stopped_it(lab: Lab) -> None:
-    """After SIGKILL of the command builds end too that have stopped whoever was to look after them."""
-    await end_and_look(lab, signal.SIGKILL, first=STOPS_ITS_PARENT)
 
 
 @scenario(

@@ -32,8 +32,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @scenario(
     "OPS-6",
-    fault="one file of the state after the other, but for conversations, is cut short or overwritten; then the state is "
-    "looked at, and repaired where something was found",
+    fault="one file of the state after the other, but for conversations, is cut short or overwritten; then the state "
+    "is looked at, and repaired where something was found",
     needs=[*NEEDS, Capability.OAUTH],
     judges=[check_up_is_right],
     not_verified=["what the list of runs says after its records were damaged"],

@@ -1,7 +1,7 @@
 """OPS-6: what a check-up says of the state, and what its repair leaves alone.
 
 Of a round with damage the actors are named after it: `…-look`, `…-repair`, and `…-turn` and `…-list` for what is tried
-afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" asks for what "held" has.
+afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" wants what "held" has.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def repair_harms_nobody(history: History) -> list[Finding]:
         if actor in ends and not ends[actor][1].outcome.ok
         for seq in (repairs[0], ends[actor][0])[1:]
     ]
-    findings += _robbed(history) + _left_out(history, {str(begun[a].params.get("agent")) for a in working if a != "add"})
+    findings += _robbed(history) + _left_out(
+        history, {str(begun[a].params.get("agent")) for a in working if a != "add"}
+    )
     if not findings and (open_ := [actor for actor in working if actor not in ends]):
         raise CannotDecide(f"{', '.join(open_)} never came to an end")
     return findings + config_unchanged(history, "OPS-6")

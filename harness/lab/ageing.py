@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 _MOST = 4096  # bytes of a record of a holder; a conversation has more, and a database
@@ -44,7 +44,7 @@ def older(data: bytes, seconds: float, *, now: float) -> bytes:
         text = found[0].decode()
         with suppress(ValueError):  # the thirteenth month
             at = datetime.fromisoformat(text)
-            if abs((at - datetime.fromtimestamp(now)).total_seconds()) < _DAY:  # in whichever zone
+            if abs(at.replace(tzinfo=UTC).timestamp() - now) < _DAY:  # in whichever zone
                 return (at - timedelta(seconds=seconds)).isoformat(text[10]).encode()
         return found[0]
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 BREAKS = ("OPS-6",)
 
 
-def _try_repair(problem: doctor.Problem) -> None:
+def _try_repair(self: doctor.Problem) -> None:
     """Do what can be done, and tick it off."""
     try:
-        if problem.repair is not None:
-            problem.repair()
+        if self.repair is not None:
+            self.repair()
     finally:
-        problem.fixed = True
+        self.fixed = True
 
 
 def replace(parts: Parts) -> Parts:

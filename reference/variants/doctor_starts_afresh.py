@@ -1,6 +1,6 @@
-"""A repair puts an empty config in the place of one that does not parse, and says that all is well [OC#10688, OC#109362].
+"""A repair puts an empty config in the place of one that does not parse [OC#10688, OC#109362].
 
-Breaks OPS-6. The agents are gone, although a good backup lies beside the file.
+Breaks OPS-6. All is said to be well, and the agents are gone, although a good backup lies beside the file.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from reference.tools.job import Job
 BREAKS = ("CHD-1", "CHD-2")
 
 
-def _dismiss(job: Job) -> None:
+def _dismiss(self: Job) -> None:
     """Say that the work is not wanted any more, to whom may be stopped."""
     try:
-        job._control.shutdown(socket.SHUT_WR)
+        self._control.shutdown(socket.SHUT_WR)
     except OSError:
         return  # the keeper has ended already
 
@@ -29,5 +29,5 @@ def _stay_stopped() -> None:
 def replace(parts: Parts) -> Parts:
     """Swap what continues a keeper while its command lives, and after that."""
     Job.dismiss = _dismiss  # type: ignore[method-assign]
-    keeper.continue_at_parents_death = _stay_stopped
+    keeper.continue_at_parents_death = _stay_stopped  # type: ignore[attr-defined]
     return parts
