@@ -61,14 +61,16 @@ async def test_failure_after_a_tool(lab: Lab) -> None:
 async def test_resumed_after_a_tool(lab: Lab) -> None:
     """A tool call whose turn was killed is not carried out again by the next turn of the session."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
-    ends = "; sleep 120" if lab.faulty else ""
-    call = lab.target.tool_call(f"{lab.effect('killed')}{ends}")
+    may_end = lab.effects("may-end")
+    waits = f"; until test -e {may_end}; do sleep 0.05; done" if lab.faulty else ""
+    call = lab.target.tool_call(f"{lab.effect('killed')}{waits}")
     lab.script(Rule("tool", Match(marker="killed", turn_step=0), (call,)))
     run = await lab.turn("lane0", actor="killed")
     if lab.faulty:
         if not await lab.look.grows(lab.effects("killed"), within=lab.target.patience):
             raise TargetFailed("the tool call was not carried out")
         lab.signal(run, signal.SIGKILL, to="group")
+        may_end.touch()
     await run.finished()
     for actor in ("next", "last"):
         await (await lab.turn("lane0", actor=actor)).finished()

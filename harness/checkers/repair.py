@@ -82,10 +82,9 @@ def repair_harms_nobody(history: History) -> list[Finding]:
     ends = {what.actor: (seq, what) for seq, what in history.of(Finished)}
     working = [actor for actor in AT_WORK if actor in begun]
     findings = [
-        Finding(rule="OPS-6", message=f"{actor} failed beside a repair: {ask.said(ends[actor][1])}", evidence=(seq,))
-        for actor in working
-        if actor in ends and not ends[actor][1].outcome.ok
-        for seq in (repairs[0], ends[actor][0])[1:]
+        Finding(rule="OPS-6", message=f"{actor} failed beside a repair: {ask.said(what)}", evidence=(repairs[0], seq))
+        for actor, (seq, what) in ends.items()
+        if actor in working and not what.outcome.ok
     ]
     findings += _robbed(history) + _left_out(
         history, {str(begun[a].params.get("agent")) for a in working if a != "add"}

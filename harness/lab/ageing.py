@@ -19,7 +19,7 @@ from pathlib import Path
 _MOST = 4096  # bytes of a record of a holder; a conversation has more, and a database
 _DAY, _AHEAD = 86400.0, 60.0  # seconds before and after now within which a number is a time
 # Seconds since 1970 have ten digits until 2286; programs write them as they are, or in thousandths, and so on.
-_NUMBER = re.compile(rb"(?<![\w.])(\d{10})((?:\d{3}){0,3})(?![\d])")
+_NUMBER = re.compile(rb"(?<![\w.-])(\d{10})((?:\d{3}){0,3})(?!\w)")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")  # ISO 8601, in whichever zone: what follows stays
 _HOLDS = ("lock", "lease")
 

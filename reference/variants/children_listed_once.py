@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reference.tools.tree import Process
 
 BREAKS = ("CHD-2",)
+MAY_BREAK = ("CHD-1", "CHD-3")  # what a compiler driver has just started, say
 
 KILL_SECONDS = 1.0
 _PAUSE = 0.05
