@@ -63,6 +63,20 @@ async def test_one_stalled_agent_in_the_gateway(lab: Lab) -> None:
     await gateway.finished()
 
 
+@scenario(
+    "LCK-1",
+    fault="the first agent's provider does not answer until another has ended, and the names of the two and of their "
+    "sessions, put together, are alike",
+    needs=[Capability.TURN, Capability.SESSION_NAMES],
+    judges=[isolated_agents_do_not_contend, peers_end_before],
+)
+async def test_one_stalled_session_of_a_like_name(lab: Lab) -> None:
+    """A session that stalls does not hold up another one, however alike their names are."""
+    lab.prepare(Setup(agents=("lane0", "lane0-a")))
+    other = replace(lab.turning("lane0-a", actor="lane1"), session="b")
+    await _one_stalls(lab, {"lane0": replace(lab.turning("lane0"), session="a-b"), "lane1": other})
+
+
 async def _one_stalls(lab: Lab, turns: Mapping[str, Turn], *works: Actor) -> None:
     """The first turn is answered when the others have ended, or can get no further."""
     stalled, *others = turns

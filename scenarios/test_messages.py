@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.checkers.messages import (
     crash_costs_one_record,
     exactly_once_visible,
     return_implies_terminal,
+    sessions_are_apart,
 )
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import CRASH, SHORT, TORN
@@ -28,6 +30,7 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 from scenarios.work import answered_turn
 
+ALIKE = "names that are alike"
 # Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
 BAD_LINES = {
     "cut": b'{"role": "user", "text": "cut sho',
@@ -137,6 +140,24 @@ async def test_resumed_after_a_kill(lab: Lab) -> None:
 
     await sweep(lab, turn, what="turns killed at an operation", faults=CRASH, most=6, crucial=after_asking)
     await _turn_with_tool(lab, "last")
+
+
+@scenario(
+    "MSG-3",
+    fault="the names of two agents and their sessions, put together, are alike",
+    needs=[Capability.TURN, Capability.SESSION_NAMES],
+    judges=[sessions_are_apart],
+)
+async def test_sessions_of_like_names(lab: Lab) -> None:
+    """A session is told nothing of another one, however alike their names are."""
+    lab.plan(ALIKE)
+    others = ("lane-a", "b") if lab.faulty else ("other", "b")
+    lab.prepare(Setup(agents=("lane", others[0]), models=("anthropic",)))
+    lab.fired(ALIKE)
+    names = ("first", "strange", "second", "stranger")
+    lab.script(*(Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)) for name in names))
+    for name, (agent, session) in zip(names, (("lane", "a-b"), others) * 2, strict=True):
+        await lab.run(replace(lab.turning(agent, actor=name), session=session), name)
 
 
 async def _turn_with_tool(lab: Lab, name: str) -> None:

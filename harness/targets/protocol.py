@@ -42,6 +42,7 @@ class Capability(Enum):
     RUN_RECORDS = "records which process does a run"
     WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
+    SESSION_NAMES = "takes any name for a session, and begins one that it does not know"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
     LARGE_STATE = "can be given the state of a large team after a year"
     CHECK_UP = "finds what crashes leave in its state, and repairs it on request"

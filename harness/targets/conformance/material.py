@@ -71,6 +71,8 @@ def intents(target: Target, site: Site) -> Iterator[Intent]:
         yield turn
     if Capability.TIMEOUT in has:
         yield replace(turn, timeout=1.5)
+    if Capability.SESSION_NAMES in has:
+        yield replace(turn, session="some-session")
     if Capability.GATEWAY in has:
         yield RunGateway()
         yield replace(turn, gateway=True)

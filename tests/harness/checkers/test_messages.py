@@ -11,6 +11,7 @@ from harness.checkers.messages import (
     crash_costs_one_record,
     exactly_once_visible,
     return_implies_terminal,
+    sessions_are_apart,
 )
 from tests.harness.histories import (
     asked,
@@ -38,7 +39,18 @@ BEGUN = (start("a", agent="x"), asked(1, "a"))
 PARTS = ("first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
+apart = sessions_are_apart
+ONE = (start("one", agent="x", session="s"), asked(1, "one", markers=("one",)), end("one"))
 CASES = [
+    legal("apart", apart, ONE, start("two", agent="x", session="s"),
+        asked(2, "two", markers=("one", "re-one", "of-the-program", "two")), end("two")),
+    illegal("strange", apart, "MSG-3", "two was told of one, of another session", [4, 5],
+        ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("one", "two")), end("two")),
+    illegal("forgotten", apart, "MSG-3", "two was told nothing of one", [4, 5],
+        ONE, start("two", agent="x", session="s"), asked(2, "two", markers=("two",)), end("two")),
+    undecided("one-turn-each", apart, "no session had two turns",
+        ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("two",)), end("two")),
+
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
         start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
     legal("unfinished-record-kept", checker, FIRST, STRUCK, end("v", **KILLED),
