@@ -13,6 +13,9 @@ from harness.targets.protocol import Capability, Setup
 
 GRACE = 5.0  # seconds a tree may take to end: ten times the grace period that the target is told to grant its children
 OUTLIVES = 150  # beats, 20 ms apart: three seconds of life, six grace periods after the other run has ended
+LASTS = (
+    120.0  # seconds that a build goes on by itself, beyond the run's time-out: on a slow machine that may be as long
+)
 # A shell that waits for four kinds of build: an ordinary one, one that ignores TERM, one in a session of its own, and
 # one that has cut every tie to its parent.
 KINDS = {
@@ -28,8 +31,9 @@ async def start_building(
     lab: Lab, agent: str, *, first: str = "true", last: str = "wait", timeout: float | None = None
 ) -> Actor:
     """Start a turn whose tool call runs each kind of build after a `first`, and wait until all of them work."""
-    builds = {f"{agent}-{kind}": lab.build(f"{agent}-{kind}", *flags) for kind, flags in KINDS.items()}
-    builds[f"{agent}-restarted"] = _restarted(lab, f"{agent}-restarted")
+    seconds = LASTS + (timeout or 0.0)
+    builds = {f"{agent}-{kind}": lab.build(f"{agent}-{kind}", *flags, seconds=seconds) for kind, flags in KINDS.items()}
+    builds[f"{agent}-restarted"] = _restarted(lab, f"{agent}-restarted", seconds)
     lab.script(*tool_then_text(lab, agent, f"{first}; {' & '.join(builds.values())} & {last}"))
     run = await lab.turn(agent, timeout=timeout)
     for child in builds:
@@ -38,10 +42,10 @@ async def start_building(
     return run
 
 
-def _restarted(lab: Lab, child: str) -> str:
+def _restarted(lab: Lab, child: str, seconds: float) -> str:
     """A build that, once it is told to end, is begun again in a session of its own."""
-    again = lab.build(f"{child}-again", *KINDS["session"])
-    return shlex.join(["sh", "-c", 'trap "$0 & exit" TERM INT HUP; eval "$1" & wait', again, lab.build(child)])
+    first, again = lab.build(child, seconds=seconds), lab.build(f"{child}-again", *KINDS["session"], seconds=seconds)
+    return shlex.join(["sh", "-c", 'trap "$0 & exit" TERM INT HUP; eval "$1" & wait', again, first])
 
 
 def tool_then_text(lab: Lab, marker: str, command: str, *, background: bool = False) -> tuple[Rule, Rule]:
