@@ -261,16 +261,19 @@ async def test_revoked_fallback(lab: Lab) -> None:
 @scenario(
     "AUT-9",
     fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused, or of "
-    "whose new token the provider will not hear",
+    "whose new token the provider will not hear; a model asks for the environment of its tools",
     needs=[Capability.TURN, Capability.OAUTH],
     watch=WATCH_WRITES,
     oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401)),
     judges=[secrets_stay_in],
 )
 async def test_secrets_during_a_refresh(lab: Lab) -> None:
-    """While credentials are refreshed, no reader sees them torn or open to others, and nothing prints them."""
+    """While credentials are refreshed, no reader sees them torn or open to others, and nothing shows them."""
     fault = "a reader between the writes of a refresh"
-    lab.script(Rule("unheard", Match(provider="codex", marker="unheard"), (Status(401),)))
+    rules = [Rule("unheard", Match(provider="codex", marker="unheard"), (Status(401),))]
+    if lab.faulty and Capability.TOOLS in lab.target.capabilities:
+        rules.append(Rule("environment", Match(marker="granted", turn_step=0), (lab.target.tool_call("env"),)))
+    lab.script(*rules)
 
     def look() -> None:
         lab.look.credentials("between writes")

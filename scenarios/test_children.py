@@ -17,22 +17,7 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import CancelRun, Capability, Setup
-from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, start_building, tool_then_text
-
-
-async def end_and_look(lab: Lab, number: signal.Signals, *, to: str = "process") -> None:
-    """Signal a run in mid-build, and look for survivors. Without the fault the run has no builds at all."""
-    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
-    if not lab.faulty:
-        quiet = await lab.turn("lane0")
-        await quiet.finished()
-        await lab.look.survivors(quiet, GRACE)
-        return
-    run = await start_building(lab, "lane0")
-    lab.look.tree("before the signal")
-    lab.signal(run, number, to=to)
-    await lab.ends_within(run, GRACE)
-    await lab.look.survivors(run, GRACE)
+from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, end_and_look, start_building, tool_then_text
 
 
 @scenario("CHD-1", fault="SIGTERM in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])

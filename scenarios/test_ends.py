@@ -1,11 +1,11 @@
-"""CHD-6, CHD-8, CHD-9: processes end, and what is known of them outlives them."""
+"""CHD-6 to CHD-9: processes end, and what is known of them outlives them."""
 
 from __future__ import annotations
 
 import signal
 
 from fakes.script import Match, Rule, Stall, Text
-from harness.checkers.children import RECYCLED, recycled_pid_is_spared
+from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared
 from harness.checkers.exits import LINGERING, exits_when_done
 from harness.checkers.gateway import restart_recovers
 from harness.errors import TargetFailed
@@ -103,3 +103,36 @@ async def test_cancel_when_the_pid_was_reused(lab: Lab) -> None:
         lab.fired(RECYCLED)
     await lab.run(CancelRun(id=run.id), "cancel")
     await lab.look.beat("peer", more=OUTLIVES, within=GRACE)
+
+
+@scenario(
+    "CHD-7",
+    fault="runs get SIGTERM while they wait for a session, or for a gateway that does their turn",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    judges=[killed_is_not_success],
+)
+async def test_status_of_waiting_runs(lab: Lab) -> None:
+    """A run that waits for something else than its provider ends by a signal all the same, and says so."""
+    lab.prepare(Setup(agents=("held", "routed"), models=("anthropic",), session_wait_seconds=lab.patience))
+    bound = min(lab.patience / 2, 2 * await lab.undisturbed("held") + GRACE)
+    held = ("held", "routed") if Capability.GATEWAY in lab.target.capabilities else ("held",)
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in held))
+    for name in held:
+        lab.hold(name)
+    holder = await lab.turn("held")
+    await lab.reached("held", by=[holder])
+    patience, lab.patience = lab.patience, bound  # one that hears no signal would hang: of that one alone
+    victims = [await lab.turn("held", actor="term-waiting")] if lab.faulty else []
+    lab.patience = patience
+    await lab.settled(*victims)
+    if "routed" in held:
+        gateway = await serving(lab)
+        victims.append(await lab.start(routed(lab, "routed", "routed"), "routed"))
+        await lab.reached("routed", by=[*victims, gateway])
+    for victim in victims:
+        if not victim.exited:  # it may have been refused
+            lab.signal(victim, signal.SIGTERM)
+        await victim.finished()
+    for name in held:
+        lab.release(name)
+    await holder.finished()

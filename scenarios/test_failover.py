@@ -35,8 +35,10 @@ from harness.checkers.failover import (
     unreadable_credential_stays_local,
 )
 from harness.checkers.siblings import sibling_does_not_rest
+from harness.conductor.calls import Family
+from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
-from harness.scenario import scenario
+from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import providers, starting_with
 
@@ -51,6 +53,7 @@ RETRYABLE: dict[str, Reply] = {
     "stalled-mid-stream": Stall(after_frames=3),
     "error-mid-stream": StreamError("overloaded_error", after_frames=3),
     "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
+    "empty": Truncate(after_frames=0, terminated=True),  # nothing at all, with a good status
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
@@ -147,7 +150,7 @@ async def test_every_model_fails(lab: Lab) -> None:
 @scenario(
     "FLO-3",
     fault="the first provider answers 429, 500, 502 or 529, reports an error in mid-stream, resets the connection, "
-    "stalls, or breaks off; or it refuses the connection, and the second is overloaded",
+    "stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
@@ -220,6 +223,40 @@ async def test_no_retry_storm(lab: Lab) -> None:
         if any(lab.met(f"{home}-{name}") for name in replies):
             lab.fired(fault)
         await (await lab.turn("lane0", actor=f"after-{home}")).finished()
+
+
+@scenario(
+    "FLO-5",
+    fault="two models ask two turns for a rest at once: what the first turn puts in its place then is kept from there "
+    "until the second gets no further",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[bounded],
+)
+async def test_two_rests_at_once(lab: Lab) -> None:
+    """Of two models that ask for a rest at the same time each gets its own."""
+    able = providers(lab)
+    lab.prepare(Setup(agents=("lane0", "lane1", "lane2"), models=able, credential=lab.credential("codex")))
+    first, second = able[:2]
+    if lab.faulty:
+        lab.script(
+            Rule("rests", Match(provider=first, marker="first"), (OVERLOADED[first],)),
+            Rule("broken", Match(provider=first, marker="second"), (Status(500),)),
+            Rule("rests-too", Match(provider=second, marker="second"), (OVERLOADED[second],)),
+        )
+
+    def notes_it(call: StoppedCall) -> bool:
+        return call.kind.family is Family.REPLACE and lab.is_state(call) and lab.asked(call.actor, first)
+
+    async with lab.kept("a turn kept at what it writes of a rest", where=notes_it) as until_kept:
+        one = await lab.turn("lane0", actor="first")
+        await until_kept(one)
+        other = await lab.turn("lane1", actor="second")
+        await lab.stuck(other)
+    await one.finished()
+    await other.finished()
+    await (await lab.turn("lane2", actor="after")).finished()
 
 
 @scenario(

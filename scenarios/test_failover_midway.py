@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, ToolCall, Truncate
 from harness.checkers.messages import ANSWER
 from harness.checkers.midway import HALF, NEXT, effects_at_most_once, partial_answers_are_dropped
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
@@ -47,6 +50,31 @@ async def test_failure_after_a_tool(lab: Lab) -> None:
         if lab.met(name):
             lab.fired(name)
         lab.look.effect(name)
+
+
+@scenario(
+    "FLO-7",
+    fault="a turn is killed with SIGKILL while its tool is at work, and its session goes on",
+    needs=[Capability.TURN, Capability.TOOLS, Capability.SESSIONS],
+    judges=[effects_at_most_once],
+)
+async def test_resumed_after_a_tool(lab: Lab) -> None:
+    """A tool call whose turn was killed is not carried out again by the next turn of the session."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    may_end = lab.effects("may-end")
+    waits = f"; until test -e {may_end}; do sleep 0.05; done" if lab.faulty else ""
+    call = lab.target.tool_call(f"{lab.effect('killed')}{waits}")
+    lab.script(Rule("tool", Match(marker="killed", turn_step=0), (call,)))
+    run = await lab.turn("lane0", actor="killed")
+    if lab.faulty:
+        if not await lab.look.grows(lab.effects("killed"), within=lab.target.patience):
+            raise TargetFailed("the tool call was not carried out")
+        lab.signal(run, signal.SIGKILL, to="group")
+        may_end.touch()
+    await run.finished()
+    for actor in ("next", "last"):
+        await (await lab.turn("lane0", actor=actor)).finished()
+    lab.look.effect("killed")
 
 
 def _broken(name: str, call: ToolCall) -> Reply:

@@ -1,10 +1,11 @@
-"""LCK, FLO: gateways that are started beside one another, or lost while they have a turn."""
+"""LCK, FLO, CHD: gateways that are started beside one another, lost while they have a turn, or told to end one."""
 
 from __future__ import annotations
 
 import signal
 
 from fakes.script import Match, Rule, Text
+from harness.checkers.children import peers_unharmed
 from harness.checkers.gateway_loss import (
     AFTER,
     GATEWAY,
@@ -14,9 +15,11 @@ from harness.checkers.gateway_loss import (
     lost_worker_is_final,
 )
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import WATCH_ORDER, scenario
-from harness.targets.protocol import Capability, RunGateway, Setup
+from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
+from scenarios.child_work import KINDS, NEEDS, OUTLIVES, tool_then_text
 from scenarios.gateway import routed, serving
 
 ENDS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM}
@@ -123,3 +126,32 @@ async def test_lost_worker(lab: Lab) -> None:
     await lab.run(routed(lab, "lane0", AFTER), AFTER)
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
+
+
+@scenario(
+    "CHD-5",
+    fault="one of two building runs of a gateway is cancelled by its id",
+    needs=[*NEEDS, Capability.GATEWAY, Capability.RUNS, Capability.CANCEL],
+    judges=[peers_unharmed],
+)
+async def test_peer_of_a_run_cancelled_in_the_gateway(lab: Lab) -> None:
+    """Cancelling a run that a gateway does leaves the gateway alone, and what else it does."""
+    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    lab.plan("victim cancelled")
+    builds = {name: lab.build(name, *KINDS["session"]) if lab.faulty else "true" for name in ("peer", "victim")}
+    lab.script(*(rule for name, build in builds.items() for rule in tool_then_text(lab, name, build)))
+    await serving(lab)
+    runs = [await lab.start(routed(lab, name, name), name) for name in builds]
+    if not lab.faulty:
+        for run in runs:
+            await run.finished()
+        return
+    for name, run in zip(builds, runs, strict=True):
+        if not await lab.look.beat(name, within=lab.target.patience, by=run):
+            raise TargetFailed(f"{name} never began to work: the tool call was not carried out")
+    for row in await lab.list_runs("list"):
+        if row.agent == "victim":
+            await lab.run(CancelRun(id=row.id), "cancel")
+            lab.fired("victim cancelled")
+    await lab.ends_within(runs[1], GRACE)
+    await lab.look.beat("peer", more=OUTLIVES, within=GRACE)

@@ -30,6 +30,7 @@ from scenarios.child_work import KINDS, tool_then_text
 from scenarios.gateway import routed, serving
 
 WAITS = 15.0  # seconds for a second run: a program that waits longer for the lock is let wait
+AGE = 80000.0  # seconds: nearly a day, beyond what anybody takes for the longest turn
 # Workspaces that are easily taken for each other: by the last part of their paths, or with the separators rewritten.
 LOOK_ALIKE = {"lane0": "client/app", "lane1": "client-app", "lane2": "other/app", "lane3": "client_app"}
 LANES = tuple(LOOK_ALIKE)
@@ -60,6 +61,20 @@ async def test_one_stalled_agent_in_the_gateway(lab: Lab) -> None:
     await _one_stalls(lab, {lane: routed(lab, lane, lane) for lane in LANES}, gateway)
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
+
+
+@scenario(
+    "LCK-1",
+    fault="the first agent's provider does not answer until another has ended, and the names of the two and of their "
+    "sessions, put together, are alike",
+    needs=[Capability.TURN, Capability.SESSION_NAMES],
+    judges=[isolated_agents_do_not_contend, peers_end_before],
+)
+async def test_one_stalled_session_of_a_like_name(lab: Lab) -> None:
+    """A session that stalls does not hold up another one, however alike their names are."""
+    lab.prepare(Setup(agents=("lane0", "lane0-a")))
+    other = replace(lab.turning("lane0-a", actor="lane1"), session="b")
+    await _one_stalls(lab, {"lane0": replace(lab.turning("lane0"), session="a-b"), "lane1": other})
 
 
 async def _one_stalls(lab: Lab, turns: Mapping[str, Turn], *works: Actor) -> None:
@@ -128,12 +143,30 @@ def answers(*names: str, held: str) -> list[Rule]:
 )
 async def test_stopped_holder(lab: Lab) -> None:
     """A holder that is stopped for a while still has its session when it goes on."""
+    await _stopped(lab, seconds=0.0)
+
+
+@scenario(
+    "LCK-4",
+    fault="the holder is stopped with SIGSTOP, and what is there looks a day old, while another run asks",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    judges=[stopped_holder_is_not_robbed],
+)
+async def test_holder_that_has_slept(lab: Lab) -> None:
+    """A holder whose machine has slept still has its session when it goes on, however old its lock looks."""
+    await _stopped(lab, seconds=AGE)
+
+
+async def _stopped(lab: Lab, *, seconds: float) -> None:
+    """While the turn "holder" is stopped, the turn "second" asks for its session, which looks so much older."""
     lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
     lab.script(*answers("holder", "second", held="holder"))
     lab.hold("holder")
     holder = await lab.turn("lane0", actor="holder")
     await lab.reached("holder", by=[holder])
     lab.signal(holder, signal.SIGSTOP, to="group")
+    if seconds:
+        lab.aged(lab.site.home, seconds, but=lab.target.config_file(lab.site))
     if not lab.faulty:
         await holder.finished()
     second = await lab.turn("lane0", actor="second")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.checkers.messages import (
     crash_costs_one_record,
     exactly_once_visible,
     return_implies_terminal,
+    sessions_are_apart,
 )
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import CRASH, SHORT, TORN
@@ -28,6 +30,7 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 from scenarios.work import answered_turn
 
+ALIKE = "names that are alike"
 # Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
 BAD_LINES = {
     "cut": b'{"role": "user", "text": "cut sho',
@@ -139,6 +142,24 @@ async def test_resumed_after_a_kill(lab: Lab) -> None:
     await _turn_with_tool(lab, "last")
 
 
+@scenario(
+    "MSG-3",
+    fault="the names of two agents and their sessions, put together, are alike",
+    needs=[Capability.TURN, Capability.SESSION_NAMES],
+    judges=[sessions_are_apart],
+)
+async def test_sessions_of_like_names(lab: Lab) -> None:
+    """A session is told nothing of another one, however alike their names are."""
+    lab.plan(ALIKE)
+    others = ("lane-a", "b") if lab.faulty else ("other", "b")
+    lab.prepare(Setup(agents=("lane", others[0]), models=("anthropic",)))
+    lab.fired(ALIKE)
+    names = ("first", "strange", "second", "stranger")
+    lab.script(*(Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)) for name in names))
+    for name, (agent, session) in zip(names, (("lane", "a-b"), others) * 2, strict=True):
+        await lab.run(replace(lab.turning(agent, actor=name), session=session), name)
+
+
 async def _turn_with_tool(lab: Lab, name: str) -> None:
     """A turn whose message, tool and answer can each be recognised, and counted, in later requests."""
     said = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
@@ -152,7 +173,7 @@ async def _turn_with_tool(lab: Lab, name: str) -> None:
 @scenario(
     "MSG-5",
     fault="the provider keeps the last answers of two turns back until their commands can get no further; the command "
-    "of a third gets SIGTERM",
+    "of a third gets SIGTERM, that of a fourth its time-out",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[return_implies_terminal],
 )
@@ -174,14 +195,23 @@ async def test_return_after_the_last_answer(lab: Lab) -> None:
         await run.finished()
         await _list_if_possible(lab, f"list-after-{turn.agent}")
     if works and lab.faulty:
-        lab.script(Rule("ended", Match(marker="ended"), (Text("done", gate="ended"),)))
-        lab.hold("ended")
-        run = await lab.start(routed(lab, "routed", "ended"), "ended")
-        await lab.reached("ended", by=[run, *works])
-        lab.signal(run, signal.SIGTERM)
+        await _ended_in_the_gateway(lab, works)
+
+
+async def _ended_in_the_gateway(lab: Lab, works: Sequence[Actor]) -> None:
+    """Turns whose commands end before their answers come: one by a signal, one by its time-out."""
+    timeout = await lab.undisturbed("direct")
+    late = ["late"] if Capability.TIMEOUT in lab.target.capabilities else []
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("ended", *late)))
+    for name in ("ended", *late):
+        lab.hold(name)
+        run = await lab.start(routed(lab, "routed", name, timeout=timeout if name in late else None), name)
+        await lab.reached(name, by=[run, *works])
+        if name not in late:
+            lab.signal(run, signal.SIGTERM)
         await run.finished()
-        await _list_if_possible(lab, "list-after-ended")
-        lab.release("ended")
+        await _list_if_possible(lab, f"list-after-{name}")
+        lab.release(name)
 
 
 async def _list_if_possible(lab: Lab, actor: str) -> None:

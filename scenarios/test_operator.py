@@ -247,14 +247,16 @@ async def test_what_a_second_run_says(lab: Lab) -> None:
 
 @scenario(
     "OPS-5",
-    fault="standard input is closed or never says anything; standard output or error is closed",
+    fault="standard input is closed or never says anything, to a tool neither; standard output or error is closed",
     needs=[Capability.ADD_AGENTS, Capability.TURN],
     judges=[never_hangs],
 )
 async def test_without_a_terminal(lab: Lab) -> None:
-    """No command hangs, crashes or damages its state for want of a stream."""
+    """No command hangs, crashes or damages its state for want of a stream; nor does what a model has it run."""
     lab.prepare(Setup(agents=("lane0",)))
     lab.patience /= 3  # none of these commands has anything to wait for
+    if lab.faulty and Capability.TOOLS in lab.target.capabilities:
+        lab.script(Rule("asks", Match(turn_step=0), (lab.target.tool_call("cat"),)))  # as any program with a question
     lab.plan("streams missing")
     silent = lab.site.root / "silent"
     os.mkfifo(silent)

@@ -152,8 +152,12 @@ def stopped_holder_is_not_robbed(history: History) -> list[Finding]:
     seq, holder = ask.finished(history, "holder")
     if not robbed and not holder.outcome.ok:
         raise CannotDecide(f"the holder kept its session, and failed for another reason: {ask.said(holder)}")
-    late = superseded_writer_is_fenced(_fenced_steps(history, asked, told)) if robbed else []
-    if late:
+    second = [what for _, what in history.of(Finished) if robbed and what.actor == "second" and what.outcome.ok]
+    is_lost = bool(second) and f"{ANSWER}second" not in told  # what was written under a later number, if there is any
+    late = superseded_writer_is_fenced(_fenced_steps(history, asked, told)) if robbed and not is_lost else []
+    if is_lost:
+        message = "the holder was alive, only stopped; another run got its session, and the answer of that one is lost"
+    elif late:
         message = f"the holder was alive, only stopped; another run got its session, and then {late[0].message}"
     elif holder.outcome.ok and f"{ANSWER}holder" not in told:
         message = "the holder, which had only been stopped, reported success; the session does not have its answer"

@@ -88,6 +88,32 @@ def exactly_once_visible(history: History) -> list[Finding]:
     return findings[:1]  # what is wrong once is wrong in every later turn
 
 
+def sessions_are_apart(history: History) -> list[Finding]:
+    """MSG-3: a turn is told of every acknowledged turn of its own session, and of none of another session."""
+    findings, acknowledged = list[Finding](), dict[tuple[object, object], list[tuple[int, str]]]()
+    sessions = {what.actor: _session(what) for _, what in history.of(Started) if what.verb == "agent"}
+    for seq, what, begun in ask.turns(history):
+        earlier = acknowledged.setdefault(_session(begun), [])
+        for asked, request in ask.requests(history, what.actor)[:1]:
+            told = {marker.removeprefix(ANSWER) for marker in of_turns(history, request.markers)}
+            strange = sorted(actor for actor in told if sessions[actor] != _session(begun))
+            missing = [actor for _, actor in earlier if actor not in told]
+            if strange or missing:
+                wrong = (
+                    f"of {', '.join(strange)}, of another session" if strange else f"nothing of {', '.join(missing)}"
+                )
+                findings.append(Finding(rule="MSG-3", message=f"{what.actor} was told {wrong}", evidence=(asked, seq)))
+        if what.outcome.ok:
+            earlier.append((seq, what.actor))
+    if not findings and not any(len(turns) > 1 for turns in acknowledged.values()):
+        raise CannotDecide("no session had two turns that were acknowledged")
+    return findings
+
+
+def _session(turn: Started) -> tuple[object, object]:
+    return turn.params.get("agent"), turn.params.get("session")
+
+
 def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
     """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
     actors = {what.actor for _, what in history.of(Started)}
@@ -117,7 +143,9 @@ def return_implies_terminal(history: History) -> list[Finding]:
     for end, what, begun in ask.turns(history):
         returned = ask.exited(history, what.actor)
         seq = returned[0] if returned else end
-        ended = bool(ask.signalled(history, what.actor))  # whoever was ended waits for no answer, but ends its turn
+        # Whoever was ended, by a signal or its time-out, waits for no answer, but ends its turn.
+        timed_out = begun.params.get("timeout") is not None and not what.outcome.ok
+        ended = timed_out or bool(ask.signalled(history, what.actor))
         if not ended and (open_ := _exchanges_after(history, what.actor, seq)):
             message = f"{what.actor} returned ({ask.said(what)}) while its turn went on: {open_[1]}"
             findings.append(Finding(rule="MSG-5", message=message, evidence=(seq, open_[0])))

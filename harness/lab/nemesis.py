@@ -8,11 +8,10 @@ it was planned and whether it took place.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from fakes.gates import Ticket
@@ -25,6 +24,7 @@ from harness.conductor.stopped import Director, StoppedCall, Where
 from harness.events import CallSeen, ReplyHeld, Scheduled, What
 from harness.journal import Journal
 from harness.lab.actor import Actor
+from harness.lab.ageing import age
 from harness.lab.gates import Gate, HeldReply
 from harness.lab.stage import HOLD_SECONDS, Stage
 from harness.processes.tree import Stillness
@@ -206,11 +206,10 @@ class Nemesis(Stage):
 
         `but` stays as young as it is: programs remember when they have read it, and compare.
         """
+        pids = [pid for actor in self.still_running(list(self.actors)) for pid in self.processes(actor)]
         for path in folder.rglob("*") if self.faulty else ():
-            with suppress(FileNotFoundError):
-                then = path.lstat().st_mtime - seconds
-                if path != but:
-                    os.utime(path, (then, then), follow_symlinks=False)
+            if path != but:
+                age(path, seconds, pids)
 
     @contextmanager
     def witnessed(self, where: Where) -> Iterator[None]:

@@ -42,8 +42,10 @@ class Capability(Enum):
     RUN_RECORDS = "records which process does a run"
     WORKTREES = "adds an agent in a new worktree of a git repository"
     SESSIONS = "goes on with a session from one run to the next"
+    SESSION_NAMES = "takes any name for a session, and begins one that it does not know"
     TRANSCRIPTS = "keeps a session's turns in a file, a record on each line"
     LARGE_STATE = "can be given the state of a large team after a year"
+    CHECK_UP = "finds what crashes leave in its state, and repairs it on request"
     SUBAGENTS = "lets a turn have other agents work at the same time, and tells it what came of that"
 
 
@@ -95,6 +97,14 @@ class CancelRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckUp:
+    """Look at the program's own state; with `repair` also put right what can be."""
+
+    verb: ClassVar[str] = "doctor"
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunGateway:
     verb: ClassVar[str] = "gateway run"
 
@@ -107,7 +117,7 @@ class Raw:
     words: tuple[str, ...]
 
 
-Intent = AddAgent | DeleteAgent | ListAgents | Turn | ListRuns | CancelRun | RunGateway | Raw
+Intent = AddAgent | DeleteAgent | ListAgents | Turn | ListRuns | CancelRun | CheckUp | RunGateway | Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from harness.targets.protocol import (
     AddAgent,
     CancelRun,
     Capability,
+    CheckUp,
     Command,
     DeleteAgent,
     Ended,
@@ -179,6 +180,8 @@ def _words(intent: Intent) -> tuple[str, ...]:
             return ("runs", "list", "--json", *(("--all",) if everything else ()))
         case CancelRun(id=identifier):
             return ("runs", "cancel", identifier, "--json")
+        case CheckUp(repair=repair):
+            return ("doctor", "--json", *(("--fix",) if repair else ()))
         case RunGateway():
             return ("gateway", "run", "--json")
         case Raw(words=words):

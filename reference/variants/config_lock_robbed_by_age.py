@@ -26,7 +26,9 @@ STALE_SECONDS = 10.0
 _PAUSE = 0.01
 
 
-class _FileLocked(ConfigStore):
+class FileLocked(ConfigStore):
+    """Locks by a file that is made and removed. How old a lock is, is what variants differ in."""
+
     __slots__ = ()
 
     def change(self, edit: Callable[[Config], None], deadline: Deadline) -> Config:
@@ -34,7 +36,7 @@ class _FileLocked(ConfigStore):
         path = self.real_path()
         make_private(os.path.join(os.path.dirname(path), "locks"))
         lock = os.path.join(os.path.dirname(path), "locks", "config.exclusive")
-        _take(lock, deadline.sooner(STALE_SECONDS))
+        self._take(lock, deadline.sooner(STALE_SECONDS))
         try:
             before = self.contents(path)
             config = {} if before is None else self.parse(before, path)
@@ -44,27 +46,31 @@ class _FileLocked(ConfigStore):
             _remove(lock)
         return config
 
+    def mark(self, descriptor: int) -> None:
+        """Write into a lock that was just made; nothing."""
 
-def _take(lock: str, deadline: Deadline) -> None:
-    while True:
+    def age(self, lock: str) -> float:
+        """How many seconds old a lock is, by the times of its file."""
         try:
-            os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            if _age(lock) > STALE_SECONDS:
-                _remove(lock)
-            elif deadline.passed():
-                raise Busy("config-busy", f"{lock} is there", detail={"lock": lock}) from None
+            return time.time() - os.stat(lock).st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def _take(self, lock: str, deadline: Deadline) -> None:
+        while True:
+            try:
+                descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except FileExistsError:
+                if self.age(lock) > STALE_SECONDS:
+                    _remove(lock)
+                elif deadline.passed():
+                    raise Busy("config-busy", f"{lock} is there", detail={"lock": lock}) from None
+                else:
+                    time.sleep(_PAUSE)
             else:
-                time.sleep(_PAUSE)
-        else:
-            return
-
-
-def _age(lock: str) -> float:
-    try:
-        return time.time() - os.stat(lock).st_mtime
-    except FileNotFoundError:
-        return 0.0
+                self.mark(descriptor)
+                os.close(descriptor)
+                return
 
 
 def _remove(lock: str) -> None:
@@ -76,4 +82,4 @@ def _remove(lock: str) -> None:
 
 def replace(parts: Parts) -> Parts:
     """Swap the config store."""
-    return parts.replace(config_store=_FileLocked)
+    return parts.replace(config_store=FileLocked)

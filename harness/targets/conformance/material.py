@@ -15,6 +15,7 @@ from harness.targets.protocol import (
     AddAgent,
     CancelRun,
     Capability,
+    CheckUp,
     DeleteAgent,
     Intent,
     ListAgents,
@@ -70,6 +71,8 @@ def intents(target: Target, site: Site) -> Iterator[Intent]:
         yield turn
     if Capability.TIMEOUT in has:
         yield replace(turn, timeout=1.5)
+    if Capability.SESSION_NAMES in has:
+        yield replace(turn, session="some-session")
     if Capability.GATEWAY in has:
         yield RunGateway()
         yield replace(turn, gateway=True)
@@ -78,6 +81,9 @@ def intents(target: Target, site: Site) -> Iterator[Intent]:
         yield ListRuns(everything=True)
     if Capability.CANCEL in has:
         yield CancelRun(id="some-run")
+    if Capability.CHECK_UP in has:
+        yield CheckUp()
+        yield CheckUp(repair=True)
     if {Capability.ADD_AGENTS, Capability.AGENT_NAMES, Capability.TURN} <= has:
         yield Raw(words=("no-such-command", "--json"))
 

@@ -67,6 +67,7 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
     Capability.SESSION_HOLDER: (Capability.SESSIONS,),
     Capability.LOCK_FILES: (Capability.SESSIONS,),
     Capability.TRANSCRIPTS: (Capability.SESSIONS,),
+    Capability.SESSION_NAMES: (Capability.SESSIONS,),
     Capability.LARGE_STATE: (Capability.ADD_AGENTS, Capability.TURN, Capability.RUNS),
 }
 _METHODS = {

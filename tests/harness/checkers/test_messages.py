@@ -11,6 +11,7 @@ from harness.checkers.messages import (
     crash_costs_one_record,
     exactly_once_visible,
     return_implies_terminal,
+    sessions_are_apart,
 )
 from tests.harness.histories import (
     asked,
@@ -38,7 +39,18 @@ BEGUN = (start("a", agent="x"), asked(1, "a"))
 PARTS = ("first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
+apart = sessions_are_apart
+ONE = (start("one", agent="x", session="s"), asked(1, "one", markers=("one",)), end("one"))
 CASES = [
+    legal("apart", apart, ONE, start("two", agent="x", session="s"),
+        asked(2, "two", markers=("one", "re-one", "of-the-program", "two")), end("two")),
+    illegal("strange", apart, "MSG-3", "two was told of one, of another session", [4, 5],
+        ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("one", "two")), end("two")),
+    illegal("forgotten", apart, "MSG-3", "two was told nothing of one", [4, 5],
+        ONE, start("two", agent="x", session="s"), asked(2, "two", markers=("two",)), end("two")),
+    undecided("one-turn-each", apart, "no session had two turns",
+        ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("two",)), end("two")),
+
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
         start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
     legal("unfinished-record-kept", checker, FIRST, STRUCK, end("v", **KILLED),
@@ -87,6 +99,11 @@ CASES = [
         end("a")),
     legal("ended-before-the-answer", over, BEGUN, signalled("a", 15), exited("a", 143), end("a", ok=False),
         replied(1, outcome="client-gone"), *runs_listed("after", "x", "cancelled")),
+    legal("out-of-time-before-the-answer", over, start("a", agent="x", timeout=1.0), asked(1, "a"), exited("a", 124),
+        end("a", ok=False), replied(1)),
+    illegal("out-of-time-and-goes-on", over, "MSG-5", "a had returned|still listed as running", [2, 5],
+        start("a", agent="x", timeout=1.0), asked(1, "a"), exited("a", 124), end("a", ok=False),
+        *runs_listed("after", "x", "running")),
     illegal("ended-and-goes-on", over, "MSG-5", "a had returned|still listed as running|“E”", [3, 6],
         BEGUN, signalled("a", 15), exited("a", 143), end("a", ok=False), *runs_listed("after", "x", "running")),
     legal("failed-without-asking", over, BEGUN, replied(1), exited("a"), end("a"),

@@ -1,0 +1,117 @@
+"""OPS-6: a check-up of the program's own state, which is damaged, and its repair, beside which others are at work."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from fakes.script import Match, Rule, Text
+from harness.checkers.repair import (
+    BESIDE,
+    FIRST,
+    LIST,
+    LOOK,
+    REPAIR,
+    TURN,
+    check_up_is_right,
+    repair_harms_nobody,
+)
+from harness.lab import Lab
+from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.targets.extras import transcripts
+from harness.targets.protocol import Capability, CheckUp, ListAgents, Setup
+from scenarios.gateway import routed, serving
+
+NEEDS = (Capability.ADD_AGENTS, Capability.TURN, Capability.SESSIONS, Capability.CHECK_UP)
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda data: data[: len(data) // 2],
+    "garbage": lambda data: b"\x00\xff\xfe{" * (len(data) // 4 + 1),
+}
+
+
+@scenario(
+    "OPS-6",
+    fault="one file of the state after the other, but for conversations, is cut short or overwritten; then the state "
+    "is looked at, and repaired where something was found",
+    needs=[*NEEDS, Capability.OAUTH],
+    judges=[check_up_is_right],
+    not_verified=["what the list of runs says after its records were damaged"],
+)
+async def test_check_up_of_damaged_state(lab: Lab) -> None:
+    """A check-up that finds nothing, or has repaired everything, leaves a state that works."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=lab.credential("codex")))
+    await lab.add("lane2")
+    await lab.run(ListAgents(), LIST.removeprefix("-"))
+    await lab.add("last")  # a backup has what was there before the last change
+    await (await lab.turn("lane0", actor=FIRST)).finished()
+    lab.plan("damaged state")
+    files = {path.name: (path, path.read_bytes()) for path in _files(lab)}
+    for name in lab.rounds(f"{file}-{damage}" for file in files for damage in DAMAGES):
+        file, _, damage = name.rpartition("-")
+        path, whole = files[file]
+        if lab.faulty:
+            path.write_bytes(DAMAGES[damage](whole))
+            lab.fired("damaged state", name)
+        said = await lab.run(CheckUp(), f"{name}{LOOK}")
+        if not said.ok:
+            said = await lab.run(CheckUp(repair=True), f"{name}{REPAIR}")
+        if said.ok:  # else it is said that a person is needed
+            await (await lab.turn("lane0", actor=f"{name}{TURN}")).finished()
+            await lab.run(ListAgents(), f"{name}{LIST}")
+        for path, whole in files.values():  # each round begins with the same state
+            path.write_bytes(whole)
+
+
+def _files(lab: Lab) -> list[Path]:
+    """What the state consists of, but for empty files and the conversation: its damage costs a record (MSG-2)."""
+    has = lab.target.capabilities
+    spared = set(transcripts(lab.target, lab.site, "lane0")) if Capability.TRANSCRIPTS in has else set()
+    found = (path for path in sorted(lab.site.home.rglob("*")) if path.is_file() and path.stat().st_size)
+    return [path for path in found if path not in spared]
+
+
+@scenario(
+    "OPS-6",
+    fault="the state is repaired beside a run that waits for its model, one of a gateway, and an add that is kept at "
+    "its write of the config; a fourth run was killed with SIGKILL",
+    needs=NEEDS,
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[repair_harms_nobody],
+)
+async def test_repair_beside_others(lab: Lab) -> None:
+    """A repair leaves alone what is at work, and a config with which nothing is wrong."""
+    has = lab.target.capabilities
+    extra = {"x-own": [1, {"kept": True}]}
+    agents = ("held", "routed", "killed")
+    lab.prepare(Setup(agents=agents, models=("anthropic",), grace_seconds=0.5, session_wait_seconds=1.0, extra=extra))
+    works = [await serving(lab)] if Capability.GATEWAY in has else []
+    turns = [lab.turning("held"), lab.turning("killed"), *([routed(lab, "routed", "routed")] if works else [])]
+    lab.script(*(Rule(turn.agent, Match(marker=turn.agent), (Text("done", gate=turn.agent),)) for turn in turns))
+    runs = {}
+    for turn in turns:
+        lab.hold(turn.agent)
+        runs[turn.agent] = await lab.start(turn, turn.agent)
+        await lab.reached(turn.agent, by=[runs[turn.agent], *works])
+    lab.signal(runs.pop("killed"), signal.SIGKILL)
+    async with lab.kept("an add kept at the write of the config", where=lab.is_config) as until_kept:
+        runs["add"] = await lab.start(lab.adding("added"), "add")
+        await until_kept(runs["add"])
+        if lab.faulty:
+            lab.look.config()
+            await lab.stuck(await lab.start(CheckUp(repair=True), "repair"))
+            lab.look.config()
+    if lab.faulty:
+        if Capability.RUNS in has:
+            await lab.list_runs(BESIDE)
+        await lab.settled(await lab.turn("held", actor="second"))
+    else:
+        await lab.run(CheckUp(repair=True), "repair")
+    for turn in turns:
+        lab.release(turn.agent)
+    for run in runs.values():
+        await run.finished()
+    for gateway in works:
+        gateway.signal(signal.SIGTERM)
+        await gateway.finished()
