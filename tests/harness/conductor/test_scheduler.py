@@ -509,6 +509,27 @@ def test_who_is_woken_up_takes_part_in_the_next_decision(conduct):
     assert conduct(body) == ["sleeper.1: mkdir late", "waker.1: mkdir soon"]
 
 
+def test_a_reply_that_comes_after_the_end_of_the_schedule_is_not_held(conduct):
+    """As in a replay that has diverged: its clients would wait until their own patience ends, and be judged for it."""
+
+    class Reply:
+        gone = False
+
+        def waits(self):
+            return not self.gone
+
+        def go(self):
+            self.gone = True
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python("import os; os.mkdir('done')")})
+        reply = Reply()
+        scheduler.hold("grant/1", (), reply)
+        return reply.gone
+
+    assert conduct(body)
+
+
 def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
     """The kernel shows it in another state from then on, as if it waited for a disk."""
     code = """
