@@ -23,6 +23,8 @@ _ORDERED = replace(
         *TOUCHES.unseen,
         "a file's content read after another's write in place, when it had been opened before",
         "looks at whether a file exists",
+        "locks that are taken and let go between two points",
+        "programs that give up after some attempts in vain, while whoever has what they ask for could go on",
     ),
 )
 UNCONDUCTED_RUNS = 10  # where calls cannot be stopped, repetition has to do instead

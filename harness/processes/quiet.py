@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from harness.processes import stat
 from harness.processes.dozing import Read, dozes
 
-_VFORKING = frozenset({"56", "58", "435"})  # clone, vfork, clone3: the parent waits, uninterruptibly, for the exec
+_CLONE, _VFORK, _CLONE3 = "56", "58", "435"  # calls, as /proc/TID/syscall numbers them on x86-64
+_CLONE_VFORK = 0x4000  # linux/sched.h: the parent waits, uninterruptibly, for the exec
+_FLAGS_SIZE = 8  # bytes, at the beginning of clone3's struct clone_args
 _SOON = 1.0  # seconds: the longest sleep that is waited for, and how long any number of them is
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -41,7 +43,7 @@ class Quiet:
         since, self._looked = now - self._looked, now
         if self._worked_before is None:
             self._worked_before = _worked(pids)
-        reading = _read(pids, stopped)
+        reading = _read(pids, self._read_memory, stopped)
         same = reading is not None and reading == self._last
         self._last = reading
         if reading is not None:
@@ -50,7 +52,7 @@ class Quiet:
 
     def awake(self, pids: Collection[int]) -> bool:
         """Whether a thread runs or is about to, without a look that counts."""
-        return _read(pids) is None
+        return _read(pids, self._read_memory) is None
 
     def lasts(self, seconds: float, pids: Collection[int]) -> bool:
         """Whether it has been on a processor, and asleep in between, for longer than that.
@@ -74,7 +76,7 @@ def _worked(pids: Iterable[int]) -> float:
     return sum(int(ticks) for fields in found if fields for ticks in fields[11:15]) / _TICKS
 
 
-def _read(pids: Iterable[int], stopped: Collection[int] = ()) -> Reading | None:
+def _read(pids: Iterable[int], read: Read, stopped: Collection[int] = ()) -> Reading | None:
     """What every thread has consumed so far; None when one of them is not asleep.
 
     One at a stopped call sleeps uninterruptibly once a signal has come for it (seccomp(2), WAIT_KILLABLE_RECV).
@@ -89,7 +91,7 @@ def _read(pids: Iterable[int], stopped: Collection[int] = ()) -> Reading | None:
             fields = stat.fields(pid, thread)
             if fields is None or fields[0] in ("Z", "X"):
                 continue
-            if fields[0] == "R" or (fields[0] == "D" and int(thread) not in stopped and not _vforking(thread)):
+            if fields[0] == "R" or (fields[0] == "D" and int(thread) not in stopped and not _vforking(thread, read)):
                 return None
             found.append((thread, f"{_consumed(pid, thread)} {fields[11]} {fields[12]}"))
     return frozenset(found)
@@ -103,10 +105,22 @@ def _consumed(pid: int, thread: str) -> str:
         return ""
 
 
-def _vforking(thread: str) -> bool:
+def _vforking(thread: str, read: Read) -> bool:
     """Whether a thread sleeps because its child borrows its memory (vfork(2))."""
     try:
         with open(f"/proc/{thread}/syscall", encoding="ascii") as file:  # noqa: PTH123
-            return file.read().partition(" ")[0] in _VFORKING
+            return lends_memory(int(thread), file.read().split(), read)
     except OSError:
         return False
+
+
+def lends_memory(thread: int, call: Sequence[str], read: Read) -> bool:
+    """Whether a thread that sleeps uninterruptibly in this call (/proc/TID/syscall) waits for its child's exec.
+
+    A fork that copies its memory sleeps in the same calls, and as deeply, while others change the mappings of a library
+    that it shares with them: that one works, and its child is yet to come. Raises OSError.
+    """
+    number, first, *_ = *call, "0", "0"
+    if number == _CLONE3:
+        return bool(int.from_bytes(read(thread, int(first, 16), _FLAGS_SIZE), "little") & _CLONE_VFORK)
+    return number == _VFORK or (number == _CLONE and bool(int(first, 16) & _CLONE_VFORK))

@@ -231,6 +231,9 @@ def test_every_class_is_run_and_certified(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_class_that_was_not_run_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     race(monkeypatch, "a")
     assert exhausted(100).verdict is C
+    told = str(exhausted(100).certificate)
+    assert "locks that are taken and let go between two points" in told
+    assert "programs that give up after some attempts in vain" in told
     race(monkeypatch, "ab")
     found = exhausted(1)
     assert found.certificate is not None

@@ -509,6 +509,65 @@ def test_who_is_woken_up_takes_part_in_the_next_decision(conduct):
     assert conduct(body) == ["sleeper.1: mkdir late", "waker.1: mkdir soon"]
 
 
+def test_a_reply_that_comes_after_the_end_of_the_schedule_is_not_held(conduct):
+    """As in a replay that has diverged: its clients would wait until their own patience ends, and be judged for it."""
+
+    class Reply:
+        gone = False
+
+        def waits(self):
+            return not self.gone
+
+        def go(self):
+            self.gone = True
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python("import os; os.mkdir('done')")})
+        reply = Reply()
+        scheduler.hold("grant/1", (), reply)
+        return reply.gone
+
+    assert conduct(body)
+
+
+def test_what_was_sent_to_a_fake_is_a_point_before_the_next_decision(conduct, monkeypatch):
+    """Its client sleeps as soon as it has sent it, before a busy loop comes to accept, to read and to hold it."""
+    monkeypatch.setattr("harness.conductor.scheduler._LOOKS", 0)
+    monkeypatch.setattr("harness.conductor.scheduler._SELDOM", 0)
+
+    class Reply:
+        def __init__(self, writer):
+            self._writer = writer
+
+        def waits(self):
+            return self._writer is not None
+
+        def go(self):
+            self._writer.close()
+            self._writer = None
+
+    async def body(rig):
+        async def serve(reader, writer):
+            await reader.readline()
+            rig.directors[0].hold("grant/1", (), Reply(writer))
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = f"""
+import os, socket
+with socket.create_connection(("127.0.0.1", {port})) as sock:
+    os.mkdir("a")
+    sock.send(b"please\\n")
+    sock.recv(1)
+"""
+        async with server:
+            actors = {"a": python(client), "b": python("import os; os.mkdir('b')")}
+            scheduler = await schedule(rig, First(), actors, families=frozenset({Family.MAKE}))
+        return [str(point) for point in scheduler.trace.steps[1].enabled]
+
+    assert conduct(body) == ["b.0: mkdir b", "grant/1.0: reply"]
+
+
 def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
     """The kernel shows it in another state from then on, as if it waited for a disk."""
     code = """

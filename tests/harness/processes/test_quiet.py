@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from harness.conductor import calls
-from harness.processes import quiet
+from harness.processes import quiet, stat
 from harness.processes.quiet import Quiet
 
 PATIENCE = 30.0
@@ -52,6 +54,33 @@ def test_short_sleeps_are_waited_for_and_not_for_ever() -> None:
         assert found._dozed > quiet._SOON
 
 
+def test_who_waits_for_the_exec_of_its_child_is_quiet_with_it(tmp_path: Path) -> None:
+    """posix_spawn(3) lends its memory to a child that opens a pipe first, which nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    actions = f"[(os.POSIX_SPAWN_OPEN, 0, {str(tmp_path / 'pipe')!r}, os.O_RDONLY, 0)]"
+    with running(f"import os; os.posix_spawn('/bin/true', ['true'], {{}}, file_actions={actions})") as pid:
+        found = Quiet(calls.read_memory)
+        until(found, pid)
+        assert stat.fields(pid)[0] == "D"
+        os.close(os.open(tmp_path / "pipe", os.O_WRONLY))
+
+
+@pytest.mark.parametrize(
+    ("call", "memory", "lends"),
+    [
+        ("58 0x0 0x0", 0, True),
+        ("56 0x4111 0x0", 0, True),
+        ("56 0x1200011 0x0", 0, False),  # fork(3), while its libraries' mappings are locked by others
+        ("435 0x7ffe0000 0x58", 0x4100, True),
+        ("435 0x7ffe0000 0x58", 0x3D0F00, False),  # a thread
+        ("257 0xffffff9c 0x7f00", 0, False),
+        ("running", 0, False),
+    ],
+)
+def test_only_who_lends_its_memory_waits_for_its_child(call: str, memory: int, lends: bool) -> None:
+    assert quiet.lends_memory(1, call.split(), lambda *_: memory.to_bytes(8, "little")) is lends
+
+
 def test_what_works_is_not_quiet_and_lasts() -> None:
     with running("while True: pass") as pid:
         found = Quiet(calls.read_memory)
@@ -68,7 +97,7 @@ def test_waiting_for_a_processor_counts_for_nothing(monkeypatch: pytest.MonkeyPa
     """A machine so busy that a program, always ready to run, gets a tenth of a processor."""
     clock, worked = [100.0], [5.0]
     monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(quiet, "_read", lambda pids, stopped: None)
+    monkeypatch.setattr(quiet, "_read", lambda pids, read, stopped: None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: worked[0])
     found = Quiet(calls.read_memory)
     for second in range(1, 101):
@@ -82,7 +111,7 @@ def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     """A program may take long to come to its first short sleep, on a busy machine the longer."""
     clock, asleep = [0.0], [False]
     monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(quiet, "_read", lambda pids, stopped: frozenset({("1", "same")}) if asleep[0] else None)
+    monkeypatch.setattr(quiet, "_read", lambda pids, read, stopped: frozenset({("1", "same")}) if asleep[0] else None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: 0.0)
     monkeypatch.setattr(quiet, "dozes", lambda thread, within, read: within >= 0.4)
     found = Quiet(calls.read_memory)
