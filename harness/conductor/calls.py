@@ -148,7 +148,8 @@ KINDS = (
     Kind("sendmmsg", 307, Family.NETWORK),
 )
 BY_NUMBER = {kind.number: kind for kind in KINDS}
-IO_URING_SETUP = 425  # a ring would carry file operations past any filter, so it is always refused
+# What would carry file operations past any filter, and is always refused: io_uring, and the older io_submit(2).
+IO_URING_SETUP, IO_SETUP = 425, 206
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The seccomp program: stops the chosen calls, refuses io_uring, lets everything else run at full speed.
+"""The seccomp program: stops the chosen calls, refuses io_uring and its elder, lets everything else run at full speed.
 
 Classic BPF over `struct seccomp_data` (linux/seccomp.h): a filter sees registers, never memory, so paths are decided
 by the supervisor; what registers can decide (open flags, the command of a lock, a null address) is decided here,
@@ -11,7 +11,7 @@ import errno
 import struct
 from collections.abc import Collection
 
-from harness.conductor.calls import IO_URING_SETUP, KINDS, Family, Kind
+from harness.conductor.calls import IO_SETUP, IO_URING_SETUP, KINDS, Family, Kind
 from harness.conductor.kernel import ARCH, X32_BIT
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -37,6 +37,8 @@ def program(families: Collection[Family]) -> bytes:
         (_RET, 0, 0, _NOTIFY),
         (_JEQ, 0, 1, IO_URING_SETUP),
         (_RET, 0, 0, _ERRNO | errno.EPERM),
+        (_JEQ, 0, 1, IO_SETUP),
+        (_RET, 0, 0, _ERRNO | errno.ENOSYS),  # as a kernel without it says (CONFIG_AIO): programs do without, then
     ]
     for kind in KINDS:
         reads = kind.may_read and not _READERS.isdisjoint(families)

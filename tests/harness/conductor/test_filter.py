@@ -146,9 +146,10 @@ def test_every_kind_has_a_test():
     assert {kind.name for kind in KINDS} - elsewhere == tested
 
 
-def test_io_uring_is_refused(conduct):
+@pytest.mark.parametrize(("setup", "refusal"), [(425, "EPERM"), (206, "ENOSYS")], ids=["io_uring", "io_submit"])
+def test_what_carries_file_operations_past_the_filter_is_refused(conduct, setup, refusal):
     async def body(rig):
-        code = PREPARE + "print(-call(425, 8, ctypes.create_string_buffer(120)) == errno.EPERM)"
+        code = PREPARE + f"print(-call({setup}, 8, ctypes.create_string_buffer(120)) == errno.{refusal})"
         running = await rig.python("one", code, cwd=prepare(rig.folder), families=frozenset({Family.NETWORK}))
         assert await running.ended() == 0
         return running.said()
