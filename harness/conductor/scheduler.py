@@ -203,7 +203,12 @@ class Scheduler:
                 self._running[actor] = self._asleep.pop(actor)
 
     def _looks_quiet(self, actor: str) -> bool:
-        """Whether an actor that has a stopped call, and more than one thread, has nothing else going on."""
+        """Whether an actor that has a stopped call, and more than one thread, has nothing else going on.
+
+        Two looks tell at once, but for one that may have sent something to a fake: `_keep_looking` gives that its time.
+        """
+        if self._supervisors[actor].converses:
+            return False
         quiet, processes, stopped = self._running[actor], self._processes(actor), self._lanes[actor].threads()
         if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=False) for _ in range(2))):
             return False

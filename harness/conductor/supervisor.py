@@ -52,6 +52,7 @@ class Supervisor:
         self.withdrawn = 0  # calls that a signal ended, with EINTR or to be made again, before we had taken them
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
+        self.converses = False  # whether it has asked for a connection: what it sends may be on its way to a fake
         # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
         self.plural = Family.FORK not in families
         self._root = os.path.realpath(root)
@@ -210,6 +211,7 @@ class Supervisor:
             self.begun = True
             return self._is_taken(call)
         if call.kind.family is Family.NETWORK:
+            self.converses = True
             return self._seal.take(call)
         if not (self._is_watched(call) and kernel.still_waits(self.listener, call.id)):
             return False

@@ -530,7 +530,18 @@ def test_a_reply_that_comes_after_the_end_of_the_schedule_is_not_held(conduct):
     assert conduct(body)
 
 
-def test_what_was_sent_to_a_fake_is_a_point_before_the_next_decision(conduct, monkeypatch):
+ALONE, BESIDE_A_THREAD = "", "threading.Thread(target=os.mkdir, args=('c',)).start()"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "enabled"),
+    [
+        (ALONE, ["b.0: mkdir b", "grant/1.0: reply"]),
+        (BESIDE_A_THREAD, ["a.1: mkdir c", "b.0: mkdir b", "grant/1.0: reply"]),
+    ],
+    ids=["alone", "beside-a-thread"],
+)
+def test_what_was_sent_to_a_fake_is_a_point_before_the_next_decision(conduct, monkeypatch, meanwhile, enabled):
     """Its client sleeps as soon as it has sent it, before a busy loop comes to accept, to read and to hold it."""
     monkeypatch.setattr("harness.conductor.scheduler._LOOKS", 0)
     monkeypatch.setattr("harness.conductor.scheduler._SELDOM", 0)
@@ -554,18 +565,19 @@ def test_what_was_sent_to_a_fake_is_a_point_before_the_next_decision(conduct, mo
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         client = f"""
-import os, socket
+import os, socket, threading
 with socket.create_connection(("127.0.0.1", {port})) as sock:
+    {meanwhile}
     os.mkdir("a")
     sock.send(b"please\\n")
     sock.recv(1)
 """
         async with server:
             actors = {"a": python(client), "b": python("import os; os.mkdir('b')")}
-            scheduler = await schedule(rig, First(), actors, families=frozenset({Family.MAKE}))
+            scheduler = await schedule(rig, First(), actors, families=frozenset({Family.MAKE, Family.NETWORK}))
         return [str(point) for point in scheduler.trace.steps[1].enabled]
 
-    assert conduct(body) == ["b.0: mkdir b", "grant/1.0: reply"]
+    assert conduct(body) == enabled
 
 
 def test_a_signal_for_whoever_is_stopped_holds_nobody_up(conduct):
