@@ -65,6 +65,11 @@ class Outcome:
     attempts: tuple[AttemptSeen, ...] | None = None
     holder: HolderSeen | None = None
 
+    @property
+    def typed(self) -> bool:
+        """Whether a failure is told by a code, and of a kind that says more than that something went wrong."""
+        return bool(self.code) and self.kind not in ("internal", "unclear")
+
 
 def unsound(outcome: object) -> str:
     """Which part of an adapter's answer has another type than stands above, in words; "" for none."""

@@ -73,7 +73,7 @@ def one_winner(history: History) -> list[Finding]:
             wins[name].append(added_seq)
         elif outcome.exit_status == 0:
             continue  # said above
-        elif outcome.kind in ("internal", "unclear") or not outcome.code or outcome.exit_status is None:
+        elif not outcome.typed or outcome.exit_status is None:
             said = outcome.message or f"exit status {outcome.exit_status}"
             message = f"{finished.actor} lost the race for {name} without a typed conflict: {said}"
             findings.append(Finding(rule="CFG-8", message=message, evidence=(added_seq,)))
@@ -181,8 +181,8 @@ def _in_order(history: History) -> list[tuple[int, FileSeen | Finished]]:
 def _done_before(what: Finished, history: History) -> bool:
     """Whether a cancel was refused with a code because the run had ended: the last list of runs does not have it."""
     lists = [end.outcome.runs for _, end in history.of(Finished) if end.outcome.runs is not None]
-    typed = bool(what.outcome.code) and what.outcome.kind not in ("internal", "unclear")
-    return what.verb == "runs cancel" and typed and bool(lists) and all(run.status != "running" for run in lists[-1])
+    refused = what.verb == "runs cancel" and what.outcome.typed
+    return refused and bool(lists) and all(run.status != "running" for run in lists[-1])
 
 
 def _lost_by_a_kill(history: History) -> list[Finding]:

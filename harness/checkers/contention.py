@@ -12,7 +12,6 @@ from harness.outcome import Outcome
 from harness.verdict import Finding
 
 _RULE = "CFG-7"
-_UNTYPED = frozenset({"internal", "unclear"})
 
 
 def contention_is_not_absence(history: History) -> list[Finding]:
@@ -66,4 +65,4 @@ def _problem(what: Finished) -> str:
 
 
 def _says_why(outcome: Outcome) -> bool:
-    return outcome.kind not in _UNTYPED and bool(outcome.code) and outcome.exit_status not in (0, None)
+    return outcome.typed and outcome.exit_status not in (0, None)

@@ -211,7 +211,7 @@ def queue_or_refuse_is_said(history: History) -> list[Finding]:
     if not answered or not looks:
         raise CannotDecide("the session was not held, or nobody looked at what the second run said meanwhile")
     if not second.outcome.ok:
-        if second.outcome.code and second.outcome.kind not in ("internal", "unclear"):
+        if second.outcome.typed:
             return []
         message = f"the second run of a held session was neither queued nor refused clearly: {ask.said(second)}"
         return [Finding(rule="OPS-4", message=message, evidence=(seq,))]

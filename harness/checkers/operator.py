@@ -219,7 +219,7 @@ def _problem(what: Finished) -> str:
         return "bad input was accepted"
     if outcome.traceback:
         return "it ended in a stack trace"
-    if outcome.kind in ("internal", "unclear") or not outcome.code:
+    if not outcome.typed:
         return "the error is not typed"
     if outcome.exit_status in (0, None):
         return f"the exit status is {outcome.exit_status}"

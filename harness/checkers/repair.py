@@ -67,7 +67,7 @@ def _wrong(history: History, what: Finished, configured: frozenset[str]) -> str:
 
 def _is_typed(seq: int, said: Finished) -> list[Finding]:
     outcome = said.outcome
-    if outcome.code and outcome.exit_status and outcome.kind not in ("internal", "unclear") and not outcome.traceback:
+    if outcome.typed and outcome.exit_status and not outcome.traceback:
         return []
     message = f"{said.actor} does not say what it has found: {ask.said(said)}"
     return [Finding(rule="OPS-6", message=message, evidence=(seq,))]

@@ -59,7 +59,7 @@ def _unclear(what: Finished) -> str:
         return "died of it"
     if outcome.exit_status == 0:
         return "reported a failure, but exited 0"
-    if outcome.kind in ("internal", "unclear") or not outcome.code:
+    if not outcome.typed:
         return "failed without a typed error"
     return "the error names neither a path nor a limit" if outcome.subject == "" else ""
 

@@ -57,7 +57,7 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
             if name not in after.worktrees:
                 message = f"{what.actor} exited 0, and there is no whole worktree for {name}"
                 findings.append(Finding(rule=rule, message=message, evidence=(seq, last)))
-        elif what.outcome.kind in ("internal", "unclear") or not what.outcome.code:
+        elif not what.outcome.typed:
             message = f"{what.actor} failed without saying why: {ask.said(what)}"
             findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
     failed = sorted({name for _, name, _ in _adds(history)} - done)

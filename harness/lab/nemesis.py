@@ -206,8 +206,10 @@ class Nemesis(Stage):
 
         `but` stays as young as it is: programs remember when they have read it, and compare.
         """
+        if not self.faulty:
+            return
         pids = [pid for actor in self.still_running(list(self.actors)) for pid in self.processes(actor)]
-        for path in folder.rglob("*") if self.faulty else ():
+        for path in folder.rglob("*"):
             if path != but:
                 age(path, seconds, pids)
 
