@@ -16,7 +16,7 @@ import signal
 from collections.abc import Callable, Sequence
 
 from harness.conductor import calls, kernel, locks
-from harness.conductor.deferred import Deferred
+from harness.conductor.aims import Aimed
 from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.lookers import Lookers
@@ -63,9 +63,9 @@ class Scheduler:
         decisions: Decisions,
         surroundings: Trees,
         record: Record,
-        defer: bool = False,
+        aimed: Aimed | None = None,
     ) -> None:
-        """With `defer`, a fault that no kernel gives at its point strikes at the actor's first point where one may."""
+        """`aimed` says where the one fault of a run strikes that is no replay; else the decisions do, by the point."""
         self.expected: list[str] = []  # actors started under this scheduler, in order
         self.struck: list[Point] = []  # where a fault of the decisions took place
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
@@ -77,7 +77,7 @@ class Scheduler:
         self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
-        self._deferred = Deferred(decisions, where) if defer else None
+        self._aimed = aimed
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
@@ -255,11 +255,11 @@ class Scheduler:
             self.open()
 
     def _fault_at(self, waiting: Stop | Held) -> Fault | None:
-        """The fault that strikes at this point; one may have been put off to it. A reply has none."""
+        """The fault that strikes at this point. A reply has none."""
         if not isinstance(waiting, Stop):
             return None
-        if self._deferred is not None:
-            return self._deferred.at(waiting)
+        if self._aimed is not None:
+            return self._aimed.at(waiting)
         fault = self._decisions.fault_at(waiting.point)
         return fault if fault is not None and fits(waiting.call, fault) else None
 

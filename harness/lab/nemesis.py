@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fakes.gates import Ticket
 from fakes.server import Fakes
+from harness.conductor.aims import Aim, Aimed
 from harness.conductor.contenders import Contenders
 from harness.conductor.directors import Barrier, Keeper, Onlooker
 from harness.conductor.locks import makes_only
@@ -29,7 +30,7 @@ from harness.lab.gates import Gate, HeldReply
 from harness.lab.stage import HOLD_SECONDS, Stage
 from harness.processes.tree import Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
-from harness.schedules.points import Touch
+from harness.schedules.points import Point, Touch
 from harness.schedules.replay import Diverged
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
@@ -126,20 +127,27 @@ class Nemesis(Stage):
 
     @asynccontextmanager
     async def struck(self, fault: Fault, where: Where) -> AsyncIterator[None]:
-        """Let this fault strike the one actor started inside, at its point among the calls that match.
+        """Let this fault strike the one actor started inside.
 
-        A scheduler of one party: the processes and threads of the actor take turns, so that its points are the same in
-        every run. Where the actor comes to make other calls than before (a table that has grown is written in more
-        places), the fault strikes at the first from its point on at which it may happen. Without one it has not fired.
+        Its index counts the process's calls that match and may have the fault. If there are fewer it has not fired.
         """
         self.plan(str(fault))
-        decisions = Decisions((fault,))
+        async with self.attempted(Aim(fault=fault, nth=fault.index), where):
+            yield
+
+    @asynccontextmanager
+    async def attempted(self, aim: Aim, where: Where) -> AsyncIterator[list[Point]]:
+        """The same for a fault that need not find its call; gives where it struck, once it has.
+
+        A scheduler of one party: the processes and threads of the actor take turns.
+        """
+        fault = aim.fault
         scheduler = Scheduler(
-            fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(decisions),
-            decisions=decisions, surroundings=self, record=self._record_strike, defer=True,
+            fault=str(fault), parties=1, where=where, root=str(self.site.root), strategy=Follow(Decisions()),
+            decisions=Decisions(), surroundings=self, record=self._record_strike, aimed=Aimed(aim, where),
         )  # fmt: skip
         async with self._in_force(scheduler):
-            yield
+            yield scheduler.struck
         for point in scheduler.struck:
             self.fired(str(fault), f"{fault.what} at {point}")
         if scheduler.failure is not None:

@@ -3,21 +3,27 @@
 First the work is done without a fault, which shows its points: every operation on the target's state, in order. Then it
 is done once for each pair of a point and a fault that a kernel may give there (`conductor.troubles`), or for a bounded
 number of them, drawn by the plan's chance. It refuses two faults in one run: then nobody could say which did it.
+
+Work of many threads is not the same twice, and a pair may find nothing to strike. Then another is drawn in its place,
+and the report says how many there were.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from harness.conductor.aims import Aim, kind_of
 from harness.conductor.lanes import may_be_struck
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
 from harness.schedules.decisions import Fault
+from harness.schedules.points import Point, started
 
 if TYPE_CHECKING:
     from harness.lab import Lab
@@ -33,7 +39,8 @@ class Spot:
 
     actor: str  # "unstruck", or "unstruck/1" for a process that it started
     index: int
-    faults: tuple[str, ...]
+    kind: str  # what it does to what: `aims.kind_of`
+    faults: Mapping[str, int]  # and how many operations of the kind before it may have each
     crucial: bool = False  # the scenario says that it must not be left out
 
 
@@ -44,18 +51,21 @@ class Pair:
     spot: Spot
     fault: str
 
-    def of(self, actor: str) -> Fault:
+    def of(self, actor: str) -> Aim:
         """The same for an actor of another name that does the same work."""
-        return Fault(actor + self.spot.actor.removeprefix(UNSTRUCK), self.spot.index, self.fault)
+        spot = self.spot
+        fault = Fault(actor + spot.actor.removeprefix(UNSTRUCK), spot.index, self.fault)
+        return Aim(fault=fault, kind=spot.kind, nth=spot.faults[self.fault])
 
 
 class Spotter:
-    """A director that keeps nothing: it numbers the operations of the unstruck round as the faults will be."""
+    """A director that keeps nothing: it notes the operations of the unstruck round."""
 
     def __init__(self, where: Where, crucial: Where) -> None:
         self._where = where
         self._crucial = crucial
         self._processes: dict[int, list[Spot]] = {}
+        self._passed: Counter[tuple[str, str]] = Counter()  # by kind and fault
 
     def take(self, call: StoppedCall) -> bool:
         # Not `is_point`: to ask whether a lock is taken takes it for a moment, and in this round everybody runs freely.
@@ -67,7 +77,10 @@ class Spotter:
     def _spot(self, call: StoppedCall, index: int) -> Spot:
         number = list(self._processes).index(call.process)
         actor = f"{UNSTRUCK}/{number}" if number else UNSTRUCK
-        return Spot(actor=actor, index=index, faults=possible(call), crucial=self._crucial(call))
+        kind, faults = kind_of(call), possible(call)
+        passed = {fault: self._passed[kind, fault] for fault in faults}
+        self._passed.update((kind, fault) for fault in faults)
+        return Spot(actor=actor, index=index, kind=kind, faults=passed, crucial=self._crucial(call))
 
     @property
     def spots(self) -> list[Spot]:
@@ -101,25 +114,54 @@ async def sweep(
     pairs = [Pair(spot=spot, fault=fault) for spot in spotter.spots for fault in spot.faults if fault in faults]
     if not lab.faulty or not pairs:
         return
-    chosen = draw(pairs, lab.chance, most if lab.most_points is None else lab.most_points)
-    for number, pair in enumerate(chosen):
-        fault = pair.of(f"struck{number}")
-        await work(f"struck{number}", lambda fault=fault: lab.struck(fault, matches))  # type: ignore[misc]
-    lab.fired(what, f"{len(chosen)} of {len(pairs)} pairs of a point and a fault were tried")
-    if len(chosen) < len(pairs):
-        lab.untried.append(
-            f"{what}: {len(chosen)} of {len(pairs)} pairs of a point and a fault were tried; --points 0 tries all"
-        )
+    bound = (most if lab.most_points is None else lab.most_points) or len(pairs)
+    struck = tried = 0
+    for pair in candidates(pairs, lab.chance, bound):
+        struck += await _strikes(lab, work, pair.of(f"struck{tried}"), matches)
+        tried += 1
+        if struck == bound:
+            break
+    _tell(lab, what, struck=struck, tried=tried, pairs=len(pairs))
 
 
-def draw(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
-    """All pairs if `most` is 0 or enough; else as many, the first point's and the last's among them.
+async def _strikes(lab: Lab, work: Round, aim: Aim, where: Where) -> bool:
+    """Do the work once with this fault. False: it found no operation to strike."""
+    points: list[Point] = []
 
-    The crucial points come next, then the others; no point is drawn a second time before each was drawn once. A short
-    write comes after a point's other faults, as most programs just go on.
+    @asynccontextmanager
+    async def strike() -> AsyncIterator[None]:
+        async with lab.attempted(aim, where) as struck:
+            yield
+        points.extend(struck)
+
+    await work(started(aim.fault.actor), strike)
+    return bool(points)
+
+
+def _tell(lab: Lab, what: str, *, struck: int, tried: int, pairs: int) -> None:
+    told = f"{struck} of {pairs} pairs of a point and a fault were tried"
+    if struck:
+        lab.fired(what, told)
+    if tried > struck:
+        told += f", {tried - struck} found no such operation when the work was done again"
+    if tried < pairs:
+        told += "; --points 0 tries all"
+    if struck < pairs:
+        lab.untried.append(f"{what}: {told}")
+
+
+def candidates(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
+    """As many as are wanted, in the order of the work, and as many again in place of those that find nothing."""
+    drawn = ranked(pairs, chance)
+    return [pairs[number] for number in (*sorted(drawn[:most]), *drawn[most : 2 * most])]
+
+
+def ranked(pairs: Sequence[Pair], chance: random.Random) -> list[int]:
+    """The numbers of all pairs, those to be tried before others first: the first point's and the last's, by chance.
+
+    The crucial points come next, then the others; no point comes a second time before each came once. A short write
+    comes after a point's other faults, as most programs just go on.
     """
-    if not most or most >= len(pairs):
-        return list(pairs)
     by_point: dict[tuple[str, int], list[int]] = {}
     for number, pair in enumerate(pairs):
         by_point.setdefault((pair.spot.actor, pair.spot.index), []).append(number)
@@ -129,8 +171,7 @@ def draw(pairs: Sequence[Pair], chance: random.Random, most: int) -> list[Pair]:
     for queue in queues:
         chance.shuffle(queue)
         queue.sort(key=lambda number: pairs[number].fault == SHORT)
-    turns = [number for layer in zip_longest(*queues) for number in layer if number is not None]
-    return [pairs[number] for number in sorted(turns[:most])]
+    return [number for layer in zip_longest(*queues) for number in layer if number is not None]
 
 
 @asynccontextmanager

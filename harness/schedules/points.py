@@ -56,7 +56,7 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
-        return _SHORT_NUMBER.sub("*", self.attempt)
+        return shape(self.attempt)
 
     @property
     def attempt(self) -> str:
@@ -83,6 +83,11 @@ def lasting(name: str) -> str:
     record = _RECORD.match(name)
     end = record.start(1) if record else len(name)
     return _CHANGING.sub("*", name[:end]) + name[end:]
+
+
+def shape(name: str) -> str:
+    """The same over runs, where a short number may be a pid: "openat slot.*"."""
+    return _SHORT_NUMBER.sub("*", lasting(name))
 
 
 def dependent(one: Point, other: Point) -> bool:

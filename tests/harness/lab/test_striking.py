@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.events import FaultFired, FaultPlanned, Finished, Scheduled
-from harness.lab.striking import Pair, Spot, draw, sweep
+from harness.events import FaultFired, Finished, Scheduled
+from harness.lab.striking import Pair, Spot, candidates, sweep
 from harness.plan import Arm, Plan
 from harness.runner import Ground, run
 from harness.scenario import WATCH_CHANGES, scenario
@@ -22,7 +22,7 @@ from harness.verdict import Verdict
 from tests.harness.toy import toy
 
 PAIRS = [
-    Pair(spot=Spot(actor=actor, index=index, faults=("EIO", "kill")), fault=fault)
+    Pair(spot=Spot(actor=actor, index=index, kind="writes *", faults={"EIO": index, "kill": index}), fault=fault)
     for actor in ("unstruck", "unstruck/1")
     for index in range(5)
     for fault in ("EIO", "kill")
@@ -46,28 +46,66 @@ os.rename("new", sys.argv[1])
 
 @pytest.mark.parametrize("seed", range(20))
 def test_crucial_points_come_first_and_short_writes_last(seed: int) -> None:
-    spots = [Spot(actor="unstruck", index=n, faults=(), crucial=n in (4, 7)) for n in range(10)]
+    spots = [Spot(actor="unstruck", index=n, kind="", faults={}, crucial=n in (4, 7)) for n in range(10)]
     pairs = [Pair(spot=spot, fault=fault) for spot in spots for fault in ("short", "EIO")]
-    drawn = draw(pairs, random.Random(seed), 4)
+    drawn = candidates(pairs, random.Random(seed), 4)[:4]
     assert [(pair.spot.index, pair.fault) for pair in drawn] == [(n, "EIO") for n in (0, 4, 7, 9)]
 
 
-@given(st.integers(0, 25), st.integers(0, 10**6))
+@given(st.integers(1, 25), st.integers(0, 10**6))
 def test_a_draw_is_bounded_and_has_both_ends(most: int, seed: int) -> None:
-    drawn = draw(PAIRS, random.Random(seed), most)
-    assert drawn == draw(PAIRS, random.Random(seed), most)
-    assert len(drawn) == (min(most, len(PAIRS)) if most else len(PAIRS))
-    assert drawn == sorted(drawn, key=PAIRS.index)
-    points = [pair.spot for pair in drawn]
+    drawn = candidates(PAIRS, random.Random(seed), most)
+    assert drawn == candidates(PAIRS, random.Random(seed), most)
+    wanted, spare = drawn[:most], drawn[most:]
+    assert len(wanted) == min(most, len(PAIRS))
+    assert len(spare) == min(most, len(PAIRS) - len(wanted))
+    assert len({PAIRS.index(pair) for pair in drawn}) == len(drawn)
+    assert wanted == sorted(wanted, key=PAIRS.index)
+    points = [(pair.spot.actor, pair.spot.index) for pair in wanted]
     if most != 1:
-        assert points[0] == PAIRS[0].spot
-        assert points[-1] == PAIRS[-1].spot
-    if len(drawn) <= 10:
+        assert points[0] == ("unstruck", 0)
+        assert points[-1] == ("unstruck/1", 4)
+    if len(wanted) <= 10:
         assert len(set(points)) == len(points)  # no point twice while another has not been drawn
 
 
 def test_a_pair_is_named_after_whom_it_strikes() -> None:
-    assert [str(pair.of("struck3")) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
+    assert [str(pair.of("struck3").fault) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
+
+
+FILES = """
+import os, sys
+name, count, noise = sys.argv[1:]
+for number in range(int(noise)):
+    os.mkdir(f"noise-{number}")
+for number in range(int(count)):
+    open(f"{name}-{'abcdefgh'[number]}", "w").close()
+"""
+
+
+def making(most: int, count: int, noise: int, *, unstruck: int = 4):
+    """Work that makes this many files, and so many folders before: four files and no folder when nothing strikes it."""
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+
+        async def work(name, strike):
+            counts = (unstruck, 0) if name == "unstruck" else (count, noise)
+            async with strike():
+                await lab.run(Raw(words=(FILES, name, *map(str, counts))), name)
+            for left in lab.site.home.glob("noise-*"):
+                left.rmdir()
+
+        await sweep(lab, work, what="swept", faults=("ENOSPC",), most=most)
+
+    return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+
+
+def made(loop_runner, launcher, folder, *counts, **more):
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    ground = Ground(launcher=launcher, conducted=True, folder=folder)
+    return loop_runner.run(run(making(*counts, **more), toy, plan, ground))
 
 
 def swept(most: int, faults: tuple[str, ...], grows: bool = False, vain: bool = False):
@@ -114,15 +152,79 @@ def test_every_pair_strikes_where_it_was_seen(loop_runner, launcher, tmp_path):
     assert found.untried == ()
 
 
-def test_where_the_work_has_grown_a_fault_strikes_what_may_have_it(loop_runner, launcher, tmp_path):
-    """Every struck round begins with an operation more than the unstruck one: one that neither fault can happen to."""
+def test_where_the_work_has_grown_a_fault_strikes_what_was_meant(loop_runner, launcher, tmp_path):
+    """Every struck round begins with an operation more than the unstruck one."""
     found = trial(loop_runner, launcher, tmp_path, faults=("ENOSPC", "torn"), grows=True)
     assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
     assert [what.detail for _, what in found.history.of(FaultFired)][:-1] == [
-        "ENOSPC at struck0.1: openat home/new", "ENOSPC at struck1.1: openat home/new",
-        "torn at struck2.2: write home/new", "ENOSPC at struck3.2: write home/new",
+        "ENOSPC at struck0.1: openat home/new", "ENOSPC at struck1.2: write home/new",
+        "torn at struck2.2: write home/new", "ENOSPC at struck3.3: rename home/new home/struck3",
         "ENOSPC at struck4/1.0: mkdir home/child",
     ]  # fmt: skip
+
+
+def test_other_operations_between_do_not_lead_astray(loop_runner, launcher, tmp_path):
+    found = made(loop_runner, launcher, tmp_path, 4, 4, 9)
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
+    assert fired[:-1] == [f"openat home/struck{n}-{letter}" for n, letter in enumerate("abcd")]
+    assert found.untried == ()
+
+
+def test_what_finds_nothing_is_replaced_and_told(loop_runner, launcher, tmp_path):
+    """The last of four is always drawn, and now there are three."""
+    found = made(loop_runner, launcher, tmp_path, 2, 3, 0)
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    fired = [what.detail for _, what in found.history.of(FaultFired)]
+    assert fired[0] == "ENOSPC at struck0.0: openat home/struck0-a"
+    assert fired[1].startswith("ENOSPC at struck2.")
+    assert found.untried == (
+        "swept: 2 of 4 pairs of a point and a fault were tried, "
+        "1 found no such operation when the work was done again; --points 0 tries all",
+    )
+    found = made(loop_runner, launcher, tmp_path, 9, 3, 0)
+    assert found.untried == (
+        "swept: 3 of 4 pairs of a point and a fault were tried, 1 found no such operation when the work was done again",
+    )
+
+
+def test_what_never_finds_anything_shows_nothing(loop_runner, launcher, tmp_path):
+    found = made(loop_runner, launcher, tmp_path, 2, 0, 3)
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE
+    assert found.judgement.notes == ("the fault never fired: swept",)
+
+
+def test_brothers_may_change_places(loop_runner, launcher, tmp_path):
+    """Which of two processes comes first is luck: the file says what was meant."""
+    work = """
+import os, sys
+for name in sys.argv[1:]:
+    if not (child := os.fork()):
+        os.mkdir(name)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+
+        async def work_on(name, strike):
+            names = ("left", "right") if name == "unstruck" else ("right", "left")
+            async with strike():
+                await lab.run(Raw(words=(work, *names)), name)
+            for left in ("left", "right"):
+                path = lab.site.home / left
+                if path.exists():
+                    path.rmdir()
+
+        await sweep(lab, work_on, what="swept", faults=("ENOSPC",), most=9)
+
+    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
+    assert fired[:-1] == ["mkdir home/left", "mkdir home/right"]
 
 
 @pytest.mark.parametrize("fault", ["ENOSPC", "kill"])
@@ -177,7 +279,7 @@ def test_a_bound_is_kept_and_said(loop_runner, launcher, tmp_path):
     assert len(faults) == 4
     assert faults == [what.fault for _, what in again.history.of(FaultFired)]
     assert found.untried == ("swept: 3 of 9 pairs of a point and a fault were tried; --points 0 tries all",)
-    assert len([*trial(loop_runner, launcher, tmp_path, most=3, points=0).history.of(FaultPlanned)]) == 10
+    assert len([*trial(loop_runner, launcher, tmp_path, most=3, points=0).history.of(FaultFired)]) == 10
 
 
 def test_the_control_arm_is_one_round_unstruck(loop_runner, launcher, tmp_path):
