@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.conductor.lanes import Stop, may_be_struck
+from harness.conductor import kernel
+from harness.conductor.lanes import may_be_struck
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import may_strike, operation
 from harness.schedules.decisions import Fault
@@ -46,17 +47,22 @@ class Aimed:
         self._where = where
         self._passed = 0
 
-    def at(self, stop: Stop) -> Fault | None:
-        """The fault, if it strikes at this stop."""
-        if not (self._is_meant(stop) and may_be_struck(stop.call, self._where)):
+    def unordered(self, call: StoppedCall) -> bool:
+        """Whether a call need not wait for a turn: its process has threads, and what is meant is known by what it does.
+
+        All its threads would be waited for at every call, and a turn of Codex takes four times as long.
+        """
+        return bool(self._aim.kind) and call.supervisor.plural and kernel.threads(call.thread) > 1
+
+    def at(self, call: StoppedCall, process: str) -> Fault | None:
+        """The fault, if it strikes at this call of the process of this name."""
+        if not (self._is_meant(call, process) and may_be_struck(call, self._where)):
             return None
         fault = self._aim.fault
-        if not may_strike(stop.call, fault):
+        if not may_strike(call, fault):
             return None
         self._passed += 1
         return fault if self._passed == self._aim.nth + 1 else None
 
-    def _is_meant(self, stop: Stop) -> bool:
-        if self._aim.kind:
-            return kind_of(stop.call) == self._aim.kind
-        return stop.point.actor == self._aim.fault.actor
+    def _is_meant(self, call: StoppedCall, process: str) -> bool:
+        return kind_of(call) == self._aim.kind if self._aim.kind else process == self._aim.fault.actor

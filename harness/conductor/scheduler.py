@@ -25,6 +25,7 @@ from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.supervisor import Supervisor
+from harness.conductor.touching import touches
 from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault
@@ -111,10 +112,11 @@ class Scheduler:
     def take(self, call: StoppedCall) -> bool:
         if self._open or call.actor not in self._lanes:
             return False
-        if not is_point(call, self._where):
+        unordered = self._aimed is not None and not call.again and self._aimed.unordered(call)
+        if unordered or not is_point(call, self._where):
             self._makers.see(call, in_vain=False)
             self._look_after(call)
-            return False
+            return unordered and self._strike(call)
         alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._running.pop(call.actor, None)
@@ -122,6 +124,17 @@ class Scheduler:
         if call.supervisor.plural:  # another of its threads may still run
             self._on_its_way(call.actor)
         self._go_on()
+        return True
+
+    def _strike(self, call: StoppedCall) -> bool:
+        """The fault strikes at a call without a turn, if it is meant. False: nobody has released it."""
+        fault = self._aimed.at(call, call.actor) if self._aimed else None
+        if fault is None:
+            return False
+        point = Point(actor=call.actor, index=call.index, call=call.kind.name, touches=touches(call, self._root))
+        self._record(_told(point, (), fault))
+        if strike(call, fault):
+            self.struck.append(point)
         return True
 
     def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
@@ -259,7 +272,7 @@ class Scheduler:
         if not isinstance(waiting, Stop):
             return None
         if self._aimed is not None:
-            return self._aimed.at(waiting)
+            return self._aimed.at(waiting.call, waiting.point.actor)
         fault = self._decisions.fault_at(waiting.point)
         return fault if fault is not None and fits(waiting.call, fault) else None
 

@@ -227,6 +227,40 @@ for name in sys.argv[1:]:
     assert fired[:-1] == ["mkdir home/left", "mkdir home/right"]
 
 
+def test_a_program_with_threads_is_not_put_in_order(loop_runner, launcher, tmp_path):
+    """Each of its threads would be waited for at every call: here at twenty for each of three strikes."""
+    work = """
+import os, sys, threading
+done = threading.Event()
+threading.Thread(target=done.wait, daemon=True).start()
+for number in range(20):
+    os.mkdir(f"{sys.argv[1]}-{number}")
+done.set()
+"""
+    ordered = []
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+
+        async def work_on(name, strike):
+            async with strike():
+                await lab.run(Raw(words=(work, name)), name)
+                ordered.append(len(lab._scheduler.trace.steps) if lab._scheduler else 0)
+
+        await sweep(lab, work_on, what="swept", faults=("ENOSPC",), most=3)
+
+    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
+    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
+    assert fired[0] == "mkdir home/struck0-0"
+    assert fired[2] == "mkdir home/struck2-19"
+    assert len(fired) == 4
+    assert len(ordered) == 4
+    assert max(ordered) < 5  # its start, and what it did before it had a thread
+
+
 @pytest.mark.parametrize("fault", ["ENOSPC", "kill"])
 def test_a_call_in_vain_is_not_struck_for_one_that_was_meant(loop_runner, launcher, tmp_path, fault):
     """Making a folder that is there is a point too, so that nobody starves, but none that was asked for."""
