@@ -16,7 +16,7 @@ from reports.timeline import Bar, Lane, Mark, Timeline
 
 LANE_HEIGHT = 40
 TOP = 34  # above the first lane: the ticks
-GUTTER = 140  # left of the drawing: the labels
+GUTTER = 156  # left of the drawing: the labels
 _STEP = 20.0  # between two events
 _STRETCH = 9.0  # for waits, times the logarithm of the milliseconds
 _RIGHT = 28

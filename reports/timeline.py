@@ -6,7 +6,7 @@ Places are sequence numbers, because the order is the truth and the times only s
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from reports.history import Entry
 LaneKind = Literal["actor", "child", "provider", "token", "files", "harness"]
 BarKind = Literal["process", "tree", "held", "exchange"]
 LIMIT = 240  # events that one timeline shows
+ACTORS = 12  # actors that it shows if there are findings: a scenario of many rounds has dozens
 
 LANE_ORDER: tuple[LaneKind, ...] = ("actor", "child", "provider", "token", "files", "harness")
 _MARKS = {
@@ -119,8 +120,9 @@ def build(entries: Sequence[Entry], findings: Sequence[Sequence[int]] = (), limi
     numbers = _numbers(findings)
     granted = _granted(entries)
     drawn = [entry for entry in entries if not _repeated(entry, granted)]
-    shown = choose(drawn, numbers, limit)
-    lanes = _Lanes(entries)
+    around = around_the_evidence(drawn, sorted(numbers))
+    shown = choose(around, numbers, limit)
+    lanes = _Lanes(entries, {entry.text("actor") for entry in around})
     bars = _Bars()
     for entry in drawn:
         bars.see(entry, lanes.of(entry))
@@ -132,6 +134,22 @@ def build(entries: Sequence[Entry], findings: Sequence[Sequence[int]] = (), limi
         marks=marks,
         total=len(drawn),
     )
+
+
+def around_the_evidence(entries: Sequence[Entry], evidence: Sequence[int], actors: int = ACTORS) -> list[Entry]:
+    """What the actors nearest to the evidence did, and everything else in that time; all of it without evidence."""
+    distances: dict[str, int] = {}
+    for entry in entries:
+        if actor := entry.text("actor"):
+            distance = _distance(evidence, entry.seq)
+            distances[actor] = min(distance, distances.get(actor, distance))
+    if not evidence or len(distances) <= actors:
+        return list(entries)
+    involved = sum(distance == 0 for distance in distances.values())
+    near = set(sorted(distances, key=lambda actor: distances[actor])[: max(actors, involved)])
+    places = [*evidence, *(entry.seq for entry in entries if entry.text("actor") in near)]
+    first, last = min(places), max(places)
+    return [entry for entry in entries if first <= entry.seq <= last and entry.text("actor") in {*near, ""}]
 
 
 def choose(entries: Sequence[Entry], evidence: Iterable[int], limit: int) -> list[Entry]:
@@ -183,8 +201,9 @@ def _mark(entry: Entry, lanes: _Lanes, findings: tuple[int, ...]) -> Mark:
 class _Lanes:
     """Which lane an event stands in. An exchange is known by its number alone after its request."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._actors = dict.fromkeys(entry.text("actor") for entry in entries if entry.text("actor"))
+    def __init__(self, entries: Sequence[Entry], shown: Collection[str]) -> None:
+        named = (entry.text("actor") for entry in entries)
+        self._actors = dict.fromkeys(actor for actor in named if actor and actor in shown)
         self._providers: dict[str, str] = {}
         self._markers: dict[str, str] = {}
         for entry in entries:
@@ -217,7 +236,7 @@ class _Lanes:
         return marker if marker in self._actors else ""
 
     def ordered(self, used: Iterable[Lane]) -> tuple[Lane, ...]:
-        """Each lane once: every actor, then what the marks use; by kind, then by first appearance."""
+        """Each lane once: every actor that is shown, then what the marks use; by kind, then by first appearance."""
         actors = [Lane(kind="actor", label=actor) for actor in self._actors]
         return tuple(sorted(dict.fromkeys([*actors, *used]), key=lambda lane: LANE_ORDER.index(lane.kind)))
 

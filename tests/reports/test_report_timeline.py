@@ -276,3 +276,30 @@ def test_places_keep_the_order_and_a_long_wait_is_longer() -> None:
     assert xs == sorted(set(xs))
     assert xs[3] - xs[2] > 2 * (xs[2] - xs[1])
     assert xs[3] - xs[2] < 20 * (xs[2] - xs[1])
+
+
+ROUNDS = [
+    {"seq": 3 * number + step, "at": number, "kind": kind, "actor": f"round{number}", "argv": ["x"]}
+    for number in range(40)
+    for step, kind in enumerate(("Started", "Exited"))
+]
+
+
+def test_of_many_rounds_those_around_the_findings_are_drawn() -> None:
+    drawn = timeline.build(history.read(ROUNDS), [(91,)])
+    assert [lane.label for lane in drawn.lanes] == [f"round{number}" for number in range(25, 37)]
+    assert {bar.lane for bar in drawn.bars} == set(drawn.lanes)
+    assert drawn.total == len(ROUNDS)
+    assert [mark.seq for mark in drawn.marks if mark.findings] == [91]
+    assert len(timeline.build(history.read(ROUNDS)).lanes) == 40
+
+
+def test_no_evidence_is_left_out_for_being_much() -> None:
+    drawn = timeline.build(history.read(ROUNDS), [(3 * number,) for number in range(10, 35)])
+    assert [lane.label for lane in drawn.lanes] == [f"round{number}" for number in range(10, 35)]
+
+
+def test_what_has_no_actor_is_drawn_in_that_time_only() -> None:
+    notes = [{"seq": seq, "at": 0, "kind": "Noted", "text": "a"} for seq in (2, 50, 92)]
+    drawn = timeline.build(history.read(sorted([*ROUNDS, *notes], key=lambda entry: entry["seq"])), [(91,)])
+    assert [mark.seq for mark in drawn.marks if mark.kind == "note"] == [92]
