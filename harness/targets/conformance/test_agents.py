@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness.lab import Lab, repository
 from harness.targets.conformance.check import check, ended, require
 from harness.targets.conformance.genuine import reread
-from harness.targets.conformance.material import models
-from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
+from harness.targets.conformance.material import models, prepared
+from harness.targets.protocol import AddAgent, Capability, CheckUp, DeleteAgent, ListAgents, Setup
 
 
 async def _listed(lab: Lab, actor: str, *expected: str) -> None:
@@ -105,4 +105,26 @@ async def test_an_agent_gets_a_worktree(lab: Lab) -> None:
         "lane1" in seen.worktrees,
         f"{workspace} is no worktree of the repository: {ended(lab, 'add')}",
         "hand worktree_of to the program, or leave WORKTREES out",
+    )
+
+
+@check(Capability.ADD_AGENTS, Capability.CHECK_UP)
+async def test_a_check_up_tells_sound_from_damaged(lab: Lab) -> None:
+    """A check-up of what an add has left is ok, with `repair` too; one of a config that is cut short is not."""
+    prepared(lab)
+    await lab.add("lane1")
+    for intent, actor in ((CheckUp(), "look"), (CheckUp(repair=True), "repair")):
+        outcome = await lab.run(intent, actor)
+        require(
+            outcome.ok and outcome.exit_status == 0,
+            f"nothing is wrong, and read says {outcome.kind} “{outcome.message}” of {intent}: {ended(lab, actor)}",
+            "let read see that the program found nothing, or nothing that a person has to mend",
+        )
+    config = lab.target.config_file(lab.site)
+    config.write_bytes(config.read_bytes()[: config.stat().st_size // 2])
+    outcome = await lab.run(CheckUp(), "look-again")
+    require(
+        not outcome.ok or lab.look.config_parses(),
+        f"{config.name} is cut short, and read says ok: {ended(lab, 'look-again')}",
+        "let read see that something was found, whatever the exit status; a program that never says so lacks CHECK_UP",
     )

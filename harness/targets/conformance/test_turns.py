@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakes.script import Match, Rule, Stall, Status, Text
 from harness.checkers.ask import requests
 from harness.events import RequestReceived
@@ -170,6 +172,25 @@ async def test_a_session_goes_on(lab: Lab) -> None:
         lab.told("second", "first"),
         f"the model of the second turn was not told of the first: {ended(lab, 'second')}",
         "let both commands name the same session when intent.session is None; else leave SESSIONS out",
+    )
+
+
+@check(Capability.TURN, Capability.SESSION_NAMES)
+async def test_a_session_is_named(lab: Lab) -> None:
+    """A turn goes on with the session that it names, which begins with the first turn, and with no other one."""
+    prepared(lab)
+    for actor, session in (("first", "one"), ("elsewhere", "another"), ("second", "one")):
+        outcome = await lab.run(replace(lab.turning(AGENT, actor=actor), session=session), actor)
+        require(
+            outcome.ok,
+            f"no turn in a session of a new name, {session!r}: {ended(lab, actor)}",
+            "let the command begin a session that is not there; else leave SESSION_NAMES out",
+        )
+    require(
+        lab.told("second", "first") and not lab.told("elsewhere", "first"),
+        f"of two more turns the one in the session of the first was told of it: {lab.told('second', 'first')}; the one "
+        f"in another session: {lab.told('elsewhere', 'first')}",
+        "name the session as intent.session says; else leave SESSION_NAMES out",
     )
 
 

@@ -24,6 +24,7 @@ from harness.targets.conformance.suite import check_target, checks, examine
 from harness.targets.protocol import (
     AddAgent,
     Capability,
+    CheckUp,
     DeleteAgent,
     ListAgents,
     ListRuns,
@@ -370,6 +371,32 @@ class DropsTheTimeout(Turns):
 class NewSessionEachTime(Turns):
     def other(self, turn):
         return replace(turn, session=turn.message.strip("[]").partition("]")[0])
+
+
+@caught_by("a_session_is_named", "in another session: True")
+class OneSessionForAll(Turns):
+    def other(self, turn):
+        return replace(turn, session=None)
+
+
+@caught_by("a_session_is_named", "was told of it: False")
+class NewSessionsForNames(Turns):
+    def other(self, turn):
+        return replace(turn, session=turn.message.strip("[]").partition("]")[0])
+
+
+@caught_by("a_check_up_tells_sound_from_damaged", "is cut short, and read says ok")
+class EverythingIsSound(ReferenceTarget):
+    def read(self, site, intent, ended):
+        outcome = super().read(site, intent, ended)
+        return replace(outcome, ok=True, kind="ok") if isinstance(intent, CheckUp) else outcome
+
+
+@caught_by("a_check_up_tells_sound_from_damaged", "nothing is wrong, and read says")
+class NothingIsSound(ReferenceTarget):
+    def read(self, site, intent, ended):
+        outcome = super().read(site, intent, ended)
+        return replace(outcome, ok=False, kind="local") if isinstance(intent, CheckUp) else outcome
 
 
 @caught_by("a_transcript_is_found", "an agent without a turn has the transcripts")
