@@ -21,17 +21,22 @@ from fakes.script import (
 from harness.checkers.failover import (
     ACCOUNT,
     AFTERWARDS,
+    BRIEF_REST,
+    BRIEFLY,
     CONTENT,
     FAILOVER_ORDER,
     RESTED,
     RESTING,
-    UNREADABLE,
     bounded,
     falls_over_in_order,
     fatal_stops,
-    local_error_stays_local,
     only_the_failed_rests,
     root_cause_first,
+)
+from harness.checkers.local_errors import (
+    UNREADABLE,
+    lack_of_ports_stays_local,
+    local_error_stays_local,
     unreadable_credential_stays_local,
 )
 from harness.checkers.siblings import sibling_does_not_rest
@@ -62,7 +67,7 @@ BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex"
 DATE = "Fri, 31 Dec 2100 23:59:59 GMT"
 OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
     "anthropic": Status(529, headers=(("retry-after", "60"),)),
-    "gemini": Status(503, headers=(("retry-after", "60"),)),
+    "gemini": Status(BRIEFLY[1], headers=(("retry-after", f"{BRIEF_REST:g}"),)),
     "codex": Status(429, headers=(("retry-after", DATE),)),
 }
 USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
@@ -120,6 +125,22 @@ async def test_unreadable_credential_stays_local(lab: Lab) -> None:
         path.rmdir()
         path.with_name(f"{path.name}.aside").rename(path)
     await (await lab.turn("lane0", actor="after-repair")).finished()
+
+
+@scenario(
+    "FLO-1",
+    fault="this machine has no port left for the turn's first connection, and one for every other (connect(2): "
+    "EADDRNOTAVAIL)",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    exact=True,
+    judges=[lack_of_ports_stays_local],
+)
+async def test_no_port_for_a_connection(lab: Lab) -> None:
+    """A connection that this machine cannot begin is no failure of the provider, in whose place nobody is asked."""
+    lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex")))
+    with lab.out_of_ports("no port left for a connection"):
+        await (await lab.turn("lane0", actor="second")).finished()
+    await (await lab.turn("lane0", actor="after-relief")).finished()
 
 
 @scenario(

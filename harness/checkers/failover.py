@@ -8,13 +8,13 @@ from typing import get_args
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import Finished, History, ReplySent, RequestReceived, TokenRequested
+from harness.events import Finished, History, ReplySent, RequestReceived
 from harness.outcome import AttemptSeen, Kind
 from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
 FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
-UNREADABLE = "codex"  # the first model of the turn whose credential cannot be read
+BRIEFLY, BRIEF_REST = ("gemini", 503), 5.0  # who asks, with which status, for a rest of so few seconds
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
@@ -22,66 +22,6 @@ RESTED = "-rested"  # ends the name of a later turn than these, when whoever had
 ACCOUNT = "used-up"  # begins the names of rules by which providers ask for a rest in their own words
 _USED_UP = f"{ACCOUNT}-codex"  # the one of them that speaks of the account, all of whose models then rest
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
-
-
-def local_error_stays_local(history: History) -> list[Finding]:
-    """FLO-1: the run that met a held lock asks no provider and no token endpoint, and leaves no cooldown."""
-    seq, second = ask.finished(history, "second")
-    if second.outcome.ok:
-        raise CannotDecide("the second run succeeded: it met no local error")
-    begin, _ = ask.started(history, "second")
-    findings = []
-    asked = ask.requests(history, "second")
-    if asked:
-        where = ", ".join(f"{request.provider}/{request.model}" for _, request in asked)
-        message = f"the local error {ask.said(second)} was followed by requests to {where}"
-        findings.append(Finding(rule="FLO-1", message=message, evidence=(seq, *(s for s, _ in asked))))
-    spent = [(s, token) for s, token in history.of(TokenRequested) if begin < s < seq]
-    if spent:
-        message = f"the local error {ask.said(second)} went on to the token endpoint and spent a refresh token"
-        findings.append(Finding(rule="FLO-1", message=message, evidence=(seq, *(s for s, _ in spent))))
-    findings += _cooled_down(history)
-    if not findings:
-        _later_turn_asked(history)
-    return findings
-
-
-def unreadable_credential_stays_local(history: History) -> list[Finding]:
-    """FLO-1: the run whose first model's credential cannot be read asks no other, and leaves no cooldown."""
-    seq, second = ask.finished(history, "second")
-    _, after = ask.finished(history, "after-repair")
-    first = next((request.provider for _, request in ask.requests(history, after.actor)), UNREADABLE)
-    asked = [(s, request) for s, request in ask.requests(history, "second") if request.provider != UNREADABLE]
-    if asked:
-        where = ", ".join(f"{request.provider}/{request.model}" for _, request in asked)
-        message = f"the credential of {UNREADABLE} could not be read on this machine, and the turn went on to {where}"
-        return [Finding(rule="FLO-1", message=message, evidence=(*(s for s, _ in asked), seq))]
-    if second.outcome.ok:
-        raise CannotDecide("the second run succeeded: it met no local error")
-    if first != UNREADABLE:
-        message = f"{after.actor} began with {first}: the local error put the first model on hold"
-        return [Finding(rule="FLO-1", message=message, evidence=(seq,))]
-    _later_turn_asked(history)
-    return []
-
-
-def _later_turn_asked(history: History) -> None:
-    ask.all_ended(history, "after")
-    for _, what, _ in ask.turns(history):
-        if what.actor.startswith("after") and not ask.requests(history, what.actor):
-            raise CannotDecide(f"{what.actor} asked no provider, so that no cooldown could show: {ask.said(what)}")
-
-
-def _cooled_down(history: History) -> list[Finding]:
-    """The turn after a local error starts with the first model, as if nothing had been wrong with a provider."""
-    later = [(seq, what) for seq, what, _ in ask.turns(history) if what.actor.startswith("after")]
-    findings = []
-    for seq, what in later:
-        asked = ask.requests(history, what.actor)
-        if asked and asked[0][1].provider != "anthropic":
-            message = f"{what.actor} began with {asked[0][1].provider}: the local error put the first model on hold"
-            findings.append(Finding(rule="FLO-1", message=message, evidence=(seq, asked[0][0])))
-    return findings
 
 
 def root_cause_first(history: History) -> list[Finding]:
@@ -227,8 +167,14 @@ def _round_of(actor: str) -> tuple[str, str]:
 
 
 def _rests(history: History, seq: int, provider: str) -> bool:
-    earlier = history.before(seq).of(ReplySent)
-    return any(reply.provider == provider and reply.status in _REST for _, reply in earlier)
+    """Whether a provider had asked for a rest; one of a few seconds may be over on a machine that is busy."""
+    at = {event.seq: event.at for event in history.events}
+    asked = [(s, r.status) for s, r in history.before(seq).of(ReplySent) if r.provider == provider]
+    asked = [(s, status) for s, status in asked if status in _REST]
+    if not asked:
+        return False
+    last, status = asked[-1]
+    return (provider, status) != BRIEFLY or at[seq] - at[last] < BRIEF_REST
 
 
 def _failures_seen(history: History, actor: str) -> list[tuple[str, int]]:

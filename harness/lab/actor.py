@@ -27,6 +27,7 @@ from harness.events import (
     Started,
     TreeEnded,
 )
+from harness.lab.ports import Ports
 from harness.outcome import Outcome, unsound
 from harness.processes import stat, tree
 from harness.processes.client import Process, Program
@@ -175,7 +176,7 @@ class Actor:
             listener=listener,
             root=str(self._lab.site.root),
             directors=self._lab.directors,
-            seal=Seal(refused, outside.redirect if outside is not None else None),
+            seal=Ports(Seal(refused, outside.redirect if outside is not None else None), self._lab),
             on_fault=self._lab.failures.append,
             families=self._lab.watch,
             lookups=outside.lookups if outside is not None else None,

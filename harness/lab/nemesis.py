@@ -62,6 +62,7 @@ class Nemesis(Stage):
         self.directors: list[Director] = []
         self.trace: Trace | None = None  # of the part of the run that was scheduled
         self.diverged: Diverged | None = None  # the run is a replay, and left its recording
+        self.portless = ""  # the fault that keeps the next connection from being made; see ports.py
         self._strategy = strategy
         self._decisions = decisions
         self._barrier: Barrier | None = None
@@ -208,6 +209,16 @@ class Nemesis(Stage):
             if self.faulty:
                 self.directors.remove(keeper)
                 keeper.open()
+
+    @contextmanager
+    def out_of_ports(self, fault: str) -> Iterator[None]:
+        """Let the first connection that is begun inside fail, as no local port is left for it (connect(2))."""
+        self.plan(fault)
+        self.portless = fault if self.faulty else ""
+        try:
+            yield
+        finally:
+            self.portless = ""
 
     def aged(self, folder: Path, seconds: float, *, but: Path) -> None:
         """Let what lies in a folder look seconds older, as after a sleep of the machine; not in the control arm.

@@ -11,9 +11,12 @@ from harness.checkers.failover import (
     bounded,
     falls_over_in_order,
     fatal_stops,
-    local_error_stays_local,
     only_the_failed_rests,
     root_cause_first,
+)
+from harness.checkers.local_errors import (
+    lack_of_ports_stays_local,
+    local_error_stays_local,
     unreadable_credential_stays_local,
 )
 from harness.events import RequestReceived, TokenRequested
@@ -24,6 +27,8 @@ SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
 LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
 DENIED: dict[str, Any] = {"ok": False, "kind": "local", "message": "denied"}
 UNREAD = unreadable_credential_stays_local
+PORTLESS = lack_of_ports_stays_local
+RELIEVED = (asked(8, "after-relief"), *turn("after-relief"))
 REPAIRED = (asked(8, "after-repair", "codex"), *turn("after-repair"))
 AFTER = (asked(8, "after-lock"), *turn("after-lock"))
 
@@ -59,6 +64,16 @@ FLO_1 = [
     illegal(
         "cooled-down-unread", UNREAD, "FLO-1", "after-repair began with anthropic", [1],
         turn("second", **DENIED), asked(8, "after-repair"), turn("after-repair"),
+    ),
+    legal("ends-without-a-port", PORTLESS, turn("second", **DENIED), RELIEVED),
+    legal("tries-the-same-again", PORTLESS, asked(1, "second"), turn("second"), RELIEVED),
+    illegal(
+        "goes-on-without-a-port", PORTLESS, "FLO-1", "had no port for a connection|went on to gemini/m", [1, 2],
+        start("second"), asked(1, "second", "gemini"), turn("second")[1], RELIEVED,
+    ),
+    illegal(
+        "cooled-down-without-a-port", PORTLESS, "FLO-1", "after-relief began with gemini", [4, 2],
+        turn("second", **DENIED), asked(8, "after-relief", "gemini"), turn("after-relief"),
     ),
     undecided("has-another-copy", UNREAD, "it met no local error", turn("second"), REPAIRED),
     undecided(
@@ -227,6 +242,15 @@ FLO_5 = [
     illegal(
         "no-rest", bounded, "FLO-5", "after-x asked anthropic, which had asked for a rest", [8, 6],
         TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
+    ),
+    illegal(
+        "no-short-rest", bounded, "FLO-5", "after-x asked gemini, which had asked for a rest", [4, 3],
+        asked(1, "a", "gemini"), replied(1, "gemini", 503), turn("a")[1], asked(9, "after-x", "gemini"),
+        turn("after-x")[1], start("a"), start("after-x"),
+    ),
+    legal(
+        "a-short-rest-is-over", bounded, asked(1, "a", "gemini"), replied(1, "gemini", 503), turn("a"),
+        [start(f"b{n}") for n in range(60)], asked(9, "after-x", "gemini"), turn("after-x"),
     ),
     illegal(
         "one-account's-limit", bounded, "FLO-5", "a asked n after m, although the whole account", [0, 1],
