@@ -6,7 +6,7 @@ follow find it as after a reboot: nothing of the recorded ones runs any more, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Generator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from harness.events import ChangeLost, FilesRecorded, PowerLost
 from harness.powerloss.log import Log
 from harness.powerloss.losses import losses
 from harness.powerloss.materialise import materialise
-from harness.powerloss.states import State, States, after, states
+from harness.powerloss.states import State, States, after, states, worst
 from harness.processes import folders
 
 if TYPE_CHECKING:
@@ -44,16 +44,18 @@ class RecordedFolder:
         self._lab.directors.remove(self._recorder)
         self._log = self._recorder.finish()
 
-    def cuts(self) -> Iterator[str]:
+    def cuts(self, *, at_the_end: int | None = None) -> Generator[str, None, None]:
         """Each state in turn, in the folder's place: the name of the trial, with which its commands' names begin.
 
-        The control arm has one trial, in which nothing is lost. Afterwards the folder is as it was recorded. Raises
-        LabError when a state cannot be written.
+        With `at_the_end` only so many of those after the last operation: first the one in which all is lost that may
+        be, then those that lose least, which tell what it is that is missing. The control arm has one trial, in which
+        nothing is lost. Afterwards the folder is as it was recorded. Raises LabError when a state cannot be written.
         """
         assert self._log is not None, "the recording has not ended"
-        found = states(self._log, most=MOST_STATES)
+        found = states(self._log, most=MOST_STATES, at_the_end=at_the_end is not None)
         self._record(self._log, found)
-        tried = found.all if self._lab.faulty else found.all[:1]
+        chosen = found.all if at_the_end is None else _worst_first(self._log, found, at_the_end)
+        tried = chosen if self._lab.faulty else found.all[:1]
         lasting = after(self._log, 0, {}).keys() | after(self._log, len(self._log.operations), {}).keys()
         kept = self.folder.with_name(f"{self.folder.name}.recorded")
         self.folder.rename(kept)
@@ -62,11 +64,14 @@ class RecordedFolder:
                 trial = f"cut{number}"
                 self._put(state)
                 self._lab.record(_lost(self._log, state, trial, lasting))
+                if at_the_end is not None and not number:
+                    self._lab.fired(FAULT, f"after {len(self._log.operations)} calls")  # one state may tell enough
                 yield trial
         finally:
             folders.remove(self.folder)
             kept.rename(self.folder)
-        self._lab.fired(FAULT, f"{len(tried)} states after {len(self._log.operations)} calls")
+        if at_the_end is None:
+            self._lab.fired(FAULT, f"{len(tried)} states after {len(self._log.operations)} calls")
 
     def _put(self, state: State) -> None:
         if not folders.remove(self.folder):
@@ -90,6 +95,12 @@ class RecordedFolder:
     def _was_killed(self, name: str) -> bool:
         actor = self._lab.actors.get(name)
         return actor is not None and actor.exited and actor.process.exited.result() < 0
+
+
+def _worst_first(log: Log, found: States, most: int) -> tuple[State, ...]:
+    """The largest loss, then the others by their size."""
+    first = worst(log, found)
+    return (first, *[state for state in found.all if state.losses and state is not first][: most - 1])
 
 
 def _lost(log: Log, state: State, trial: str, lasting: Set[str]) -> PowerLost:

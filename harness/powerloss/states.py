@@ -55,18 +55,20 @@ class States:
     left_out: int = 0
 
 
-def states(log: Log, *, most: int = 400) -> States:
-    """Every state at any moment, each shape once, under the weakest model; which stronger ones allow it is noted.
+def states(log: Log, *, most: int = 400, at_the_end: bool = False) -> States:
+    """Every state at any moment, or `at_the_end` alone, each shape once, under the weakest model.
 
-    The last moment comes first, and within a moment the smallest loss. A shape that may be found at several moments
-    counts as found at the last of all if it may be found there, because a program has promised most by then; else at
-    the last at which nothing is lost, because no sync would help against it; else at the last.
+    Which stronger ones allow it is noted. The last moment comes first, and within a moment the smallest loss. A shape
+    that may be found at several moments counts as found at the last of all if it may be found there, because a program
+    has promised most by then; else at the last at which nothing is lost, because no sync would help against it; else
+    at the last.
     """
     end = len(log.operations)
     models = [make(log) for make in MODELS]
-    allowed = [{shape(state.tree) for state in _found(log, model)} for model in models[1:]]
+    moments = range(end, end - 1 if at_the_end else -1, -1)
+    allowed = [{shape(state.tree) for state in _found(log, model, moments)} for model in models[1:]]
     found: dict[str, State] = {}
-    for moment in range(end, -1, -1):
+    for moment in moments:
         for losses in candidates(log, models[0], moment):
             tree = after(log, moment, losses)
             known = found.get(key := shape(tree))
@@ -75,6 +77,14 @@ def states(log: Log, *, most: int = 400) -> States:
                 found[key] = State(moment=moment, losses=losses, tree=tree, models=(models[0].name, *names))
     every = tuple(sorted(found.values(), key=lambda state: (-state.moment, len(state.losses))))
     return States(all=every[:most], left_out=max(0, len(every) - most))
+
+
+def worst(log: Log, found: States) -> State:
+    """Of all states of a log the one in which everything is lost at the end that no sync had made safe."""
+    end = len(log.operations)
+    unsafe = unsafe_changes(log, MODELS[0](log), end)
+    lost = shape(after(log, end, dict.fromkeys(unsafe, LOST)))
+    return next(state for state in found.all if shape(state.tree) == lost)
 
 
 def candidates(log: Log, model: Model, moment: int) -> list[Losses]:
@@ -109,8 +119,8 @@ def unsafe_changes(log: Log, model: Model, moment: int) -> list[int]:
     return [index for index in changes if index not in safe]
 
 
-def _found(log: Log, model: Model) -> Iterator[State]:
-    for moment in range(len(log.operations) + 1):
+def _found(log: Log, model: Model, moments: Sequence[int]) -> Iterator[State]:
+    for moment in moments:
         for losses in candidates(log, model, moment):
             yield State(moment=moment, losses=losses, tree=after(log, moment, losses), models=(model.name,))
 

@@ -68,6 +68,22 @@ def test_each_state_stands_where_the_folder_stood(conduct):
     assert lab.of(FaultFired) == [FaultFired(fault=FAULT, detail=f"{len(found)} states after 3 calls")]
 
 
+def test_at_the_end_everything_is_lost_first(conduct):
+    found = []
+
+    def body(lab, recorded):
+        for _ in recorded.cuts(at_the_end=3):
+            found.append({path.name: path.read_bytes() for path in recorded.folder.iterdir()})
+            if len(found) == 2:
+                break  # the folder comes back all the same, and the fault has fired
+
+    lab = recording(conduct, body)
+    assert found[0] == {"config": b"old"}
+    cuts = lab.of(PowerLost)
+    assert [cut.moment for cut in cuts] == [3, 3]
+    assert lab.of(FaultFired) == [FaultFired(fault=FAULT, detail="after 3 calls")]
+
+
 def test_the_control_arm_loses_nothing(conduct):
     lab = recording(conduct, lambda lab, recorded: list(recorded.cuts()), faulty=False)
     assert [(what.trial, what.moment, what.lost) for what in lab.of(PowerLost)] == [("cut0", 3, ())]

@@ -1,0 +1,32 @@
+"""Records are written, and nobody waits until they are on the disk: a power cut takes turns that were acknowledged.
+
+Breaks CFG-10. Programs that append with a library's `appendFile` never sync.
+"""
+
+from __future__ import annotations
+
+from reference import durable, transcript
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.parts import Parts
+
+BREAKS = ("CFG-10",)
+
+
+class _Writer(transcript.Writer):
+    __slots__ = ()
+
+    def append(self, data: bytes) -> None:
+        """Write it, and hope."""
+        durable.write_all(self._descriptor, data)
+
+
+class _Transcript(transcript.Transcript):
+    __slots__ = ()
+    writer = _Writer
+
+
+def replace(parts: Parts) -> Parts:
+    """Swap the transcript."""
+    return parts.replace(transcript=_Transcript)
