@@ -1,0 +1,38 @@
+"""MSG-6: what comes of the tools that an answer asks for, and of the answer itself."""
+
+from __future__ import annotations
+
+from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
+from harness.checkers.messages import TOOL
+from harness.events import History, Hung
+from harness.verdict import Finding
+
+SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
+_NAMES = ("bytes", "flood", "left")
+_TOOLS = len(_NAMES) + 1  # the last one prints nothing
+
+
+def results_are_told(history: History) -> list[Finding]:
+    """MSG-6: the turn's last request has the result of every tool, and the turn ends with what the model then said."""
+    seq, what = ask.finished(history, "lane0")
+    requests = ask.requests(history, "lane0")
+    if not requests:
+        raise CannotDecide(f"lane0 asked no provider: {ask.said(what)}")
+    hung = any(one.actor == "lane0" for _, one in history.of(Hung))
+    at, last = requests[-1]
+    if len(requests) == 1 or last.turn_step < _TOOLS:
+        told = f"its model was told {last.turn_step} of {_TOOLS} results of the tools that it had asked for at once"
+        ended = "does not end" if hung else f"ended: {ask.said(what)}"
+        return [_finding(f"lane0 {ended}; {told}", at, seq)]
+    if missing := [name for name in _NAMES if f"{TOOL}{name}" not in last.markers]:
+        return [_finding(f"the model was told nothing of what the tools printed: {', '.join(missing)}", at, seq)]
+    if hung or not what.outcome.ok:
+        return [_finding(f"lane0 {'does not end' if hung else 'failed'}: {ask.said(what)}", at, seq)]
+    if what.outcome.text.strip() != SAID:
+        return [_finding(f"the model said “{SAID}”, and the turn gave “{what.outcome.text.strip()[:120]}”", at, seq)]
+    return []
+
+
+def _finding(message: str, *evidence: int) -> Finding:
+    return Finding(rule="MSG-6", message=message, evidence=evidence)

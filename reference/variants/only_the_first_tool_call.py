@@ -1,0 +1,26 @@
+"""Of the tools that an answer asks for at once the first alone is run, and the model is told of no other.
+
+Breaks MSG-6, and MSG-4, as several agents cannot be asked in one answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+from typing import Any
+
+from reference.parts import Parts
+
+BREAKS = ("MSG-4", "MSG-6")
+
+
+def _complete(**arguments: Any) -> Any:
+    """Ask as always, and keep one call."""
+    from reference import failover
+
+    reply, attempts = failover.complete(**arguments)
+    return changed(reply, tool_calls=reply.tool_calls[:1]), attempts
+
+
+def replace(parts: Parts) -> Parts:
+    """Swap what is kept of an answer."""
+    return parts.replace(complete=_complete)

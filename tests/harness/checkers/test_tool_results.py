@@ -1,0 +1,38 @@
+"""MSG-6: what a model is told of its tools, and what comes of what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checkers.tool_results import SAID, results_are_told
+from tests.harness.histories import asked, check, hung, illegal, legal, start, turn, undecided
+
+BEGUN = (start("lane0"), asked(1, "lane0"))
+NAMES = ("tool-bytes", "tool-flood", "tool-left")
+TOLD = (*BEGUN, asked(2, "lane0", step=4, markers=("lane0", *NAMES)))
+ENDED = turn("lane0", text=SAID)[1]
+
+MSG_6 = [
+    legal("told-and-said", results_are_told, TOLD, ENDED),
+    illegal("fails-by-a-byte", results_are_told, "MSG-6", "lane0 ended: “no text” (exit 1)|told 0 of 4 results", [1, 2],
+        BEGUN, turn("lane0", ok=False, message="no text")[1]),
+    illegal("hangs", results_are_told, "MSG-6", "does not end|told 0 of 4 results", [1, 3],
+        BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
+    illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 4 results", [2, 3],
+        BEGUN, asked(2, "lane0", step=1, markers=NAMES), ENDED),
+    illegal("nothing-printed", results_are_told, "MSG-6", "told nothing of what the tools printed: flood, left", [2, 3],
+        BEGUN, asked(2, "lane0", step=4, markers=NAMES[:1]), ENDED),
+    illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
+        TOLD, turn("lane0", ok=False, message="too much")[1]),
+    illegal("garbled", results_are_told, "MSG-6", "and the turn gave “Gr??e”", [2, 3],
+        TOLD, turn("lane0", text="Gr??e")[1]),
+    undecided("nobody-asked", results_are_told, "asked no provider", turn("lane0", ok=False)),
+    undecided("never-ended", results_are_told, "lane0 never came", TOLD),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("checker", "events", "expected"), MSG_6)
+def test_tool_results(checker: Any, events: Any, expected: Any) -> None:
+    check(checker, events, expected)
