@@ -26,12 +26,14 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
+AGE = 3600.0  # seconds: beyond what anybody takes for the longest refresh
 HELD_GRANT = OAuthSettings(gate_before_commit="grant")
 
 
 @scenario(
     "AUT-1",
-    fault="no refresh is answered until all four have asked or can get no further",
+    fault="no refresh is answered until all four have asked or can get no further, the last three an hour after the "
+    "first, as far as what it has left on the disk can tell",
     needs=[Capability.TURN, Capability.OAUTH],
     oauth=HELD_GRANT,
     judges=[single_flight, everybody_succeeds],
@@ -41,7 +43,10 @@ async def test_one_expired_credential(lab: Lab) -> None:
     credential = lab.credential("codex", expired=True)
     lab.prepare(Setup(agents=LANES, models=("codex",), credential=credential))
     lab.hold("grant")
-    runs = [await lab.turn(lane) for lane in (LANES if lab.faulty else LANES[:1])]
+    runs = [await lab.turn(LANES[0])]
+    await lab.reached("grant", by=runs)
+    lab.aged(lab.site.home, AGE, but=lab.target.config_file(lab.site))
+    runs += [await lab.turn(lane) for lane in (LANES[1:] if lab.faulty else ())]
     await lab.reached("grant", parties=len(runs), by=runs)
     lab.release("grant")
     for run in runs:
@@ -261,10 +266,11 @@ async def test_revoked_fallback(lab: Lab) -> None:
 @scenario(
     "AUT-9",
     fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused, or of "
-    "whose new token the provider will not hear; a model asks for the environment of its tools",
+    "whose new token the provider will not hear, and at the command lines of all processes while tokens are sent; a "
+    "model asks for the environment of its tools",
     needs=[Capability.TURN, Capability.OAUTH],
     watch=WATCH_WRITES,
-    oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401)),
+    oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401), gate_before_commit="grant"),
     judges=[secrets_stay_in],
 )
 async def test_secrets_during_a_refresh(lab: Lab) -> None:
@@ -273,7 +279,10 @@ async def test_secrets_during_a_refresh(lab: Lab) -> None:
     rules = [Rule("unheard", Match(provider="codex", marker="unheard"), (Status(401),))]
     if lab.faulty and Capability.TOOLS in lab.target.capabilities:
         rules.append(Rule("environment", Match(marker="granted", turn_step=0), (lab.target.tool_call("env"),)))
-    lab.script(*rules)
+    lab.script(*rules, Rule("granted", Match(marker="granted"), (Text("done", gate="granted"),)))
+    sent_at = {"refused": "grant", "granted": "granted"}  # where a refresh token waits, and where an access token does
+    for gate in sent_at.values():
+        lab.hold(gate)
 
     def look() -> None:
         lab.look.credentials("between writes")
@@ -283,6 +292,11 @@ async def test_secrets_during_a_refresh(lab: Lab) -> None:
         credential = lab.credential(name, expired=lab.faulty)
         lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
         async with lab.onlooker(fault, where=lambda _: True, look=look):
-            await (await lab.turn("lane0", actor=name)).finished()
+            run = await lab.turn("lane0", actor=name)
+            if (at := sent_at.get(name)) is not None:
+                await lab.reached(at, by=[run])
+                lab.look.command_lines()
+                lab.release(at)
+            await run.finished()
         lab.look.credentials("at the end")
         lab.look.secrets()

@@ -129,9 +129,11 @@ async def test_status_of_waiting_runs(lab: Lab) -> None:
         gateway = await serving(lab)
         victims.append(await lab.start(routed(lab, "routed", "routed"), "routed"))
         await lab.reached("routed", by=[*victims, gateway])
+    lab.plan("SIGTERM to a run that waits")
     for victim in victims:
-        if not victim.exited:  # it may have been refused
+        if not victim.exited:  # it may have been refused, or have run beside the other
             lab.signal(victim, signal.SIGTERM)
+            lab.fired("SIGTERM to a run that waits")
         await victim.finished()
     for name in held:
         lab.release(name)

@@ -20,10 +20,12 @@ from harness.checkers.locks import (
     superseded_holder_is_fenced,
 )
 from harness.checkers.messages import ANSWER
+from harness.conductor.calls import Family
+from harness.conductor.stopped import StoppedCall
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
-from harness.scenario import scenario
+from harness.scenario import WATCH_WRITES, scenario
 from harness.targets.extras import break_lock
 from harness.targets.protocol import Capability, Setup, Turn
 from scenarios.child_work import KINDS, tool_then_text
@@ -127,7 +129,7 @@ async def test_reused_pid(lab: Lab) -> None:
     await (await lab.turn("lane0", actor="after-reuse")).finished()
 
 
-def answers(*names: str, held: str) -> list[Rule]:
+def answers(*names: str, held: str = "") -> list[Rule]:
     """Answers that can be recognised in later requests; one of them waits at a gate of its name."""
     return [
         Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done", gate=held if name == held else None),))
@@ -179,6 +181,35 @@ async def _stopped(lab: Lab, *, seconds: float) -> None:
 
 
 @scenario(
+    "LCK-4",
+    fault="the holder is kept at the first file that it opens for writing, or the first write of its answer, once it "
+    "has come, until another run of its session gets no further",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    watch=WATCH_WRITES,
+    exact=True,
+    judges=[stopped_holder_is_not_robbed],
+)
+async def test_holder_slow_to_store(lab: Lab) -> None:
+    """A holder keeps its session until its answer stands in it, and not only until it has come."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.script(*answers("holder", "second"))
+
+    def stores_answer(call: StoppedCall) -> bool:
+        if call.actor != "holder" or not (lab.is_state(call) and lab.answered("holder")):
+            return False
+        return call.kind.family is Family.OPEN or f"[[{ANSWER}holder]]".encode() in call.data()
+
+    async with lab.kept("the holder kept after its answer", where=stores_answer) as until_kept:
+        holder = await lab.turn("lane0", actor="holder")
+        await (until_kept(holder) if lab.faulty else holder.finished())
+        second = await lab.turn("lane0", actor="second")
+        await lab.stuck(second)
+    await holder.finished()
+    await second.finished()
+    await (await lab.turn("lane0", actor="after-all")).finished()
+
+
+@scenario(
     "LCK-5",
     fault="the holder is stopped with SIGSTOP, its lock is removed and taken by another run, and it goes on",
     needs=[Capability.TURN, Capability.LOCK_FILES, Capability.SESSIONS],
@@ -199,7 +230,7 @@ async def test_holder_that_comes_back_to_a_tool(lab: Lab) -> None:
     """A holder whose lock has passed on writes no tool call and no result either, when it comes back in mid-turn."""
     asks = Parts((Text(f"[[{ANSWER}holder]] one moment"), lab.target.tool_call("true")), gate="holder")
     told = Rule("holder-tool", Match(marker="holder", turn_step=0), (asks,))
-    await _comes_back(lab, told, *answers("holder", "second", held=""))
+    await _comes_back(lab, told, *answers("holder", "second"))
 
 
 async def _comes_back(lab: Lab, *rules: Rule) -> None:

@@ -33,7 +33,7 @@ from scenarios.work import answered_turn
 ALIKE = "names that are alike"
 # Lines that are no record: what crashes, power cuts, other programs and later versions leave in such a file.
 BAD_LINES = {
-    "cut": b'{"role": "user", "text": "cut sho',
+    "cut": b'{"role": "user", "text": "cut within a \xc3',
     "zeroes": bytes(64),
     "binary": b"\xff\xfe\x80",
     "array": b"[]",

@@ -8,8 +8,11 @@ import shlex
 import signal
 from collections.abc import Sequence
 
+from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Stall, Status, Text
+from harness.checkers.children import RECYCLED
 from harness.checkers.locks import queue_or_refuse_is_said
+from harness.checkers.messages import ANSWER
 from harness.checkers.operator import (
     DEADLINE_SLACK,
     bad_input_is_refused,
@@ -23,6 +26,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor, Streams
 from harness.outcome import RunSeen
 from harness.scenario import scenario
+from harness.targets.extras import recycle
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
 from scenarios.gateway import routed, serving
@@ -33,7 +37,8 @@ BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, 
 
 @scenario(
     "OPS-1",
-    fault="one run is held, another waits for its session, one was killed with SIGKILL, and all are cancelled",
+    fault="one run is held, another waits for its session, one was killed with SIGKILL, whose pid belongs to the first "
+    "by now, and all are cancelled",
     needs=[Capability.TURN, Capability.RUNS],
     judges=[list_shows_truth],
 )
@@ -54,6 +59,10 @@ async def test_list_after_a_kill(lab: Lab) -> None:
         await _listed(lab, "list-both")
     lab.signal(killed, signal.SIGKILL)
     await killed.finished()
+    if lab.faulty and Capability.RUN_RECORDS in has:
+        lab.plan(RECYCLED)
+        if recycle(lab.target, lab.site, killed.pid, held.pid):
+            lab.fired(RECYCLED)
     if lab.faulty:
         await _listed(lab, "list-after-kill")
     if lab.faulty and Capability.SESSIONS in has:
@@ -181,8 +190,10 @@ async def _cancelled_in_the_gateway(lab: Lab) -> None:
 
 @scenario(
     "OPS-3",
-    fault="the provider says nothing, stops in mid-stream, the tool ignores SIGTERM, or another run has the session",
+    fault="the provider says nothing, stops in mid-stream, the tool ignores SIGTERM, another run has the session, or "
+    "nobody answers the refresh of the credential",
     needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS],
+    oauth=OAuthSettings(gate_before_commit="grant"),
     judges=[deadline_holds],
 )
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
@@ -192,6 +203,9 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
     credential = lab.credential("codex")
     for other in others:
         lab.prepare(Setup(agents=("mid-stream",), models=(other,), credential=credential), home=other)
+    if "codex" in others:
+        expired = lab.credential("expired", expired=True)
+        lab.prepare(Setup(agents=("refresh",), models=("codex",), credential=expired), home="refresh")
     lab.prepare(Setup(agents=(*names, "held"), grace_seconds=0.5, session_wait_seconds=lab.patience))
     timeout = await lab.undisturbed("silent")
     lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
@@ -205,12 +219,17 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
             Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
             Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)),
         )
-    lab.hold("holder")
+    for gate in ("holder", "grant"):
+        lab.hold(gate)
     bound = timeout if lab.faulty else None
     runs = [await lab.turn(name, timeout=bound) for name in names]
     for other in others:
         with lab.at_home(lab.site.root / other):
             runs.append(await lab.turn("mid-stream", actor=f"mid-stream-{other}", timeout=bound))
+    if "codex" in others:
+        with lab.at_home(lab.site.root / "refresh"):
+            runs.append(await lab.turn("refresh", timeout=bound))
+        await lab.reached("grant", by=runs[-1:])
     if lab.faulty and Capability.SESSIONS in lab.target.capabilities:
         holder = await lab.turn("held", actor="holder")
         await lab.reached("holder", by=[holder])
@@ -219,6 +238,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
         await holder.finished()
     for run in runs:
         await run.finished()
+    lab.release("grant")
     if all(lab.asked(name, "anthropic") for name in names):
         lab.fired("three kinds of hang")
 
@@ -232,7 +252,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
 async def test_what_a_second_run_says(lab: Lab) -> None:
     """Whoever starts a second run of a busy session is told whether it waits or is refused."""
     lab.prepare(Setup(agents=("lane0", "lane1")))
-    lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.script(Rule("stalled", Match(marker="holder"), (Text(f"[[{ANSWER}holder]] done", gate="holder"),)))
     lab.hold("holder")
     holder = await lab.turn("lane0", actor="holder")
     await lab.reached("holder", by=[holder])

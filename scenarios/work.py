@@ -14,6 +14,8 @@ from harness.lab.striking import Strike
 from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
+# What people write, long enough for the half of a record to end in it, and as a rule within one of its characters.
+SPOKEN = "\N{SLIGHTLY SMILING FACE}" * 120
 
 
 def providers(lab: Lab) -> tuple[str, ...]:
@@ -86,8 +88,8 @@ class Rounds:
 
 async def answered_turn(lab: Lab, name: str) -> None:
     """A turn whose answer can be recognised in later requests."""
-    lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)))
-    await (await lab.turn("lane0", actor=name)).finished()
+    lab.script(Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done {SPOKEN}"),)))
+    await (await lab.turn("lane0", SPOKEN, actor=name)).finished()
 
 
 def holding_text(lab: Lab) -> Where:

@@ -12,7 +12,17 @@ from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER, of_turns
-from harness.events import FaultFired, FileSeen, Finished, History, ReplySent, RequestReceived, Signalled, TreeSeen
+from harness.events import (
+    CallReleased,
+    FaultFired,
+    FileSeen,
+    Finished,
+    History,
+    ReplySent,
+    RequestReceived,
+    Signalled,
+    TreeSeen,
+)
 from harness.verdict import Finding
 
 RECOVERY_FACTOR = 5  # a recovered turn may take this many times the undisturbed one, for load, …
@@ -142,9 +152,9 @@ def _wrong_ages(history: History) -> list[Finding]:
 
 def stopped_holder_is_not_robbed(history: History) -> list[Finding]:
     """LCK-4: while a holder is only stopped nobody else gets its session, or else the holder is fenced off (LCK-5)."""
-    resumed = [
-        seq for seq, what in history.of(Signalled) if (what.actor, what.signal) == ("holder", int(signal.SIGCONT))
-    ]
+    continued = ("holder", int(signal.SIGCONT))
+    resumed = [seq for seq, what in history.of(Signalled) if (what.actor, what.signal) == continued]
+    resumed += [seq for seq, what in history.of(CallReleased) if what.actor == "holder"]
     if not resumed:
         raise CannotDecide("the holder was not stopped and let go on")
     robbed = [seq for seq, _ in ask.requests(history, "second") if seq < resumed[0]]
@@ -203,7 +213,7 @@ def _fenced_steps(history: History, asked: int, told: tuple[str, ...]) -> list[F
 
 
 def queue_or_refuse_is_said(history: History) -> list[Finding]:
-    """OPS-4: the second run of a held session waits and says so meanwhile, or is refused with a typed error."""
+    """OPS-4: the second run of a held session waits, says so meanwhile, and goes on from there, or is refused."""
     seq, second = ask.finished(history, "second")
     held = {request.exchange for _, request in ask.requests(history, "holder")}
     answered = [at for at, what in history.of(ReplySent) if what.exchange in held]
@@ -222,7 +232,16 @@ def queue_or_refuse_is_said(history: History) -> list[Finding]:
     if looks[-1][1].size == 0:
         message = "the second run waited for a held session and said nothing: nobody can tell a queue from a hang"
         return [Finding(rule="OPS-4", message=message, evidence=(looks[-1][0], seq))]
+    missing = [part for part in ("holder", f"{ANSWER}holder") if asked and part not in _told_first(history, "second")]
+    if missing:
+        message = f"the second run of a held session waited, and then was told nothing of {' and '.join(missing)}"
+        return [Finding(rule="OPS-4", message=message, evidence=(answered[-1], asked[0]))]
     return []
+
+
+def _told_first(history: History, actor: str) -> tuple[str, ...]:
+    """The markers in an actor's first request."""
+    return next((request.markers for _, request in ask.requests(history, actor)), ())
 
 
 def _free_again(history: History, rule: str, when: str) -> list[Finding]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 
 from harness.checkers import ask
+from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FileSeen, Finished, History, Hung, Started, TreeSeen
+from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, Started, TreeSeen
+from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
@@ -32,6 +34,7 @@ def list_shows_truth(history: History) -> list[Finding]:
                     f"{what.actor} shows run {run.id} of {run.agent} as {run.status}, but its process {pid} is gone"
                 )
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
+        findings += _strangers(history, seq, what.actor, [(run, alive.get(pid or 0, "")) for pid, run in shown])
         doers = [(pid, run.agent) for pid, run in shown if pid in below]
         agents = _agents(history)
         if len({pid for pid, _ in doers}) < len(doers) or any(agents.get(below[pid]) != agent for pid, agent in doers):
@@ -49,6 +52,23 @@ def list_shows_truth(history: History) -> list[Finding]:
     if doubts and not findings:
         raise CannotDecide(doubts[0])
     return findings
+
+
+def _strangers(history: History, seq: int, lister: str, shown: list[tuple[RunSeen, str]]) -> list[Finding]:
+    """Where a dead run's pid was given to another turn, the runs that are shown as that turn's, but are not."""
+    if not any(what.fault == RECYCLED for _, what in history.of(FaultFired)):
+        return []
+    agents = _agents(history)
+    wrong = [(run, actor) for run, actor in shown if actor and agents.get(actor) not in (None, run.agent)]
+    return [
+        Finding(
+            rule="OPS-1",
+            message=f"{lister} shows run {run.id} of {run.agent}, which is dead, as {run.status}: "
+            f"its pid {run.pid} is that of {actor} by now",
+            evidence=(seq,),
+        )
+        for run, actor in wrong
+    ]
 
 
 def one_json_document(history: History) -> list[Finding]:

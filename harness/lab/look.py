@@ -143,6 +143,14 @@ class Look:
                     where = hide(name, self._lab.secrets())
                     self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
 
+    def command_lines(self) -> None:
+        """Search the command lines of all that runs, which everybody on the machine can read, for the fakes' tokens."""
+        for seen in tree.below(self._lab.launcher.pid):
+            words = beginning(Path(f"/proc/{seen.pid}/cmdline"))
+            for found in held(words, self._lab.secrets()):
+                where = f"the command line of a process of {seen.actor or 'the run'}"
+                self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
+
     def tree(self, when: str) -> tuple[tree.Seen, ...]:
         """Every living process of the run."""
         seen = tree.below(self._lab.launcher.pid)

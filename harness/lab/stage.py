@@ -109,6 +109,11 @@ class Stage(Territory):
         seen = self.history().of(RequestReceived)
         return any(what.marker == actor and what.provider == provider for _, what in seen)
 
+    def answered(self, actor: str) -> bool:
+        """Whether a request of this actor has been answered, to the end."""
+        answered = {what.exchange for _, what in self.history().of(ReplySent)}
+        return any(what.marker == actor and what.exchange in answered for _, what in self.history().of(RequestReceived))
+
     def told(self, actor: str, marker: str) -> bool:
         """Whether a request of this actor has carried this marker, whoever's words it is in."""
         seen = self.history().of(RequestReceived)

@@ -19,7 +19,7 @@ from harness.checkers.locks import (
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
 )
-from harness.events import ProcessSeen, TreeSeen, What
+from harness.events import CallReleased, ProcessSeen, TreeSeen, What
 from harness.outcome import HolderSeen
 from tests.harness.histories import (
     asked,
@@ -212,6 +212,7 @@ LCK_7_BACK = [
 ]  # fmt: skip
 
 STOPPED, RESUMED = signalled("holder", 19, "group"), signalled("holder", 18, "group")
+STORED = CallReleased(actor="holder", call="openat", path="session", index=1, why="the scenario went on")
 INTRUDED = (*BOTH, STOPPED, asked(5, "second"))
 ROBBED = stopped_holder_is_not_robbed
 LCK_4 = [
@@ -223,6 +224,9 @@ LCK_4 = [
         later("holder", "second", "re-second")),
     illegal("robbed", ROBBED, "LCK-4", "only stopped; another run got its session|holder appended", [3, 5, 6, 7],
         INTRUDED, end("second"), RESUMED, end("holder"), later("holder", "second", "re-second", "re-holder")),
+    illegal("robbed-while-it-stores", ROBBED, "LCK-4", "another run got its session|holder appended", [3, 5, 6, 7],
+        BOTH, asked(4, "holder"), asked(5, "second"), end("second"), STORED, end("holder"),
+        later("holder", "second", "re-second", "re-holder")),
     illegal("robbed-in-vain", ROBBED, "LCK-4", "only stopped; another run got its session|is lost", [3, 5, 6, 7],
         INTRUDED, end("second"), RESUMED, end("holder"), later("holder", "re-holder")),
     undecided("robbed-for-nothing", ROBBED, "no lock passed on",
@@ -240,13 +244,16 @@ LCK_4 = [
 
 QUEUED = (start("holder"), asked(1, "holder"), start("second"))
 SAID, SILENT = (file("standard error of second", size=size) for size in (30, 0))
+TOLD = asked(2, "second", markers=("holder", "re-holder", "second"))
 OPS_4 = [
-    legal("waits-and-says-so", queue_or_refuse_is_said, QUEUED, SAID, replied(1), asked(2, "second"), end("second")),
+    legal("waits-and-says-so", queue_or_refuse_is_said, QUEUED, SAID, replied(1), TOLD, end("second")),
     legal("refused", queue_or_refuse_is_said, QUEUED, SILENT, end("second", ok=False, kind="busy"), replied(1)),
     illegal("waits-in-silence", queue_or_refuse_is_said, "OPS-4", "said nothing", [3, 6],
         QUEUED, SILENT, replied(1), asked(2, "second"), end("second")),
     illegal("runs-beside", queue_or_refuse_is_said, "OPS-4", "ran beside the first", [3, 5],
         QUEUED, asked(2, "second"), SAID, replied(1), end("second")),
+    illegal("waits-in-vain", queue_or_refuse_is_said, "OPS-4", "waited, and then was told nothing of re-holder", [4, 5],
+        QUEUED, SAID, replied(1), asked(2, "second", markers=("holder", "second")), end("second")),
     illegal("fails", queue_or_refuse_is_said, "OPS-4", "neither queued nor refused clearly: |E", [4],
         QUEUED, SILENT, end("second", ok=False, kind="internal"), replied(1)),
     undecided("nobody-looked", queue_or_refuse_is_said, "nobody looked", QUEUED, replied(1), end("second")),

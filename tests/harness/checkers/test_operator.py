@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
     bad_input_is_refused,
     config_unchanged,
@@ -53,6 +54,9 @@ def below(actor: str, *pids: int) -> TreeSeen:
     return TreeSeen(when="now", processes=rows)
 
 
+TWO = (start("a", agent="lane0", pid=100), start("b", agent="lane1", pid=101), exited("b", None, 9))
+REUSED = RunSeen(id="r101", agent="lane1", status="running", pid=100)
+
 OPS_1 = [
     legal("nothing-runs", list_shows_truth, runs()),
     legal("one-runs", list_shows_truth, start("a"), runs(row(100))),
@@ -63,6 +67,11 @@ OPS_1 = [
     ),
     legal("began-while-the-list-was-made", list_shows_truth, runs()[0], start("a"), runs()[1]),
     legal("adds-are-no-runs", list_shows_truth, start("a", "agents add", name="a"), runs()),
+    legal("a-dead-one's-pid-is-another's", list_shows_truth, TWO, fired(RECYCLED), runs(row(100))),
+    illegal(
+        "ghost-by-its-pid", list_shows_truth, "OPS-1", "run r101 of lane1, which is dead|its pid 100 is that of a",
+        [5], TWO, fired(RECYCLED), runs(row(100), REUSED),
+    ),
     illegal(
         "ghost", list_shows_truth, "OPS-1", "list-runs shows run r100 of lane0 as running|process 100 is gone", [3],
         start("a"), exited("a", None, 9), runs(row(100)),
