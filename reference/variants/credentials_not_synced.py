@@ -5,11 +5,8 @@ Breaks CFG-10. The next refresh sends the old token once more, and the server en
 
 from __future__ import annotations
 
-import os
-
-from reference import durable
-from reference.auth.splice import put_profile
-from reference.auth.store import EMPTY, MODE, Store
+from reference.auth.store import Store
+from reference.variants._unsynced import unsynced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,19 +14,15 @@ if TYPE_CHECKING:
 
 BREAKS = ("CFG-10",)
 
+_write = Store.write
 
-def _write(self: Store, before: bytes | None, profile: str, entry: dict[str, object]) -> None:
-    text = EMPTY if before is None else before.decode("utf-8-sig")
-    temporary = durable.temporary_name(*os.path.split(self.path))
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-    try:
-        durable.write_all(descriptor, put_profile(text, profile, entry).encode())
-    finally:
-        os.close(descriptor)
-    os.rename(temporary, self.path)
+
+def _write_and_hope(self: Store, before: bytes | None, profile: str, entry: dict[str, object]) -> None:
+    with unsynced():
+        _write(self, before, profile, entry)
 
 
 def replace(parts: Parts) -> Parts:
     """Swap how the store is written."""
-    Store.write = _write  # type: ignore[method-assign]
+    Store.write = _write_and_hope  # type: ignore[method-assign]
     return parts

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts, SessionLock
 
 BREAKS = ("LCK-4",)
+MAY_BREAK = ("LCK-5", "MSG-3", "MSG-4")  # whenever another run comes between the two
 
 _held: list[SessionLock] = []
 

@@ -5,7 +5,8 @@ Breaks CFG-10. Programs that append with a library's `appendFile` never sync.
 
 from __future__ import annotations
 
-from reference import durable, transcript
+from reference import transcript
+from reference.variants._unsynced import unsynced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ class _Writer(transcript.Writer):
 
     def append(self, data: bytes) -> None:
         """Write it, and hope."""
-        durable.write_all(self._descriptor, data)
+        with unsynced():
+            super().append(data)
 
 
 class _Transcript(transcript.Transcript):
