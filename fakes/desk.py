@@ -100,6 +100,7 @@ class Desk:
         route = route_of(asked) if asked is not None else NOWHERE
         exchange = self._exchange(connection, "unknown" if route.endpoint == "none" else route.provider)
         exchange.keep_alive = False
+        exchange.body_wanted = asked is None or asked.method != "HEAD"
         method, path = (asked.method, asked.path) if asked is not None else ("", "")
         self._record_bare(exchange, connection, method, path, 0)
         self._fail(exchange, route, path, refusal.status, refusal.message, "malformed")
