@@ -106,13 +106,17 @@ def _check_tools(tools: list[Any], choice: object) -> None:
 
 
 def _kind(item: Mapping[str, Any]) -> str:
+    """The item's type; without one it is a message, or a reference when an identifier is all that it has."""
+    if item.get("type") is None and isinstance(item.get("id"), str) and not item.keys() - {"id", "type"}:
+        return "item_reference"
     kind = item.get("type", "message")
     return kind if isinstance(kind, str) else ""
 
 
 def _check_item(item: Any, where: str) -> None:
     check_kind(item, "object", where)
-    check_kind(item.get("type", "message"), "string", f"{where}.type")
+    if _kind(item) != "item_reference":
+        check_kind(item.get("type", "message"), "string", f"{where}.type")
     if _kind(item) == "message":
         _check_message(item, where)
     for name in _REQUIRED.get(_kind(item), ()):
