@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from fakes.conversations import Conversations
 from fakes.delivery import deliver
 from fakes.events import Provider, RequestReceived
 from fakes.exchange import Exchange, Record
@@ -15,7 +16,7 @@ from fakes.gates import Gates
 from fakes.oauth.server import AuthorizationServer
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
-from fakes.position import Position
+from fakes.position import Position, unmatched
 from fakes.providers.anthropic import AnthropicFormat
 from fakes.providers.base import BadRequest, ParsedRequest, WireFormat, markers_in
 from fakes.providers.chat import ChatFormat
@@ -53,6 +54,7 @@ class Desk:
         clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
+        self._conversations = Conversations()
         self.closing = False
         self.connections: set[Connection] = set()
         self.tunnels = Tunnels(authority, record)
@@ -141,7 +143,8 @@ class Desk:
     def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = replace(form.parse(request), asked_at=int(self._clock()))
+            parsed = self._conversations.followed(form.parse(request), exchange.number)
+            parsed = replace(parsed, asked_at=int(self._clock()))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
@@ -166,7 +169,7 @@ class Desk:
         elif chosen is not None:
             deliver(exchange, chosen.reply, form, parsed)
         elif self.position.script.strict:
-            exchange.send(form.error(_unmatched(asked, misses), exchange=exchange.number), "unmatched")
+            exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
             deliver(exchange, Text("ok"), form, parsed)
 
@@ -293,9 +296,3 @@ class Desk:
                 peer_port=connection.peer_port,
             )
         )
-
-
-def _unmatched(asked: Request, misses: tuple[str, ...]) -> Status:
-    what = f"provider={asked.provider!r} model={asked.model!r} marker={asked.marker!r}"
-    why = "; ".join(misses) or "the script has no rules"
-    return Status(404, message=f"no script rule matches {what} turn_step={asked.turn_step}: {why}")

@@ -24,7 +24,7 @@ def rendered(form: WireFormat, answer: Answer, parsed: ParsedRequest, exchange: 
     # Arguments of a tool that compare equal may differ in JSON (1, 1.0 and true), so only plain text is kept.
     if not isinstance(answer, Text) or len(answer.text) > _LONGEST_KEPT:
         return form.frames(answer, parsed, exchange)
-    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN))
+    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN, previous=0))
     number = b"%020d" % exchange
     frames = [frame.replace(_STAND_IN_DIGITS, number) for frame in kept.frames]
     return Wire(frames=frames, content_type=kept.content_type)
