@@ -5,7 +5,7 @@ from typing import Literal
 
 from fakes.events import Provider
 from fakes.oauth.server import ENDPOINTS
-from fakes.providers.account import LOAD, ONBOARD
+from fakes.providers.account import ACCOUNT
 from fakes.providers.code_assist import PATHS, PREFIX
 from fakes.providers.gemini import COUNT, model_and_method
 from fakes.providers.models import is_models_path
@@ -34,7 +34,6 @@ _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
 _ASSIST = Route(endpoint="completion", provider="code-assist")
-_ACCOUNT = Route(endpoint="account", provider="code-assist")
 EXACT: dict[str, Route] = {
     "/v1/messages": _MESSAGES,
     "/v1/messages/count_tokens": Route(endpoint="count", provider="anthropic"),
@@ -48,8 +47,7 @@ EXACT: dict[str, Route] = {
     },
     **dict.fromkeys(PATHS, _ASSIST),
     f"{PREFIX}{COUNT}": Route(endpoint="count", provider="code-assist"),
-    LOAD: _ACCOUNT,
-    ONBOARD: _ACCOUNT,
+    **dict.fromkeys(ACCOUNT, Route(endpoint="account", provider="code-assist")),
 }
 # Paths that name a model, as OpenAPI writes them; `route_of` finds them by their parts.
 TEMPLATES: dict[str, Route] = {

@@ -172,6 +172,22 @@ def test_a_code_assist_account(get):
 
 
 @pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("listExperiments", {"experimentIds": [], "flags": []}),
+        ("retrieveUserQuota", {"buckets": []}),
+        ("fetchAdminControls", {"adminControlsApplicable": False}),
+        ("recordCodeAssistMetrics", {}),
+    ],
+)
+def test_what_gemini_cli_asks_of_every_account(get, method, answer):
+    asked = {"project": "fakes-project"}
+    status, body, events = get(NAMED, "POST", f"/v1internal:{method}", json=asked)
+    assert (status, body) == (200, answer)
+    assert (events[0].provider, events[1].reply) == ("code-assist", "account")
+
+
+@pytest.mark.parametrize(
     ("error", "reason", "retried"),
     [("", "RATE_LIMIT_EXCEEDED", True), ("QUOTA_EXHAUSTED", "QUOTA_EXHAUSTED", False)],
 )
