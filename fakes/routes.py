@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import parse_qs
 
 from fakes.events import Provider
 from fakes.oauth.server import ENDPOINTS
@@ -85,8 +86,13 @@ def _dressed_as(request: HttpRequest) -> Provider:
     host = request.host.partition(":")[0].lower()
     if host == _CODE_ASSIST_HOST or request.path.startswith(PREFIX):
         return "code-assist"
-    if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or "x-goog-api-key" in request.headers:
+    if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or _has_google_key(request):
         return "gemini"
     if host in _ANTHROPIC_HOSTS or "anthropic-version" in request.headers or "x-api-key" in request.headers:
         return "anthropic"
     return "codex"
+
+
+def _has_google_key(request: HttpRequest) -> bool:
+    """Whether it has a key as only Google's clients send one: in a header of theirs, or in the query."""
+    return "x-goog-api-key" in request.headers or "key" in parse_qs(request.query)

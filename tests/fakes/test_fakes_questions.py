@@ -98,6 +98,7 @@ def test_gemini_pages(get):
         token = body.get("nextPageToken", "")
     assert (names, token) == (["models/m0", "models/m1", "models/m2", "models/m3", "models/m4"], "")
     assert get(NAMED, "GET", "/v1/models/m1", headers=GEMINI)[1]["name"] == "models/m1"
+    assert get(NAMED, "GET", "/v1/models/m1?key=k")[1]["name"] == "models/m1"
     status, body, _ = get(NAMED, "GET", "/v1beta/models/zz")
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
 
