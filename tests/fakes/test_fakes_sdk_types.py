@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 import pytest
 import typing_extensions
 
-from fakes.providers import anthropic_request, chat_request, responses_request
+from fakes.providers import anthropic_request, chat_request, gemini_request, responses_request
 from fakes.providers.base import BadRequest
 
 # A call without its result, or the other way round, is right by its type and refused all the same.
@@ -133,3 +133,10 @@ def test_a_call_that_is_not_waited_for_needs_no_output_yet():
     responses_request.read({"model": "m", "input": [said, {**call, "async": True}, said]})
     with pytest.raises(BadRequest, match="No tool output found"):
         responses_request.read({"model": "m", "input": [said, {**call, "async": False}, said]})
+
+
+def test_a_gemini_answer_may_be_continued():
+    asked = {"contents": [{"parts": [{"text": "x"}]}], "continuationToken": "eA=="}
+    assert gemini_request.read(asked) == [(0, "x")]
+    with pytest.raises(BadRequest, match="continuation_token"):
+        gemini_request.read({**asked, "continuationToken": 5})
