@@ -6,7 +6,6 @@ or of the token endpoint itself.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 from fakes.conversations import Conversations
 from fakes.delivery import deliver
@@ -34,6 +33,7 @@ from fakes.wire.tls import Authority, host_and_port
 
 # RFC 9110 section 15.5.22: a 426 names the protocol that is wanted instead.
 _PLAIN_HTTP = (("upgrade", "HTTP/1.1"), ("connection", "upgrade"))
+_OK = Text("ok")
 Control = Callable[[HttpRequest], HttpReply]
 
 
@@ -70,7 +70,7 @@ class Desk:
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
-            AnthropicFormat(), ChatFormat(), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
+            AnthropicFormat(), ChatFormat(clock), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
         )  # fmt: skip
         self._forms: dict[Provider, WireFormat] = {form.provider: form for form in forms}
 
@@ -144,7 +144,6 @@ class Desk:
         form = self._forms[exchange.provider]
         try:
             parsed = self._conversations.followed(form.parse(request), exchange.number)
-            parsed = replace(parsed, asked_at=int(self._clock()))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
@@ -171,7 +170,7 @@ class Desk:
         elif self.position.script.strict:
             exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
-            deliver(exchange, Text("ok"), form, parsed)
+            deliver(exchange, _OK, form, parsed)
 
     def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
         if not self.require_live_token or provider != "codex":

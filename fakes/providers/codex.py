@@ -37,7 +37,7 @@ _INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
 class CodexFormat:
-    """The wire format of POST …/responses. `clock` says when a usage limit ends, in seconds since the epoch."""
+    """The wire format of POST …/responses. `clock` is for what an answer says of time, in seconds since the epoch."""
 
     provider: Provider = "codex"
 
@@ -63,6 +63,7 @@ class CodexFormat:
             stream=stream,
             turn=turn,
             prompt_size=len(request.body),
+            asked_at=int(self._clock()),
             stored=body.get("store") is not False,
             previous=_exchange_of(body.get("previous_response_id") or ""),
         )
