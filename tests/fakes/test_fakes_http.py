@@ -188,7 +188,7 @@ def test_head_has_no_body(serve, talk):
         ("POST /v1beta/models/m:embedContent", 404),
         ("GET /v1beta/models/m:countTokens", 405),
         ("GET /v1internal:loadCodeAssist", 405),
-        ("POST /v1internal:retrieveUserQuota", 404),
+        ("POST /v1internal:embedContent", 404),
         ("GET /__fakes__/journal", 404),
     ],
 )
