@@ -6,8 +6,8 @@ or of the token endpoint itself.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
+from fakes.conversations import Conversations
 from fakes.delivery import deliver
 from fakes.events import Provider, RequestReceived
 from fakes.exchange import Exchange, Record
@@ -15,7 +15,7 @@ from fakes.gates import Gates
 from fakes.oauth.server import AuthorizationServer
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
-from fakes.position import Position
+from fakes.position import Position, unmatched
 from fakes.providers.anthropic import AnthropicFormat
 from fakes.providers.base import BadRequest, ParsedRequest, WireFormat, markers_in
 from fakes.providers.chat import ChatFormat
@@ -33,6 +33,7 @@ from fakes.wire.tls import Authority, host_and_port
 
 # RFC 9110 section 15.5.22: a 426 names the protocol that is wanted instead.
 _PLAIN_HTTP = (("upgrade", "HTTP/1.1"), ("connection", "upgrade"))
+_OK = Text("ok")
 Control = Callable[[HttpRequest], HttpReply]
 
 
@@ -53,6 +54,7 @@ class Desk:
         clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
+        self._conversations = Conversations()
         self.closing = False
         self.connections: set[Connection] = set()
         self.tunnels = Tunnels(authority, record)
@@ -68,7 +70,7 @@ class Desk:
         self._open: dict[Connection, Exchange] = {}
         self._count = 0
         forms: tuple[WireFormat, ...] = (
-            AnthropicFormat(), ChatFormat(), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
+            AnthropicFormat(), ChatFormat(clock), CodexFormat(clock), GeminiFormat(), CodeAssistFormat()
         )  # fmt: skip
         self._forms: dict[Provider, WireFormat] = {form.provider: form for form in forms}
 
@@ -100,6 +102,7 @@ class Desk:
         route = route_of(asked) if asked is not None else NOWHERE
         exchange = self._exchange(connection, "unknown" if route.endpoint == "none" else route.provider)
         exchange.keep_alive = False
+        exchange.body_wanted = asked is None or asked.method != "HEAD"
         method, path = (asked.method, asked.path) if asked is not None else ("", "")
         self._record_bare(exchange, connection, method, path, 0)
         self._fail(exchange, route, path, refusal.status, refusal.message, "malformed")
@@ -140,7 +143,7 @@ class Desk:
     def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = replace(form.parse(request), asked_at=int(self._clock()))
+            parsed = self._conversations.followed(form.parse(request), exchange.number)
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             size = len(request.body)
@@ -165,9 +168,9 @@ class Desk:
         elif chosen is not None:
             deliver(exchange, chosen.reply, form, parsed)
         elif self.position.script.strict:
-            exchange.send(form.error(_unmatched(asked, misses), exchange=exchange.number), "unmatched")
+            exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
-            deliver(exchange, Text("ok"), form, parsed)
+            deliver(exchange, _OK, form, parsed)
 
     def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
         if not self.require_live_token or provider != "codex":
@@ -292,9 +295,3 @@ class Desk:
                 peer_port=connection.peer_port,
             )
         )
-
-
-def _unmatched(asked: Request, misses: tuple[str, ...]) -> Status:
-    what = f"provider={asked.provider!r} model={asked.model!r} marker={asked.marker!r}"
-    why = "; ".join(misses) or "the script has no rules"
-    return Status(404, message=f"no script rule matches {what} turn_step={asked.turn_step}: {why}")

@@ -5,7 +5,7 @@ The only mutable part of scripting. It chooses replies and sends none.
 
 from dataclasses import dataclass
 
-from fakes.script import Reply, Request, Rule, Script
+from fakes.script import Reply, Request, Rule, Script, Status
 
 _NEAR_MISSES = 3
 
@@ -49,3 +49,10 @@ class Position:
             got = "" if name == "contains" else f" (got {getattr(request, name)!r})"
             reasons.append(f"{name}={getattr(rule.match, name)!r}{got}")
         return reasons or ["its replies, which are used up"]
+
+
+def unmatched(asked: Request, misses: tuple[str, ...]) -> Status:
+    """What a strict script answers to a request that no rule matches, with the rules that came closest."""
+    what = f"provider={asked.provider!r} model={asked.model!r} marker={asked.marker!r}"
+    why = "; ".join(misses) or "the script has no rules"
+    return Status(404, message=f"no script rule matches {what} turn_step={asked.turn_step}: {why}")

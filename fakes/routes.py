@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import parse_qs
 
 from fakes.events import Provider
 from fakes.oauth.server import ENDPOINTS
-from fakes.providers.account import LOAD, ONBOARD
+from fakes.providers.account import ACCOUNT
 from fakes.providers.code_assist import PATHS, PREFIX
 from fakes.providers.gemini import COUNT, model_and_method
 from fakes.providers.models import is_models_path
@@ -34,7 +35,6 @@ _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
 _ASSIST = Route(endpoint="completion", provider="code-assist")
-_ACCOUNT = Route(endpoint="account", provider="code-assist")
 EXACT: dict[str, Route] = {
     "/v1/messages": _MESSAGES,
     "/v1/messages/count_tokens": Route(endpoint="count", provider="anthropic"),
@@ -48,8 +48,7 @@ EXACT: dict[str, Route] = {
     },
     **dict.fromkeys(PATHS, _ASSIST),
     f"{PREFIX}{COUNT}": Route(endpoint="count", provider="code-assist"),
-    LOAD: _ACCOUNT,
-    ONBOARD: _ACCOUNT,
+    **dict.fromkeys(ACCOUNT, Route(endpoint="account", provider="code-assist")),
 }
 # Paths that name a model, as OpenAPI writes them; `route_of` finds them by their parts.
 TEMPLATES: dict[str, Route] = {
@@ -87,8 +86,13 @@ def _dressed_as(request: HttpRequest) -> Provider:
     host = request.host.partition(":")[0].lower()
     if host == _CODE_ASSIST_HOST or request.path.startswith(PREFIX):
         return "code-assist"
-    if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or "x-goog-api-key" in request.headers:
+    if host == _GEMINI_HOST or request.path.startswith("/v1beta/") or _has_google_key(request):
         return "gemini"
     if host in _ANTHROPIC_HOSTS or "anthropic-version" in request.headers or "x-api-key" in request.headers:
         return "anthropic"
     return "codex"
+
+
+def _has_google_key(request: HttpRequest) -> bool:
+    """Whether it has a key as only Google's clients send one: in a header of theirs, or in the query."""
+    return "x-goog-api-key" in request.headers or "key" in parse_qs(request.query)

@@ -234,7 +234,7 @@ class Rule:
         check(isinstance(self.name, str) and self.name != "", "name", "a rule's name, not empty")
         check(isinstance(self.match, Match), "match", "a Match")
         good = isinstance(self.replies, tuple) and bool(self.replies)
-        check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "a tuple of one reply or more")
+        check(good and all(isinstance(r, Reply) for r in self.replies), "replies", "one reply or more, in order")
         check(isinstance(self.repeat_last, bool), "repeat_last", "true or false")
 
 

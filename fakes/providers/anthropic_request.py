@@ -54,6 +54,7 @@ _REQUIRED_OF_BLOCKS = {
     "image": {"source": "object"},
     "document": {"source": "object"},
 }
+_THINKING = ("enabled", "disabled", "adaptive", "between_tools")
 _TOOL_CHOICES = ("auto", "any", "tool", "none")
 
 
@@ -137,7 +138,7 @@ def _check_tools(tools: list[Any], choice: Mapping[str, Any] | None) -> None:
             raise _refusal("tool_choice.type", f"Input should be one of {', '.join(map(repr, _TOOL_CHOICES))}")
         if choice["type"] == "tool":
             _check_fields(choice, {"name": "string"}, "tool_choice")
-            if choice["name"] not in names:
+            if choice["name"] not in names and len(names) == len(tools):  # a toolset has no name, and names no members
                 raise _refusal("tool_choice.name", f"Tool '{choice['name']}' not found in provided tools")
         if choice["type"] in ("any", "tool") and not tools:
             raise _refusal("tool_choice", "tool_choice may only be specified while providing tools.")
@@ -146,8 +147,8 @@ def _check_tools(tools: list[Any], choice: Mapping[str, Any] | None) -> None:
 def _check_thinking(thinking: Mapping[str, Any] | None, limit: object) -> None:
     if thinking is None:
         return
-    if thinking.get("type") not in ("enabled", "disabled", "adaptive"):
-        raise _refusal("thinking.type", "Input should be 'enabled', 'disabled' or 'adaptive'")
+    if thinking.get("type") not in _THINKING:
+        raise _refusal("thinking.type", f"Input should be one of {', '.join(map(repr, _THINKING))}")
     if thinking["type"] == "enabled":
         where = "thinking.enabled.budget_tokens"
         if "budget_tokens" not in thinking:
@@ -190,6 +191,8 @@ def _check_message(message: Any, where: str, *, final: bool) -> None:
         words = "Field required" if "role" not in message else 'Input should be "user" or "assistant"'
         raise _refusal(f"{where}.role", words)
     if "content" not in message:
+        if role == "system" and message.get("output_config"):  # it may change how the answer is given, and say nothing
+            return
         raise _refusal(f"{where}.content", "Field required")
     content = message["content"]
     if content in ("", []) and not (final and role == "assistant"):
@@ -222,9 +225,9 @@ def _check_fields(data: Mapping[str, Any], wanted: Mapping[str, str], where: str
 
 
 def _elements(number: int, message: Mapping[str, Any]) -> Iterator[Element]:
-    content = message["content"]
     if message["role"] != "user":
         return
+    content = message["content"]
     if isinstance(content, str):
         yield number, content
         return

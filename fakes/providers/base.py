@@ -61,7 +61,9 @@ class ParsedRequest:
 
     `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events;
     `reports_usage` is false for a stream whose client did not ask for token counts; `asked_at` is the second, by the
-    server's clock, that the answer states.
+    server's clock, that the answer states, 0 where answers state none. `stored` is whether a client may go on from the
+    answer by its name, and `previous` the number of the exchange whose answer this one goes on from, 0 for none that
+    is known.
     """
 
     model: str
@@ -71,6 +73,8 @@ class ParsedRequest:
     sse: bool = True
     reports_usage: bool = True
     asked_at: int = 0
+    stored: bool = False
+    previous: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

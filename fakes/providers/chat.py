@@ -4,7 +4,8 @@ Fields and order are those of the official SDK's types, which the tests use as a
 reasoning here, so thinking is only counted. What is refused stands in `fakes.providers.chat_request`.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fakes.answers import Answer, Text, ToolCall, parts_of, stop_of
@@ -31,9 +32,12 @@ _STOPS = {"length": "length", "refusal": "content_filter"}
 
 
 class ChatFormat:
-    """The wire format of POST /v1/chat/completions."""
+    """The wire format of POST /v1/chat/completions. `clock` gives seconds since the epoch."""
 
     provider: Provider = "chat"
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
 
     def peek(self, request: HttpRequest) -> tuple[str, bool]:
         """The model and the stream flag, as far as they can be read."""
@@ -52,6 +56,7 @@ class ChatFormat:
             turn=turn,
             prompt_size=len(request.body),
             reports_usage=options.get("include_usage") is True,
+            asked_at=int(self._clock()),
         )
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:

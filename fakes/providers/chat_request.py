@@ -115,7 +115,9 @@ def _check_message(message: Any, where: str) -> None:
         required(message, "tool_call_id", "string", where)
     content = message.get("content")
     if content is None:
-        spoken = role == "assistant" and any(message.get(key) for key in ("tool_calls", "function_call", "refusal"))
+        spoken = role == "assistant" and any(
+            message.get(key) for key in ("tool_calls", "function_call", "refusal", "audio")
+        )
         if not spoken and role != "function":
             found = "null" if "content" in message else "nothing"
             words = f"Invalid value for 'content': expected a string, got {found}."

@@ -32,11 +32,12 @@ BACKEND_PATH = "/backend-api/codex/responses"
 
 _USAGE_LIMIT = "usage_limit_reached"
 _RESETS_IN_SECONDS = 3600
+_DIGITS = 32  # of the exchange's number in a response's name
 _INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
 class CodexFormat:
-    """The wire format of POST …/responses. `clock` says when a usage limit ends, in seconds since the epoch."""
+    """The wire format of POST …/responses. `clock` is for what an answer says of time, in seconds since the epoch."""
 
     provider: Provider = "codex"
 
@@ -57,7 +58,15 @@ class CodexFormat:
         turn = turn_of(read(body))
         stream = body.get("stream") is True
         model = body.get("model") or ""  # a prompt template may choose it
-        return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=len(request.body))
+        return ParsedRequest(
+            model=model,
+            stream=stream,
+            turn=turn,
+            prompt_size=len(request.body),
+            asked_at=int(self._clock()),
+            stored=body.get("store") is not False,
+            previous=_exchange_of(body.get("previous_response_id") or ""),
+        )
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The events from response.created to response.completed, or the response."""
@@ -119,9 +128,20 @@ def _usage(answer: Answer, parsed: ParsedRequest) -> dict[str, Any]:
     }
 
 
+def _response_id(exchange: int) -> str:
+    return f"resp_{exchange:0{_DIGITS}d}"
+
+
+def _exchange_of(name: str) -> int:
+    """The number of the exchange whose response has this name, 0 for a name that no response has here."""
+    digits = name.removeprefix("resp_")
+    named = len(digits) == _DIGITS and digits != name and digits.isascii() and digits.isdecimal()
+    return int(digits) if named else 0
+
+
 def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, Any]:
     return {
-        "id": f"resp_{exchange:032d}",
+        "id": _response_id(exchange),
         "object": "response",
         "access_programs": None,
         "created_at": parsed.asked_at,

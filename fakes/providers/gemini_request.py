@@ -26,6 +26,7 @@ _FIELDS = {
     "labels": (dict, "TYPE_MAP"),
     "session_id": (str, "TYPE_STRING"),
     "store": (bool, "TYPE_BOOL"),
+    "continuation_token": (str, "TYPE_BYTES"),
 }
 _LIMITS: dict[str, tuple[float, float, str]] = {
     "temperature": (0, 2, "TYPE_FLOAT"),

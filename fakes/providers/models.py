@@ -41,10 +41,15 @@ class Catalog:
 
 
 def is_models_path(path: str, provider: Provider) -> bool:
-    """Whether it is the path of a list of models or of one model; after a colon Gemini has a method's name."""
-    if (provider == "gemini" or path.startswith("/v1beta/")) and ":" in unquote(path):
+    """Whether it is the path of a list of models or of one model.
+
+    After a colon Gemini has a method's name, and after another slash something that a model has.
+    """
+    root = next((root for root in _ROOTS if path == root or path.startswith(root + "/")), None)
+    if root is None or path == root + "/":
         return False
-    return any(path == root or (path.startswith(root + "/") and len(path) > len(root) + 1) for root in _ROOTS)
+    name = unquote(path.removeprefix(root + "/"))
+    return not ((provider == "gemini" or root == "/v1beta/models") and path != root and (":" in name or "/" in name))
 
 
 def answer_models(provider: Provider, path: str, query: str, catalog: Catalog) -> dict[str, Any]:

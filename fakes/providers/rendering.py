@@ -5,7 +5,6 @@ stand-in number, which is then replaced in each frame. Nothing about a provider 
 """
 
 import os
-from dataclasses import replace
 from functools import lru_cache
 
 from fakes.answers import Answer, Text
@@ -24,13 +23,33 @@ def rendered(form: WireFormat, answer: Answer, parsed: ParsedRequest, exchange: 
     # Arguments of a tool that compare equal may differ in JSON (1, 1.0 and true), so only plain text is kept.
     if not isinstance(answer, Text) or len(answer.text) > _LONGEST_KEPT:
         return form.frames(answer, parsed, exchange)
-    kept = _kept(form, answer, replace(parsed, turn=_NO_TURN))
+    # All that an answer's bytes hang on, and no turn.
+    asked = (parsed.model, parsed.stream, parsed.prompt_size, parsed.sse, parsed.reports_usage, parsed.asked_at)
+    kept = _kept(form, answer, *asked)
     number = b"%020d" % exchange
     frames = [frame.replace(_STAND_IN_DIGITS, number) for frame in kept.frames]
     return Wire(frames=frames, content_type=kept.content_type)
 
 
 @lru_cache(maxsize=_KEPT)
-def _kept(form: WireFormat, answer: Answer, parsed: ParsedRequest) -> Wire:
+def _kept(
+    form: WireFormat,
+    answer: Answer,
+    model: str,
+    stream: bool,
+    prompt_size: int,
+    sse: bool,
+    reports_usage: bool,
+    asked_at: int,
+) -> Wire:
     """A rendering with the stand-in number. The request states its second, so that none is kept for longer."""
+    parsed = ParsedRequest(
+        model=model,
+        stream=stream,
+        turn=_NO_TURN,
+        prompt_size=prompt_size,
+        sse=sse,
+        reports_usage=reports_usage,
+        asked_at=asked_at,
+    )
     return form.frames(answer, parsed, _STAND_IN)

@@ -45,7 +45,6 @@ _PARTS = {
 _OUTPUT = "_call_output"
 _REQUIRED = {
     "function_call": ("call_id", "name", "arguments"),
-    "function_call_output": ("call_id",),
     "custom_tool_call": ("call_id", "name", "input"),
     "custom_tool_call_output": ("call_id",),
 }
@@ -106,17 +105,23 @@ def _check_tools(tools: list[Any], choice: object) -> None:
 
 
 def _kind(item: Mapping[str, Any]) -> str:
+    """The item's type; without one it is a message, or a reference when an identifier is all that it has."""
+    if item.get("type") is None and isinstance(item.get("id"), str) and not item.keys() - {"id", "type"}:
+        return "item_reference"
     kind = item.get("type", "message")
     return kind if isinstance(kind, str) else ""
 
 
 def _check_item(item: Any, where: str) -> None:
     check_kind(item, "object", where)
-    check_kind(item.get("type", "message"), "string", f"{where}.type")
+    if _kind(item) != "item_reference":
+        check_kind(item.get("type", "message"), "string", f"{where}.type")
     if _kind(item) == "message":
         _check_message(item, where)
     for name in _REQUIRED.get(_kind(item), ()):
         required(item, name, "string", where)
+    if _kind(item) == "function_call_output" and item.get("name") is None:  # which may stand for the call
+        required(item, "call_id", "string", where)
     if _kind(item).endswith(_OUTPUT) and "output" not in item and _kind(item) not in _MAY_BE_SILENT:
         raise missing(f"{where}.output")
 
@@ -142,7 +147,7 @@ def _check_message(item: Mapping[str, Any], where: str) -> None:
 
 
 def _check_pairs(items: list[dict[str, Any]]) -> None:
-    """Every output belongs to a call before it, and every call of a function has an output."""
+    """Every output belongs to a call before it, and every call of a function has an output, if it was waited for."""
     called: list[str] = []
     answered: list[str] = []
     for item in items:
@@ -154,7 +159,7 @@ def _check_pairs(items: list[dict[str, Any]]) -> None:
         elif kind.endswith("_call") and isinstance(name, str):
             called.append(name)
     for item in items:
-        if _kind(item) in _PAIRED and item["call_id"] not in answered:
+        if _kind(item) in _PAIRED and item.get("async") is not True and item["call_id"] not in answered:
             raise BadRequest(f"No tool output found for function call {item['call_id']}.", "input")
 
 

@@ -79,10 +79,15 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         # A client that half-closes while its answer is held is taken as gone: an aborted request looks just
-        # so. Where only the kernels are waited for, the bytes on their way will tell.
+        # so. Where only the kernels are waited for, the bytes on their way will tell. TLS knows no half.
         self._half_closed = True
-        on_its_way = self._after_flush is not None or self._polling
-        return on_its_way and self._transport is not None and self._transport.can_write_eof()
+        if self._transport is None or not self._transport.can_write_eof():
+            return False
+        if not self._deaf:
+            self._jobs.extend(self._reader.end())
+            self._deaf = True
+            self._next()
+        return self._after_flush is not None or self._polling
 
     def pause_writing(self) -> None:
         self._flushing = True

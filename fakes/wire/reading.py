@@ -17,14 +17,14 @@ _VERSIONS = ("1.0", "1.1")  # httptools also takes 0.9, which is a request line 
 class Refusal(Exception):
     """Bytes that are not acceptable HTTP: the status to answer with, and why. The connection closes then.
 
-    `request` is what was asked, without its body, where that could be read.
+    `request` is what was asked, without its body, as far as that was read; None without a target.
     """
 
-    def __init__(self, status: int, message: str, request: HttpRequest | None = None) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
-        self.request = request
+        self.request: HttpRequest | None = None
 
 
 class RequestReader:
@@ -41,6 +41,7 @@ class RequestReader:
         self._tunnel_host = tunnel_host
         self._ready: list[HttpRequest | Refusal] = []
         self._parser = httptools.HttpRequestParser(self)
+        self._begun = False
         self._url = b""
         self._headers: dict[str, str] = {}
         self._head_done = False
@@ -56,6 +57,13 @@ class RequestReader:
             self._rest_of_offer(data)
         else:
             self._parse(data)
+        ready, self._ready = self._ready, []
+        return ready
+
+    def end(self) -> list[HttpRequest | Refusal]:
+        """What it comes to that no more bytes will come: a request that had begun is refused."""
+        if self._begun and not self.finished:
+            self._refuse(Refusal(400, "the request ends too early"))
         ready, self._ready = self._ready, []
         return ready
 
@@ -86,11 +94,12 @@ class RequestReader:
         self._offered -= len(self._body[-1])
         if not self._offered:
             self.finished = True
-            self._ready.append(self._whole_request())
+            self._complete()
 
     # httptools' calls
 
     def on_message_begin(self) -> None:
+        self._begun = True
         self._url = b""
         self._headers = {}
         self._head_done = False
@@ -118,7 +127,7 @@ class RequestReader:
             raise Refusal(400, "this is not HTTP/1.1: another version")
         self._check_host()
         if int(self._headers.get("content-length", "0")) > BODY_LIMIT:
-            raise self._too_large()
+            raise _too_large()
         # HTTP/1.0 knows no such answer, so it must not get one (RFC 9110 section 10.1.1).
         asked = self._headers.get("expect", "").lower() == "100-continue"
         self.expected = asked and self._parser.get_http_version() != "1.0"
@@ -129,7 +138,7 @@ class RequestReader:
         self._body.append(body)
         self._body_size += len(body)
         if self._body_size > BODY_LIMIT:
-            raise self._too_large()
+            raise _too_large()
 
     def on_message_complete(self) -> None:
         self.expected = False
@@ -141,7 +150,7 @@ class RequestReader:
             self._offered = int(self._headers.get("content-length", "0"))
             if self._offered:
                 return
-        self._ready.append(self._whole_request())
+        self._complete()
 
     def _check_host(self) -> None:
         """A server must refuse a request without a Host, with two of them or a wrong one (RFC 9112 section 3.2).
@@ -161,9 +170,9 @@ class RequestReader:
         if size > HEAD_LIMIT:
             raise Refusal(431, f"the request head is larger than {HEAD_LIMIT} bytes")
 
-    def _too_large(self) -> Refusal:
-        self._body.clear()
-        return Refusal(413, f"the body is larger than {BODY_LIMIT} bytes", self._whole_request())
+    def _complete(self) -> None:
+        self._ready.append(self._whole_request())
+        self._begun = False
 
     def _whole_request(self) -> HttpRequest:
         method = self._parser.get_method().decode("ascii", "replace")
@@ -198,7 +207,20 @@ class RequestReader:
 
     def _refuse(self, refusal: Refusal) -> None:
         self.finished = True
+        refusal.request = self._begun_request()
         self._ready.append(refusal)
+
+    def _begun_request(self) -> HttpRequest | None:
+        """The request being read, as far as it was understood and without its body; None without a target."""
+        self._body.clear()
+        try:
+            return self._whole_request() if self._begun and self._url else None
+        except Refusal:
+            return None
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, f"the body is larger than {BODY_LIMIT} bytes")
 
 
 def _authority(parts: httptools.parser.url_parser.URL) -> str:

@@ -52,6 +52,7 @@ def test_any_model_exists_where_a_rule_takes_any(get):
     script = Script((Rule("any", Match(), (Text("x"),)),))
     assert get(script, "GET", "/v1/models")[1]["data"][0]["id"] == "fake-model"
     assert get(script, "GET", "/v1/models/ft%3Agpt-4o%3Aorg")[1]["id"] == "ft:gpt-4o:org"
+    assert get(script, "GET", "/v1/models/org/m")[1]["id"] == "org/m"
     assert get(script, "GET", "/v1/models/claude-x", headers=ANTHROPIC)[1]["type"] == "model"
     assert get(script, "GET", "/v1beta/models/gemini-x")[1]["name"] == "models/gemini-x"
 
@@ -97,6 +98,7 @@ def test_gemini_pages(get):
         token = body.get("nextPageToken", "")
     assert (names, token) == (["models/m0", "models/m1", "models/m2", "models/m3", "models/m4"], "")
     assert get(NAMED, "GET", "/v1/models/m1", headers=GEMINI)[1]["name"] == "models/m1"
+    assert get(NAMED, "GET", "/v1/models/m1?key=k")[1]["name"] == "models/m1"
     status, body, _ = get(NAMED, "GET", "/v1beta/models/zz")
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
 
@@ -104,6 +106,12 @@ def test_gemini_pages(get):
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
 def test_a_method_of_gemini_that_is_not_served_is_no_model(get, version):
     status, body, events = get(NAMED, "POST", f"/{version}/models/m:embedContent", headers=GEMINI, json={})
+    assert (status, body["error"]["status"], events[1].reply) == (404, "NOT_FOUND", "unknown-path")
+
+
+@pytest.mark.parametrize("path", ["/v1/models/m/operations/o", "/v1beta/models/m/operations/o"])
+def test_what_a_model_of_gemini_has_is_no_model(get, path):
+    status, body, events = get(NAMED, "GET", path, headers=GEMINI)
     assert (status, body["error"]["status"], events[1].reply) == (404, "NOT_FOUND", "unknown-path")
 
 
@@ -162,6 +170,22 @@ def test_a_code_assist_account(get):
     _, operation, _ = get(NAMED, "POST", "/v1internal:onboardUser", json=asked)
     assert operation["done"] is True
     assert operation["response"]["cloudaicompanionProject"]["id"] == loaded["cloudaicompanionProject"]
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("listExperiments", {"experimentIds": [], "flags": []}),
+        ("retrieveUserQuota", {"buckets": []}),
+        ("fetchAdminControls", {"adminControlsApplicable": False}),
+        ("recordCodeAssistMetrics", {}),
+    ],
+)
+def test_what_gemini_cli_asks_of_every_account(get, method, answer):
+    asked = {"project": "fakes-project"}
+    status, body, events = get(NAMED, "POST", f"/v1internal:{method}", json=asked)
+    assert (status, body) == (200, answer)
+    assert (events[0].provider, events[1].reply) == ("code-assist", "account")
 
 
 @pytest.mark.parametrize(

@@ -127,26 +127,63 @@ def test_an_absolute_target_keeps_its_port(serve, talk, host):
     serve(OK, body)
 
 
+OVERLONG = b"content-length: %d\r\n\r\n" % (BODY_LIMIT + 1)
+UNREADABLE = (b"content-length: ten\r\n\r\n", b"transfer-encoding: chunked\r\n\r\nzz\r\n", b"x\r\n\r\n")
+
+
 @pytest.mark.parametrize(
-    ("path", "provider", "kind"),
+    ("path", "provider", "kind", "kind_of_413"),
     [
-        ("/v1/messages", "anthropic", "request_too_large"),
-        ("/v1/chat/completions", "chat", "invalid_request_error"),
-        ("/v1internal:generateContent", "code-assist", "INVALID_ARGUMENT"),
+        ("/v1/messages", "anthropic", "invalid_request_error", "request_too_large"),
+        ("/v1/chat/completions", "chat", "invalid_request_error", "invalid_request_error"),
+        ("/v1/models/m:generateContent", "gemini", "INVALID_ARGUMENT", "INVALID_ARGUMENT"),
+        ("/v1internal:generateContent", "code-assist", "INVALID_ARGUMENT", "INVALID_ARGUMENT"),
+        ("/token", "oauth", "invalid_request", "invalid_request"),
     ],
 )
-def test_a_body_that_is_too_large_is_refused_in_the_providers_shape(serve, talk, path, provider, kind):
+@pytest.mark.parametrize("rest", [OVERLONG, *UNREADABLE], ids=["too large", "length", "chunk", "header"])
+def test_what_cannot_be_read_is_refused_in_the_providers_shape(serve, talk, path, provider, kind, kind_of_413, rest):
+    status, wanted = (413, kind_of_413) if rest is OVERLONG else (400, kind)
+
     async def body(served):
-        asked = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {BODY_LIMIT + 1}\r\n\r\n"
-        raw, end = await talk(served.fakes.port, asked.encode())
-        assert (raw[:13], end) == (b"HTTP/1.1 413 ", "fin")
+        raw, end = await talk(served.fakes.port, f"POST {path} HTTP/1.1\r\nhost: x\r\n".encode() + rest)
+        assert (raw[:13], end) == (b"HTTP/1.1 %d " % status, "fin")
         said = json.loads(raw.partition(b"\r\n\r\n")[2])
         error = (said[0] if isinstance(said, list) else said)["error"]
-        assert kind in (error.get("type"), error.get("status"))
+        assert wanted in ([error] if isinstance(error, str) else [error.get("type"), error.get("status")])
 
     received, sent = serve(OK, body)
     assert (received.provider, received.method, received.path) == (provider, "POST", path)
-    assert (sent.status, sent.reply) == (413, "malformed")
+    assert (sent.status, sent.reply) == (status, "malformed")
+
+
+@pytest.mark.parametrize("kept", [1, 3, 20, -1], ids=["a letter", "a method", "a target", "all but a byte"])
+@pytest.mark.parametrize("before", [False, True], ids=["first", "second"])
+def test_a_request_that_ends_too_early_is_refused(serve, post, ask, kept, before):
+    async def body(served):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.fakes.port)
+        if before:
+            writer.write(post(*ask("codex")))
+            await served.until("ReplySent")
+        writer.write(post(*ask("anthropic"))[:kept])
+        writer.write_eof()
+        raw = await reader.read()
+        assert raw.count(b"HTTP/1.1 400 ") == 1
+        assert b"the request ends too early" in raw
+        assert (b'"request_id"' in raw) == (kept not in (1, 3))  # as Anthropic has it, once the target is known
+        writer.close()
+
+    events = serve(OK, body)
+    assert (events[-1].status, events[-1].reply) == (400, "malformed")
+
+
+def test_a_refusal_of_head_has_no_body(serve, talk):
+    async def body(served):
+        raw, _ = await talk(served.fakes.port, b"HEAD /v1/models HTTP/1.1\r\n\r\n")
+        assert raw.startswith(b"HTTP/1.1 400 ")
+        assert raw.endswith(b"\r\n\r\n")
+
+    serve(OK, body)
 
 
 def test_a_tunnel_does_not_wait_for_the_content_that_a_connect_announces(serve):

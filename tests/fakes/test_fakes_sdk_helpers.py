@@ -84,6 +84,18 @@ def test_items_that_were_stored_may_be_referred_to(openai_client):
     assert openai_client.responses.create(model="g", input=[*asked, *references, output]).output_text == TEXT
 
 
+@pytest.mark.parametrize("kind", [{}, {"type": None}, {"type": "item_reference"}], ids=str)
+def test_a_reference_may_leave_out_its_type(openai_client, kind):
+    given = [{"id": "msg_1", **kind}, {"role": "user", "content": "x"}]
+    assert openai_client.responses.create(model="g", input=given).output_text == TEXT
+
+
+def test_an_answer_that_was_spoken_may_be_referred_to(openai_client):
+    spoken = {"role": "assistant", "audio": {"id": "audio_1"}}
+    said = openai_client.chat.completions.create(model="g", messages=[*ASK["messages"], spoken, *ASK["messages"]])
+    assert said.choices[0].finish_reason == "tool_calls"
+
+
 def test_a_patch_may_be_applied_without_a_word(openai_client):
     operation = {"type": "delete_file", "path": "x"}
     call = {"type": "apply_patch_call", "call_id": "c1", "status": "completed", "operation": operation}
