@@ -10,14 +10,16 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
-    """Programs that tests start can be interrupted, as at a terminal.
+    """Programs that tests start can be interrupted, as at a terminal, and hear that it has gone.
 
     A shell without job control starts background commands with SIGINT ignored (POSIX, Shell Command Language, 2.11),
-    and whatever these start inherits it; what a handler caught is the default again after exec.
+    and nohup(1) commands with SIGHUP ignored. Whatever these start inherits it; what a handler caught is the default
+    again after exec.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: lambda *_: None}
+    ignored = [number for number in handlers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, handlers[number])
     yield
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

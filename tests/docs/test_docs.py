@@ -169,7 +169,7 @@ def without_installation(options: Sequence[str]) -> list[str]:
     """A real CLI need not be installed for a command line to be right; its release must be a known one."""
     given = []
     for word in options:
-        real = re.fullmatch(r"[a-z]+@[\d.]+", word)
+        real = re.fullmatch(r"[a-z-]+@[\d.]+", word)
         given.append("reference" if real else word)
         if real:
             assert find_recipe(word).proven
