@@ -58,7 +58,8 @@ class Program:
         return [sys.executable, "-m", *module, *words]
 
     def env(self, **more: str) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.work), "REFERENCE_HOME": str(self.home), **more}
+        own = {"HOME": str(self.work), "TMPDIR": str(self.work), "REFERENCE_HOME": str(self.home)}
+        return {"PATH": os.environ["PATH"], **own, **more}
 
     def start(self, *words: str, variant: str = "", **options: Any) -> subprocess.Popen[bytes]:
         defaults: dict[str, Any] = {
