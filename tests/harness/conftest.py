@@ -97,6 +97,7 @@ class Rig:
         self.refused: list[str] = []
         self.events: list[Any] = []
         self.running: dict[str, Running] = {}
+        self._started: list[Running] = []  # also those whose names others have now
         self.redirect: Redirect | None = None
         self.lookups: Lookups | None = None
         self.connected: list[str] = []  # what was redirected
@@ -128,6 +129,7 @@ class Rig:
                 on_fault=self.faults.append, families=families, lookups=self.lookups,
             )  # fmt: skip
         self.running[name] = Running(process, supervisor, output)
+        self._started.append(self.running[name])
         return self.running[name]
 
     async def python(self, name: str, code: str, *words: str, **options: Any) -> Running:
@@ -143,10 +145,11 @@ class Rig:
 
     async def clear(self) -> None:
         await self.launcher.sweep()
-        for running in self.running.values():
+        for running in self._started:
             if running.supervisor is not None:
                 running.supervisor.close()
             running.process.close()
+        self._started.clear()
         if self.redirect is not None and self.lookups is not None:
             self.redirect.close()
             self.lookups.close()

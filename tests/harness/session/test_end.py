@@ -99,11 +99,15 @@ class Session:
 
     def until_busy(self) -> None:
         """Wait until each worker is in the middle of a scenario."""
-        wait_until(lambda: self.process.poll() is not None or len(list(self.marks.iterdir())) >= max(1, self._workers))
+        wait_until(lambda: self.process.poll() is not None or len(self._marked()) >= max(1, self._workers))
         assert self.process.poll() is None, self.output.read_text()
         self.below = stat.below(self.process.pid)
         assert self.below
-        self.ports = [int(mark.read_text().rpartition(":")[2]) for mark in self.marks.iterdir()]
+        self.ports = [int(url.rpartition(":")[2]) for url in self._marked()]
+
+    def _marked(self) -> list[str]:
+        """What has been written to the marks; one that was just made is empty yet."""
+        return [url for mark in self.marks.iterdir() if (url := mark.read_text())]
 
     def press_ctrl_c(self) -> None:
         os.write(self._master, b"\x03")
