@@ -138,12 +138,14 @@ def build(entries: Sequence[Entry], findings: Sequence[Sequence[int]] = (), limi
 
 def around_the_evidence(entries: Sequence[Entry], evidence: Sequence[int], actors: int = ACTORS) -> list[Entry]:
     """What the actors nearest to the evidence did, and everything else in that time; all of it without evidence."""
+    if not evidence:
+        return list(entries)
     distances: dict[str, int] = {}
     for entry in entries:
         if actor := entry.text("actor"):
             distance = _distance(evidence, entry.seq)
             distances[actor] = min(distance, distances.get(actor, distance))
-    if not evidence or len(distances) <= actors:
+    if len(distances) <= actors:
         return list(entries)
     involved = sum(distance == 0 for distance in distances.values())
     near = set(sorted(distances, key=lambda actor: distances[actor])[: max(actors, involved)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import ANSWER
@@ -26,7 +24,7 @@ def turn_survives_power_loss(history: History) -> list[Finding]:
         raise CannotDecide(f"the turn before the cut failed: {ask.said(returned)}")
     if unknown := [reason for _, what in history.of(FilesRecorded) for reason in what.unknown]:
         raise CannotDecide(f"what was written is not known: {'; '.join(unknown)}")
-    trials = list(_trials(history))
+    trials = list(ask.power_cuts(history))
     if not trials:
         raise CannotDecide("no state after a power cut was tried")
     stored = [seen.facts.get("generation") for _, seen in _profiles(history.before(trials[0][0]))][-1:]
@@ -46,14 +44,6 @@ def _finding(same: list[_Case], tried: int) -> Finding:
         f"({len(same)} of {tried} states; this one is allowed by {' and '.join(cut.models)})"
     )
     return Finding(rule="CFG-10", message=message, evidence=evidence)
-
-
-def _trials(history: History) -> Iterator[tuple[int, PowerLost, History]]:
-    """Each cut with what happened until the next one."""
-    cuts = list(history.of(PowerLost))
-    for number, (seq, cut) in enumerate(cuts):
-        later = history.after(seq)
-        yield seq, cut, later.before(cuts[number + 1][0]) if cuts[number + 1 :] else later
 
 
 def _broken(stored: list[object], seq: int, cut: PowerLost, part: History) -> _Case | None:

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, Finished, History, ReplySent, RequestReceived, Scheduled, Signalled, Started
+from harness.events import (
+    Exited,
+    Finished,
+    History,
+    PowerLost,
+    ReplySent,
+    RequestReceived,
+    Scheduled,
+    Signalled,
+    Started,
+)
 from harness.outcome import RunSeen
 
 UNFINISHED = frozenset({"queued", "running"})  # statuses of runs that are not over
@@ -94,6 +104,14 @@ def requests(history: History, actor: str) -> list[tuple[int, RequestReceived]]:
 def replies(history: History) -> dict[int, ReplySent]:
     """What each exchange was answered with."""
     return {what.exchange: what for _, what in history.of(ReplySent)}
+
+
+def power_cuts(history: History) -> Iterator[tuple[int, PowerLost, History]]:
+    """Each power cut with what happened from there to the next one."""
+    cuts = list(history.of(PowerLost))
+    for number, (seq, cut) in enumerate(cuts):
+        later = history.after(seq)
+        yield seq, cut, later.before(cuts[number + 1][0]) if number + 1 < len(cuts) else later
 
 
 def signalled(history: History, actor: str) -> set[int]:

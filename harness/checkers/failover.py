@@ -169,8 +169,8 @@ def _round_of(actor: str) -> tuple[str, str]:
 def _rests(history: History, seq: int, provider: str) -> bool:
     """Whether a provider had asked for a rest; one of a few seconds may be over on a machine that is busy."""
     at = {event.seq: event.at for event in history.events}
-    asked = [(s, r.status) for s, r in history.before(seq).of(ReplySent) if r.provider == provider]
-    asked = [(s, status) for s, status in asked if status in _REST]
+    earlier = history.before(seq).of(ReplySent)
+    asked = [(s, reply.status) for s, reply in earlier if reply.provider == provider and reply.status in _REST]
     if not asked:
         return False
     last, status = asked[-1]

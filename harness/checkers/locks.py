@@ -225,23 +225,18 @@ def queue_or_refuse_is_said(history: History) -> list[Finding]:
             return []
         message = f"the second run of a held session was neither queued nor refused clearly: {ask.said(second)}"
         return [Finding(rule="OPS-4", message=message, evidence=(seq,))]
-    asked = [at for at, _ in ask.requests(history, "second")]
-    if asked and asked[0] < answered[-1]:
+    asked = ask.requests(history, "second")
+    if asked and asked[0][0] < answered[-1]:
         message = "the second run of a held session was neither queued nor refused: it ran beside the first"
-        return [Finding(rule="OPS-4", message=message, evidence=(asked[0], answered[-1]))]
+        return [Finding(rule="OPS-4", message=message, evidence=(asked[0][0], answered[-1]))]
     if looks[-1][1].size == 0:
         message = "the second run waited for a held session and said nothing: nobody can tell a queue from a hang"
         return [Finding(rule="OPS-4", message=message, evidence=(looks[-1][0], seq))]
-    missing = [part for part in ("holder", f"{ANSWER}holder") if asked and part not in _told_first(history, "second")]
-    if missing:
-        message = f"the second run of a held session waited, and then was told nothing of {' and '.join(missing)}"
-        return [Finding(rule="OPS-4", message=message, evidence=(answered[-1], asked[0]))]
+    for at, request in asked[:1]:
+        if missing := [part for part in ("holder", f"{ANSWER}holder") if part not in request.markers]:
+            message = f"the second run of a held session waited, and then was told nothing of {' and '.join(missing)}"
+            return [Finding(rule="OPS-4", message=message, evidence=(answered[-1], at))]
     return []
-
-
-def _told_first(history: History, actor: str) -> tuple[str, ...]:
-    """The markers in an actor's first request."""
-    return next((request.markers for _, request in ask.requests(history, actor)), ())
 
 
 def _free_again(history: History, rule: str, when: str) -> list[Finding]:

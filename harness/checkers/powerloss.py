@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
+from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.events import FileSeen, FilesRecorded, Finished, History, Hung, PowerLost, Started
 from harness.verdict import Finding
@@ -195,10 +196,7 @@ def _recorded(history: History, files: FilesRecorded) -> _Recorded:
 
 
 def _trials(history: History) -> Iterator[_Trial]:
-    cuts = list(history.of(PowerLost))
-    for number, (seq, cut) in enumerate(cuts):
-        until = cuts[number + 1][0] if number + 1 < len(cuts) else history.events[-1].seq + 1
-        part = history.after(seq).before(until)
+    for seq, cut, part in ask.power_cuts(history):
         looks = [(at, seen) for at, seen in part.of(FileSeen) if seen.role == "config"]
         if not looks:
             raise CannotDecide(f"nobody looked at the config after {cut.trial}")

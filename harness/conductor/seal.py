@@ -57,7 +57,7 @@ class Seal:
         self._redirect = redirect
 
     def take(self, call: StoppedCall) -> bool:
-        if self._redirect is not None and call.kind.name == "connect" and _asks_name_daemon(call):
+        if self._redirect is not None and _asks_name_daemon(call):
             call.fail(errno.ECONNREFUSED)
             return True
         outside = _first_outside(call)
@@ -91,14 +91,24 @@ def _first_outside(call: StoppedCall) -> _Outside | None:
         raise
 
 
-def _asks_name_daemon(call: StoppedCall) -> bool:
-    """Whether a connect is to a daemon that looks names up for others. Raises OSError when we cannot look."""
+def connected(call: StoppedCall) -> bytes:
+    """The raw address of a connect; nothing for another call, or if the kernel will refuse to read it too.
+
+    Raises OSError when we cannot look.
+    """
+    if call.kind.name != "connect":
+        return b""
     try:
-        raw = _address(call, call.args[1], call.args[2])
+        return _address(call, call.args[1], call.args[2])
     except OSError as error:
         if error.errno in CALLERS_OWN_FAULT:
-            return False
+            return b""
         raise
+
+
+def _asks_name_daemon(call: StoppedCall) -> bool:
+    """Whether a connect is to a daemon that looks names up for others. Raises OSError when we cannot look."""
+    raw = connected(call)
     local = len(raw) > 2 and struct.unpack_from("=H", raw)[0] == socket.AF_UNIX
     return local and os.fsdecode(raw[2:].split(b"\0", 1)[0]).removeprefix("/var") in _NAME_DAEMONS
 

@@ -11,9 +11,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from harness.conductor import kernel
-from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.redirect import NAME_SERVICE
+from harness.conductor.seal import connected
 from harness.conductor.stopped import Director, StoppedCall
 
 if TYPE_CHECKING:
@@ -42,15 +41,8 @@ class Ports:
 
 def _begins_a_connection(call: StoppedCall) -> bool:
     """Whether the call connects over a network. Raises OSError when we cannot look."""
-    if call.kind.name != "connect":
-        return False
-    try:
-        raw = kernel.read_memory(call.thread, call.args[1], _ADDRESS.size)
-    except OSError as error:
-        if error.errno in CALLERS_OWN_FAULT:
-            return False
-        raise
+    raw = connected(call)
     if len(raw) < _ADDRESS.size:
         return False
-    family, port = _ADDRESS.unpack(raw)
+    family, port = _ADDRESS.unpack_from(raw)
     return family in (socket.AF_INET, socket.AF_INET6) and int.from_bytes(port, "big") not in _NO_STREAM

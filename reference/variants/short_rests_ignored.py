@@ -8,7 +8,6 @@ from __future__ import annotations
 from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
 from reference.errors import Retryable
-from reference.home import Home
 from reference.parts import Parts
 
 BREAKS = ("FLO-5",)
@@ -27,8 +26,4 @@ class _Cooldowns(Cooldowns):
 
 def replace(parts: Parts) -> Parts:
     """Swap the cooldowns."""
-
-    def cooldowns(home: Home) -> Cooldowns:
-        return _Cooldowns(home)
-
-    return parts.replace(cooldowns=cooldowns)
+    return parts.replace(cooldowns=_Cooldowns)

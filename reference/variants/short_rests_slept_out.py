@@ -9,17 +9,15 @@ import time
 from typing import Any
 
 from reference.parts import Parts
+from reference.variants._clients import Wrapped, replace_clients
 
 BREAKS = ("FLO-5",)
 
 LONGEST, TIMES = 5.0, 2  # seconds of a rest that is waited for, and how often
 
 
-class _Patient:
+class _Patient(Wrapped):
     """A client that asks again."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
 
     def complete(self, *asked: Any) -> Any:
         from reference.errors import Retryable
@@ -34,16 +32,6 @@ class _Patient:
         return self._client.complete(*asked)
 
 
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the clients are imported on use."""
-    from reference import failover
-
-    def client_for(provider: str, config: Any) -> Any:
-        return _Patient(failover.client_for(provider, config))
-
-    return failover.complete(**arguments, policy=failover.Policy(client_for=client_for))
-
-
 def replace(parts: Parts) -> Parts:
     """Swap the clients."""
-    return parts.replace(complete=_complete)
+    return replace_clients(parts, _Patient)

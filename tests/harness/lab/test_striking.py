@@ -73,6 +73,15 @@ def test_a_pair_is_named_after_whom_it_strikes() -> None:
     assert [str(pair.of("struck3").fault) for pair in (PAIRS[0], PAIRS[-1])] == ["struck3.0!EIO", "struck3/1.4!kill"]
 
 
+def as_scenario(body):
+    return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(body).scenario
+
+
+def ran(loop_runner, launcher, folder, toys, *, arm=Arm.FAULT, **more):
+    plan = Plan(scenario="toy", target="toy", seed=3, arm=arm, **more)
+    return loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=folder)))
+
+
 FILES = """
 import os, sys
 name, count, noise = sys.argv[1:]
@@ -99,13 +108,11 @@ def making(most: int, count: int, noise: int, *, unstruck: int = 4):
 
         await sweep(lab, work, what="swept", faults=("ENOSPC",), most=most)
 
-    return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    return as_scenario(test_toy)
 
 
 def made(loop_runner, launcher, folder, *counts, **more):
-    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
-    ground = Ground(launcher=launcher, conducted=True, folder=folder)
-    return loop_runner.run(run(making(*counts, **more), toy, plan, ground))
+    return ran(loop_runner, launcher, folder, making(*counts, **more))
 
 
 def swept(most: int, faults: tuple[str, ...], grows: bool = False, vain: bool = False):
@@ -125,16 +132,13 @@ def swept(most: int, faults: tuple[str, ...], grows: bool = False, vain: bool = 
 
         await sweep(lab, work, what="swept", faults=faults, most=most)
 
-    return scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    return as_scenario(test_toy)
 
 
 def trial(
     loop_runner, launcher, folder, *, points=None, arm=Arm.FAULT, most=100, faults=("ENOSPC", "kill", "torn"), **work
 ):
-    plan = Plan(scenario="toy", target="toy", seed=3, points=points, arm=arm)
-    return loop_runner.run(
-        run(swept(most, faults, **work), toy, plan, Ground(launcher=launcher, conducted=True, folder=folder))
-    )
+    return ran(loop_runner, launcher, folder, swept(most, faults, **work), points=points, arm=arm)
 
 
 def test_every_pair_strikes_where_it_was_seen(loop_runner, launcher, tmp_path):
@@ -220,9 +224,7 @@ for name in sys.argv[1:]:
 
         await sweep(lab, work_on, what="swept", faults=("ENOSPC",), most=9)
 
-    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
-    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
-    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    found = ran(loop_runner, launcher, tmp_path, as_scenario(test_toy))
     fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
     assert fired[:-1] == ["mkdir home/left", "mkdir home/right"]
 
@@ -250,9 +252,7 @@ done.set()
 
         await sweep(lab, work_on, what="swept", faults=("ENOSPC",), most=3)
 
-    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
-    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
-    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    found = ran(loop_runner, launcher, tmp_path, as_scenario(test_toy))
     fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
     assert fired[0] == "mkdir home/struck0-0"
     assert fired[2] == "mkdir home/struck2-19"
@@ -273,9 +273,7 @@ def test_a_call_in_vain_is_not_struck_for_one_that_was_meant(loop_runner, launch
         async with lab.struck(Fault("lane", 0, fault), where=lambda call: call.path.endswith("/new")):
             await lab.run(Raw(words=(work,)), "lane")
 
-    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
-    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
-    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    found = ran(loop_runner, launcher, tmp_path, as_scenario(test_toy))
     assert [what.detail for _, what in found.history.of(FaultFired)] == [f"{fault} at lane.1: openat home/new"]
 
 
@@ -299,8 +297,7 @@ def test_what_a_command_prints_is_read_back_whole(loop_runner, launcher, tmp_pat
         await lab.run(Raw(words=(work,)), "loud")
 
     toys = scenario("CFG-1", fault="", judges=[lambda _: []])(test_toy).scenario
-    plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
-    found = loop_runner.run(run(toys, toy, plan, Ground(launcher=launcher, conducted=True, folder=tmp_path)))
+    found = ran(loop_runner, launcher, tmp_path, toys)
     [end] = [what for _, what in found.history.of(Finished)]
     assert len(end.stdout) > 1_250_000
     assert end.stdout.endswith("the document\n")
@@ -345,7 +342,7 @@ def test_a_replays_fault_that_does_not_happen_shows_nothing(loop_runner, launche
             for lane in lanes:
                 await lane.finished()
 
-    toys = scenario("CFG-1", fault="f", judges=[lambda _: []], watch=WATCH_CHANGES)(test_toy).scenario
+    toys = as_scenario(test_toy)
     plan = Plan(scenario="toy", target="toy", seed=3, arm=Arm.FAULT)
     ground = Ground(launcher=launcher, conducted=True, folder=tmp_path)
     seen = loop_runner.run(run(toys, toy, plan, ground))

@@ -368,6 +368,7 @@ class DropsTheTimeout(Turns):
 
 
 @caught_by("a_session_goes_on", "was not told of the first")
+@caught_by("a_session_is_named", "was told of it: False")
 class NewSessionEachTime(Turns):
     def other(self, turn):
         return replace(turn, session=turn.message.strip("[]").partition("]")[0])
@@ -377,12 +378,6 @@ class NewSessionEachTime(Turns):
 class OneSessionForAll(Turns):
     def other(self, turn):
         return replace(turn, session=None)
-
-
-@caught_by("a_session_is_named", "was told of it: False")
-class NewSessionsForNames(Turns):
-    def other(self, turn):
-        return replace(turn, session=turn.message.strip("[]").partition("]")[0])
 
 
 @caught_by("a_check_up_tells_sound_from_damaged", "is cut short, and read says ok")
