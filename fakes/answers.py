@@ -84,10 +84,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model asks for one tool; `arguments` is the JSON object it passes, `text` what it says before."""
+    """The model asks for one tool; `text` is what it says before.
+
+    It passes `arguments`, a JSON object, or `input`, the text for a tool that takes free text: a custom tool of
+    OpenAI's. Providers without such tools pass that as the one argument `input`.
+    """
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    input: str | None = field(default=None, kw_only=True)
     text: str = field(default="", kw_only=True)
     pace: float = field(default=0.0, kw_only=True)
     first: float = field(default=0.0, kw_only=True)
@@ -95,10 +100,17 @@ class ToolCall:
 
     def __post_init__(self) -> None:
         check(isinstance(self.name, str) and self.name != "", "name", "a tool's name")
+        check(self.input is None or isinstance(self.input, str), "input", "a string")
+        check(self.input is None or not self.arguments, "input", "left out when arguments are given")
         good = isinstance(self.arguments, Mapping) and _is_json(dict(self.arguments))
         check(good, "arguments", "an object of argument names and values, all of JSON: write a date as a string")
         check(isinstance(self.text, str), "text", "a string")
         _check_timing(self)
+
+    @property
+    def passed(self) -> dict[str, Any]:
+        """What the tool gets, as an object."""
+        return dict(self.arguments) if self.input is None else {"input": self.input}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ Part = Text | ToolCall | Thinking
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The model answers with several things in order: thinking, text, tool calls at once.
+    """The model answers with several things in order: thinking, text, tool calls at once; or with nothing at all.
 
     Time and gate are those of the whole answer, so no part has its own. `cached` is how many of the prompt's
     tokens the provider says it had in its cache, at most all of them. `stop` is why the model stopped: at its
@@ -132,8 +144,8 @@ class Parts:
     gate: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        good = isinstance(self.parts, tuple) and bool(self.parts) and all(map(_is_bare, self.parts))
-        check(good, "parts", "one or more of Text, ToolCall and Thinking, without pace, first or gate of their own")
+        good = isinstance(self.parts, tuple) and all(map(_is_bare, self.parts))
+        check(good, "parts", "a tuple of Text, ToolCall and Thinking, without pace, first or gate of their own")
         check(is_whole(self.cached) and self.cached >= 0, "cached", "a whole number of tokens, at least 0")
         check(self.stop in get_args(Stop), "stop", f"one of {', '.join(get_args(Stop))}")
         _check_timing(self)

@@ -24,7 +24,7 @@ from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
-from fakes.script import Request, Script, Status, Text
+from fakes.script import Parts, Request, Script, Status, Text
 from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
@@ -34,6 +34,7 @@ from fakes.wire.tls import Authority, host_and_port
 # RFC 9110 section 15.5.22: a 426 names the protocol that is wanted instead.
 _PLAIN_HTTP = (("upgrade", "HTTP/1.1"), ("connection", "upgrade"))
 _OK = Text("ok")
+_NOTHING = Parts((), stop="length")
 Control = Callable[[HttpRequest], HttpReply]
 
 
@@ -146,8 +147,7 @@ class Desk:
             parsed = self._conversations.followed(form.parse(request), exchange.number)
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
-            size = len(request.body)
-            self._record_bare(exchange, connection, request.method, request.path, size, stream)
+            self._record_bare(exchange, connection, request.method, request.path, len(request.body), stream)
             exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
@@ -159,12 +159,15 @@ class Desk:
             turn_step=parsed.turn.step,
             text=parsed.turn.text,
         )
-        chosen = self.position.choose(asked) if unauthorized is None else None
-        wanted = unauthorized is None and chosen is None and self.position.script.strict
+        scripted = unauthorized is None and not parsed.warms_up
+        chosen = self.position.choose(asked) if scripted else None
+        wanted = scripted and chosen is None and self.position.script.strict
         misses = self.position.near_misses(asked) if wanted else ()
         self._record_asked(exchange, connection, request, parsed, chosen.rule if chosen else "", misses)
         if unauthorized is not None:
             exchange.send(form.error(unauthorized, exchange=exchange.number), "unauthorized")
+        elif parsed.warms_up:
+            deliver(exchange, _NOTHING, form, parsed)
         elif chosen is not None:
             deliver(exchange, chosen.reply, form, parsed)
         elif self.position.script.strict:

@@ -70,8 +70,13 @@ class AnthropicFormat:
         """Read and validate a request; raises BadRequest as the API would answer 400."""
         body = json_object(request)
         turn = turn_of(read(body))
-        stream = body.get("stream") is True
-        return ParsedRequest(model=body["model"], stream=stream, turn=turn, prompt_size=len(request.body))
+        return ParsedRequest(
+            model=body["model"],
+            stream=body.get("stream") is True,
+            turn=turn,
+            prompt_size=len(request.body),
+            warms_up=body["max_tokens"] == 0,
+        )
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The event stream from message_start to message_stop, or the message."""
@@ -165,7 +170,7 @@ def _block(part: Part, exchange: int, index: int) -> dict[str, Any]:
             return {"type": "thinking", "thinking": part.text, "signature": signature_of(part)}
         case ToolCall():
             name = f"toolu_{part_number(exchange, index)}"
-            call = {"type": "tool_use", "id": name, "name": part.name, "input": dict(part.arguments)}
+            call = {"type": "tool_use", "id": name, "name": part.name, "input": part.passed}
             return {**call, "caller": {"type": "direct"}}
 
 
@@ -177,6 +182,8 @@ _EMPTY: dict[str, dict[str, Any]] = {
 
 
 def _block_frames(answer: Answer, exchange: int) -> Iterator[bytes]:
+    if not parts_of(answer):
+        yield _event("ping")
     for index, (part, block) in enumerate(zip(parts_of(answer), _blocks(answer, exchange), strict=True)):
         opening = block | _EMPTY[block["type"]]
         yield _event("content_block_start", index=index, content_block=opening)

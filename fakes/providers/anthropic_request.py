@@ -33,7 +33,7 @@ _FIELDS = {
     "thread": "object",
 }
 _LIMITS: dict[str, tuple[float, float | None]] = {
-    "max_tokens": (1, None),
+    "max_tokens": (0, None),
     "temperature": (0, 1),
     "top_p": (0, 1),
     "top_k": (0, None),
@@ -77,6 +77,8 @@ def read(body: Mapping[str, Any], *, required: tuple[str, ...] = ("model", "max_
     _check_tools(body.get("tools") or [], body.get("tool_choice"))
     _check_thinking(body.get("thinking"), body.get("max_tokens"))
     _check_thread(body.get("thread"))
+    if body.get("max_tokens") == 0:
+        _check_warm_up(body)
     return _read_messages(body["messages"])
 
 
@@ -159,6 +161,23 @@ def _check_thinking(thinking: Mapping[str, Any] | None, limit: object) -> None:
             raise _refusal(where, "Input should be greater than or equal to 1024")
         if isinstance(limit, int) and budget >= limit:
             raise BadRequest("`max_tokens` must be greater than `thinking.budget_tokens`.", "max_tokens")
+
+
+def _check_warm_up(body: Mapping[str, Any]) -> None:
+    """A request for no answer, which only fills the cache, may not say how that answer is to be.
+
+    Source: "Pre-warming the cache" in Anthropic's skill for its API (anthropics/skills, prompt-caching.md), which
+    lists these combinations, without the words of their refusal.
+    """
+    asked = {
+        "stream": body.get("stream") is True,
+        "thinking": (body.get("thinking") or {}).get("type") == "enabled",
+        "output_config.format": bool((body.get("output_config") or {}).get("format")),
+        "tool_choice": (body.get("tool_choice") or {}).get("type") in ("any", "tool"),
+    }
+    for name, given in asked.items():
+        if given:
+            raise BadRequest(f"`max_tokens` of 0 cannot be combined with `{name}`.", "max_tokens")
 
 
 def _check_thread(thread: Mapping[str, Any] | None) -> None:

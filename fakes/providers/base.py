@@ -63,7 +63,7 @@ class ParsedRequest:
     `reports_usage` is false for a stream whose client did not ask for token counts; `asked_at` is the second, by the
     server's clock, that the answer states, 0 where answers state none. `stored` is whether a client may go on from the
     answer by its name, and `previous` the number of the exchange whose answer this one goes on from, 0 for none that
-    is known.
+    is known. `warms_up` is true when no answer is wanted: the prompt is only to be read into the provider's cache.
     """
 
     model: str
@@ -75,6 +75,7 @@ class ParsedRequest:
     asked_at: int = 0
     stored: bool = False
     previous: int = 0
+    warms_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,12 +228,13 @@ def usage_of(answer: Answer, parsed: ParsedRequest) -> Usage:
                 thought += len(part.text)
     prompt = tokens(parsed.prompt_size)
     cached = min(answer.cached, prompt) if isinstance(answer, Parts) else 0
-    return Usage(prompt=prompt, cached=cached, said=tokens(said), thought=tokens(thought) if thought else 0)
+    spoken = tokens(said) if parts_of(answer) else 0
+    return Usage(prompt=prompt, cached=cached, said=spoken, thought=tokens(thought) if thought else 0)
 
 
 def arguments_of(call: ToolCall) -> str:
-    """A tool's arguments as JSON."""
-    return compact(dict(call.arguments))
+    """What a tool gets, as JSON."""
+    return compact(call.passed)
 
 
 def part_number(exchange: int, index: int) -> str:

@@ -111,23 +111,31 @@ def _usage(answer: Answer, parsed: ParsedRequest) -> dict[str, Any]:
     }
 
 
-def _calls(answer: Answer, exchange: int) -> list[tuple[dict[str, Any], str]]:
-    """Each tool call without its arguments, and these as JSON."""
-    calls = [part for part in parts_of(answer) if isinstance(part, ToolCall)]
-    return [
-        ({"id": f"call_{part_number(exchange, index)}", "type": "function", "function": {"name": call.name}},
-         arguments_of(call))
-        for index, call in enumerate(calls)
-    ]  # fmt: skip
+def _calls(answer: Answer) -> list[ToolCall]:
+    return [part for part in parts_of(answer) if isinstance(part, ToolCall)]
+
+
+def _passed(call: ToolCall) -> str:
+    return arguments_of(call) if call.input is None else call.input
+
+
+def _passing(call: ToolCall, text: str, **named: str) -> dict[str, Any]:
+    """What a call passes, or a piece of it: arguments of a function, input of a custom tool."""
+    if call.input is None:
+        return {"function": {**named, "arguments": text}}
+    return {"custom": {**named, "input": text}}
+
+
+def _call(call: ToolCall, exchange: int, index: int, text: str) -> dict[str, Any]:
+    kind = "function" if call.input is None else "custom"
+    head = {"id": f"call_{part_number(exchange, index)}", "type": kind}
+    return {**head, **_passing(call, text, name=call.name)}
 
 
 def _message(answer: Answer, exchange: int) -> dict[str, Any]:
     texts = [part.text for part in parts_of(answer) if isinstance(part, Text)]
     message: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts else None, "refusal": None}
-    calls = [
-        {**call, "function": {**call["function"], "arguments": arguments}}
-        for call, arguments in _calls(answer, exchange)
-    ]
+    calls = [_call(call, exchange, index, _passed(call)) for index, call in enumerate(_calls(answer))]
     return {**message, "annotations": [], **({"tool_calls": calls} if calls else {})}
 
 
@@ -153,8 +161,7 @@ def _deltas(answer: Answer, exchange: int) -> Iterator[dict[str, Any]]:
     for part in parts_of(answer):
         if isinstance(part, Text):
             yield from ({"content": piece} for piece in pieces(part.text, part.chunks))
-    for index, (call, arguments) in enumerate(_calls(answer, exchange)):
-        opening = {"index": index, **call, "function": {**call["function"], "arguments": ""}}
-        yield {"tool_calls": [opening]}
-        for piece in pieces(arguments, 2):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+    for index, call in enumerate(_calls(answer)):
+        yield {"tool_calls": [{"index": index, **_call(call, exchange, index, "")}]}
+        for piece in pieces(_passed(call), 2):
+            yield {"tool_calls": [{"index": index, **_passing(call, piece)}]}

@@ -187,9 +187,10 @@ def _item(part: Part, exchange: int, index: int) -> dict[str, Any]:
             shown = {"id": f"rs_{number}", "type": "reasoning", "summary": summary}
             return {**shown, "encrypted_content": signature_of(part)}
         case ToolCall():
-            head = {"id": f"fc_{number}", "type": "function_call", "status": "completed"}
-            call = {"call_id": f"call_{part_number(exchange, index)}", "name": part.name}
-            return {**head, **call, "arguments": arguments_of(part)}
+            call = {"status": "completed", "call_id": f"call_{part_number(exchange, index)}", "name": part.name}
+            if part.input is None:
+                return {"id": f"fc_{number}", "type": "function_call", **call, "arguments": arguments_of(part)}
+            return {"id": f"ctc_{number}", "type": "custom_tool_call", **call, "input": part.input}
 
 
 def _opening(item: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +199,7 @@ def _opening(item: dict[str, Any]) -> dict[str, Any]:
         "message": {"status": "in_progress", "content": []},
         "reasoning": {"summary": [], "encrypted_content": ""},
         "function_call": {"status": "in_progress", "arguments": ""},
+        "custom_tool_call": {"status": "in_progress", "input": ""},
     }
     return {**item, **empty[item["type"]]}
 
@@ -228,9 +230,17 @@ def _part_events(part: Part, at: dict[str, Any]) -> Iterator[_Event]:
         case Thinking():
             yield from _summary_events(part, {**at, "summary_index": 0})
         case ToolCall():
-            for piece in pieces(arguments_of(part), 2):
-                yield "response.function_call_arguments.delta", {**at, "delta": piece}
-            yield "response.function_call_arguments.done", {**at, "arguments": arguments_of(part)}
+            yield from _call_events(part, at)
+
+
+def _call_events(call: ToolCall, at: dict[str, Any]) -> Iterator[_Event]:
+    if call.input is None:
+        name, key, passed = "function_call_arguments", "arguments", arguments_of(call)
+    else:
+        name, key, passed = "custom_tool_call_input", "input", call.input
+    for piece in pieces(passed, 2):
+        yield f"response.{name}.delta", {**at, "delta": piece}
+    yield f"response.{name}.done", {**at, key: passed}
 
 
 def _text_events(text: Text, at: dict[str, Any]) -> Iterator[_Event]:

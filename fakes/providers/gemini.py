@@ -164,7 +164,8 @@ def _quota_details(headers: dict[str, str]) -> list[dict[str, Any]]:
 
 def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict[str, Any]]:
     """The response in chunks, or in one when it is not streamed; the last has finishReason and all of the usage."""
-    groups = list(_streamed(answer, exchange)) if parsed.stream else [_whole(answer, exchange)]
+    streamed = list(_streamed(answer, exchange)) if parsed.stream else []
+    groups = streamed or [_whole(answer, exchange)]  # a model that says nothing does so in one chunk
     chunks = [_chunk(parts, parsed, exchange) for parts in groups]
     usage = usage_of(answer, parsed)
     last = chunks[-1]
@@ -181,8 +182,9 @@ def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict
 
 def _chunk(parts: list[dict[str, Any]], parsed: ParsedRequest, exchange: int) -> dict[str, Any]:
     prompt = tokens(parsed.prompt_size)
+    said = {"parts": parts} if parts else {}  # JSON of protocol buffers leaves an empty list out
     return {
-        "candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}],
+        "candidates": [{"content": {**said, "role": "model"}, "index": 0}],
         "usageMetadata": {"promptTokenCount": prompt, "totalTokenCount": prompt},
         "modelVersion": parsed.model,
         "responseId": f"resp{exchange:020d}",
@@ -201,7 +203,7 @@ def _part(part: Part, exchange: int, index: int) -> dict[str, Any]:
             return {"text": part.text, "thought": True, "thoughtSignature": signature_of(part)}
         case ToolCall():
             name = f"call{part_number(exchange, index)}"
-            return {"functionCall": {"id": name, "name": part.name, "args": dict(part.arguments)}}
+            return {"functionCall": {"id": name, "name": part.name, "args": part.passed}}
 
 
 def _streamed(answer: Answer, exchange: int) -> Iterator[list[dict[str, Any]]]:

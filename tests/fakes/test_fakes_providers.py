@@ -140,7 +140,7 @@ USER = [{"role": "user", "content": "x"}]
         ({"max_tokens": 1, "messages": USER}, "model"),
         ({"model": "m", "messages": USER}, "max_tokens"),
         ({"model": "m", "max_tokens": 1}, "messages"),
-        ({"model": "m", "max_tokens": 0, "messages": USER}, "max_tokens"),
+        ({"model": "m", "max_tokens": -1, "messages": USER}, "max_tokens"),
         ({"model": "m", "max_tokens": True, "messages": USER}, "max_tokens"),
         ({"model": 5, "max_tokens": 1, "messages": USER}, "model"),
         ({"model": "m", "max_tokens": 1, "messages": []}, "messages"),
@@ -164,6 +164,24 @@ def test_what_anthropic_refuses(body, param):
     with pytest.raises(BadRequest) as caught:
         AnthropicFormat().parse(request("/v1/messages", body))
     assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stream": True},
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        {"output_config": {"format": {"type": "json_schema", "schema": {}}}},
+        {"tools": [{"name": "exec", "input_schema": {}}], "tool_choice": {"type": "any"}},
+        {"tools": [{"name": "exec", "input_schema": {}}], "tool_choice": {"type": "tool", "name": "exec"}},
+    ],
+)
+def test_a_cache_is_warmed_up_without_a_word_on_the_answer(more):
+    with pytest.raises(BadRequest) as caught:
+        anthropic(USER, max_tokens=0, **more)
+    assert caught.value.param == "max_tokens"
+    assert anthropic(USER, max_tokens=0).warms_up
+    assert not anthropic(USER).warms_up
 
 
 @pytest.mark.parametrize(

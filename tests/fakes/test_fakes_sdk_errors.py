@@ -62,7 +62,7 @@ def test_anthropic_statuses(anthropic_client, code, stream):
 @pytest.mark.parametrize(
     "change",
     [
-        {"max_tokens": 0},
+        {"max_tokens": -1},
         {"messages": []},
         {"messages": [{"role": "robot", "content": "x"}]},
         {"extra_body": {"temperature": 3.0}},

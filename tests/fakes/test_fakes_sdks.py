@@ -15,7 +15,7 @@ import pytest
 TEXT = "Grüße aus der Schleife"
 THOUGHT = "first I think it over"
 CALLS = [("exec", {"command": "make", "n": 3}), ("read", {"path": "ü"})]
-MARKERS = ["tools", "tool", "length", "refusal", "nothing", "text"]
+MARKERS = ["tools", "tool", "length", "refusal", "nothing", "silent", "text"]
 TOOLS = [{"name": name, "description": "d", "input_schema": {"type": "object", "properties": {}}} for name, _ in CALLS]
 
 
@@ -156,6 +156,12 @@ def test_an_anthropic_turn_with_parallel_tools(anthropic_client, stream):
     assert done.content[0].text == TEXT
 
 
+def test_an_anthropic_cache_is_warmed_up_before_a_turn(anthropic_client):
+    warm = anthropic_client.messages.create(**anthropic_ask("[[again]]") | {"max_tokens": 0})
+    assert (warm.content, warm.stop_reason, warm.usage.output_tokens) == ([], "max_tokens", 0)
+    assert warm.usage.input_tokens > 0
+
+
 def test_anthropic_models_and_counts(anthropic_client):
     assert [model.id for model in anthropic_client.models.list()] == ["fake-model"]
     assert anthropic_client.models.retrieve("claude-x").id == "claude-x"
@@ -221,6 +227,21 @@ def test_a_chat_turn_with_parallel_tools(openai_client, stream):
     assert done.choices[0].message.content == TEXT
 
 
+def test_a_chat_turn_with_a_custom_tool(openai_client):
+    tools = [{"type": "custom", "custom": {"name": "patch"}}]
+    asked = chat_ask("[[custom]]", tools=tools)
+    said = openai_client.chat.completions.create(**asked).choices[0].message
+    (call,) = said.tool_calls
+    assert (call.type, call.custom.name, call.custom.input) == ("custom", "patch", "+ ü")
+    history = [
+        *asked["messages"],
+        said.model_dump(include={"role", "content", "tool_calls"}),
+        {"role": "tool", "tool_call_id": call.id, "content": "ok"},
+    ]
+    done = openai_client.chat.completions.create(model="gpt-x", messages=history, tools=tools)
+    assert done.choices[0].message.content == TEXT
+
+
 # OpenAI Responses
 
 
@@ -263,6 +284,24 @@ def test_a_responses_turn_with_parallel_tools(openai_client, stream):
     outputs = [{"type": "function_call_output", "call_id": call.call_id, "output": "ok"} for call in calls]
     history = [*asked, *(item.to_dict(mode="json") for item in said.output), *outputs]
     assert openai_client.responses.create(model="g", input=history).output_text == TEXT
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_responses_turn_with_a_custom_tool(openai_client, stream):
+    from openai.types.responses import ResponseCustomToolCall
+
+    asked, tools = [{"role": "user", "content": "[[custom]]"}], [{"type": "custom", "name": "patch"}]
+    if stream:
+        with openai_client.responses.stream(model="g", input=asked, tools=tools) as events:
+            said = events.get_final_response()
+    else:
+        said = openai_client.responses.create(model="g", input=asked, tools=tools)
+    (call,) = said.output
+    assert isinstance(call, ResponseCustomToolCall)
+    assert (call.name, call.input) == ("patch", "+ ü")
+    output = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "ok"}
+    history = [*asked, call.to_dict(mode="json"), output]
+    assert openai_client.responses.create(model="g", input=history, tools=tools).output_text == TEXT
 
 
 def test_an_openai_tool_turn_on_the_codex_backend(url):

@@ -32,7 +32,7 @@ NPM = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "50
 
 TEXT, THOUGHT = "Grüße aus der Schleife", "first I think it over"
 CALLS = [["exec", {"command": "make", "n": 3}], ["read", {"path": "ü"}]]
-MARKERS = ["tools", "tool", "length", "refusal", "nothing", "text"]
+MARKERS = ["tools", "tool", "length", "refusal", "nothing", "silent", "text"]
 
 
 def _is_new_enough(node: str | None) -> bool:

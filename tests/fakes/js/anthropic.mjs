@@ -37,7 +37,7 @@ const create = (text, more, on = client) => on.messages.create(ask(text, more));
 const final = (text) => client.messages.stream(ask(text)).finalMessage();
 const errors = {};
 for (const code of JSON.parse(process.argv[4])) errors[code] = await failed(() => create(`[[s${code}]]`));
-errors.refused = await failed(() => create("x", { max_tokens: 0 }));
+errors.refused = await failed(() => create("x", { max_tokens: -1 }));
 errors.nowhere = await failed(() => create("x", {}, make({ baseURL: nowhere })));
 errors.reset = await failed(() => create("[[reset]]"));
 errors.timeout = await failed(() => create("[[stalled]]", {}, make({ timeout: 300 })));
