@@ -6,7 +6,7 @@ through `reports.escape`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reports import escape, textline, verdicts, view
 from reports.exhibits import Table
@@ -14,15 +14,52 @@ from reports.record import Record, Result
 from reports.view import FindingView, Quote, ResultView
 
 _TREE_LINES = 60
+_ROOM = 65_536  # characters: the longest text that an issue on GitHub takes
 
 
 def render(record: Record) -> str:
-    """The whole report as GitHub Markdown, ending in a line feed."""
+    """The report as GitHub Markdown, ending in a line feed, and short enough for an issue unless findings need more."""
     results = view.results(record)
-    parts = [*_head(record), _summary(results)]
-    for result in results:
-        parts.extend(_folded(result) if result.result.verdict == verdicts.CONFORMS else _result(result))
-    return "\n".join(part.rstrip("\n") + "\n" for part in [*parts, *_foot()])
+    opening, foot = [*_head(record), _summary(results)], [*_foot()]
+    return _text([*opening, *_sections(results, _ROOM - len(_text([*opening, *foot]))), *foot])
+
+
+def _text(parts: Iterable[str]) -> str:
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def _sections(results: Sequence[ResultView], room: int) -> Iterator[str]:
+    """What each result has to say, the worst first: all of it while there is room, and its findings in any case.
+
+    What conforms, or was not to be shown, needs no more than its line in the table.
+    """
+    least = ["" if _may_be_left_out(entry) else _text(_findings(entry)) for entry in results]
+    room -= sum(len(text) + 1 for text in least) + len(_left_out(least, least)) + 2
+    shown, cramped = [], False
+    for entry, text in zip(results, least, strict=True):
+        whole = _text(_folded(entry) if entry.result.verdict == verdicts.CONFORMS else _result(entry))
+        fits = len(whole) - len(text) <= room and (text != "" or not cramped)
+        room -= len(whole) - len(text) if fits else 0
+        cramped = cramped or not fits
+        shown.append(whole if fits else text)
+    yield from filter(None, shown)
+    shortened = [text for text in shown if text and text in least]
+    hidden = [text for text in shown if not text]
+    if shortened or hidden:
+        yield _left_out(shortened, hidden)
+
+
+def _may_be_left_out(entry: ResultView) -> bool:
+    return entry.result.verdict in (verdicts.CONFORMS, verdicts.UNSUPPORTED)
+
+
+def _left_out(shortened: Sequence[str], hidden: Sequence[str]) -> str:
+    gone = [
+        f"what follows the findings of {len(shortened)}" if shortened else "",
+        f"all but the verdict of {len(hidden)}" if hidden else "",
+    ]
+    words = " and ".join(filter(None, gone))
+    return f"Left out of these results, so that they fit into an issue: {words}. `report.html` has everything."
 
 
 def _head(record: Record) -> Iterator[str]:
@@ -79,6 +116,11 @@ def _result(entry: ResultView) -> Iterator[str]:
     yield from _body(entry)
 
 
+def _findings(entry: ResultView) -> Iterator[str]:
+    yield f"## {_heading(entry)}"
+    yield from _claims(entry)
+
+
 def _heading(entry: ResultView) -> str:
     parts = (entry.result.rule, entry.rule.name, entry.result.title or entry.result.scenario)
     # Within <summary> Markdown is not read, so that escapes must be entities; they work in headings too.
@@ -91,6 +133,12 @@ def _entities(text: str) -> str:
 
 
 def _body(entry: ResultView) -> Iterator[str]:
+    yield from _claims(entry)
+    yield from _exhibits(entry)
+    yield from _lists(entry.result)
+
+
+def _claims(entry: ResultView) -> Iterator[str]:
     result = entry.result
     if entry.rule.statement:
         rule = entry.rule
@@ -100,8 +148,6 @@ def _body(entry: ResultView) -> Iterator[str]:
     yield "Replay with one command:\n\n" + escape.block(escape.lines(result.replay, width=2000), "sh")
     for finding in entry.findings:
         yield _finding(finding)
-    yield from _exhibits(entry)
-    yield from _lists(result)
 
 
 def _result_facts(entry: ResultView) -> Iterator[str]:

@@ -161,6 +161,29 @@ def test_a_long_history_fits_into_an_issue(
     assert "(4928 of 5000 events are not drawn; record.json has them all)" in text
 
 
+def test_many_results_fit_into_an_issue_and_no_finding_is_left_out(
+    new_record: Callable[..., Record], new_result: Callable[..., Result]
+) -> None:
+    held = {"at": 0.0, "kind": "CallHeld", "actor": "a", "call": "open", "path": "p" * 300, "index": 1}
+    history = tuple({**held, "seq": seq} for seq in range(500))
+
+    def made(verdict: str, number: int) -> Result:
+        findings = (FindingFacts(rule="CFG-1", message=f"lost-{number}-", evidence=(43,)),) * (verdict == "VIOLATED")
+        return new_result(scenario=f"{verdict}-{number}", verdict=verdict, findings=findings, history=history)
+
+    results = [made(verdict, number) for number in range(9) for verdict in ("CONFORMS", "UNSUPPORTED", "VIOLATED")]
+    text = markdown.render(new_record(*results))
+    assert 50_000 < len(text) < 65_536
+    assert [text.count(f"lost-{number}-") for number in range(9)] == [1] * 9
+    assert all(f"`{result.scenario}`" in text for result in results)
+    whole = text.count("### Timeline")
+    assert f"what follows the findings of {9 - whole} and all but the verdict of 18. `report.html`" in text
+    assert 0 < whole < 9
+    few = markdown.render(new_record(*results[:3]))
+    assert few.count("### Timeline") == 3
+    assert "Left out" not in few
+
+
 def test_a_control_arm_that_did_not_run_is_not_zero(
     new_record: Callable[..., Record], new_result: Callable[..., Result]
 ) -> None:
