@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from harness.powerloss.log import Bytes, Change, Edit, Entries, File, Folder, Length, Node, SymbolicLink, Sync
 
+SyncedBy = Literal["", "fdatasync", "fsync"]  # as what a call syncs what it writes, before its caller gets an answer
 Touched = frozenset[tuple[object, ...]]  # files by inode, names by folder and name: who shares one may disturb us
 
 
@@ -138,7 +139,7 @@ class Writes:
     handle: int
     offset: int
     data: bytes
-    synced: bool = False  # the caller gets its answer only when the data are safe: O_DSYNC, RWF_DSYNC
+    synced: SyncedBy = ""
 
     @property
     def touches(self) -> Touched:
@@ -161,6 +162,7 @@ class Copies:
     inode: int
     handle: int
     before: bytes
+    synced: SyncedBy = ""
 
     @property
     def touches(self) -> Touched:

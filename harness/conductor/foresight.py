@@ -21,6 +21,7 @@ from harness.conductor.attempts import (
     Moves,
     Name,
     Resizes,
+    SyncedBy,
     Syncs,
     Touched,
     Vanishes,
@@ -182,7 +183,7 @@ class Foresight:
         elif call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
             offset = call.args[3]
         self._affordable(call, offset + len(data))
-        synced = bool(flags & os.O_DSYNC or how & (_RWF_DSYNC | _RWF_SYNC))  # O_SYNC has the bit of O_DSYNC
+        synced = _synced(flags, how)
         return Writes(inode=inode, handle=handle, offset=offset, data=data, synced=synced) if data else None
 
     def _resizing(self, call: StoppedCall) -> Attempt | None:
@@ -210,7 +211,9 @@ class Foresight:
         before = self._disk.data(inode)
         if before is None:
             return None
-        return Copies(inode=inode, handle=self._hold(inode, _descriptor(call, argument)), before=before)
+        flags = position(call.thread, call.args[argument] & 0xFFFFFFFF)[1]
+        handle = self._hold(inode, _descriptor(call, argument))
+        return Copies(inode=inode, handle=handle, before=before, synced=_synced(flags))
 
     def _cut(self, call: StoppedCall, inode: int, path: Path, size: int) -> Attempt | None:
         before = self._disk.data(inode)
@@ -271,6 +274,13 @@ class Foresight:
 
 def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
     return Syncs(inode=inode, refused=lambda: call.failed is not None)
+
+
+def _synced(flags: int, how: int = 0) -> SyncedBy:
+    """As what a write syncs, by its file's flags and its own (open(2), pwritev2(2)): O_SYNC has the bit of O_DSYNC."""
+    if flags & os.O_SYNC == os.O_SYNC or how & _RWF_SYNC:
+        return "fsync"
+    return "fdatasync" if flags & os.O_DSYNC or how & _RWF_DSYNC else ""
 
 
 def _descriptor(call: StoppedCall, argument: int) -> Path:

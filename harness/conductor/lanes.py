@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
+from harness.conductor.drawn import Drawn
 from harness.conductor.makers import Makers
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.touching import touches, vary
@@ -44,12 +45,12 @@ class Stop:
     in_vain: bool  # it repeats an attempt that somebody else's lock or file had made fail
     looked: int = -1  # after how many steps of the run it was found what it touches; -1: while others were under way
 
-    def look_again(self, root: str, steps: int) -> None:
+    def look_again(self, root: str, steps: int, drawn: Drawn) -> None:
         """What it touches is what it will find: others may have made or removed its name while it waited."""
         looked, self.looked = self.looked, steps
         if looked < steps and vary(self.call, root):
             self.call.look_again()
-            self.point = replace(self.point, touches=touches(self.call, root))
+            self.point = replace(self.point, touches=drawn.marked(touches(self.call, root)))
 
 
 @dataclass(slots=True, eq=False)
@@ -103,9 +104,10 @@ class Lane:
 class Lanes:
     """All processes of one actor that have stopped at least once."""
 
-    def __init__(self, actor: str, root: str) -> None:
+    def __init__(self, actor: str, root: str, drawn: Drawn) -> None:
         self._actor = actor
         self._root = root
+        self._drawn = drawn  # of all actors together
         self._by_process: dict[int, Lane] = {}
         self._failed: tuple[int, frozenset[_Attempt]] | None = None  # the process of the last in vain, and what it was
 
@@ -136,7 +138,8 @@ class Lanes:
                     stop.call = call
                     return
         name = "start" if call.kind.family is Family.START else call.kind.name
-        point = Point(actor=lane.name, index=-1, call=name, touches=touches(call, self._root))
+        self._drawn.see(call)
+        point = Point(actor=lane.name, index=-1, call=name, touches=self._drawn.marked(touches(call, self._root)))
         lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.conductor.attempts import Attempt, Nothing, Writes
+from harness.conductor.attempts import Attempt, Copies, Nothing, Writes
 from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.foresight import MOST_BYTES, Foresight, Unclear
 from harness.conductor.stopped import StoppedCall
@@ -107,11 +107,9 @@ class Recorder:
         call, attempt = pending.call, pending.attempt
         if isinstance(change, Sync) and _is_gone(call.thread) and self._was_killed(call.actor):
             return
-        changes = [change]
-        if isinstance(attempt, Writes) and attempt.synced:
-            changes.append(Sync(inode=attempt.inode))
-        for each in changes:
-            self._note(call, call.kind.name, each)
+        self._note(call, call.kind.name, change)
+        if isinstance(attempt, Writes | Copies) and attempt.synced:
+            self._note(call, attempt.synced, Sync(inode=attempt.inode))
 
     def _note(self, call: StoppedCall, what: str, change: Change) -> None:
         self._disk.apply(change)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from harness.conductor import calls, kernel, locks
 from harness.conductor.aims import Aimed
+from harness.conductor.drawn import Drawn
 from harness.conductor.faults import fits, send, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.lookers import Lookers
@@ -89,6 +90,7 @@ class Scheduler:
         self._open = False
         self._lookers = Lookers()
         self._makers = Makers()
+        self._drawn = Drawn()
         self._replies = Replies()
         self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
         self._patience = _IN_VAIN
@@ -102,7 +104,7 @@ class Scheduler:
     def start(self, actor: str, supervisor: Supervisor) -> None:
         """An actor was started; it runs until it first stops."""
         self.expected.append(actor)
-        self._lanes[actor] = Lanes(actor, self._root)
+        self._lanes[actor] = Lanes(actor, self._root, self._drawn)
         self._supervisors[actor] = supervisor
         supervisor.when_ended(lambda: self._end(actor))
         self._on_its_way(actor)
@@ -240,7 +242,7 @@ class Scheduler:
         if stops:
             self._asleep_since = None
         for stop in stops:
-            stop.look_again(self._root, len(self._steps))
+            stop.look_again(self._root, len(self._steps), self._drawn)
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
     def _nobody_comes(self) -> bool:

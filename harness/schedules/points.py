@@ -42,6 +42,12 @@ class Touch:
     object: str
     writes: bool
     tells: bool = True  # whether who reads learns what the object holds, and not only that it is there
+    alike: str = ""  # the object with a "*" for what a program has drawn by chance (mkstemp); "" where there is none
+
+    @property
+    def lasting(self) -> str:
+        """The object's name without what differs from run to run."""
+        return lasting(self.alike or self.object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ class Point:
     @property
     def attempt(self) -> str:
         """The same within one run, where a short number tells one object from another: "openat slot.2"."""
-        return " ".join([self.call, *(lasting(touch.object) for touch in named(self.touches))])
+        return " ".join([self.call, *(touch.lasting for touch in named(self.touches))])
 
     def __str__(self) -> str:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in named(self.touches))])}"

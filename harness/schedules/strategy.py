@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from harness.schedules.points import Point, lasting
+from harness.schedules.points import Point
 from harness.schedules.trace import Trace
 
 
@@ -40,17 +40,18 @@ class Profile:
 
     def shares(self, point: Point) -> bool:
         """Whether the point touches an object that is known to be shared."""
-        return any(lasting(touch.object) in self.shared for touch in point.touches)
+        return any(touch.lasting in self.shared for touch in point.touches)
 
 
 def _shared(points: Iterable[Point]) -> frozenset[str]:
     actors: dict[str, set[str]] = defaultdict(set)
-    changed: set[str] = set()
+    lasting: dict[str, str] = {}  # of what was changed: by object
     for point in points:
         for touch in point.touches:
             actors[touch.object].add(point.actor)
-            changed.update([touch.object] if touch.writes else [])
-    return frozenset(lasting(name) for name, by in actors.items() if len(by) > 1 and name in changed)
+            if touch.writes:
+                lasting[touch.object] = touch.lasting
+    return frozenset(name for changed, name in lasting.items() if len(actors[changed]) > 1)
 
 
 class Strategy(Protocol):

@@ -134,7 +134,7 @@ PROGRAMS = {
         "try: os.open('old/f', os.O_CREAT)\nexcept NotADirectoryError: os.rename('old', 'new')", ["rename new"]
     ),
     "synced-by-its-flags": (
-        "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "write old"]
+        "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "fdatasync old"]
     ),
     "a-child": (
         "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', \"open('c', 'w').write('1')\"])\n"

@@ -124,6 +124,33 @@ def test_a_strategy_decides_who_loses(conduct):
     assert conduct(body) == ["1", "2"]
 
 
+def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):
+    """As of mkstemp and mkdtemp, whose letters may form any word; who names a file himself means that name."""
+    code = """
+import os, sys
+drawn, own = sys.argv[1:]
+os.close(os.open(drawn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)); os.rename(drawn, "config")
+os.mkdir("x-" + drawn, 0o700); os.close(os.open(f"x-{drawn}/f", os.O_WRONLY | os.O_CREAT))
+os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+"""
+
+    async def body(rig):
+        found = []
+        for words in (("sedFWmqmE", "owner-lock"), ("sedBonjou", "owner-lock"), ("sedFWmqmE", "other-lock")):
+            scheduler = await schedule(rig, First(), {"a": (*python(code), *words)})
+            rig.running.clear()
+            found.append([point.fingerprint for point in scheduler.trace.points])
+            for left in (words[1], f"x-{words[0]}/f"):
+                (rig.folder / left).unlink()
+            (rig.folder / f"x-{words[0]}").rmdir()
+        return found
+
+    first, again, other = conduct(body)
+    made = ["openat *", "rename * config", "mkdir x-*", "openat x-*/f", "openat owner-lock"]
+    assert first[-5:] == again[-5:] == made
+    assert other[-5:] == [*made[:-1], "openat other-lock"]
+
+
 def test_the_same_choices_give_the_same_trace(conduct):
     async def body(rig):
         traces = []

@@ -1,0 +1,53 @@
+"""Names that a program has drawn by chance: they differ from run to run, and their text alone does not always show it.
+
+mkstemp(3) and mkdtemp(3) put six letters or digits into a name, as `sed -i`, mktemp(1), perl, Python's tempfile and
+Node's mkdtemp do. A third of them have no digit, so a reader of the name cannot tell "sedFWmqmE" from a word. How they
+are made does: for the owner alone, and only if the name is free.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from harness.conductor import locks
+from harness.conductor.calls import Family
+from harness.conductor.stopped import StoppedCall
+from harness.schedules.points import Touch
+
+_MODES = {"open": (2, 0o600), "openat": (3, 0o600), "mkdir": (1, 0o700), "mkdirat": (2, 0o700)}  # argument, value
+_LIKE_CHANCE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
+
+
+class Drawn:
+    """Those of one run."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}  # by name in its folder: the same with a "*" for what may be chance
+
+    def see(self, call: StoppedCall) -> None:
+        """Take note of a call that waits, if it makes such a name."""
+        if _draws(call):
+            name = os.path.basename(call.path)  # noqa: PTH119
+            if (alike := _LIKE_CHANCE.sub("*", name)) != name:
+                self._names[name] = alike
+
+    def marked(self, touches: Iterable[Touch]) -> tuple[Touch, ...]:
+        """The touches, saying what of their objects' names is chance."""
+        return tuple([self._marked(touch) for touch in touches]) if self._names else tuple(touches)
+
+    def _marked(self, touch: Touch) -> Touch:
+        alike = touch.object
+        for name, other in self._names.items():
+            if name in alike:  # also of what lies below a folder, and of a lock
+                alike = alike.replace(name, other)
+        return touch if alike == touch.object else replace(touch, alike=alike)
+
+
+def _draws(call: StoppedCall) -> bool:
+    argument, mode = _MODES.get(call.kind.name, (0, -1))
+    if call.args[argument] != mode or not locks.makes_only(call) or locks.in_vain(call):
+        return False
+    return call.kind.family is Family.MAKE or bool(call.open_flags & os.O_RDWR)
