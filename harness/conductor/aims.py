@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.conductor import kernel
+from harness.conductor.drawn import Drawn
 from harness.conductor.lanes import may_be_struck
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import may_strike, operation
@@ -17,10 +18,14 @@ from harness.schedules.decisions import Fault
 from harness.schedules.points import shape
 
 
-def kind_of(call: StoppedCall) -> str:
-    """What a call does to what: "renames or links home/config.json", without what is its actor's or the run's own."""
+def kind_of(call: StoppedCall, drawn: Drawn) -> str:
+    """What a call does to what: "renames or links home/config.json", without what is its actor's or the run's own.
+
+    `drawn` knows the names that the round's earlier calls have drawn by chance, and learns this call's.
+    """
     what = operation(call)
-    return f"{what.value if what else call.kind.name} {shape(call.path.replace(call.actor, '*'))}"
+    drawn.see(call)
+    return f"{what.value if what else call.kind.name} {shape(drawn.alike(call.path).replace(call.actor, '*'))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,7 @@ class Aimed:
         self._aim = aim
         self._where = where
         self._passed = 0
+        self._drawn = Drawn()
 
     def unordered(self, call: StoppedCall) -> bool:
         """Whether a call need not wait for a turn: its process has threads, and what is meant is known by what it does.
@@ -65,4 +71,4 @@ class Aimed:
         return fault if self._passed == self._aim.nth + 1 else None
 
     def _is_meant(self, call: StoppedCall, process: str) -> bool:
-        return kind_of(call) == self._aim.kind if self._aim.kind else process == self._aim.fault.actor
+        return kind_of(call, self._drawn) == self._aim.kind if self._aim.kind else process == self._aim.fault.actor

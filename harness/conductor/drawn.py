@@ -38,11 +38,15 @@ class Drawn:
         """The touches, saying what of their objects' names is chance."""
         return tuple([self._marked(touch) for touch in touches]) if self._names else tuple(touches)
 
-    def _marked(self, touch: Touch) -> Touch:
-        alike = touch.object
+    def alike(self, path: str) -> str:
+        """The path, or the name of another object that is named after one, with a "*" for what may be chance."""
         for name, other in self._names.items():
-            if name in alike:  # also of what lies below a folder, and of a lock
-                alike = alike.replace(name, other)
+            if name in path:  # also of what lies below a folder
+                path = path.replace(name, other)
+        return path
+
+    def _marked(self, touch: Touch) -> Touch:
+        alike = self.alike(touch.object)
         return touch if alike == touch.object else replace(touch, alike=alike)
 
 

@@ -19,6 +19,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from harness.conductor.aims import Aim, kind_of
+from harness.conductor.drawn import Drawn
 from harness.conductor.lanes import may_be_struck
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.troubles import SHORT, possible
@@ -66,6 +67,7 @@ class Spotter:
         self._crucial = crucial
         self._processes: dict[int, list[Spot]] = {}
         self._passed: Counter[tuple[str, str]] = Counter()  # by kind and fault
+        self._drawn = Drawn()
 
     def take(self, call: StoppedCall) -> bool:
         # Not `is_point`: to ask whether a lock is taken takes it for a moment, and in this round everybody runs freely.
@@ -77,7 +79,7 @@ class Spotter:
     def _spot(self, call: StoppedCall, index: int) -> Spot:
         number = list(self._processes).index(call.process)
         actor = f"{UNSTRUCK}/{number}" if number else UNSTRUCK
-        kind, faults = kind_of(call), possible(call)
+        kind, faults = kind_of(call, self._drawn), possible(call)
         passed = {fault: self._passed[kind, fault] for fault in faults}
         self._passed.update((kind, fault) for fault in faults)
         return Spot(actor=actor, index=index, kind=kind, faults=passed, crucial=self._crucial(call))

@@ -175,6 +175,34 @@ def test_other_operations_between_do_not_lead_astray(loop_runner, launcher, tmp_
     assert found.untried == ()
 
 
+def test_names_drawn_by_chance_are_found_again(loop_runner, launcher, tmp_path):
+    """mkstemp's letters may form any word, as "sedFWmqmE" in one round and "sedBonjou" in the other."""
+    work = """
+import os, sys
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+os.write(f, b"1")
+os.rename(sys.argv[1], "config")
+"""
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+
+        async def round_of(name, strike):
+            async with strike():
+                await lab.run(Raw(words=(work, "sedFWmqmE" if name == "unstruck" else "sedBonjou")), name)
+            (lab.site.home / "sedBonjou").unlink(missing_ok=True)
+
+        await sweep(lab, round_of, what="swept", faults=("ENOSPC",), most=9)
+
+    found = ran(loop_runner, launcher, tmp_path, as_scenario(test_toy))
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
+    made = "home/sedBonjou"
+    assert fired[:-1] == [f"openat {made}", f"write {made}", f"rename {made} home/config"]
+    assert found.untried == ()
+
+
 def test_what_finds_nothing_is_replaced_and_told(loop_runner, launcher, tmp_path):
     """The last of four is always drawn, and now there are three."""
     found = made(loop_runner, launcher, tmp_path, 2, 3, 0)
