@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 
+from harness.conductor import kernel
 from harness.conductor.halves import move_half, size
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
+
+_DYING = 1.0  # seconds: more than the kernel takes to end a process that nothing holds up
+# What a signal does that nobody has asked for is to end the process, but for these (signal(7)).
+_HARMLESS = frozenset({
+    signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH,
+    signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+})  # fmt: skip
 
 
 def divisible(call: StoppedCall) -> bool:
@@ -29,7 +38,7 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
         case FaultKind.KILL:
             return call.kill()
         case FaultKind.SIGNAL:
-            return send(call.process, fault.number) and call.go()
+            return _interrupt(call, fault.number)
         case FaultKind.SHORT:
             return _shorten(call) or _let_go(call)
         case FaultKind.TORN:
@@ -46,6 +55,32 @@ def send(process: int, number: int) -> bool:
             os.close(pidfd)
         return True
     return False
+
+
+def _interrupt(call: StoppedCall, number: int) -> bool:
+    """Send a signal, and let the call run. A process that the signal ends is waited for: its call never runs.
+
+    Who was quicker, it in dying or we with our answer, would otherwise decide whether the call took place.
+    """
+    process = call.process
+    ends = _ends(process, number)
+    sent = send(process, number)
+    if sent and ends:
+        kernel.await_end(process, _DYING)
+    call.go()
+    return sent
+
+
+def _ends(process: int, number: int) -> bool:
+    """Whether a signal ends the process: it is not caught, ignored or blocked, and that is what it does by itself."""
+    if number in _HARMLESS:
+        return False
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # it is gone
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigBlk:", "SigIgn:", "SigCgt:"))]
+    return not any(mask >> (number - 1) & 1 for mask in masks)
 
 
 def _let_go(call: StoppedCall) -> bool:

@@ -874,6 +874,48 @@ def test_faults_strike_at_their_point(conduct, fault, status, count):
     assert code == status if status is not None else code != 0
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_signal_that_ends_a_process_does_so_before_the_call(conduct, threads):
+    """And it always counts as having struck, however quick the process is in dying."""
+    code = f"""
+import os, threading
+for _ in range({threads}): threading.Thread(target=threading.Event().wait, daemon=True).start()
+os.rename("old", "new")
+"""
+
+    async def body(rig):
+        (rig.folder / "old").touch()
+        for _ in range(20):
+            running = {"a": python(code)}
+            scheduler = await schedule(
+                rig, First(), running, families=frozenset({Family.REPLACE}), decisions="a.0!SIGTERM"
+            )
+            assert [point.call for point in scheduler.struck] == ["rename"]
+            assert await rig.running.pop("a").ended() == -15
+            assert (rig.folder / "old").exists()
+
+    conduct(body)
+
+
+def test_a_signal_that_is_caught_comes_with_the_call(conduct):
+    code = """
+import os, signal
+signal.signal(signal.SIGTERM, lambda *_: os.mkdir("caught"))
+os.rename("old", "new")
+"""
+
+    async def body(rig):
+        for _ in range(5):
+            (rig.folder / "old").touch()
+            scheduler = await schedule(rig, First(), {"a": python(code)}, families=CHANGES, decisions="a.0!SIGTERM")
+            assert [point.call for point in scheduler.struck] == ["rename"]
+            assert await rig.running.pop("a").ended() == 0
+            assert [path.name for path in sorted(rig.folder.iterdir())] == ["caught", "new"]
+            (rig.folder / "caught").rmdir()
+
+    conduct(body)
+
+
 def test_a_short_write_writes_half(conduct):
     code = (
         'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); n = os.write(f, b"12345678"); os.write(f, b"!" * n)'
