@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import UNTOLD, Point, Touch, contested, named, started
+from harness.schedules.points import HELD, UNTOLD, Point, Touch, contested, named, started
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -35,6 +35,7 @@ class Overwrite:
     earlier: Point
     later: Point
     read: Point | None  # the later one's last read of the object, before the earlier change
+    own: Point | None  # instead of that its own last change, behind which the earlier one has come
 
 
 def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | None = None) -> str:
@@ -43,7 +44,8 @@ def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | N
     if found is not None:
         said = _overwritten(found, trace.points)
     elif neighbour is not None:
-        said = f"what decides is that {_at(neighbour.first)} comes before {_at(neighbour.second)}"
+        first, second = neighbour.first, neighbour.second
+        said = f"what decides is that {_at(first)}{_let_go_of(first, second)} comes before {_at(second)}"
     else:
         said = "no actor undid what another one had changed"
     return "; ".join([said, *_faults(trace.points, faults)])
@@ -83,8 +85,10 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
     if not changes:
         return None
-    read = touching[own[-1]] if own and not _writes(touching[own[-1]], name) else None
-    return Overwrite(object=name, earlier=changes[-1], later=later, read=read)
+    last = touching[own[-1]] if own else None
+    changed = last is not None and _writes(last, name)
+    read, before = (None, last) if changed else (last, None)
+    return Overwrite(object=name, earlier=changes[-1], later=later, read=read, own=before)
 
 
 def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
@@ -108,6 +112,8 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
         return f"{what} {after}; {found.read.actor} had read it before"
+    if found.own is not None:
+        return f"{what} {after}; that came between {found.own.actor}'s {found.own.call} of it and this one"
     begun = next(point for point in points if _started(point) == _started(later))
     how = "started" if begun.call == "start" else "begun"
     return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
@@ -162,6 +168,16 @@ def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
     began = any(earlier.chosen.actor == actor for earlier in trace.steps[:place])
     left = any(later.chosen.actor == actor for later in trace.steps[place + count :])
     return "|" if began and left else " "
+
+
+def _let_go_of(first: Point, second: Point) -> str:
+    """The lock that the first closes or ends with, without a call for it, where nothing else of it concerns the second."""
+    wanted = {touch.object for touch in second.touches}
+    if any(touch.object in wanted for touch in named(first.touches)):
+        return ""
+    held = [t.object.removeprefix(HELD) for t in first.touches if t.writes and t.object.startswith(HELD)]
+    files = [name for name in held if HELD + name in wanted]
+    return f" (behind which it lets go of the lock of {' and '.join(files)})" if files else ""
 
 
 def _started(point: Point) -> str:

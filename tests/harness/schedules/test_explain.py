@@ -9,7 +9,7 @@ import pytest
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.explain import diagram, explain, overwrites
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import Point, Touch
+from harness.schedules.points import HELD, Point, Touch
 from harness.schedules.trace import Step, Trace
 
 CONFIG = "openclaw.json"
@@ -51,6 +51,25 @@ def test_a_lost_update_whose_reads_were_not_recorded() -> None:
     assert explain(lost(reads=False)) == (
         "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it; "
         "add-lane2 had begun before that, and may have seen what was there then"
+    )
+
+
+def test_a_change_between_two_of_anothers_is_told_as_that() -> None:
+    """As of a record that is appended in two writes; who had changed the file itself need not have looked at it."""
+    points = [at("a", 0, "openat", "-log"), at("a", 1, "write", "log"), at("b", 0, "write", "log")]
+    assert explain(trace(*points, at("a", 2, "write", "log"), preempted=2)) == (
+        "a wrote log at its write after b had written it; that came between a's write of it and this one"
+    )
+
+
+def test_a_lock_that_is_let_go_of_by_closing_is_told() -> None:
+    """No call of its own shows it, so that the deciding points seem to have nothing to do with each other."""
+    first = at("b", 1, "fcntl", "lock:db", f"{HELD}init")
+    second = at("a", 0, "flock", "lock:init", f"-{HELD}init")
+    neighbour = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
+    assert explain(trace(first, second), neighbour=neighbour) == (
+        "what decides is that b's fcntl of lock:db (behind which it lets go of the lock of init) "
+        "comes before a's flock of lock:init"
     )
 
 
