@@ -39,6 +39,7 @@ class Family(Enum):
     WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
     SYNC = "sync"
     MAP = "map"  # files into memory that is shared, and their syncs: what is stored there is no call
+    MARK = "mark"  # extended attributes, set and taken away
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
@@ -132,6 +133,12 @@ KINDS = (
     Kind("readlink", 89, Family.LOOK, ((_P, 0),)),
     Kind("readlinkat", 267, Family.LOOK, ((_A, 0),)),
     Kind("getdents64", 217, Family.LIST, ((_D, 0),)),
+    Kind("setxattr", 188, Family.MARK, ((_P, 0),), follows=True),
+    Kind("lsetxattr", 189, Family.MARK, ((_P, 0),)),
+    Kind("fsetxattr", 190, Family.MARK, ((_D, 0),)),
+    Kind("removexattr", 197, Family.MARK, ((_P, 0),), follows=True),
+    Kind("lremovexattr", 198, Family.MARK, ((_P, 0),)),
+    Kind("fremovexattr", 199, Family.MARK, ((_D, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
     Kind("clone", 56, Family.FORK),

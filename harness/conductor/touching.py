@@ -18,8 +18,9 @@ from harness.conductor.stopped import StoppedCall
 from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
-_CHANGING = _NAMING | {Family.WRITE}
-_BY_ANY_NAME = frozenset({Family.OPEN, Family.READ, Family.WRITE, Family.LOCK})  # what one does to a file with many
+_FILLING = frozenset({Family.WRITE, Family.MARK})
+_CHANGING = _NAMING | _FILLING
+_BY_ANY_NAME = _FILLING | {Family.OPEN, Family.READ, Family.LOCK}  # what one does to a file with many
 _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a folder, a listing is a call of its own
 
 
@@ -81,7 +82,7 @@ def _changes_content(call: StoppedCall) -> bool:
     """Whether the call concerns whoever opens, reads or locks the file by another name."""
     if call.kind.family is Family.LOCK:
         return not locks.takes_share(call)
-    return call.kind.family is Family.WRITE or _empties(call)
+    return call.kind.family in _FILLING or _empties(call)
 
 
 def _empties(call: StoppedCall) -> bool:

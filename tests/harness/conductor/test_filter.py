@@ -95,6 +95,11 @@ assert call(26, ctypes.addressof((ctypes.c_char * 1).from_buffer(m)), 1, 1) == 0
 """,
         ["mmap", "msync"],
     ),
+    Family.MARK: ("""
+call(191, b"a", b"user.n", None, 0)
+call(188, b"a", b"user.n", b"1", 1, 0); call(189, b"a", b"user.n", b"1", 1, 0); call(190, out, b"user.n", b"1", 1, 0)
+call(197, b"a", b"user.n"); call(198, b"a", b"user.n"); call(199, out, b"user.n")
+""", ["setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"]),
     Family.LOCK: ("""
 import fcntl; fcntl.flock(out, fcntl.LOCK_EX); fcntl.flock(out, fcntl.LOCK_UN); fcntl.fcntl(out, fcntl.F_GETFD)
 fcntl.lockf(out, fcntl.LOCK_EX | fcntl.LOCK_NB); fcntl.lockf(out, fcntl.LOCK_UN)

@@ -124,6 +124,22 @@ def test_a_strategy_decides_who_loses(conduct):
     assert conduct(body) == ["1", "2"]
 
 
+def test_who_sets_an_extended_attribute_changes_the_file(conduct):
+    """A number that is kept in one: another program goes on between two of them, and what it sets is known for a change."""
+    code = 'import os; os.setxattr("count", "user.n", b"1")'
+
+    async def body(rig):
+        (rig.folder / "count").touch()
+        families = CHANGES | {Family.MARK}
+        scheduler = await schedule(rig, Rotating(), {"a": python(code), "b": python(code)}, families=families)
+        return scheduler.trace
+
+    trace = conduct(body)
+    assert [str(point) for point in trace.points] == ["a.0: setxattr count", "b.0: setxattr count"]
+    assert racing(*trace.points)
+    assert trace.steps[0].contended
+
+
 def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):
     """As of mkstemp and mkdtemp, whose letters may form any word; who names a file himself means that name."""
     code = """
