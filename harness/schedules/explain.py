@@ -171,7 +171,7 @@ def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
 
 
 def _let_go_of(first: Point, second: Point) -> str:
-    """The lock that the first closes or ends with, without a call for it, where nothing else of it concerns the second."""
+    """The lock that the first lets go of without a call for it, where nothing else of it concerns the second."""
     wanted = {touch.object for touch in second.touches}
     if any(touch.object in wanted for touch in named(first.touches)):
         return ""

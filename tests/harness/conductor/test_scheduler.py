@@ -125,7 +125,7 @@ def test_a_strategy_decides_who_loses(conduct):
 
 
 def test_who_sets_an_extended_attribute_changes_the_file(conduct):
-    """A number that is kept in one: another program goes on between two of them, and what it sets is known for a change."""
+    """A number may be kept in one: others can go on before it is set, and what they set is a change."""
     code = 'import os; os.setxattr("count", "user.n", b"1")'
 
     async def body(rig):

@@ -1,8 +1,8 @@
 """Real programs under the recorder, and the states after a power cut at their end, derived by hand.
 
 `test_states` derives from logs that are written by hand, and `test_recorder` looks at the log alone; here unusual calls
-go the whole way. Sources: fsync(2), open(2) on O_SYNC and O_TMPFILE, sync_file_range(2), fallocate(2), and for `ordered`
-fs/ext4/fsync.c.
+go the whole way. Sources: fsync(2), open(2) on O_SYNC and O_TMPFILE, sync_file_range(2), fallocate(2), and for
+`ordered` fs/ext4/fsync.c.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tests.harness.conductor.test_recorder import record
 from tests.harness.powerloss.crashes import left_by
 
 NEW = "f = os.open('tmp', os.O_RDWR | os.O_CREAT); os.write(f, b'new!')\n"
+MOVED = f"{NEW}os.sync(); os.rename('tmp', 'b')\n"
 FOLDER = "d = os.open('.', os.O_RDONLY)\n"
 OLD, DONE = {"old": b"old"}, {"old": b"new!"}
 TORN = [{"old": b""}, {"old": b"ne"}, {"old": b"\0\0\0\0"}]
@@ -54,22 +55,21 @@ CASES = [
     (
         # O_DSYNC over what is there changes no length: fdatasync has nothing in the journal to wait for.
         "a-rename-and-an-overwrite-with-o-dsync",
-        f"{NEW}os.fsync(f); os.sync(); os.rename('tmp', 'b'); os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'OLD')",
+        f"{MOVED}os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'OLD')",
         [{"old": b"OLD", "b": b"new!"}, {"old": b"OLD", "tmp": b"new!"}],
         [{"old": b"OLD", "b": b"new!"}, {"old": b"OLD", "tmp": b"new!"}],
     ),
     (
         # O_SYNC is fsync after each write: the time of change is in the journal, behind the rename.
         "a-rename-and-an-overwrite-with-o-sync",
-        f"{NEW}os.fsync(f); os.sync(); os.rename('tmp', 'b'); os.write(os.open('old', os.O_WRONLY | os.O_SYNC), b'OLD')",
+        f"{MOVED}os.write(os.open('old', os.O_WRONLY | os.O_SYNC), b'OLD')",
         [{"old": b"OLD", "b": b"new!"}, {"old": b"OLD", "tmp": b"new!"}],
         [{"old": b"OLD", "b": b"new!"}],
     ),
     (
         # The same for one write of a descriptor that is not synced otherwise.
         "a-rename-and-an-overwrite-with-rwf-sync",
-        f"{NEW}os.fsync(f); os.sync(); os.rename('tmp', 'b')\n"
-        "os.pwritev(os.open('old', os.O_WRONLY), [b'OLD'], 0, os.RWF_SYNC)",
+        f"{MOVED}os.pwritev(os.open('old', os.O_WRONLY), [b'OLD'], 0, os.RWF_SYNC)",
         [{"old": b"OLD", "b": b"new!"}, {"old": b"OLD", "tmp": b"new!"}],
         [{"old": b"OLD", "b": b"new!"}],
     ),
