@@ -19,6 +19,8 @@ from harness.schedules.points import Touch
 
 _MODES = {"open": (2, 0o600), "openat": (3, 0o600), "mkdir": (1, 0o700), "mkdirat": (2, 0o700)}  # argument, value
 _LIKE_CHANCE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
+# A folder for its owner alone is common, and mostly has a word for a name; of chance 1 name in 200 is all small letters.
+_NO_WORD = re.compile(r"(?<![A-Za-z0-9])(?![a-z_]+(?![A-Za-z0-9_]))[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
 
 
 class Drawn:
@@ -31,7 +33,8 @@ class Drawn:
         """Take note of a call that waits, if it makes such a name."""
         if _draws(call):
             name = os.path.basename(call.path)  # noqa: PTH119
-            if (alike := _LIKE_CHANCE.sub("*", name)) != name:
+            chance = _NO_WORD if call.kind.family is Family.MAKE else _LIKE_CHANCE
+            if (alike := chance.sub("*", name)) != name:
                 self._names[name] = alike
 
     def marked(self, touches: Iterable[Touch]) -> tuple[Touch, ...]:

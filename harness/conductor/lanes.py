@@ -94,7 +94,7 @@ class Lane:
         """Give the stops that have come since the last time their places, behind those that have one."""
         if self.settled == len(self.stops):  # as in nearly every lane
             return
-        new = sorted(self.stops[self.settled :], key=lambda stop: stop.point.attempt)
+        new = sorted(self.stops[self.settled :], key=lambda stop: (stop.point.fingerprint, stop.point.attempt))
         self.stops[self.settled :] = new
         for index, stop in enumerate(new, self.taken + self.settled):
             stop.point = replace(stop.point, actor=self.name, index=index)

@@ -62,12 +62,12 @@ class Point:
     @property
     def fingerprint(self) -> str:
         """The call and its objects without what differs from run to run: "rename openclaw.json.*.tmp openclaw.json"."""
-        return shape(self.attempt)
+        return shape(" ".join([self.call, *(touch.lasting for touch in named(self.touches))]))
 
     @property
     def attempt(self) -> str:
-        """The same within one run, where a short number tells one object from another: "openat slot.2"."""
-        return " ".join([self.call, *(touch.lasting for touch in named(self.touches))])
+        """What is asked for within one run, where a short number tells one object from another: "openat slot.2"."""
+        return " ".join([self.call, *(lasting(touch.object) for touch in named(self.touches))])
 
     def __str__(self) -> str:
         return f"{self.actor}.{self.index}: {' '.join([self.call, *(touch.object for touch in named(self.touches))])}"

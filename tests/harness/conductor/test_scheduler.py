@@ -147,7 +147,7 @@ import os, sys
 drawn, own = sys.argv[1:]
 os.close(os.open(drawn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)); os.rename(drawn, "config")
 os.mkdir("x-" + drawn, 0o700); os.close(os.open(f"x-{drawn}/f", os.O_WRONLY | os.O_CREAT))
-os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+os.mkdir("private", 0o700); os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 """
 
     async def body(rig):
@@ -159,12 +159,13 @@ os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             for left in (words[1], f"x-{words[0]}/f"):
                 (rig.folder / left).unlink()
             (rig.folder / f"x-{words[0]}").rmdir()
+            (rig.folder / "private").rmdir()
         return found
 
     first, again, other = conduct(body)
-    made = ["openat *", "rename * config", "mkdir x-*", "openat x-*/f", "openat owner-lock"]
-    assert first[-5:] == again[-5:] == made
-    assert other[-5:] == [*made[:-1], "openat other-lock"]
+    made = ["openat *", "rename * config", "mkdir x-*", "openat x-*/f", "mkdir private", "openat owner-lock"]
+    assert first[-6:] == again[-6:] == made
+    assert other[-6:] == [*made[:-1], "openat other-lock"]
 
 
 def test_the_same_choices_give_the_same_trace(conduct):
