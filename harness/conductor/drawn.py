@@ -19,7 +19,7 @@ from harness.schedules.points import Touch
 
 _MODES = {"open": (2, 0o600), "openat": (3, 0o600), "mkdir": (1, 0o700), "mkdirat": (2, 0o700)}  # argument, value
 _LIKE_CHANCE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
-# A folder for its owner alone is common, and mostly has a word for a name; of chance 1 name in 200 is all small letters.
+# A folder for its owner alone is common, and mostly has a word for a name; 1 drawn name in 200 looks like one.
 _NO_WORD = re.compile(r"(?<![A-Za-z0-9])(?![a-z_]+(?![A-Za-z0-9_]))[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
 
 
