@@ -78,8 +78,8 @@ class ConfigStore:
             durable.replace(path, data, mode, before_rename=lambda: rotate(path))
 
     def real_path(self) -> str:
-        """Where the file really lies: a config that is a symbolic link stays one."""
-        return os.path.realpath(self.path) if os.path.islink(self.path) else self.path
+        """Where the file really lies."""
+        return durable.real_path(self.path)
 
     def parse(self, data: bytes, path: str) -> Config:
         """Raises Local(`config-damaged`) naming the file, the place and the newest good backup."""

@@ -90,6 +90,11 @@ def exists(path: str) -> bool:
     return True
 
 
+def real_path(path: str) -> str:
+    """Where a file really lies: one that is a symbolic link stays a link when that is replaced."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
 def read(path: str) -> bytes:
     """The whole file. Raises OSError, also for what is no file: a pipe is refused, as nobody may ever write to it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fakes.oauth import OAuthSettings
 from harness.checkers.auth import one_credential_one_lock
 from harness.checkers.config import one_resource_one_lock
@@ -10,12 +12,12 @@ from harness.lab import Lab
 from harness.scenario import WATCH_CONTENTION, WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, ListAgents, Setup
 
-CONTENTION = 2.0  # seconds that a lock is held: longer than the impatient wait, shorter than the patient
+CONTENTION = 6.0  # seconds that a lock is held: longer than most wait for one (5 s), shorter than the patient
 
 
 @scenario(
     "CFG-7",
-    fault="an add is kept at the write of the config for two seconds, with the locks that it has",
+    fault="an add is kept at the write of the config for six seconds, with the locks that it has",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_REPLACEMENTS,
     exact=True,
@@ -38,7 +40,7 @@ async def test_config_is_being_written(lab: Lab) -> None:
 
 @scenario(
     "CFG-7",
-    fault="a run is kept in the middle of a refresh for two seconds, with the locks that it has",
+    fault="a run is kept in the middle of a refresh for six seconds, with the locks that it has",
     needs=[Capability.TURN, Capability.OAUTH],
     oauth=OAuthSettings(gate_before_commit="grant"),
     judges=[contention_is_not_absence],
@@ -103,6 +105,47 @@ async def test_credential_by_two_paths(lab: Lab) -> None:
     lab.release("grant")
     await direct.finished()
     await aliased.finished()
+
+
+@scenario(
+    "CFG-11",
+    fault="two state directories share one expired credential by symbolic links, and a run in each needs it",
+    needs=[Capability.TURN, Capability.OAUTH],
+    oauth=OAuthSettings(gate_before_commit="grant"),
+    judges=[one_credential_one_lock],
+)
+async def test_credential_by_two_links(lab: Lab) -> None:
+    """Runs whose credentials are links to one file refresh it once, and the file stays what both of them use."""
+    setup = Setup(agents=("lane0", "lane1"), models=("codex",), credential=lab.credential("codex", expired=True))
+    lab.prepare(setup, home="second")
+    lab.prepare(setup)
+    second = lab.site.root / "second"
+    mine = lab.target.credentials_files(lab.site)
+    with lab.at_home(second):
+        theirs = lab.target.credentials_files(lab.site)
+    lab.plan("one credential by two links")
+    if lab.faulty:
+        for number, links in enumerate(zip(mine, theirs, strict=True)):
+            _share(lab.site.root / f"shared-{number}", *links)
+        lab.fired("one credential by two links")
+    lab.hold("grant")
+    first = await lab.turn("lane0")
+    with lab.at_home(second if lab.faulty else lab.site.home):
+        other = await lab.turn("lane1")
+    await lab.reached("grant", parties=2, by=[first, other])
+    lab.release("grant")
+    await first.finished()
+    await other.finished()
+
+
+def _share(folder: Path, mine: Path, theirs: Path) -> None:
+    """Move my file, if it is there, to a folder of its own, and put links to it in the place of both."""
+    if mine.exists():
+        folder.mkdir()
+        mine.rename(folder / mine.name)
+        theirs.unlink()
+        for link in (mine, theirs):
+            link.symlink_to(folder / mine.name)
 
 
 @scenario(

@@ -5,7 +5,8 @@
 `expires` is in milliseconds since 1970; `generation` counts the redemptions of a profile and never goes back.
 A file that cannot be read is an error and never reads as "no credentials" (CFG-7). Two kinds of lock: one per
 profile, held over a whole redemption, and one for the file, held for the moment of a write, because profiles
-that know nothing of each other share it.
+that know nothing of each other share it. A file that is a symbolic link stays one, and its locks and notes lie beside
+what it leads to: state directories whose credentials are links to one file spend each token once (CFG-11).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 
 from reference import durable, jsonfile
 from reference.errors import Auth, Local
+from reference.home import make_folder
 from reference.locks import Lock
 
 TYPE_CHECKING = False
@@ -77,14 +79,20 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.path = home.credentials
+        self.path = durable.real_path(home.credentials)
 
     def lock(self, profile: str) -> Lock:
         """The lock of one profile: whoever may spend its refresh token."""
         from urllib.parse import quote
 
-        path = self.home.make().lock("auth-" + quote(profile, safe=""))
-        return Lock(path, code="credentials-busy", what=f"the credential {profile}")
+        return self._lock("auth-" + quote(profile, safe=""), f"the credential {profile}")
+
+    def _lock(self, name: str, what: str) -> Lock:
+        """The lock of this name, beside the real file."""
+        self.home.make()
+        locks = os.path.join(os.path.dirname(self.path), "locks")
+        make_folder(locks, 0o700)
+        return Lock(os.path.join(locks, f"{name}.lock"), code="credentials-busy", what=what)
 
     def entries(self) -> dict[str, object]:
         """Every profile's entry, unchecked. Raises Local `credentials-damaged`, OSError."""
@@ -118,8 +126,7 @@ class Store:
         With `instead_of` nothing is written if another refresh token than that stands there; that entry is
         given. Raises Busy `credentials-busy`, Local `credentials-damaged`, OSError; the file is then as it was.
         """
-        lock = Lock(self.home.make().lock("credentials"), code="credentials-busy", what=self.path)
-        with lock.acquire(deadline.sooner(LOCK_SECONDS)):
+        with self._lock("credentials", self.path).acquire(deadline.sooner(LOCK_SECONDS)):
             data = self.read()
             known = {} if data is None else self._parse(data)
             there = known.get(profile)
@@ -197,7 +204,8 @@ def is_profile_name(profile: str) -> bool:
 
 
 def pending_path(home: Home, profile: str) -> str:
-    """Where a redemption in flight is noted."""
+    """Where a redemption in flight is noted, beside the real file: a token is spent for all who share it."""
     from urllib.parse import quote
 
-    return os.path.join(home.path, "auth", quote(profile, safe="") + ".pending.json")
+    folder = os.path.dirname(durable.real_path(home.credentials))
+    return os.path.join(folder, "auth", quote(profile, safe="") + ".pending.json")

@@ -174,8 +174,8 @@ def _drop_database(home: Home) -> None:
 
 def _temporaries(home: Home) -> Iterator[Problem]:
     """Files that a killed writer left; its pid stands in the name."""
-    config_folder = os.path.dirname(config.ConfigStore(home).real_path())
-    for folder in sorted({home.path, os.path.dirname(pending_path(home, "")), config_folder}):
+    linked = (config.ConfigStore(home).real_path(), durable.real_path(home.credentials), pending_path(home, ""))
+    for folder in sorted({home.path, *map(os.path.dirname, linked)}):
         for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             pid, path = durable.writer_of(entry), os.path.join(folder, entry)
             if pid is not None and identity.start_time(pid) is None:

@@ -11,7 +11,7 @@ import pytest
 
 from reference import auth
 from reference.auth.splice import put_profile
-from reference.auth.store import Credential, Store
+from reference.auth.store import Credential, Store, pending_path
 from reference.deadline import Deadline
 from reference.errors import Auth, Busy, Local, Usage
 from reference.home import Home
@@ -82,6 +82,21 @@ def test_put_instead_of_what_has_no_usable_token(home: Home, deadline: Deadline,
     Path(home.credentials).write_text(json.dumps({"profiles": {"p": there} if there else {}}))
     Store(home).put("p", {"access": "a1", "refresh": "r1"}, deadline, instead_of="r0")
     assert Store(home).get("p").refresh == "r1"
+
+
+def test_file_that_is_a_link_stays_one(home: Home, deadline: Deadline, tmp_path: Path) -> None:
+    """Who shares it by another link finds what was stored, has the same locks, and knows of the same notes."""
+    shared = tmp_path / "shared" / "credentials.json"
+    shared.parent.mkdir()
+    other = Home(str(tmp_path / "other")).make()
+    for link in (home.credentials, other.credentials):
+        Path(link).symlink_to(shared)
+    Store(home).put("p", {"access": "a"}, deadline)
+    assert Path(home.credentials).is_symlink()
+    assert Store(other).get("p").access == "a"
+    assert pending_path(home, "p") == pending_path(other, "p")
+    with Store(home).lock("p").acquire(deadline):
+        assert not Store(other).lock("p").try_acquire()
 
 
 def test_first_profile_makes_the_file(home: Home, deadline: Deadline) -> None:

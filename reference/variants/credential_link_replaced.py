@@ -1,0 +1,37 @@
+"""A credential file that is a symbolic link is replaced by a file of one's own with the first refresh [CC#76561].
+
+Breaks CFG-11. Of two state directories that share a credential by links each has its own lock, and redeems its token.
+"""
+
+from __future__ import annotations
+
+from reference.auth import Credentials
+from reference.auth.store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.home import Home
+    from reference.parts import Parts
+
+BREAKS = ("CFG-11",)
+
+
+class _Store(Store):
+    """Takes the link for the file."""
+
+    __slots__ = ()
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.path = home.credentials
+
+
+def replace(parts: Parts) -> Parts:
+    """Swap the store of the credentials."""
+
+    def auth(home: Home) -> Credentials:
+        credentials = Credentials(home)
+        credentials.store = _Store(home)
+        return credentials
+
+    return parts.replace(auth=auth)
