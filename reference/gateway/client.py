@@ -28,7 +28,7 @@ class Connection:
 
     def __init__(self, home: Home) -> None:
         self._socket = protocol.new_socket()
-        self._lines = protocol.Lines()
+        self._lines = protocol.Lines(protocol.LINE_LIMIT)
         self._ready: list[bytes] = []
         self.pid = 0
         self._path = f"{home.path}/{protocol.SOCKET}"
@@ -51,6 +51,7 @@ class Connection:
         if greeting.get("event") != "ready" or not isinstance(greeting.get("pid"), int):
             raise self._unresponsive()
         self.pid = greeting["pid"]
+        self._lines.limit = None  # it is a gateway, and passes on what models say
         return True
 
     def send(self, line: dict[str, Any], deadline: Deadline) -> None:

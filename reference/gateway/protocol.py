@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Line = dict[str, Any]
 
 SOCKET = "gateway.sock"
-LINE_LIMIT = 1 << 20  # bytes; a request holds a message of at most 100 kB
+LINE_LIMIT = 1 << 20  # bytes that a client may send; a request holds a message of at most 100 kB
 
 
 def encode(line: Line) -> bytes:
@@ -69,23 +69,23 @@ def is_socket(path: str) -> bool:
 
 
 class Lines:
-    """Whole lines out of a stream of bytes."""
+    """Whole lines out of a stream of bytes. Without a `limit` they are of any length, as what a model says is."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_rest", "limit")
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+        self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The lines that are complete now. Raises ValueError when one is longer than LINE_LIMIT."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LINE_LIMIT:
+        """The lines that are complete now. Raises ValueError when one is longer than the limit."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            yield bytes(self._rest + line)
+            self._rest.clear()
+        self._rest += rest
+        if self.limit is not None and len(self._rest) > self.limit:
             raise ValueError("line too long")
-        yield from lines
-
-    def rest(self) -> bytes:
-        """What came after the last line end."""
-        return self._rest
 
 
 def new_socket() -> socket.socket:

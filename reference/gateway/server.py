@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reference.home import Home
     from reference.parts import Parts
 
-_BUFFER_LIMIT = 8 << 20  # bytes waiting for a client that does not read; then it counts as gone
+_BUFFER_LIMIT = 8 << 20  # bytes that a client has not read when there is more to say; then it counts as gone
 _RECORD_SECONDS = 2.0  # for the database, while everybody else waits
 _KILL_AFTER = 1.5  # seconds beyond the grace period
 
@@ -45,8 +45,8 @@ class Client:
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self.lines = protocol.Lines()
-        self.outbox = b""
+        self.lines = protocol.Lines(protocol.LINE_LIMIT)
+        self.outbox = bytearray()
         self.worker: Worker | None = None
         self.detached = False
 
@@ -257,6 +257,8 @@ class Server:
         self._send(client, {"event": "refused", "error": error.document() | {"exit": error.exit_status}})
 
     def _send(self, client: Client, line: dict[str, Any]) -> None:
+        if client in self.clients and len(client.outbox) > _BUFFER_LIMIT:
+            self._forget(client)
         client.outbox += protocol.encode(line)
         self._flush(client)
 
@@ -265,15 +267,11 @@ class Server:
         if client not in self.clients:
             return
         try:
-            sent = client.socket.send(client.outbox)
-            client.outbox = client.outbox[sent:]
+            del client.outbox[: client.socket.send(client.outbox)]
         except BlockingIOError:
             pass
         except ConnectionError:
-            client.outbox = b""
-            self._forget(client)
-            return
-        if len(client.outbox) > _BUFFER_LIMIT:
+            client.outbox.clear()
             self._forget(client)
             return
         writable = selectors.EVENT_WRITE if client.outbox else 0

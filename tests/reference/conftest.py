@@ -125,7 +125,7 @@ class Provider:
 
     The last user message decides: `stall` sends nothing until `release`; `run: COMMAND` and `background: COMMAND`
     ask for the tool, then answer with its result; `calls: JSON` asks for [tool, arguments] pairs at once; `status: N`
-    fails; anything else is answered in kind.
+    fails; `long: N` is answered with so many characters; anything else is answered in kind.
     """
 
     def __init__(self) -> None:
@@ -180,6 +180,8 @@ class Provider:
         elif verb == "calls":
             calls = enumerate(json.loads(rest))
             _stream(handler, [{"type": "tool_use", "id": f"toolu_{n}", "name": c[0], "input": c[1]} for n, c in calls])
+        elif verb == "long":
+            _stream(handler, [{"type": "text", "text": "x" * int(rest)}])
         elif verb == "status":
             handler.send_response(int(rest))
             handler.send_header("content-length", "2")

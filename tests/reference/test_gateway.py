@@ -66,6 +66,17 @@ def test_run_goes_through_the_gateway(ready: Any, serve: Serve, provider: Any) -
     assert (failed.status, failed.json["error"]["kind"], failed.json["via"]) == (1, "fatal", "gateway")
 
 
+def test_answer_of_any_length_goes_through_the_gateway(ready: Any, serve: Serve, provider: Any) -> None:
+    """Longer than any line that a client may send, and than what may wait for a client that does not read."""
+    serve()
+    other = ready.start_agent("lane1", "stall")
+    provider.wait_for(1)
+    done = ready.finish(ready.start_agent("lane0", f"long: {9 << 20}"), 100.0)  # takes seconds of a processor
+    assert (done.status, len(done.json["text"])) == (0, 9 << 20)
+    provider.released.set()
+    assert ready.finish(other).json["text"] == "released"  # nobody else was harmed
+
+
 def test_local_run_does_not_touch_the_gateway(ready: Any, serve: Serve) -> None:
     serve()
     assert ready.agent("lane0", "hello").json["via"] == "local"
