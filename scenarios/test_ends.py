@@ -113,7 +113,9 @@ async def test_cancel_when_the_pid_was_reused(lab: Lab) -> None:
 )
 async def test_status_of_waiting_runs(lab: Lab) -> None:
     """A run that waits for something else than its provider ends by a signal all the same, and says so."""
-    lab.prepare(Setup(agents=("held", "routed"), models=("anthropic",), session_wait_seconds=lab.patience))
+    long = lab.patience  # longer than one is let wait that hears no signal
+    agents = ("held", "routed")
+    lab.prepare(Setup(agents=agents, models=("anthropic",), session_wait_seconds=long, idle_seconds=long))
     bound = min(lab.patience / 2, 2 * await lab.undisturbed("held") + GRACE)
     held = ("held", "routed") if Capability.GATEWAY in lab.target.capabilities else ("held",)
     lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in held))

@@ -108,7 +108,7 @@ class Actor:
         elif process.refusal:
             lab.conducted = False
             lab.record(Noted(text=f"system calls cannot be stopped here: {process.refusal}"))
-        actor._outcome = asyncio.get_running_loop().create_task(actor._follow())
+        actor._outcome = asyncio.get_running_loop().create_task(actor._follow(lab.patience))
         return actor
 
     async def finished(self) -> Outcome:
@@ -182,10 +182,11 @@ class Actor:
             lookups=outside.lookups if outside is not None else None,
         )
 
-    async def _follow(self) -> Outcome:
-        await self._wait(self._lab.patience)
+    async def _follow(self, patience: float) -> Outcome:
+        """`patience` is the lab's when the command was started: a scenario may change it for a single one."""
+        await self._wait(patience)
         if not self.exited:
-            self._lab.record(Hung(actor=self.name, seconds=self._lab.patience))
+            self._lab.record(Hung(actor=self.name, seconds=patience))
             self.process.signal(9)
         code = await self.process.exited
         if self.process.not_started:

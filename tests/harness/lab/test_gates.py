@@ -1,4 +1,4 @@
-"""When a scenario that waits at a gate of the fakes goes on although not everybody has come."""
+"""When a scenario that waits at a gate of the fakes goes on although not everybody has come, and how long it waits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes.script import Match, Rule, Text
-from harness.events import ReplyHeld
+from harness.events import Hung, ReplyHeld
 from harness.lab import gates
 from harness.plan import Arm, Plan
 from harness.runner import Ground, run
@@ -65,6 +65,19 @@ def test_who_only_asks_for_what_is_taken_is_not_waited_for(loop_runner, launcher
     found = ran(loop_runner, launcher, tmp_path, test_gate)
     assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
     assert len(list(found.history.of(ReplyHeld))) >= 1
+
+
+def test_patience_is_that_of_a_commands_start(loop_runner, launcher, tmp_path) -> None:
+    async def test_patience(lab) -> None:
+        """One is given half a second, and the next what all are given."""
+        lab.prepare(Setup())
+        patience, lab.patience = lab.patience, 0.5
+        short = await lab.start(Raw(words=("import time; time.sleep(60)",)), "short")
+        lab.patience = patience
+        await short.finished()
+
+    found = ran(loop_runner, launcher, tmp_path, test_patience)
+    assert [(what.actor, what.seconds) for _, what in found.history.of(Hung)] == [("short", 0.5)]
 
 
 @pytest.mark.parametrize(("patience", "verdict"), [(0.2, Verdict.UNKNOWN), (60.0, Verdict.VIOLATED)])
