@@ -128,6 +128,7 @@ class RepositorySeen:
     """A git repository as its files show it. `config` digests its config and HEAD; worktrees go by their folders.
 
     `broken` are worktrees that only one side knows, or that are still being made; `folders` exist, whatever they hold.
+    `files` are those of the main checkout, committed or not, each with a digest of what stands in it.
     """
 
     when: str
@@ -136,6 +137,7 @@ class RepositorySeen:
     worktrees: tuple[str, ...]
     broken: tuple[str, ...]
     folders: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ PROJECTS: Mapping[str, str] = {
     "TB": "tidebreak",
     "OMP": "oh-my-pi",
     "GC": "goclaw",
+    "CP": "copilot-cli",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

@@ -7,6 +7,7 @@ from functools import partial
 from fakes.oauth import Fault, OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
+    closed_config_stays_closed,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
@@ -261,6 +262,24 @@ async def test_revoked_fallback(lab: Lab) -> None:
     await (await lab.turn("lane1", actor="overloaded")).finished()
     if lab.refused_grants() or (lab.met("anthropic") and not lab.met("gemini")):  # who asks no fallback makes no noise
         lab.fired("credential revoked")
+
+
+@scenario(
+    "AUT-9",
+    fault="the config, which may hold keys, is closed to all but its owner before an add",
+    needs=[Capability.ADD_AGENTS, Capability.TURN],  # without turns it needs no keys
+    judges=[closed_config_stays_closed],
+)
+async def test_config_stays_closed(lab: Lab) -> None:
+    """A config that its owner has closed to others is not opened to them by being written."""
+    lab.plan("the config closed")
+    lab.prepare(Setup(agents=("lane0",)))
+    if lab.faulty:
+        lab.target.config_file(lab.site).chmod(0o600)
+        lab.fired("the config closed")
+    lab.look.config()
+    await lab.add("lane1", "lane2")
+    lab.look.config()
 
 
 @scenario(

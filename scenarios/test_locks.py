@@ -114,6 +114,29 @@ async def test_killed_holder(lab: Lab) -> None:
 
 
 @scenario(
+    "LCK-2",
+    fault="the run that holds the session is killed with SIGKILL, its whole process group with it, but for the work of "
+    "its tool call, which is in a session of its own and ignores SIGTERM",
+    needs=[Capability.TURN, Capability.SESSIONS, Capability.TOOLS],
+    judges=[dead_holder_recovered],
+)
+async def test_holder_killed_beside_its_work(lab: Lab) -> None:
+    """After the holder of a session was killed, the next run has it at once, whatever the holder's work is at."""
+    # The work may take longer to end than any run waits for a session.
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=20.0))
+    await lab.undisturbed("lane0")
+    work = lab.build("work", *KINDS["session"]) if lab.faulty else "true"
+    lab.script(*tool_then_text(lab, "holder", work))
+    holder = await lab.turn("lane0", actor="holder")
+    if lab.faulty:
+        if not await lab.look.beat("work", within=lab.target.patience, by=holder):
+            raise TargetFailed("the holder's work never began: the tool call was not carried out")
+        lab.signal(holder, signal.SIGKILL, to="group")
+    await holder.finished()
+    await (await lab.turn("lane0", actor="after-kill")).finished()
+
+
+@scenario(
     "LCK-3",
     fault="a lock record names the pid of a live process that has nothing to do with it",
     needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],

@@ -14,7 +14,9 @@ from harness.checkers.children import RECYCLED
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.messages import ANSWER
 from harness.checkers.operator import (
+    BEGINNING,
     DEADLINE_SLACK,
+    LARGE,
     bad_input_is_refused,
     deadline_holds,
     list_shows_truth,
@@ -32,6 +34,9 @@ from scenarios.child_work import tool_then_text
 from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
+HANGS = "several kinds of hang"
+LARGE_BYTES = 120_000  # as much as one argument of a command can be (execve(2): 128 KiB)
+STEP = 2  # seconds, less than any time-out here: of many such steps none takes longer than that
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
 
@@ -191,15 +196,15 @@ async def _cancelled_in_the_gateway(lab: Lab) -> None:
 
 @scenario(
     "OPS-3",
-    fault="the provider says nothing, stops in mid-stream, the tool ignores SIGTERM, another run has the session, or "
-    "nobody answers the refresh of the credential",
+    fault="the provider says nothing, stops in mid-stream, asks for one tool after the other, the tool ignores "
+    "SIGTERM, another run has the session, or nobody answers the refresh of the credential",
     needs=[Capability.TURN, Capability.TIMEOUT, Capability.TOOLS],
     oauth=OAuthSettings(gate_before_commit="grant"),
     judges=[deadline_holds],
 )
 async def test_deadline_whatever_hangs(lab: Lab) -> None:
     """A turn ends at its --timeout, whatever it waits for."""
-    names = ("silent", "mid-stream", "tool")
+    names = ("silent", "mid-stream", "tool", "steps")
     _, *others = providers(lab)
     credential = lab.credential("codex")
     for other in others:
@@ -210,7 +215,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
     lab.prepare(Setup(agents=(*names, "held"), grace_seconds=0.5, session_wait_seconds=lab.patience))
     timeout = await lab.undisturbed("silent")
     lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
-    lab.plan("three kinds of hang")
+    lab.plan(HANGS)
     if lab.faulty:
         tool = lab.target.tool_call(lab.build("stubborn", "--ignore-term"))
         lab.script(
@@ -218,6 +223,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
             Rule("mid-stream", Match(marker="mid-stream"), (Stall(after_frames=4),)),
             *(Rule(other, Match(marker=f"mid-stream-{other}"), (Stall(after_frames=1),)) for other in others),
             Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
+            Rule("steps", Match(marker="steps"), (lab.target.tool_call(f"sleep {STEP}"),)),
             Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)),
         )
     for gate in ("holder", "grant"):
@@ -241,7 +247,7 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
         await run.finished()
     lab.release("grant")
     if all(lab.asked(name, "anthropic") for name in names):
-        lab.fired("three kinds of hang")
+        lab.fired(HANGS)
 
 
 @scenario(
@@ -304,7 +310,7 @@ async def test_without_a_terminal(lab: Lab) -> None:
 
 @scenario(
     "RES-5",
-    fault="unknown agents, impossible names and workspaces, missing and impossible options",
+    fault="unknown agents, impossible names and workspaces, missing and impossible options; a message of 120,000 bytes",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[bad_input_is_refused],
 )
@@ -338,5 +344,6 @@ async def test_bad_input(lab: Lab) -> None:
     await lab.run(Turn(agent="lane0", message="[[bad-timeout]] hi", timeout=-1), "bad-timeout")
     lab.fired("bad input")
     lab.look.config()
+    await lab.run(Turn(agent="lane0", message=f"[[{BEGINNING}]] {'x' * LARGE_BYTES} [[{LARGE}]]"), LARGE)
     if (lab.site.root / "escape").exists() or (lab.site.home / "escape").exists():
         raise TargetFailed("a file was written outside the state directory")

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import shlex
+import signal
 
 from fakes.script import Broken, Framing, Match, Parts, Rule, Text
 from harness.checkers.messages import TOOL
-from harness.checkers.tool_results import SAID, results_are_told
+from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, results_are_told
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.gateway import routed, serving
 
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
-# both ends, as an end may be left out; and a process that has the output open when its command has ended.
+# both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
+# compiler does that fails.
 PRINTS = {
     "bytes": r"printf '\377\355\240\200\000\376'; {marked}",
     "flood": r"{marked}; head -c 300000 /dev/zero | tr '\000' x; {marked}",
     "left": "tail -f /dev/null & {marked}",
+    "errors": "{marked} >&2; false",
 }
+# As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
+LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
 
 
 @scenario(
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
-    "one leaves a process behind that has its output open, and one prints nothing; the last answer comes in pieces "
-    "that end within its characters",
+    "one leaves a process behind that has its output open, one fails and says why, and one prints nothing; the last "
+    "answer comes in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )
@@ -44,3 +50,31 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     await (await lab.turn("lane0")).finished()
     if lab.met("tools"):
         lab.fired("tools that print what is no text")
+
+
+@scenario(
+    "MSG-6",
+    fault="a model answers with 120,000 characters, here and through a gateway, in which another turn goes on",
+    needs=[Capability.TURN],
+    judges=[long_answers_are_whole],
+)
+async def test_answer_of_great_length(lab: Lab) -> None:
+    """What a model says is passed on whole, however long it is, and costs nobody else their turn."""
+    lab.prepare(Setup(agents=("direct", "routed", "other"), models=("anthropic",), grace_seconds=0.5))
+    said = LONG if lab.faulty else SAID
+    answers = (Rule(name, Match(marker=name), (Text(f"{said} [[{name}]]"),)) for name in ANSWERED)
+    lab.script(*answers, Rule("other", Match(marker="other"), (Text("done", gate="other"),)))
+    lab.plan("a long answer")
+    await (await lab.turn("direct")).finished()
+    if Capability.GATEWAY in lab.target.capabilities:
+        gateway = await serving(lab)
+        lab.hold("other")
+        other = await lab.start(routed(lab, "other", "other"), "other")
+        await lab.reached("other", by=[gateway, other])
+        await lab.run(routed(lab, "routed", "routed"), "routed")
+        lab.release("other")
+        await other.finished()
+        gateway.signal(signal.SIGTERM)
+        await gateway.finished()
+    if all(lab.met(name) for name in ANSWERED if name in lab.actors):
+        lab.fired("a long answer")

@@ -41,7 +41,7 @@ def _folder(lab: Lab) -> Path:
 def _prepared(lab: Lab, *occupied: str) -> None:
     """A repository, and folders with something in them where these agents' worktrees would be."""
     lab.prepare(Setup())
-    repository.make(_folder(lab))
+    repository.edit(repository.make(_folder(lab)))
     for name in occupied:
         lab.site.workspace(name).mkdir(parents=True)
         (lab.site.workspace(name) / "notes").write_text("nobody's to remove\n", encoding="utf-8")
@@ -95,7 +95,7 @@ async def test_four_worktrees_at_once(lab: Lab) -> None:
     judges=[repository_is_unchanged],
 )
 async def test_repository_after_worktrees(lab: Lab) -> None:
-    """The repository whose worktrees agents get keeps its config and its branch."""
+    """The repository whose worktrees agents get keeps its config, its branch, and what is at work in its checkout."""
     await _four_at_once(lab)
 
 

@@ -14,8 +14,9 @@ from harness.lab.striking import Strike
 from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
-# What people write, long enough for the half of a record to end in it, and as a rule within one of its characters.
-SPOKEN = "\N{SLIGHTLY SMILING FACE}" * 120
+# What people write or paste, with what ends a line for str.splitlines and Node's readline, but not in JSON. It is long
+# enough for the half of a record to end in it, as a rule within one of its characters.
+SPOKEN = "one\u2028two\u2029three\u0085four " + "\N{SLIGHTLY SMILING FACE}" * 120
 
 
 def providers(lab: Lab) -> tuple[str, ...]:

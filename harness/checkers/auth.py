@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FaultFired, FileSeen, History, SecretSeen, TokenAnswered
+from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, TokenAnswered
 from harness.verdict import Finding
 
 _LOST = "dropped-after-commit"
@@ -221,6 +221,24 @@ def secrets_stay_in(history: History) -> list[Finding]:
         )
         findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
     return findings + _gaps(everything) + leaks
+
+
+def closed_config_stays_closed(history: History) -> list[Finding]:
+    """AUT-9: a config that only its owner could read at first can be read by nobody else later."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config" and seen.mode is not None]
+    if len(looks) < 2 or not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
+        raise CannotDecide("the config was not seen before and after an add that succeeded")
+    (first, before), *later = looks
+    opened = [(seq, seen) for seq, seen in later if not _for_others(before) and _for_others(seen)]
+    message = "a config that its owner had closed to others was opened to them by being written"
+    return [
+        Finding(rule="AUT-9", message=f"{message}: mode {seen.mode:04o}", evidence=(first, seq))
+        for seq, seen in opened[:1]
+    ]
+
+
+def _for_others(seen: FileSeen) -> bool:
+    return bool((seen.mode or 0) & 0o077)
 
 
 def _gaps(looks: list[tuple[int, FileSeen]]) -> list[Finding]:

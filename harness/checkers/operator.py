@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 
 from harness.checkers import ask
 from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, Started, TreeSeen
+from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, RequestReceived, Started, TreeSeen
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
+BEGINNING, LARGE = "beginning", "large"  # the markers that begin and end a large message; the second is its actor
 _LIVE = frozenset({"running"})
 
 
@@ -42,6 +44,11 @@ def list_shows_truth(history: History) -> list[Finding]:
                 f"{what.actor} shows runs as done by a process that no turn has for itself, such as a daemon's"
             )
             continue
+        findings += [
+            Finding(rule="OPS-1", message=f"{what.actor} shows run {each} {times} times", evidence=(seq,))
+            for each, times in Counter(run.id for _, run in shown).items()
+            if times > 1
+        ]
         listed = {pid for pid, _ in shown}
         for pid, actor in alive.items():
             if pid not in listed and pid in earlier and actor not in {below[each] for each, _ in doers}:
@@ -158,12 +165,25 @@ def bad_input_is_refused(history: History) -> list[Finding]:
         if problem:
             message = f"{what.actor}: {problem}: {ask.said(what)}"
             findings.append(Finding(rule="RES-5", message=message, evidence=(seq,)))
+    findings += _large(history)
     try:
         return findings + config_unchanged(history, "RES-5")
     except CannotDecide:
         if not findings:
             raise
         return findings
+
+
+def _large(history: History) -> list[Finding]:
+    """A large message is refused with a typed error, or told whole."""
+    findings = [
+        Finding(rule="RES-5", message=f"{what.actor}: {_problem(what)}: {ask.said(what)}", evidence=(seq,))
+        for seq, what in history.of(Finished)
+        if what.actor == LARGE and not what.outcome.ok and _problem(what)
+    ]
+    cut = [seq for seq, what in history.of(RequestReceived) if BEGINNING in what.markers and LARGE not in what.markers]
+    message = "of a large message the model was told the beginning alone"
+    return findings + [Finding(rule="RES-5", message=message, evidence=(seq,)) for seq in cut[:1]]
 
 
 def config_unchanged(history: History, rule: str) -> list[Finding]:

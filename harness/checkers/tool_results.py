@@ -5,11 +5,13 @@ from __future__ import annotations
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import TOOL
-from harness.events import History, Hung
+from harness.events import History, Hung, ReplySent
 from harness.verdict import Finding
 
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
-_NAMES = ("bytes", "flood", "left")
+ANSWERED = ("direct", "routed")  # turns that are given a long answer, which ends with their marker
+_NAMES = ("bytes", "flood", "left", "errors")
+_OK = 200
 _TOOLS = len(_NAMES) + 1  # the last one prints nothing
 
 
@@ -32,6 +34,26 @@ def results_are_told(history: History) -> list[Finding]:
     if what.outcome.text.strip() != SAID:
         return [_finding(f"the model said “{SAID}”, and the turn gave “{what.outcome.text.strip()[:120]}”", at, seq)]
     return []
+
+
+def long_answers_are_whole(history: History) -> list[Finding]:
+    """MSG-6: each turn ends with the whole of its answer, and the one beside them with its own."""
+    findings, judged = list[Finding](), 0
+    said = {what.exchange for _, what in history.of(ReplySent) if what.status == _OK and what.outcome == "complete"}
+    for seq, what, _ in ask.turns(history):
+        requests = [(at, request) for at, request in ask.requests(history, what.actor) if request.exchange in said]
+        if not requests:
+            continue
+        judged += 1
+        at, text = requests[-1][0], what.outcome.text.strip()
+        whole = what.actor not in ANSWERED or text.endswith(f"[[{what.actor}]]")
+        if not what.outcome.ok:
+            findings.append(_finding(f"{what.actor} was answered, and failed: {ask.said(what)}", at, seq))
+        elif not whole:
+            findings.append(_finding(f"of what {what.actor} was answered it gave {len(text):,} characters", at, seq))
+    if not judged:
+        raise CannotDecide("no turn was given an answer")
+    return findings
 
 
 def _finding(message: str, *evidence: int) -> Finding:

@@ -19,11 +19,14 @@ def worktrees_exist_or_fail_cleanly(history: History) -> list[Finding]:
 
 
 def repository_is_unchanged(history: History) -> list[Finding]:
-    """GIT-2: the repository's config and HEAD are byte for byte what they were."""
+    """GIT-2: the repository's config and HEAD, and the files in its checkout, are byte for byte what they were."""
     (first, before), (last, after) = _looks(history)
-    if before.config == after.config:
+    changed = ["the config or the HEAD"] if before.config != after.config else []
+    gone = sorted({each.rpartition(" ")[0] for each in set(before.files) - set(after.files)})
+    changed += [f"{', '.join(gone)} in the checkout"] if gone else []
+    if not changed:
         return []
-    message = "adding agents in worktrees changed the config or the HEAD of the main repository"
+    message = f"adding agents in worktrees changed {' and '.join(changed)} of the main repository"
     return [Finding(rule="GIT-2", message=message, evidence=(first, last))]
 
 

@@ -31,6 +31,12 @@ def make(folder: Path) -> Path:
     return folder
 
 
+def edit(folder: Path) -> None:
+    """What a person is at work on in the main checkout: a file changed, and one added, neither committed."""
+    (folder / "README").write_text("a repository that somebody is at work in\n", encoding="utf-8")
+    (folder / "draft").write_text("not committed yet\n", encoding="utf-8")
+
+
 def branch(folder: Path, name: str) -> None:
     """One more branch."""
     _git(folder, "branch", name)
@@ -55,6 +61,7 @@ def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
         worktrees=tuple(whole),
         broken=tuple(broken),
         folders=tuple(sorted(path.name for path in workspaces.glob("*"))),
+        files=tuple(f"{path.name} {digest(path.read_bytes())}" for path in sorted(folder.glob("*")) if path.is_file()),
     )
 
 

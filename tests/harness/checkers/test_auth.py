@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.auth import (
+    closed_config_stays_closed,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
@@ -18,7 +19,20 @@ from harness.checkers.auth import (
     store_never_goes_back,
 )
 from harness.events import FileSeen, SecretSeen
-from tests.harness.histories import answered, check, file, fired, gone, illegal, legal, start, struck, turn, undecided
+from tests.harness.histories import (
+    add,
+    answered,
+    check,
+    file,
+    fired,
+    gone,
+    illegal,
+    legal,
+    start,
+    struck,
+    turn,
+    undecided,
+)
 
 
 def profile(which: str, when: str, digest: str = "d", exists: bool = True) -> FileSeen:
@@ -164,6 +178,11 @@ AUT_7 = [
 ]  # fmt: skip
 
 AUT_9 = [
+    legal("closed-config", closed_config_stays_closed, file(), add("a"), file(digest="new")),
+    legal("open-config", closed_config_stays_closed, file(mode=0o644), add("a"), file(mode=0o644)),
+    illegal("config-opened", closed_config_stays_closed, "AUT-9", "opened to them by being written: mode 0644", [0, 3],
+        file(), add("a"), file(mode=0o644)),
+    undecided("no-add", closed_config_stays_closed, "not seen before and after", file(), add("a", ok=False), file()),
     legal("private-and-whole", secrets_stay_in, store(), store(digest="new")),
     legal("not-there-at-first", secrets_stay_in, gone("credentials"), store()),
     legal("signed-out-for-good", secrets_stay_in, store(), gone("credentials", path="LAB/home/credentials.json")),

@@ -9,6 +9,8 @@ import pytest
 
 from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
+    BEGINNING,
+    LARGE,
     bad_input_is_refused,
     config_unchanged,
     deadline_holds,
@@ -22,6 +24,7 @@ from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     answered,
+    asked,
     check,
     end,
     exited,
@@ -71,6 +74,10 @@ OPS_1 = [
     illegal(
         "ghost-by-its-pid", list_shows_truth, "OPS-1", "run r101 of lane1, which is dead|its pid 100 is that of a",
         [5], TWO, fired(RECYCLED), runs(row(100), REUSED),
+    ),
+    illegal(
+        "twice", list_shows_truth, "OPS-1", "list-runs shows run r100 2 times", [2], start("a"),
+        runs(row(100), row(100)),
     ),
     illegal(
         "ghost", list_shows_truth, "OPS-1", "list-runs shows run r100 of lane0 as running|process 100 is gone", [3],
@@ -146,6 +153,8 @@ OPS_5 = [
     undecided("nothing-ended", never_hangs, "no command came to an end", start("a"), file()),
 ]  # fmt: skip
 
+REFUSED = (file(), end("bad-name", ok=False, kind="usage"), file())
+
 RES_5 = [
     legal("refused", bad_input_is_refused, file(), end("bad-name", ok=False, kind="usage"), file()),
     *[
@@ -160,6 +169,13 @@ RES_5 = [
             ("died", "the exit status is None", {"ok": False, "exit_status": None}),
         )
     ],
+    legal("large-and-whole", bad_input_is_refused, REFUSED,
+        asked(1, LARGE, markers=(BEGINNING, LARGE)), end(LARGE)),
+    legal("large-and-refused", bad_input_is_refused, REFUSED, end(LARGE, ok=False, kind="usage")),
+    illegal("large-and-cut", bad_input_is_refused, "RES-5", "told the beginning alone", [3], REFUSED,
+            asked(1, BEGINNING, markers=(BEGINNING,)), end(LARGE)),
+    illegal("large-and-untyped", bad_input_is_refused, "RES-5", "large: the error is not typed", [3], REFUSED,
+            end(LARGE, ok=False, kind="internal")),
     illegal("changed", bad_input_is_refused, "RES-5", "changed the config", [0, 2],
             file(), end("bad-name", ok=False), file(digest="new")),
     illegal("seen-though-nobody-looked-twice", bad_input_is_refused, "RES-5", "accepted", [0], end("bad-name"), file()),

@@ -6,30 +6,39 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.tool_results import SAID, results_are_told
-from tests.harness.histories import asked, check, hung, illegal, legal, start, turn, undecided
+from harness.checkers.tool_results import SAID, long_answers_are_whole, results_are_told
+from tests.harness.histories import asked, check, hung, illegal, legal, replied, start, turn, undecided
 
 BEGUN = (start("lane0"), asked(1, "lane0"))
-NAMES = ("tool-bytes", "tool-flood", "tool-left")
-TOLD = (*BEGUN, asked(2, "lane0", step=4, markers=("lane0", *NAMES)))
+NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors")
+TOLD = (*BEGUN, asked(2, "lane0", step=5, markers=("lane0", *NAMES)))
 ENDED = turn("lane0", text=SAID)[1]
 
 MSG_6 = [
     legal("told-and-said", results_are_told, TOLD, ENDED),
-    illegal("fails-by-a-byte", results_are_told, "MSG-6", "lane0 ended: “no text” (exit 1)|told 0 of 4 results", [1, 2],
+    illegal("fails-by-a-byte", results_are_told, "MSG-6", "lane0 ended: “no text” (exit 1)|told 0 of 5 results", [1, 2],
         BEGUN, turn("lane0", ok=False, message="no text")[1]),
-    illegal("hangs", results_are_told, "MSG-6", "does not end|told 0 of 4 results", [1, 3],
+    illegal("hangs", results_are_told, "MSG-6", "does not end|told 0 of 5 results", [1, 3],
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
-    illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 4 results", [2, 3],
+    illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 5 results", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=NAMES), ENDED),
-    illegal("nothing-printed", results_are_told, "MSG-6", "told nothing of what the tools printed: flood, left", [2, 3],
-        BEGUN, asked(2, "lane0", step=4, markers=NAMES[:1]), ENDED),
+    illegal("nothing-printed", results_are_told, "MSG-6", "what the tools printed: flood, left, errors", [2, 3],
+        BEGUN, asked(2, "lane0", step=5, markers=NAMES[:1]), ENDED),
     illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
         TOLD, turn("lane0", ok=False, message="too much")[1]),
     illegal("garbled", results_are_told, "MSG-6", "and the turn gave “Gr??e”", [2, 3],
         TOLD, turn("lane0", text="Gr??e")[1]),
     undecided("nobody-asked", results_are_told, "asked no provider", turn("lane0", ok=False)),
     undecided("never-ended", results_are_told, "lane0 never came", TOLD),
+    legal("whole", long_answers_are_whole, start("direct"), asked(1, "direct"), replied(1),
+        turn("direct", text="much [[direct]]")[1]),
+    legal("short-one-beside-it", long_answers_are_whole, start("other"), asked(1, "other"), replied(1),
+        turn("other", text="done")[1]),
+    illegal("cut-answer", long_answers_are_whole, "MSG-6", "of what direct was answered it gave 4 characters", [1, 3],
+        start("direct"), asked(1, "direct"), replied(1), turn("direct", text="much")[1]),
+    illegal("answered-and-failed", long_answers_are_whole, "MSG-6", "routed was answered, and failed: “lost”", [1, 3],
+        start("routed"), asked(1, "routed"), replied(1), turn("routed", ok=False, message="lost")[1]),
+    undecided("no-answer", long_answers_are_whole, "no turn was given an answer", turn("direct", ok=False)),
 ]  # fmt: skip
 
 
