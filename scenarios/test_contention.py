@@ -12,12 +12,12 @@ from harness.lab import Lab
 from harness.scenario import WATCH_CONTENTION, WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, ListAgents, Setup
 
-CONTENTION = 6.0  # seconds that a lock is held: longer than most wait for one (5 s), shorter than the patient
+CONTENTION = 2.0  # seconds that a lock is held: longer than the impatient wait, shorter than the patient
 
 
 @scenario(
     "CFG-7",
-    fault="an add is kept at the write of the config for six seconds, with the locks that it has",
+    fault="an add is kept at the write of the config for two seconds, with the locks that it has",
     needs=[Capability.ADD_AGENTS],
     watch=WATCH_REPLACEMENTS,
     exact=True,
@@ -40,7 +40,7 @@ async def test_config_is_being_written(lab: Lab) -> None:
 
 @scenario(
     "CFG-7",
-    fault="a run is kept in the middle of a refresh for six seconds, with the locks that it has",
+    fault="a run is kept in the middle of a refresh for two seconds, with the locks that it has",
     needs=[Capability.TURN, Capability.OAUTH],
     oauth=OAuthSettings(gate_before_commit="grant"),
     judges=[contention_is_not_absence],

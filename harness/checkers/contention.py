@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FileSeen, Finished, History, Started
+from harness.events import FileSeen, Finished, History
 from harness.outcome import Outcome
 from harness.verdict import Finding
 
@@ -16,7 +16,7 @@ _RULE = "CFG-7"
 
 def contention_is_not_absence(history: History) -> list[Finding]:
     """CFG-7: while a lock is held, and afterwards, nobody finds less than there was; who gives up says why."""
-    findings = _lists(history) + _lost(history) + _profiles(history)
+    findings = _lists(history) + _profiles(history)
     for seq, what in history.of(Finished):
         if problem := _problem(what):
             message = f"{what.actor} ({what.verb}) {problem}: {ask.said(what)}"
@@ -43,19 +43,6 @@ def _lists(history: History) -> list[Finding]:
         )
         for seq, what in later
         if (missing := there - set(what.outcome.agents or ()))
-    ]
-
-
-def _lost(history: History) -> list[Finding]:
-    """The last list has every agent whose add had exited 0: none was overwritten by who did not wait."""
-    names = {what.actor: str(what.params["name"]) for _, what in history.of(Started) if what.verb == "agents add"}
-    ends = [(seq, what) for seq, what in history.of(Finished)]
-    last = max((seq for seq, what in ends if what.outcome.agents is not None), default=0)
-    listed = {name for seq, what in ends if seq == last for name in what.outcome.agents or ()}
-    return [
-        Finding(rule=_RULE, message=f"{what.actor} exited 0, and {names[what.actor]} is gone", evidence=(seq, last))
-        for seq, what in ends
-        if seq < last and what.actor in names and what.outcome.ok and names[what.actor] not in listed
     ]
 
 

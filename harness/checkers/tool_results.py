@@ -37,7 +37,7 @@ def results_are_told(history: History) -> list[Finding]:
 
 
 def long_answers_are_whole(history: History) -> list[Finding]:
-    """MSG-6: each turn ends with the whole of its answer, and the one beside them with its own."""
+    """MSG-6: each turn ends with the whole of its answer."""
     findings, judged = list[Finding](), 0
     said = {what.exchange for _, what in history.of(ReplySent) if what.status == _OK and what.outcome == "complete"}
     for seq, what, _ in ask.turns(history):
@@ -46,10 +46,9 @@ def long_answers_are_whole(history: History) -> list[Finding]:
             continue
         judged += 1
         at, text = requests[-1][0], what.outcome.text.strip()
-        whole = what.actor not in ANSWERED or text.endswith(f"[[{what.actor}]]")
         if not what.outcome.ok:
             findings.append(_finding(f"{what.actor} was answered, and failed: {ask.said(what)}", at, seq))
-        elif not whole:
+        elif not text.endswith(f"[[{what.actor}]]"):
             findings.append(_finding(f"of what {what.actor} was answered it gave {len(text):,} characters", at, seq))
     if not judged:
         raise CannotDecide("no turn was given an answer")

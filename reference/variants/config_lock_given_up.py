@@ -1,6 +1,6 @@
 """Whoever has waited for the config's lock for five seconds goes on without it.
 
-Breaks CFG-7. No single thread: a lock "that is probably stale" is how most waits end that cannot fail. The add that was
+Breaks CFG-1. No single thread: a lock "that is probably stale" is how most waits end that cannot fail. The add that was
 slow then overwrites the one that did not wait for it.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
     from reference.parts import Parts
 
-BREAKS = ("CFG-7",)
+BREAKS = ("CFG-1",)
 _SECONDS = 5.0
 
 

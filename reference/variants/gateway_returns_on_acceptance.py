@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference.result import Result
 
 BREAKS = ("MSG-5",)
-MAY_BREAK = ("CHD-8", "FLO-9")  # whoever has gone with a success learns of no loss
+MAY_BREAK = ("CHD-8", "FLO-9", "MSG-6")  # whoever has gone with a success learns of no loss, and of no answer
 
 
 class Hasty:

@@ -19,8 +19,6 @@ CASES = [
     legal("refused", checker, BEFORE, add("second", **BUSY), start("l", "agents list"),
         end("l", "agents list", **BUSY)),
     legal("turns-alone", checker, turn("waiting"), file("profile main")),
-    illegal("overwritten", checker, "CFG-7", "add-second exited 0, and second is gone", [3, 5],
-        BEFORE, add("second"), listing("first")),
     illegal("empty", checker, "CFG-7", "list shows nothing of first", [1, 3], BEFORE, listing()),
     illegal("untyped", checker, "CFG-7", "add-second (agents add) does not say", [3],
         BEFORE, add("second", ok=False, kind="internal")),

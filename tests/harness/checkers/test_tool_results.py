@@ -32,8 +32,6 @@ MSG_6 = [
     undecided("never-ended", results_are_told, "lane0 never came", TOLD),
     legal("whole", long_answers_are_whole, start("direct"), asked(1, "direct"), replied(1),
         turn("direct", text="much [[direct]]")[1]),
-    legal("short-one-beside-it", long_answers_are_whole, start("other"), asked(1, "other"), replied(1),
-        turn("other", text="done")[1]),
     illegal("cut-answer", long_answers_are_whole, "MSG-6", "of what direct was answered it gave 4 characters", [1, 3],
         start("direct"), asked(1, "direct"), replied(1), turn("direct", text="much")[1]),
     illegal("answered-and-failed", long_answers_are_whole, "MSG-6", "routed was answered, and failed: “lost”", [1, 3],
