@@ -95,7 +95,7 @@ async def test_cancel_when_the_pid_was_reused(lab: Lab) -> None:
         return
     if not await lab.look.beat("peer", within=lab.target.patience, by=peer):
         raise TargetFailed("the peer's build never began: the tool call was not carried out")
-    [run] = [row for row in await lab.list_runs("list") if row.agent == "victim"]
+    run, *_ = [row for row in await lab.list_runs("list") if row.agent == "victim"]
     lab.signal(victim, signal.SIGKILL, to="group")
     await victim.finished()
     stranger = worker(lab.heartbeat("peer"))

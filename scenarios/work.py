@@ -79,7 +79,7 @@ class Rounds:
             if run.exited:
                 raise TargetFailed("the run that was to be cancelled ended by itself")
             await asyncio.sleep(_POLL)
-        [listed] = await lab.list_runs(f"{name}-running")
+        listed, *_ = await lab.list_runs(f"{name}-running")
         async with strike():
             await lab.run(CancelRun(id=listed.id), name)
         await lab.run(ListRuns(), f"{name}-list")

@@ -1,7 +1,7 @@
 """What a tool call starts has inherited the locks of its turn: they stay held when the turn is killed.
 
-Breaks LCK-2. A flock belongs to the open file, and whoever is forked with that has it too, for as long as it lives.
-No single thread: inherited descriptors are the classic way to lose a lock for good.
+Breaks LCK-2, and by background work LCK-8. A flock belongs to the open file, and whoever is forked with that has it
+too, for as long as it lives. No single thread: inherited descriptors are the classic way to lose a lock for good.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from reference.parts import Parts
 
-BREAKS = ("LCK-2",)
+BREAKS = ("LCK-2", "LCK-8")
 
 _keep_only = keeper._keep_descriptors
 

@@ -1,6 +1,6 @@
 """Records hold text as it is, and are read line by line, by whatever Unicode calls the end of one [CP#2012].
 
-Breaks MSG-1 and MSG-2. JSON writes U+2028 and U+0085 as they are; `str.splitlines`, and Node's readline,
+Breaks MSG-1, MSG-2 and CFG-10. JSON writes U+2028 and U+0085 as they are; `str.splitlines`, and Node's readline,
 end a line there: a message in which somebody has pasted one is gone.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
     from reference.transcript import Record
 
-BREAKS = ("MSG-1", "MSG-2")
+BREAKS = ("MSG-1", "MSG-2", "CFG-10")
 
 
 class _Transcript(transcript.Transcript):
