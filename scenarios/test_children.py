@@ -219,7 +219,7 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 @scenario(
     "CHD-7",
     fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build; one is "
-    "killed with SIGKILL",
+    "killed with SIGKILL, and one refused by its provider",
     needs=[Capability.TURN, Capability.TIMEOUT],
     judges=[killed_is_not_success],
 )
@@ -228,11 +228,15 @@ async def test_status_of_killed_runs(lab: Lab) -> None:
     ends = ("timeout", "term", "int")
     asking = (*ends, *(("kill",) if lab.faulty else ()))
     building = tuple(f"{name}-building" for name in ends) if Capability.TOOLS in lab.target.capabilities else ()
-    lab.prepare(Setup(agents=("other", *asking, *building), models=("anthropic",), grace_seconds=0.5))
+    agents = ("other", "refused", *asking, *building)
+    lab.prepare(Setup(agents=agents, models=("anthropic",), grace_seconds=0.5))
     timeout = await lab.undisturbed("other")
     builds = [rule for name in building for rule in tool_then_text(lab, name, lab.build(name, *KINDS["plain"]))]
     held = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in asking]
-    lab.script(*held, *(builds if lab.faulty else []))
+    refused = Rule("refused", Match(marker="refused"), (Status(400),))
+    lab.script(refused, *held, *(builds if lab.faulty else []))
+    if lab.faulty:
+        await (await lab.turn("refused")).finished()
     for name in asking:
         lab.hold(name)
     names = (*asking, *(building if lab.faulty else ()))
