@@ -32,6 +32,12 @@ async def test_interrupted_in_mid_build(lab: Lab) -> None:
     await end_and_look(lab, signal.SIGINT)
 
 
+@scenario("CHD-1", fault="SIGHUP in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])
+async def test_hung_up_in_mid_build(lab: Lab) -> None:
+    """A run whose terminal is closed takes its builds with it."""
+    await end_and_look(lab, signal.SIGHUP)
+
+
 @scenario(
     "CHD-1",
     fault="the time-out in mid-build",
