@@ -36,7 +36,6 @@ from scenarios.work import providers
 
 HANGS = "several kinds of hang"
 LARGE_BYTES = 120_000  # as much as one argument of a command can be (execve(2): 128 KiB)
-STEP = 2  # seconds, less than any time-out here: of many such steps none takes longer than that
 BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
 
 
@@ -218,12 +217,13 @@ async def test_deadline_whatever_hangs(lab: Lab) -> None:
     lab.plan(HANGS)
     if lab.faulty:
         tool = lab.target.tool_call(lab.build("stubborn", "--ignore-term"))
+        step = lab.target.tool_call(f"sleep {timeout / 3:.1f}")  # no step takes the time-out, and many take far more
         lab.script(
             Rule("silent", Match(marker="silent"), (Stall(),)),
             Rule("mid-stream", Match(marker="mid-stream"), (Stall(after_frames=4),)),
             *(Rule(other, Match(marker=f"mid-stream-{other}"), (Stall(after_frames=1),)) for other in others),
             Rule("tool", Match(marker="tool", turn_step=0), (tool,)),
-            Rule("steps", Match(marker="steps"), (lab.target.tool_call(f"sleep {STEP}"),)),
+            Rule("steps", Match(marker="steps"), (step,)),
             Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)),
         )
     for gate in ("holder", "grant"):
