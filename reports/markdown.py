@@ -37,8 +37,9 @@ def _sections(results: Sequence[ResultView], room: int) -> Iterator[str]:
     room -= sum(len(text) + 1 for text in least) + len(_left_out(least, least)) + 2
     shown, cramped = [], False
     for entry, text in zip(results, least, strict=True):
-        whole = _text(_folded(entry) if entry.result.verdict == verdicts.CONFORMS else _result(entry))
-        fits = len(whole) - len(text) <= room and (text != "" or not cramped)
+        needless = cramped and not text
+        whole = text if needless else _text(_folded(entry) if _is_green(entry) else _result(entry))
+        fits = len(whole) - len(text) <= room
         room -= len(whole) - len(text) if fits else 0
         cramped = cramped or not fits
         shown.append(whole if fits else text)
@@ -49,8 +50,12 @@ def _sections(results: Sequence[ResultView], room: int) -> Iterator[str]:
         yield _left_out(shortened, hidden)
 
 
+def _is_green(entry: ResultView) -> bool:
+    return entry.result.verdict == verdicts.CONFORMS
+
+
 def _may_be_left_out(entry: ResultView) -> bool:
-    return entry.result.verdict in (verdicts.CONFORMS, verdicts.UNSUPPORTED)
+    return _is_green(entry) or entry.result.verdict == verdicts.UNSUPPORTED
 
 
 def _left_out(shortened: Sequence[str], hidden: Sequence[str]) -> str:
@@ -112,8 +117,8 @@ def _folded(entry: ResultView) -> Iterator[str]:
 
 
 def _result(entry: ResultView) -> Iterator[str]:
-    yield f"## {_heading(entry)}"
-    yield from _body(entry)
+    yield from _findings(entry)
+    yield from _shown(entry)
 
 
 def _findings(entry: ResultView) -> Iterator[str]:
@@ -134,6 +139,10 @@ def _entities(text: str) -> str:
 
 def _body(entry: ResultView) -> Iterator[str]:
     yield from _claims(entry)
+    yield from _shown(entry)
+
+
+def _shown(entry: ResultView) -> Iterator[str]:
     yield from _exhibits(entry)
     yield from _lists(entry.result)
 

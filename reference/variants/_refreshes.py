@@ -1,4 +1,4 @@
-"""What variants share that renew a credential in another way: how it is put in the reference's place."""
+"""What variants share that keep or renew a credential in another way: how it is put in the reference's place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from reference.auth.refresh import Refresh
+    from reference.auth.store import Store
+    from reference.home import Home
     from reference.parts import Parts
 
 
@@ -21,3 +23,14 @@ def replace_refresh(parts: Parts, refresh: type[Refresh]) -> Parts:
             return refresh(self.store, profile, provider, config)
 
     return parts.replace(auth=Renewing)
+
+
+def replace_store(parts: Parts, store: type[Store]) -> Parts:
+    """Swap where credentials are kept."""
+
+    def auth(home: Home) -> Credentials:
+        credentials = Credentials(home)
+        credentials.store = store(home)
+        return credentials
+
+    return parts.replace(auth=auth)

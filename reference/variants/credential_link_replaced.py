@@ -5,8 +5,8 @@ Breaks CFG-11. Of two state directories that share a credential by links each ha
 
 from __future__ import annotations
 
-from reference.auth import Credentials
 from reference.auth.store import Store
+from reference.variants._refreshes import replace_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +28,4 @@ class _Store(Store):
 
 def replace(parts: Parts) -> Parts:
     """Swap the store of the credentials."""
-
-    def auth(home: Home) -> Credentials:
-        credentials = Credentials(home)
-        credentials.store = _Store(home)
-        return credentials
-
-    return parts.replace(auth=auth)
+    return replace_store(parts, _Store)

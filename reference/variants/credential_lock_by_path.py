@@ -9,10 +9,10 @@ import hashlib
 import os
 import tempfile
 
-from reference.auth import Credentials
 from reference.auth.store import Store
-from reference.home import Home, make_private
+from reference.home import make_private
 from reference.locks import Lock
+from reference.variants._refreshes import replace_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,4 @@ class _Store(Store):
 
 def replace(parts: Parts) -> Parts:
     """Swap the store of the credentials."""
-
-    def auth(home: Home) -> Credentials:
-        credentials = Credentials(home)
-        credentials.store = _Store(home)
-        return credentials
-
-    return parts.replace(auth=auth)
+    return replace_store(parts, _Store)
