@@ -46,6 +46,11 @@ def agent_entry(config: dict[str, Any], name: str) -> dict[str, Any]:
     return agents[name]
 
 
+def works_in(config: dict[str, Any], workspace: str) -> bool:
+    """Whether an agent has this workspace."""
+    return any(agent["workspace"] == workspace for agent in listed(config))
+
+
 def listed(config: dict[str, Any]) -> list[dict[str, str]]:
     """Every agent, in the order of the config."""
     return [{"name": n, "workspace": a["workspace"]} for n, a in config.get("agents", {}).items()]

@@ -53,6 +53,11 @@ class Home:
     def sessions(self) -> str:
         return os.path.join(self.path, "sessions")
 
+    @property
+    def worktrees(self) -> str:
+        """The notes of worktrees that are being made."""
+        return os.path.join(self.path, "worktrees")
+
     def lock(self, name: str) -> str:
         """The lock file of this name, for example `gateway` or `auth-codex`."""
         return os.path.join(self.locks, f"{name}.lock")

@@ -59,6 +59,12 @@ def _in_mid_git(lab: Lab) -> Where:
     return matches
 
 
+def _at_a_branch(lab: Lab, call: str) -> Where:
+    """The opening of a branch's lock file, or the rename that makes it the branch."""
+    branches = str(_folder(lab) / ".git" / "refs" / "heads")
+    return lambda stopped: stopped.kind.name.startswith(call) and stopped.path.startswith(branches)
+
+
 async def _four_at_once(lab: Lab) -> None:
     """One add is kept at a rename of its git's, with the lock that this has, while three others try."""
     _prepared(lab)
@@ -101,12 +107,11 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees meet a name or a folder that is taken, a full disk at the config, and SIGTERM in mid-git",
+    fault="adds in worktrees meet a name or a folder that is taken, a full disk, SIGTERM and Ctrl-C in mid-git",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
     judges=[add_and_worktree_compose],
-    not_verified=["an add that is killed with SIGKILL"],
 )
 async def test_worktree_and_agent_together(lab: Lab) -> None:
     """An add that fails leaves neither an agent nor a worktree, branch or folder, and takes nothing that was there."""
@@ -124,6 +129,40 @@ async def test_worktree_and_agent_together(lab: Lab) -> None:
         await until_kept(victim)
         lab.signal(victim, signal.SIGTERM)
     await victim.finished()
+    async with lab.kept("an add kept as its git locks the branch", where=_at_a_branch(lab, "open")) as until_kept:
+        victim = await lab.start(adding(lab, "interrupted"), "add-interrupted")
+        await until_kept(victim)
+        lab.signal(victim, signal.SIGINT, to="group")
+    await victim.finished()
+    look(lab, "after")
+    await lab.list_agents()
+
+
+async def _killed_and_again(lab: Lab, name: str, where: Where, *, to: str) -> None:
+    """An add is killed at a call, alone or with its git, and done again."""
+    async with lab.kept(f"the add of {name} kept in the middle of its work", where=where) as until_kept:
+        victim = await lab.start(adding(lab, name), f"add-{name}")
+        await until_kept(victim)
+        lab.signal(victim, signal.SIGKILL, to=to)
+    await victim.finished()
+    if lab.faulty:
+        await lab.run(adding(lab, name), f"add-{name}-again")
+
+
+@scenario(
+    "CFG-12",
+    fault="adds in worktrees are killed with SIGKILL: beside their git, with it as it locks a branch, at the config",
+    needs=NEEDS,
+    watch=WATCH_WRITES,
+    exact=True,
+    judges=[add_and_worktree_compose],
+)
+async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
+    """What an add that was killed has left is not in the way of the next one, which makes agent and worktree."""
+    _prepared(lab)
+    await _killed_and_again(lab, "beside", _in_mid_git(lab), to="process")
+    await _killed_and_again(lab, "branch", _at_a_branch(lab, "rename"), to="group")
+    await _killed_and_again(lab, "config", lab.is_config, to="process")
     look(lab, "after")
     await lab.list_agents()
 

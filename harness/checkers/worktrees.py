@@ -5,12 +5,15 @@ An agent's worktree has the agent's name. The repository is looked at before the
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Collection
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import Finished, History, RepositorySeen, Started
+from harness.events import Finished, History, RepositorySeen, Signalled, Started
 from harness.verdict import Finding
+
+Look = tuple[int, RepositorySeen]
 
 
 def worktrees_exist_or_fail_cleanly(history: History) -> list[Finding]:
@@ -54,27 +57,41 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
     """What is missing of adds that succeeded, and left of those that failed; `both` are agents with all they need."""
     (first, before), (last, after) = _looks(history)
     findings, done = list[Finding](), {name for _, name, _ in _adds(history) if name in both}
+    killed = {what.actor for _, what in history.of(Signalled) if what.signal == signal.SIGKILL}
     for seq, name, what in _adds(history):
         if what.outcome.ok and what.outcome.exit_status == 0:
             done.add(name)
             if name not in after.worktrees:
                 message = f"{what.actor} exited 0, and there is no whole worktree for {name}"
                 findings.append(Finding(rule=rule, message=message, evidence=(seq, last)))
-        elif not what.outcome.typed:
+        elif what.actor not in killed and not what.outcome.typed:
             message = f"{what.actor} failed without saying why: {ask.said(what)}"
             findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
     failed = sorted({name for _, name, _ in _adds(history)} - done)
+    again = {name: (what.actor, seq) for seq, name, what in _adds(history) if what.actor not in killed}
+    for at, name, what in _adds(history):
+        if what.actor in killed and name in failed and name in again:
+            actor, seq = again[name]
+            message = f"{what.actor} was killed, and what it has left is in the way of {actor}"
+            findings.append(Finding(rule=rule, message=message, evidence=(at, seq)))
+    return findings + _leftovers(rule, failed, (first, before), (last, after), len(done))
+
+
+def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: int) -> list[Finding]:
+    """What adds that failed have made or taken away; `done` is how many others there are, with a branch each."""
+    before, after = first[1], last[1]
     left = [f"a worktree of {name}" for name in failed if name in after.worktrees + after.broken]
     left += [f"the folder of {name}" for name in failed if name in set(after.folders) - set(before.folders)]
-    surplus = len(set(after.branches) - set(before.branches)) - len(done)
+    surplus = len(set(after.branches) - set(before.branches)) - done
     if surplus > 0:
         left.append(f"{surplus} branch{'es' if surplus > 1 else ''} of nobody")
+    findings = []
     if left:
         message = f"failed adds left behind: {', '.join(left)}"
-        findings.append(Finding(rule=rule, message=message, evidence=(last,)))
+        findings.append(Finding(rule=rule, message=message, evidence=(last[0],)))
     if gone := [name for name in failed if name in set(before.folders) - set(after.folders)]:
         message = f"failed adds took away what had been there before them: the folder of {', '.join(gone)}"
-        findings.append(Finding(rule=rule, message=message, evidence=(first, last)))
+        findings.append(Finding(rule=rule, message=message, evidence=(first[0], last[0])))
     return findings
 
 
@@ -86,7 +103,7 @@ def _adds(history: History) -> list[tuple[int, str, Finished]]:
     return found
 
 
-def _looks(history: History) -> tuple[tuple[int, RepositorySeen], tuple[int, RepositorySeen]]:
+def _looks(history: History) -> tuple[Look, Look]:
     looks = list(history.of(RepositorySeen))
     if len(looks) < 2:
         raise CannotDecide("the repository was not looked at before and after")

@@ -52,8 +52,9 @@ def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
     shared = folder / ".git"
     whole, broken = list[str](), list[str]()
     for admin in sorted((shared / "worktrees").glob("*")):
-        place = Path(_text(admin / "gitdir")).parent
-        (whole if _is_whole(admin, place) else broken).append(place.name or admin.name)
+        link = Path(_text(admin / "gitdir") or admin / "nowhere")  # the first that git writes there, and maybe the last
+        place = link.parent
+        (whole if _is_whole(admin, link) else broken).append(place.name)
     return RepositorySeen(
         when=when,
         config=digest((_text(shared / "config") + _text(shared / "HEAD")).encode()),
@@ -65,9 +66,9 @@ def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
     )
 
 
-def _is_whole(admin: Path, place: Path) -> bool:
+def _is_whole(admin: Path, link: Path) -> bool:
     """Whether folder and repository know each other, and nobody is still at it."""
-    known = _text(place / ".git") == f"gitdir: {admin}"
+    known = _text(link) == f"gitdir: {admin}"
     return known and (admin / "index").exists() and not any(admin.glob("*.lock")) and not (admin / "locked").exists()
 
 

@@ -12,12 +12,12 @@ from reference.result import Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from reference.config import ConfigStore
     from reference.home import Home
     from reference.parts import Parts
+    from reference.worktrees import Worktree
 
 
 def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -37,7 +37,7 @@ def add(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
 
 def _add(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace: str) -> None:
     store = parts.config_store(home)
-    undo = _worktree(parts, home, values, name, workspace) if values["worktree-of"] else None
+    made = _worktree(parts, home, values, name, workspace) if values["worktree-of"] else None
 
     def edit(config: dict[str, Any]) -> None:
         agents.add(config, name, workspace)
@@ -48,9 +48,11 @@ def _add(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace:
         with stopping.deliver():
             store.change(edit, Deadline.after(None))
     except BaseException:
-        if undo is not None and not _is_listed(store, name):
-            undo()
+        if made is not None and not _is_listed(store, name):
+            made.take_back()
         raise
+    if made is not None:
+        made.keep()
 
 
 def _is_listed(store: ConfigStore, name: str) -> bool:
@@ -61,14 +63,19 @@ def _is_listed(store: ConfigStore, name: str) -> bool:
         return False
 
 
-def _worktree(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace: str) -> Callable[[], None]:
-    """Make the agent's worktree; what takes it back. Raises what `reference.worktrees.add` raises, and Usage."""
-    agents.check_free(parts.config_store(home).read(), name)  # a name that is taken makes no worktree
+def _worktree(parts: Parts, home: Home, values: dict[str, Any], name: str, workspace: str) -> Worktree:
+    """Make the agent's worktree. Raises what `reference.worktrees.add` raises, and Usage."""
+    store = parts.config_store(home)
+    agents.check_free(store.read(), name)  # a name that is taken makes no worktree
+
+    def is_used(path: str) -> bool:
+        return agents.works_in(store.read(), path)
+
     branch = values["branch"] or f"agent/{name}"
-    undo: Callable[[], None] = parts.worktrees().add(
-        home, values["worktree-of"], workspace, branch, Deadline.after(None)
+    made: Worktree = parts.worktrees().add(
+        home, values["worktree-of"], workspace, branch, Deadline.after(None), is_used
     )
-    return undo
+    return made
 
 
 def list_all(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
@@ -82,8 +89,12 @@ def delete(parts: Parts, home: Home, values: dict[str, Any]) -> Result:
     """Remove an agent from the config and nothing else. Raises Usage(`unknown-agent`), Busy, Local."""
     name = checked_name(values["name"], "an agent")
     store = parts.config_store(home)
-    agents.agent_entry(store.read(), name)  # a name that is not there makes no state directory
+    entry = agents.agent_entry(store.read(), name)  # a name that is not there makes no state directory
     home.make()
+    if os.path.isdir(home.worktrees):
+        from reference.worktrees import note
+
+        note.forget(home, entry["workspace"])
 
     def edit(config: dict[str, Any]) -> None:
         agents.delete(config, name)

@@ -6,6 +6,7 @@ Nothing is ever thrown away: what cannot be used is put aside under a new name.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from reference.home import Home
     from reference.parts import Parts
+    from reference.worktrees.note import Note
 
 _SECONDS = 5.0
 
@@ -100,6 +102,7 @@ def _problems(parts: Parts, home: Home) -> Iterator[Problem]:
         (home.runs, _database(parts, home)),
         (home.path, _temporaries(home)),
         (home.locks, _records(home)),
+        (home.worktrees, _worktrees(home)),
         (home.path, _socket(home)),
     ):
         try:
@@ -175,7 +178,7 @@ def _drop_database(home: Home) -> None:
 def _temporaries(home: Home) -> Iterator[Problem]:
     """Files that a killed writer left; its pid stands in the name."""
     linked = (config.ConfigStore(home).real_path(), durable.real_path(home.credentials), pending_path(home, ""))
-    for folder in sorted({home.path, *map(os.path.dirname, linked)}):
+    for folder in sorted({home.path, home.worktrees, *map(os.path.dirname, linked)}):
         for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
             pid, path = durable.writer_of(entry), os.path.join(folder, entry)
             if pid is not None and identity.start_time(pid) is None:
@@ -199,6 +202,32 @@ def _releaser(path: str) -> Callable[[], None]:
             lock.release()
 
     return repair
+
+
+def _worktrees(home: Home) -> Iterator[Problem]:
+    """What adds that were killed have left in git repositories."""
+    if not os.path.isdir(home.worktrees):
+        return
+    from reference.worktrees import note as notes
+
+    for file in notes.files(home):
+        try:
+            note = notes.read(file)
+        except Local as error:
+            yield Problem(error.code, file, error.message, functools.partial(_put_aside, file))
+            continue
+        if note is not None and note.is_left:
+            message = f"{note.workspace} and the branch {note.branch} were left by a killed add"
+            yield Problem("worktree-left", note.workspace, message, functools.partial(_take_back, home, note))
+
+
+def _take_back(home: Home, note: Note) -> None:
+    from reference import agents, worktrees
+    from reference.worktrees.halves import take_back_by
+
+    store = config.ConfigStore(home)
+    with worktrees.lock(home, note.repository).acquire(Deadline.after(_SECONDS)):
+        take_back_by(note, lambda path: agents.works_in(store.read(), path))
 
 
 def _socket(home: Home) -> Iterator[Problem]:

@@ -60,6 +60,19 @@ def descendants(root: int, without: Collection[int] = ()) -> list[Process]:
     return found
 
 
+def holding(path: str) -> list[Process]:
+    """The live processes that have this file open, and their descendants; never ourselves."""
+    try:
+        wanted = os.stat(path)
+    except FileNotFoundError:
+        return []
+    found: dict[int, Process] = {}
+    for process in _processes():
+        if not process.is_dead and process.pid != os.getpid() and _has_open(process.pid, wanted):
+            found.update((each.pid, each) for each in (process, *descendants(process.pid)))
+    return list(found.values())
+
+
 def children(root: int) -> list[int]:
     """The pids of the children of `root`, the dead that nobody has collected included."""
     return [process.pid for process in _processes() if process.parent == root]
@@ -119,6 +132,14 @@ def _signal(processes: list[Process], number: int, group: int) -> None:
     for process in processes:
         if not group or process.group != group:
             process.send(number)
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(os.path.samestat(os.stat(f"{folder}/{name}"), wanted) for name in os.listdir(folder))
+    except OSError:  # it has ended, has closed it just now, or is somebody else's
+        return False
 
 
 def _processes() -> list[Process]:

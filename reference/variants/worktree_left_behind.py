@@ -9,10 +9,8 @@ from reference import worktrees
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
-    from reference.deadline import Deadline
-    from reference.home import Home
     from reference.parts import Parts
 
 BREAKS = ("CFG-12",)
@@ -22,10 +20,10 @@ class _Forgetful:
     """Takes nothing back."""
 
     @staticmethod
-    def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
+    def add(*arguments: Any) -> worktrees.Worktree:
         """Make a worktree. Raises what `reference.worktrees.add` raises."""
-        worktrees.add(home, repository, path, branch, deadline)
-        return lambda: None
+        keep = worktrees.add(*arguments).keep
+        return worktrees.Worktree(keep, keep)
 
 
 def replace(parts: Parts) -> Parts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from reference import worktrees
+from reference.worktrees.git import git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ BREAKS = ("GIT-2",)
 _make = worktrees.make
 
 
-def _make_clean(shared: str, path: str, branch: str) -> None:
+def _make_clean(shared: str, path: str, branch: str, note: str) -> None:
     """Put everything away first."""
     identity = ("-c", "user.name=reference", "-c", "user.email=reference@localhost")
-    worktrees.git(os.path.dirname(shared), *identity, "stash", "push", "--quiet", "--include-untracked", check=False)
-    _make(shared, path, branch)
+    git(os.path.dirname(shared), *identity, "stash", "push", "--quiet", "--include-untracked", check=False)
+    _make(shared, path, branch, note)
 
 
 def replace(parts: Parts) -> Parts:

@@ -7,12 +7,12 @@ Breaks CFG-12. What is taken back is taken to be of one's own making, and somebo
 from __future__ import annotations
 
 from reference import worktrees
+from reference.worktrees.halves import take_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
-    from reference.deadline import Deadline
     from reference.home import Home
     from reference.parts import Parts
 
@@ -23,13 +23,13 @@ class _Thorough:
     """Takes everything back, whatever has failed."""
 
     @staticmethod
-    def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
+    def add(home: Home, repository: str, path: str, branch: str, *rest: Any) -> worktrees.Worktree:
         """Make a worktree. Raises what `reference.worktrees.add` raises."""
         shared = worktrees.common_folder(repository)
         try:
-            return worktrees.add(home, repository, path, branch, deadline)
+            return worktrees.add(home, repository, path, branch, *rest)
         except BaseException:
-            worktrees.take_back(shared, path, branch)
+            take_back(shared, path, branch)
             raise
 
 

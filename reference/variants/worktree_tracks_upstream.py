@@ -7,12 +7,13 @@ lock one fails, after it has made its branch.
 from __future__ import annotations
 
 from reference import worktrees
+from reference.worktrees.git import git
+from reference.worktrees.halves import take_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
-    from reference.deadline import Deadline
     from reference.home import Home
     from reference.parts import Parts
 
@@ -23,12 +24,12 @@ class _Tracking:
     """Leaves it to git to keep others out."""
 
     @staticmethod
-    def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
+    def add(home: Home, repository: str, path: str, branch: str, *rest: Any) -> worktrees.Worktree:
         """Make a worktree. Raises OrchestratorError, and then the branch stays."""
         shared = worktrees.common_folder(repository)
         worktrees.check_free(shared, path, branch)
-        worktrees.git(shared, "worktree", "add", "--quiet", "--track", "-b", branch, path, "origin/main")
-        return lambda: worktrees.take_back(shared, path, branch)
+        git(shared, "worktree", "add", "--quiet", "--track", "-b", branch, path, "origin/main")
+        return worktrees.Worktree(lambda: None, lambda: take_back(shared, path, branch))
 
 
 def replace(parts: Parts) -> Parts:

@@ -16,9 +16,14 @@ from reference import identity, worktrees
 from reference.deadline import Deadline
 from reference.errors import Local, Usage
 from reference.home import Home
+from reference.worktrees.git import git as run_git
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 FOREVER = Deadline.after(None)
+
+
+def nobody(workspace: str) -> bool:
+    return False
 
 
 def git(folder: Path, *words: str) -> str:
@@ -86,7 +91,7 @@ def test_another_word_for_a_branch_that_exists_is_refused_and_deletes_nothing(pr
 def test_what_is_no_repository_is_a_usage_error(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(Usage) as caught:
-            worktrees.add(Home(str(tmp_path / "home")).make(), str(folder), str(tmp_path / "w"), "b", FOREVER)
+            worktrees.add(Home(str(tmp_path / "home")).make(), str(folder), str(tmp_path / "w"), "b", FOREVER, nobody)
         assert caught.value.code == "not-a-repository"
 
 
@@ -95,16 +100,16 @@ def test_folder_with_something_in_it_is_kept(tmp_path: Path, repository: Path) -
     full.mkdir()
     (full / "mine").touch()
     with pytest.raises(Usage) as caught:
-        worktrees.add(Home(str(tmp_path / "home")).make(), str(repository), str(full), "b", FOREVER)
+        worktrees.add(Home(str(tmp_path / "home")).make(), str(repository), str(full), "b", FOREVER, nobody)
     assert caught.value.code == "bad-workspace"
     assert (full / "mine").exists()
 
 
 def test_undo_takes_both_back(tmp_path: Path, repository: Path) -> None:
     home, lane = Home(str(tmp_path / "home")).make(), tmp_path / "lane"
-    undo = worktrees.add(home, str(repository), str(lane), "b", FOREVER)
+    made = worktrees.add(home, str(repository), str(lane), "b", FOREVER, nobody)
     assert branches(repository) == {"main", "b"}
-    undo()
+    made.take_back()
     assert branches(repository) == {"main"}
     assert not lane.exists()
     assert git(repository, "worktree", "list", "--porcelain").count("worktree ") == 1
@@ -113,7 +118,7 @@ def test_undo_takes_both_back(tmp_path: Path, repository: Path) -> None:
 def test_missing_git_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Local) as caught:
-        worktrees.git(str(tmp_path), "status", "--short")
+        run_git(str(tmp_path), "status", "--short")
     assert caught.value.code == "git-missing"
 
 
@@ -146,6 +151,97 @@ def test_hook_of_an_add_that_is_stopped_ends_with_it(program: Any, repository: P
     assert identity.start_time(child) is None
     assert not lane.exists()
     assert branches(repository) == {"main"}
+
+
+def killed_in_the_hook(program: Any, repository: Path, until: Any) -> int:
+    """An add is killed while git runs a hook, which goes on: its pid."""
+    told = program.work / "pid"
+    hook(repository, f"echo $$ > {told}; while :; do sleep 1; done")
+    words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(repository))
+    adding = program.start("agents", "add", "lane0", *words, "--json")
+    child = int(until(lambda: told.read_text() if told.exists() else "", "the hook runs"))
+    adding.kill()
+    adding.wait()
+    assert identity.start_time(child) is not None
+    (repository / ".git" / "hooks" / "post-checkout").unlink()
+    return child
+
+
+def test_next_add_ends_and_takes_back_what_a_killed_one_left(program: Any, repository: Path, until: Any) -> None:
+    child = killed_in_the_hook(program, repository, until)
+    lane = program.work / "lane0"
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    assert program.run("agents", "add", "lane0", *words).status == 0
+    assert identity.start_time(child) is None
+    assert git(lane, "status", "--porcelain") == ""
+    assert branches(repository) == {"main", "agent/lane0"}
+    assert program.run("doctor").json["problems"] == []
+
+
+def test_doctor_takes_back_what_a_killed_add_left(program: Any, repository: Path, until: Any) -> None:
+    child = killed_in_the_hook(program, repository, until)
+    found = program.run("doctor").json["problems"]
+    assert ("worktree-left", str(program.work / "lane0")) in {(problem["code"], problem["path"]) for problem in found}
+    assert program.run("doctor", "--fix").status == 0
+    assert identity.start_time(child) is None
+    assert branches(repository) == {"main"}
+    assert not (program.work / "lane0").exists()
+    assert program.run("doctor").json["problems"] == []
+
+
+@pytest.mark.parametrize("work", ["file", "commit"])
+def test_half_in_which_somebody_has_worked_is_left_to_a_person(
+    program: Any, repository: Path, until: Any, work: str
+) -> None:
+    os.kill(killed_in_the_hook(program, repository, until), signal.SIGKILL)
+    lane = program.work / "lane0"
+    (lane / "precious").write_text("mine")
+    if work == "commit":
+        git(lane, "add", "precious")
+        git(lane, "commit", "--quiet", "--message=mine")
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    assert program.run("agents", "add", "lane0", *words).code == "bad-workspace"
+    done = program.run("doctor", "--fix")
+    assert (done.status, done.code) == (1, "problems-found")
+    assert "somebody has worked there since" in done.json["error"]["message"]
+    assert (lane / "precious").read_text() == "mine"
+    assert branches(repository) == {"main", "agent/lane0"}
+
+
+def test_half_that_an_agent_has_come_to_use_stays_when_the_agent_goes(
+    program: Any, repository: Path, until: Any
+) -> None:
+    os.kill(killed_in_the_hook(program, repository, until), signal.SIGKILL)
+    lane = program.work / "lane0"
+    assert program.run("agents", "add", "lane0", "--workspace", str(lane)).status == 0
+    assert program.run("agents", "delete", "lane0").status == 0
+    assert program.run("doctor", "--fix").status == 0
+    assert git(lane, "rev-parse", "--abbrev-ref", "HEAD") == "agent/lane0"
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "{}", '{"pid": "x"}'])
+def test_damaged_note_is_put_aside(program: Any, repository: Path, content: str) -> None:
+    lane = program.work / "lane0"
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    program.add("other")
+    (program.home / "worktrees").mkdir()
+    (program.home / "worktrees" / "1.json").write_text(content)
+    assert program.run("agents", "add", "lane0", *words).status == 0
+    assert [problem["code"] for problem in program.run("doctor").json["problems"]] == ["worktree-note-damaged"]
+    assert program.run("doctor", "--fix").status == 0
+    assert program.run("doctor").json["problems"] == []
+    assert lane.exists()
+
+
+def test_branch_that_another_git_is_making_is_left_to_it(program: Any, repository: Path) -> None:
+    at_work = repository / ".git" / "refs" / "heads" / "agent" / "lane0.lock"
+    at_work.parent.mkdir()
+    at_work.touch()
+    words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(repository))
+    done = program.run("agents", "add", "lane0", *words)
+    assert (done.status, done.code) == (75, "repository-busy")
+    assert str(at_work) in done.json["error"]["hint"]
+    assert at_work.exists()
 
 
 def test_repository_whose_path_is_no_text(program: Any, repository: Path) -> None:

@@ -12,7 +12,7 @@ from harness.checkers.worktrees import (
     worktrees_exist_or_fail_cleanly,
 )
 from harness.events import RepositorySeen
-from tests.harness.histories import add, check, illegal, legal, listing, undecided
+from tests.harness.histories import add, check, illegal, legal, listing, signalled, undecided
 
 once, same, both = worktrees_exist_or_fail_cleanly, repository_is_unchanged, add_and_worktree_compose
 
@@ -53,6 +53,11 @@ CASES = [
     legal("ended-after-the-config", both, seen(), add("a", ok=False, kind="stopped"), seen("a"), listing("a")),
     illegal("folder-taken-away", both, "CFG-12", "took away what had been there before them: the folder of b", [0, 5],
         seen(folders=("b",)), add("a"), add("b", ok=False), seen("a"), listing("a")),
+    legal("killed-and-again", both, seen(), add("a", actor="killed", ok=False, kind="internal"), signalled("killed", 9),
+        add("a"), seen("a"), listing("a")),
+    illegal("killed-and-in-the-way", both, "CFG-12", "what it has left is in the way of add-a", [2, 5],
+        seen(), add("a", actor="killed", ok=False, kind="internal"), signalled("killed", 9),
+        add("a", ok=False), seen(), listing()),
     undecided("no-list", both, "list never came to an end", seen(), add("a"), seen("a")),
 ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Git worktrees for agents: made one at a time for each repository, and taken back when the add fails.
 
 `git worktree add` fails at once when another git holds the lock that it wants, and leaves the branch behind that it has
-made by then. So adds of one repository take turns (GIT-1), and whatever a failed one has made is removed (CFG-12). With
---no-track git writes nothing into the config that all worktrees share (GIT-2).
+made by then. So adds of one repository take turns (GIT-1), and whatever a failed one has made is removed (CFG-12), of
+one that was killed by the next (`reference.worktrees.halves`). With --no-track git writes nothing into the config that
+all worktrees share (GIT-2).
 
 It refuses to take over a branch or a folder with something in it, and to remove what was there before.
 """
@@ -10,19 +11,17 @@ It refuses to take over a branch or a folder with something in it, and to remove
 from __future__ import annotations
 
 import os
-import subprocess
-import time
 
 from reference import stopping
-from reference.errors import Local, Usage
+from reference.errors import Busy, Local, Usage
 from reference.locks import Lock
-from reference.tools import tree
-from reference.tools.kernel import become_subreaper
+from reference.worktrees import note as notes
+from reference.worktrees.git import git
+from reference.worktrees.halves import take_back, take_back_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO
 
     from reference.deadline import Deadline
     from reference.home import Home
@@ -30,10 +29,23 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
 
 
-def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline) -> Callable[[], None]:
-    """Make a worktree at `path` with a new branch; a function that takes both back.
+class Worktree:
+    """A worktree that was made for an agent who is not in the config yet: to be kept or to be taken back."""
 
-    It is for callers inside `stopping.held`: a signal between the two would leave the worktree behind.
+    __slots__ = ("keep", "take_back")
+
+    def __init__(self, keep: Callable[[], None], take_back: Callable[[], None]) -> None:
+        self.keep = keep
+        self.take_back = take_back
+
+
+def add(
+    home: Home, repository: str, path: str, branch: str, deadline: Deadline, is_used: Callable[[str], bool]
+) -> Worktree:
+    """Make a worktree at `path` with a new branch.
+
+    It is for callers inside `stopping.held`: a signal behind it would leave the worktree behind. `is_used` says whether
+    an agent has this workspace.
 
     Raises Usage(`not-a-repository`, `bad-branch`, `branch-exists`, `bad-workspace`), Busy(`repository-busy`),
     Local(`git-failed`, `git-missing`).
@@ -44,34 +56,43 @@ def add(home: Home, repository: str, path: str, branch: str, deadline: Deadline)
     with stopping.deliver():
         turn.acquire(deadline.sooner(LOCK_SECONDS))
     with turn:
+        recover(home, shared, is_used)
         check_free(shared, path, branch)
+        commit = git(shared, "rev-parse", "--verify", "HEAD^{commit}")
+        note = notes.write(home, repository=shared, workspace=path, branch=branch, commit=commit)
         try:
-            make(shared, path, branch)
+            make(shared, path, branch, note.file)
         except BaseException:  # a signal too
             take_back(shared, path, branch)
+            note.remove()
             raise
 
     def undo() -> None:
         with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
             take_back(shared, path, branch)
+        note.remove()
 
-    return undo
-
-
-def make(shared: str, path: str, branch: str) -> None:
-    """What `add` does once everything is free."""
-    git(shared, "worktree", "add", "--quiet", "--no-track", "-b", branch, path, "HEAD")
+    return Worktree(note.remove, undo)
 
 
-def take_back(shared: str, path: str, branch: str) -> None:
-    """Remove what was made, as far as it was: the second --force is for one that was interrupted."""
-    git(shared, "worktree", "remove", "--force", "--force", path, check=False)
-    if os.path.isdir(path):
-        import shutil
+def make(shared: str, path: str, branch: str, note: str) -> None:
+    """What `add` does once everything is free; git and what it starts have the note open."""
+    descriptor = os.open(note, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        git(shared, "worktree", "add", "--quiet", "--no-track", "-b", branch, path, "HEAD", sign=descriptor)
+    finally:
+        os.close(descriptor)
 
-        shutil.rmtree(path)
-    git(shared, "worktree", "prune", check=False)
-    git(shared, "branch", "--quiet", "-D", "--", branch, check=False)
+
+def recover(home: Home, shared: str, is_used: Callable[[str], bool]) -> None:
+    """Take back what killed adds have left of this repository's; what cannot be, `doctor` tells of."""
+    for note in notes.left(home):
+        if note.repository == shared:
+            try:
+                with stopping.deliver():
+                    take_back_by(note, is_used)
+            except Local:
+                continue
 
 
 def common_folder(repository: str) -> str:
@@ -112,7 +133,7 @@ def check_branch(shared: str, branch: str) -> None:
 
 
 def check_free(shared: str, path: str, branch: str) -> None:
-    """Raises Usage(`bad-workspace`, `branch-exists`)."""
+    """Raises Usage(`bad-workspace`, `branch-exists`), Busy(`repository-busy`)."""
     if os.path.isdir(path) and os.listdir(path):
         detail = {"workspace": path}
         raise Usage("bad-workspace", f"{path} is not empty", hint="name a folder that is not there yet", detail=detail)
@@ -120,41 +141,7 @@ def check_free(shared: str, path: str, branch: str) -> None:
         detail = {"branch": branch}
         hint = "name another with --branch"
         raise Usage("branch-exists", f"there is a branch {branch} already", hint=hint, detail=detail)
-
-
-def git(folder: str, *words: str, check: bool = True) -> str:
-    """What git prints. Raises Local(`git-missing`, `git-failed`), the second only with `check`."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-    # Memory and no pipes: those would stay open for as long as what a hook has left in the background.
-    with open(os.memfd_create("output"), "w+b") as output, open(os.memfd_create("errors"), "w+b") as errors:
-        status = _run(["git", "-C", folder, *words], env, output, errors)
-        output.seek(0)
-        errors.seek(0)
-        if check and status:
-            said = errors.read().decode(errors="replace").strip().rpartition("\n")[2] or f"exit status {status}"
-            raise Local("git-failed", f"git {words[0]} {words[1]}: {said}", detail={"status": status})
-        return os.fsdecode(output.read()).removesuffix("\n") if status == 0 else ""
-
-
-def _run(command: list[str], env: dict[str, str], output: IO[bytes], errors: IO[bytes]) -> int:
-    """The exit status. A git that is interrupted with us is ended with all that its hooks have begun.
-
-    It gets SIGTERM first, at which it removes its own lock files.
-    """
-    try:
-        with stopping.deliver(), stopping.interrupting():
-            return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors).wait()
-    except FileNotFoundError:
-        raise Local("git-missing", "git is not installed", hint="install git, or leave --worktree-of out") from None
-    except BaseException:
-        become_subreaper()  # what a hook has begun is ours when git has ended
-        us = os.getpid()
-        tree.take_down(lambda: tree.descendants(us), _reap, time.sleep, stopping.grace())
-        raise
-
-
-def _reap() -> bool:
-    """Collect the dead; whether any child is left."""
-    gone = [tree.collect(pid) for pid in tree.children(os.getpid())]
-    return not all(gone)
+    at_work = os.path.join(shared, "refs", "heads", f"{branch}.lock")
+    if os.path.exists(at_work):
+        hint = f"wait for it to end; if no git is at work there, remove {at_work}"
+        raise Busy("repository-busy", f"another git is making the branch {branch}", hint=hint, detail={"lock": at_work})
