@@ -75,6 +75,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--journal", type=Path, metavar="FILE", help="write the journal here, one JSON line per record")
     add("--oauth-policy", default="strict", metavar="POLICY", help=f"one of {', '.join(POLICY_NAMES)}")
     add("--oauth-dialect", choices=("openai", "anthropic", "rfc6749"), help="error bodies (default: by path)")
+    add(
+        "--client-id",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="a client that may sign in, beside Codex and Claude Code; may be repeated",
+    )
+    add(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        metavar="URI",
+        help="where a sign-in may lead back to, beside loopback addresses and Claude's; may be repeated",
+    )
     add("--seed-family", action="append", default=[], metavar="NAME", help="start with this token family")
     add("--expired", action="store_true", help="seed families whose access token is already expired")
     add(
@@ -87,7 +101,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> OAuthSettings:
-    return OAuthSettings(policy=options.oauth_policy, dialect=options.oauth_dialect)
+    usual = OAuthSettings()
+    return OAuthSettings(
+        policy=options.oauth_policy,
+        dialect=options.oauth_dialect,
+        more_clients=(*usual.more_clients, *options.client_id),
+        redirect_uris=(*usual.redirect_uris, *options.redirect_uri),
+    )
 
 
 def _made(options: argparse.Namespace, journal: Lines) -> Fakes:

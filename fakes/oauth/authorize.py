@@ -52,10 +52,11 @@ def answer_authorize(exchange: Exchange, request: HttpRequest, state: OAuthState
 
 def _nowhere(asked: Mapping[str, str], state: OAuthState) -> str:
     """Why the browser cannot be sent anywhere; "" when it can."""
-    if not state.knows_client(asked.get("client_id", "")):
-        return "client_id is missing or not known."
+    if problem := state.client_problem(asked.get("client_id", "")):
+        return problem
     if not _allowed(asked.get("redirect_uri", ""), state.settings.redirect_uris):
-        return "redirect_uri is missing, or neither on loopback nor registered."
+        how = "python -m fakes --redirect-uri, or OAuthSettings.redirect_uris, registers one"
+        return f"redirect_uri is missing, or neither on loopback nor registered; {how}."
     return ""
 
 

@@ -26,8 +26,7 @@ _PAGE = """<!doctype html><title>Sign in a device</title><p>{said}</p><form meth
 def answer_device(exchange: Exchange, request: HttpRequest, state: OAuthState, signins: SignIns) -> None:
     """Answer POST …/device/code (RFC 8628 section 3.2)."""
     asked, problem = _body(request)
-    if not problem and not state.knows_client(asked.get("client_id", "")):
-        problem = "client_id is missing or not known."
+    problem = problem or state.client_problem(asked.get("client_id", ""))
     if problem:
         exchange.send(flat("invalid_request", problem), "device")
         return
@@ -69,9 +68,9 @@ def answer_page(exchange: Exchange, request: HttpRequest, signins: SignIns) -> N
 def answer_codex_usercode(exchange: Exchange, request: HttpRequest, state: OAuthState, signins: SignIns) -> None:
     """Answer POST /api/accounts/deviceauth/usercode. The interval is a string there."""
     asked, problem = _body(request)
-    if problem or not state.knows_client(asked.get("client_id", "")):
-        detail = problem or "client_id is missing or not known."
-        exchange.send(OpenAI().code_refusal("invalid-request", detail), "device")
+    problem = problem or state.client_problem(asked.get("client_id", ""))
+    if problem:
+        exchange.send(OpenAI().code_refusal("invalid-request", problem), "device")
         return
     device = signins.device(asked["client_id"], DEFAULT_SCOPE)
     said = {

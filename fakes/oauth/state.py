@@ -96,10 +96,13 @@ class OAuthState:
         """Whether the name is taken."""
         return name in self._families
 
-    def knows_client(self, client_id: str) -> bool:
-        """Whether this client may ask a user to sign in."""
+    def client_problem(self, client_id: str) -> str:
+        """Why this client may not ask a user to sign in; empty if it may."""
         known = (self.settings.client_id, *self.settings.more_clients)
-        return client_id in known or any(family.client_id == client_id for family in self._families.values())
+        if client_id in known or any(family.client_id == client_id for family in self._families.values()):
+            return ""
+        how = "python -m fakes --client-id, or OAuthSettings.more_clients, adds others"
+        return f"client_id is missing or not known; known are {', '.join(known)}; {how}."
 
     def issue(
         self, family: Family, *, issuer: str = ISSUER, nonce: str = "", auth_time: float | None = None

@@ -83,6 +83,9 @@ def test_a_signal_ends_it_while_a_reply_is_held(tmp_path):
     assert events[-1]["outcome"] == "held-then-dropped"
 
 
+CHALLENGE = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}
+
+
 def test_gates_journal_and_families_over_http(tmp_path):
     script = tmp_path / "s.toml"
     script.write_text('[[rules]]\nname = "r"\nreplies = [ { kind = "text", text = "x", gate = "g h" } ]\n')
@@ -103,6 +106,19 @@ def test_gates_journal_and_families_over_http(tmp_path):
         assert httpx.get(control + "nothing").status_code == 404
         for count in ("x", "9" * 5000):
             assert httpx.post(control + f"release/g?count={count}").status_code == 400
+
+
+def test_clients_and_places_to_return_to_of_ones_own():
+    asked = {"response_type": "code", "client_id": "mine", "redirect_uri": "app://back", "state": "s"}
+    with running("--client-id", "mine", "--redirect-uri", "app://back") as (_, said):
+        found = httpx.get(said["url"] + "/authorize", params=asked | CHALLENGE)
+        assert (found.status_code, found.headers["location"].partition("?")[0]) == (302, "app://back")
+        stranger = httpx.get(said["url"] + "/authorize", params=asked | CHALLENGE | {"client_id": "theirs"})
+        assert (stranger.status_code, stranger.json()["error"]) == (400, "invalid_request")
+        assert "mine" in stranger.json()["error_description"]
+        assert "--client-id" in stranger.json()["error_description"]
+        nowhere = httpx.get(said["url"] + "/authorize", params=asked | CHALLENGE | {"redirect_uri": "app://other"})
+        assert "--redirect-uri" in nowhere.json()["error_description"]
 
 
 @pytest.mark.parametrize(
