@@ -52,7 +52,11 @@ _SERVICE = {
     "service_tier": "standard",
     "speed": None,
 }
-_MESSAGES = {429: "This request would exceed your rate limit. Please try again later.", 529: "Overloaded"}
+_MESSAGES = {
+    "rate_limit_error": "This request would exceed your rate limit. Please try again later.",
+    "api_error": "Internal server error",
+    "overloaded_error": "Overloaded",
+}
 
 
 class AnthropicFormat:
@@ -96,15 +100,16 @@ class AnthropicFormat:
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """An `event: error` frame."""
-        message = error.message or "The fake was told to fail here."
+        message = error.message or _MESSAGES.get(error.error, "The fake was told to fail here.")
         return named_frame("error", {"type": "error", "error": {"type": error.error, "message": message}})
 
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:
         """{"type":"error","error":{…},"request_id":…}."""
-        usual = "api_error" if status.code >= 500 else "invalid_request_error"
+        usual = _ERROR_TYPES.get(status.code, "api_error" if status.code >= 500 else "invalid_request_error")
+        kind = status.error or usual
         error: dict[str, Any] = {
-            "type": status.error or _ERROR_TYPES.get(status.code, usual),
-            "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
+            "type": kind,
+            "message": status.message or _MESSAGES.get(kind, f"The fake was told to answer {status.code}."),
         }
         if status.error in _THREAD_ERRORS:
             error |= {"type": _THREAD_ERRORS[status.error], "details": {"error_code": status.error}}

@@ -22,7 +22,7 @@ from fakes.providers.base import (
     usage_of,
 )
 from fakes.providers.chat_request import read
-from fakes.providers.openai_words import error_reply, request_id
+from fakes.providers.openai_words import error_reply, request_id, streamed_message
 from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
 from fakes.wire.sse import CONTENT_TYPE, data_frame, to_bytes
@@ -70,8 +70,7 @@ class ChatFormat:
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """A data frame with the error object in place of a chunk."""
-        message = error.message or "The fake was told to fail here."
-        details = {"message": message, "type": "server_error", "param": None, "code": error.error}
+        details = {"message": streamed_message(error), "type": "server_error", "param": None, "code": error.error}
         return data_frame({"error": details})
 
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:

@@ -22,7 +22,7 @@ from fakes.providers.base import (
     turn_of,
     usage_of,
 )
-from fakes.providers.openai_words import error_reply, request_id
+from fakes.providers.openai_words import error_reply, request_id, streamed_message
 from fakes.providers.responses_request import check_backend, read
 from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
@@ -79,9 +79,8 @@ class CodexFormat:
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """A response.failed event that carries the error code."""
-        message = error.message or "The fake was told to fail here."
         failed = _unfinished(parsed, exchange, "failed")
-        failed["error"] = {"code": error.error, "message": message}
+        failed["error"] = {"code": error.error, "message": streamed_message(error)}
         return _numbered("response.failed", {"response": failed}, position)
 
     def error(self, status: Status, param: str = "", exchange: int = 0) -> HttpReply:

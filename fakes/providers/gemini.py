@@ -39,6 +39,7 @@ _STATUSES = {
     504: "DEADLINE_EXCEEDED",
 }
 _MESSAGES = {
+    500: "Internal error encountered.",
     429: "You exceeded your current quota, please check your plan and billing details.",
     503: "The model is overloaded. Please try again later.",
 }
@@ -126,7 +127,7 @@ def error_of(status: Status) -> dict[str, Any]:
 def stream_failure(error: StreamError) -> dict[str, Any]:
     """What stands in place of a chunk when a stream fails."""
     code = next((code for code, name in _STATUSES.items() if name == error.error), 500)
-    message = error.message or "The fake was told to fail here."
+    message = error.message or _MESSAGES.get(code, "The fake was told to fail here.")
     return {"error": {"code": code, "message": message, "status": error.error}}
 
 

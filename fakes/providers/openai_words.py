@@ -9,12 +9,19 @@ from typing import Any
 
 from fakes.answers import is_whole
 from fakes.providers.base import BadRequest, is_number
-from fakes.script import Status
+from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply
 from fakes.wire.sse import to_bytes
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _CODES = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded", 503: "server_is_overloaded"}
+# What both APIs say by themselves (OpenAI's guide to error codes), by the code of the error, or its type without one.
+_MESSAGES = {
+    "rate_limit_exceeded": "Rate limit reached for requests.",
+    "insufficient_quota": "You exceeded your current quota, please check your plan and billing details.",
+    "server_error": "The server had an error while processing your request. Sorry about that!",
+    "server_is_overloaded": "The server is currently overloaded with other requests. Please try again later.",
+}
 
 _KINDS: dict[str, type] = {"boolean": bool, "string": str, "array": list, "object": dict}
 _NAMES = {bool: "a boolean", str: "a string", list: "an array", dict: "an object", int: "an integer"}
@@ -33,14 +40,20 @@ class Field:
 def error_reply(status: Status, param: str, exchange: int) -> HttpReply:
     """{"error":{"message","type","param","code"}}."""
     usual = "server_error" if status.code >= 500 else "invalid_request_error"
+    code = status.error or _CODES.get(status.code)
     error = {
-        "message": status.message or f"The fake was told to answer {status.code}.",
+        "message": status.message or _MESSAGES.get(code or usual, f"The fake was told to answer {status.code}."),
         "type": _TYPES.get(status.code, usual),
         "param": param or None,
-        "code": status.error or _CODES.get(status.code),
+        "code": code,
     }
     headers = (*request_id(exchange), *status.headers)
     return HttpReply(status=status.code, body=to_bytes({"error": error}), headers=headers)
+
+
+def streamed_message(error: StreamError) -> str:
+    """What a stream's error says."""
+    return error.message or _MESSAGES.get(error.error, "The fake was told to fail here.")
 
 
 def request_id(exchange: int) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.providers.anthropic import AnthropicFormat
 from fakes.providers.base import BadRequest, pieces
+from fakes.providers.chat import ChatFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat, model_and_method
 from fakes.script import Status, Text, ToolCall
@@ -261,3 +262,24 @@ def test_a_scripted_error_type_and_message_reach_the_body(form):
 )
 def test_pieces(text, count, parts):
     assert pieces(text, count) == parts
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        (AnthropicFormat(), Status(500), "Internal server error"),
+        (AnthropicFormat(), Status(529), "Overloaded"),
+        (AnthropicFormat(), Status(500, error="overloaded_error"), "Overloaded"),
+        (ChatFormat(), Status(429), "Rate limit reached"),
+        (ChatFormat(), Status(429, error="insufficient_quota"), "You exceeded your current quota"),
+        (CodexFormat(), Status(500), "The server had an error"),
+        (CodexFormat(), Status(503), "overloaded"),
+        (GeminiFormat(), Status(429), "You exceeded your current quota"),
+        (GeminiFormat(), Status(500), "Internal error encountered."),
+        (GeminiFormat(), Status(503), "The model is overloaded."),
+        (CodexFormat(), Status(418), "The fake was told to answer 418."),
+        (AnthropicFormat(), Status(500, message="mine"), "mine"),
+    ],
+)
+def test_what_clients_tell_apart_by_words_has_the_words_of_its_provider(form, status, said):
+    assert said in json.loads(form.error(status).body)["error"]["message"]
