@@ -13,17 +13,19 @@ from reference.worktrees.git import git
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from reference.parts import Parts
+    from reference.worktrees.note import Note
 
 BREAKS = ("GIT-2",)
 
 _make = worktrees.make
 
 
-def _make_clean(shared: str, path: str, branch: str, note: str) -> None:
+def _make_clean(note: Note) -> None:
     """Put everything away first."""
     identity = ("-c", "user.name=reference", "-c", "user.email=reference@localhost")
-    git(os.path.dirname(shared), *identity, "stash", "push", "--quiet", "--include-untracked", check=False)
-    _make(shared, path, branch, note)
+    checkout = os.path.dirname(note.repository)
+    git(checkout, *identity, "stash", "push", "--quiet", "--include-untracked", check=False)
+    _make(note)
 
 
 def replace(parts: Parts) -> Parts:

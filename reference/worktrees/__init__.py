@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from reference.deadline import Deadline
     from reference.home import Home
+    from reference.worktrees.note import Note
 
 LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
 
@@ -59,29 +60,31 @@ def add(
         recover(home, shared, is_used)
         check_free(shared, path, branch)
         commit = git(shared, "rev-parse", "--verify", "HEAD^{commit}")
-        note = notes.write(home, repository=shared, workspace=path, branch=branch, commit=commit)
+        there = os.path.isdir(path)
+        note = notes.write(home, repository=shared, workspace=path, branch=branch, commit=commit, was_there=there)
         try:
-            make(shared, path, branch, note.file)
+            make(note)
         except BaseException:  # a signal too
-            take_back(shared, path, branch)
+            take_back(shared, path, branch, was_there=there)
             note.remove()
             raise
 
     def undo() -> None:
         with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
-            take_back(shared, path, branch)
+            take_back(shared, path, branch, was_there=there)
         note.remove()
 
     return Worktree(note.remove, undo)
 
 
-def make(shared: str, path: str, branch: str, note: str) -> None:
+def make(note: Note) -> None:
     """What `add` does once everything is free; git and what it starts have the note open."""
-    descriptor = os.open(note, os.O_RDONLY | os.O_CLOEXEC)
+    sign = os.open(note.file, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        git(shared, "worktree", "add", "--quiet", "--no-track", "-b", branch, path, "HEAD", sign=descriptor)
+        words = ("--quiet", "--no-track", "-b", note.branch, note.workspace, note.commit)
+        git(note.repository, "worktree", "add", *words, sign=sign)
     finally:
-        os.close(descriptor)
+        os.close(sign)
 
 
 def recover(home: Home, shared: str, is_used: Callable[[str], bool]) -> None:

@@ -13,6 +13,7 @@ import time
 
 from reference import durable, stopping
 from reference.errors import Busy, Local
+from reference.home import make_folder
 from reference.tools import tree
 from reference.worktrees.git import git
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from reference.worktrees.note import Note
 
 
-def take_back(shared: str, path: str, branch: str) -> None:
-    """Remove what was made, as far as it was: the second --force is for one that was interrupted."""
+def take_back(shared: str, path: str, branch: str, *, was_there: bool = False) -> None:
+    """Remove what was made, as far as it was: the second --force is for one that was interrupted.
+
+    `was_there` says that the folder had been there before, with nothing in it.
+    """
     git(shared, "worktree", "remove", "--force", "--force", path, check=False)
     if os.path.isdir(path):
         import shutil
@@ -34,6 +38,8 @@ def take_back(shared: str, path: str, branch: str) -> None:
     git(shared, "worktree", "prune", check=False)
     unlock_branch(shared, branch)
     git(shared, "branch", "--quiet", "-D", "--", branch, check=False)
+    if was_there:
+        make_folder(path)
 
 
 def take_back_by(note: Note, is_used: Callable[[str], bool]) -> None:
@@ -44,7 +50,7 @@ def take_back_by(note: Note, is_used: Callable[[str], bool]) -> None:
     if not is_used(note.workspace):
         _end_those_at_work(note)
         _check_unchanged(note)
-        take_back(note.repository, note.workspace, note.branch)
+        take_back(note.repository, note.workspace, note.branch, was_there=note.was_there)
     note.remove()
 
 

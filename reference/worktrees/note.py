@@ -23,9 +23,12 @@ _TEXTS = ("repository", "workspace", "branch", "commit", "boot_id")
 
 
 class Note:
-    """What is being made: a new `branch` at `commit`, checked out into `workspace`; `repository` is what all share."""
+    """What is being made: a new `branch` at `commit`, checked out into `workspace`; `repository` is what all share.
 
-    __slots__ = ("boot_id", "branch", "commit", "file", "pid", "repository", "start_time", "workspace")
+    `was_there` says that the folder of the workspace had been there before, empty.
+    """
+
+    __slots__ = ("boot_id", "branch", "commit", "file", "pid", "repository", "start_time", "was_there", "workspace")
 
     def __init__(self, file: str, found: dict[str, object]) -> None:
         """Raises Local(`worktree-note-damaged`)."""
@@ -37,6 +40,7 @@ class Note:
         self.repository, self.workspace = texts["repository"], texts["workspace"]
         self.branch, self.commit, self.boot_id = texts["branch"], texts["commit"], texts["boot_id"]
         self.pid, self.start_time = numbers["pid"], numbers["start_time"]
+        self.was_there = found.get("was_there") is True
 
     @property
     def is_left(self) -> bool:
@@ -48,7 +52,7 @@ class Note:
         durable.discard(self.file)
 
 
-def write(home: Home, *, repository: str, workspace: str, branch: str, commit: str) -> Note:
+def write(home: Home, *, repository: str, workspace: str, branch: str, commit: str, was_there: bool) -> Note:
     """Note, durably, what is about to be made. Raises OSError, and then it must not be."""
     pid = os.getpid()
     found = {
@@ -56,6 +60,7 @@ def write(home: Home, *, repository: str, workspace: str, branch: str, commit: s
         "workspace": workspace,
         "branch": branch,
         "commit": commit,
+        "was_there": was_there,
         "pid": pid,
         "start_time": identity.start_time(pid),
         "boot_id": identity.boot_id(),

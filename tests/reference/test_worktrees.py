@@ -115,6 +115,17 @@ def test_undo_takes_both_back(tmp_path: Path, repository: Path) -> None:
     assert git(repository, "worktree", "list", "--porcelain").count("worktree ") == 1
 
 
+def test_empty_folder_that_was_there_stays(program: Any, repository: Path) -> None:
+    lane = program.work / "lane0"
+    lane.mkdir()
+    program.add("other")
+    hook(repository, f"rm {program.home / 'config.json'}; mkdir {program.home / 'config.json'}")
+    words = ("--workspace", str(lane), "--worktree-of", str(repository))
+    assert program.run("agents", "add", "lane0", *words).status == 1
+    assert list(lane.iterdir()) == []
+    assert branches(repository) == {"main"}
+
+
 def test_missing_git_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Local) as caught:
