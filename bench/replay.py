@@ -90,7 +90,7 @@ class _Bench:
         if found is None:
             return Worth(program=self._program, found=False, alarms=alarms)
         other = tuple(why for _ in range(self._replays) if (why := self._differs(found)))
-        shrunk = self._shrunk(found.trace)
+        shrunk = self._shrunk(found)
         return Worth(
             program=self._program, found=True, same=self._replays - len(other), other=other, alarms=alarms,
             before=found.trace.preemptions(), after=shrunk.trace.preemptions() if shrunk else None,
@@ -115,17 +115,17 @@ class _Bench:
 
     def _differs(self, found: Ran) -> str:
         """What a replay from the token did otherwise; "" if nothing."""
-        recording = Recording.parse(Recording.of(found.trace).token)
+        recording = Recording.parse(Recording.of(found.trace, found.stops).token)
         try:
-            ran = self._arena.scheduled(self._program, Twin.BUGGY, Replay(recording))
+            ran = self._arena.scheduled(self._program, Twin.BUGGY, Replay(recording), recording.decisions)
         except Diverged as error:
             return error.message
         if _steps(ran.trace) != _steps(found.trace):
             return "other steps with the same checks"
         return "" if _sentence(ran) == _sentence(found) else f"another verdict: {ran.violation}"
 
-    def _shrunk(self, trace: Trace) -> Shrunk | None:
-        shrunk = shrink(Decisions.from_trace(trace), self._violating)
+    def _shrunk(self, found: Ran) -> Shrunk | None:
+        shrunk = shrink(Decisions.from_trace(found.trace, found.stops), self._violating)
         return shrunk if isinstance(shrunk, Shrunk) else None
 
     def _violating(self, decisions: Decisions) -> Trace | None:

@@ -182,7 +182,8 @@ def _with_schedule(trial: Trial, lab: Lab, strategy: str) -> Trial:
     """The trial with the schedule that was chosen, if it has one; a replay that left its recording has none."""
     if lab.trace is None or lab.diverged is not None:
         return replace(trial, divergence=lab.diverged)
-    recording = Recording.of(lab.trace, trial.plan.decisions.faults, trial.plan.decisions.absent)
+    faults = (*trial.plan.decisions.faults, *lab.stops)
+    recording = Recording.of(lab.trace, faults, trial.plan.decisions.absent)
     return replace(trial, plan=replace(trial.plan, schedule=recording), strategy=strategy, trace=lab.trace)
 
 

@@ -33,7 +33,7 @@ from harness.conductor.supervisor import Supervisor
 from harness.processes import tree
 from harness.processes.client import LauncherClient, Process
 from harness.processes.client import Program as Start
-from harness.schedules.decisions import Decisions
+from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
 
@@ -50,6 +50,7 @@ class Ran:
     violation: str | None  # of a run that was not disturbed
     cpu: float  # seconds of processor time of the whole tree
     trace: Trace  # empty without a schedule
+    stops: tuple[Fault, ...] = ()  # that its strategy has drawn
 
 
 class Disturbance(Protocol):
@@ -71,6 +72,7 @@ class _Run:
     supervisors: dict[str, Supervisor] = field(default_factory=dict)
     directors: list[Director] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
+    stops: tuple[Fault, ...] = ()
 
     def alive(self, actor: str) -> frozenset[int]:
         """All processes of an actor that live."""
@@ -161,7 +163,7 @@ class Arena:
             children = sum(process.cpu for process in run.processes.values())
         finally:
             shutil.rmtree(base, ignore_errors=True)
-        return Ran(violation=violation, cpu=self._own_cpu() - before + children, trace=trace)
+        return Ran(violation=violation, cpu=self._own_cpu() - before + children, trace=trace, stops=run.stops)
 
     def _complete(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end; an interrupt clears away what is under way. (asyncio.Runner.run costs a millisecond.)"""
@@ -209,6 +211,7 @@ class Arena:
             await asyncio.gather(*(supervisor.ended.wait() for supervisor in run.supervisors.values()))
         finally:
             scheduler.open()
+            run.stops = tuple(scheduler.stops)
         scheduler.finish()
         return scheduler.trace
 

@@ -56,6 +56,11 @@ def makes_only(call: StoppedCall) -> bool:
     return call.kind.name in _EXCLUSIVE_MAKERS or call.open_flags & exclusive == exclusive
 
 
+def takes(call: StoppedCall) -> bool:
+    """Whether the caller will have what others ask for in vain until it lets go of it."""
+    return (locks(call) or makes_only(call)) and not in_vain(call)
+
+
 def locks(call: StoppedCall) -> bool:
     """Whether the call takes a lock, rather than letting go of one."""
     if call.kind.name == "flock":

@@ -12,17 +12,17 @@ that is another moment says that it has diverged.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
 
 from harness.conductor import calls, kernel, locks
 from harness.conductor.aims import Aimed
 from harness.conductor.drawn import Drawn
-from harness.conductor.faults import fits, send, strike
+from harness.conductor.faults import fits, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.lookers import Lookers
 from harness.conductor.makers import Makers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
+from harness.conductor.pauses import Pauses
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.supervisor import Supervisor
@@ -31,7 +31,7 @@ from harness.events import FaultFired, Scheduled, What
 from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.points import Point, Touch, named
-from harness.schedules.strategy import Choice, Strategy
+from harness.schedules.strategy import Choice, Stopping, Strategy
 from harness.schedules.trace import Step, Trace
 
 Record = Callable[[What], None]
@@ -47,7 +47,6 @@ _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an att
 # again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
 _BUSY = 10.0
 _LEAVING = 1.0  # seconds: the most that an end takes in the kernel, which waits for nobody there
-_IN_VAIN = 500  # attempts that must fail, which others may repeat while one is stopped
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
 
@@ -69,7 +68,8 @@ class Scheduler:
     ) -> None:
         """`aimed` says where the one fault of a run strikes that is no replay; else the decisions do, by the point."""
         self.expected: list[str] = []  # actors started under this scheduler, in order
-        self.struck: list[Point] = []  # where a fault of the decisions took place
+        self.struck: list[Point] = []  # where a fault took place
+        self.stops: list[Fault] = []  # those that the strategy has drawn
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
         self._fault = fault
         self._parties = parties
@@ -92,8 +92,7 @@ class Scheduler:
         self._makers = Makers()
         self._drawn = Drawn()
         self._replies = Replies()
-        self._paused: dict[int, str] = {}  # processes that a fault has stopped (SIGSTOP), and their actors
-        self._patience = _IN_VAIN
+        self._pauses = Pauses()
         self._asleep_since: float | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -235,8 +234,8 @@ class Scheduler:
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         replies = self._replies.waiting()
         stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
-        if not stops and not replies and self._patience and self._nobody_comes():
-            self._patience -= bool(self._paused)
+        if not stops and not replies and not self._pauses.over and self._nobody_comes():
+            self._pauses.in_vain()
             stops = [stop for lane in lanes if (stop := lane.retries())]
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
@@ -248,7 +247,7 @@ class Scheduler:
     def _nobody_comes(self) -> bool:
         """Whether every living actor waits for its turn, or those that sleep have slept for long."""
         alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
-        if all(self._lanes[actor].helpless() or actor in self._paused.values() for actor in alive):
+        if all(self._lanes[actor].helpless() or self._pauses.concern(actor) for actor in alive):
             return True
         now = asyncio.get_running_loop().time()
         self._asleep_since = self._asleep_since or now
@@ -275,8 +274,22 @@ class Scheduler:
             return None
         if self._aimed is not None:
             return self._aimed.at(waiting.call, waiting.point.actor)
-        fault = self._decisions.fault_at(waiting.point)
+        fault = self._decisions.fault_at(waiting.point) or self._stop_at(waiting)
         return fault if fault is not None and fits(waiting.call, fault) else None
+
+    def _stop_at(self, stop: Stop) -> Fault | None:
+        """The stop that the strategy draws, if it does: of who takes or has what another one may ask for in vain."""
+        if not isinstance(self._strategy, Stopping) or self._pauses:
+            return None
+        if not (locks.takes(stop.call) or self._others_ask_in_vain(stop)) or not self._strategy.stops():
+            return None
+        fault = Fault(stop.point.actor, stop.point.index, "SIGSTOP")
+        self.stops.append(fault)
+        return fault
+
+    def _others_ask_in_vain(self, stop: Stop) -> bool:
+        others = (lanes for actor, lanes in self._lanes.items() if actor != stop.call.actor)
+        return any(lane.retries() or lane.sleeper() for lanes in others for lane in lanes)
 
     def _reply(self, held: Held) -> None:
         """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
@@ -288,7 +301,7 @@ class Scheduler:
     def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
-        in_vain = locks.in_vain(call)
+        process, in_vain = call.process, locks.in_vain(call)
         self._makers.see(call, in_vain=in_vain)
         self._lanes[actor].take(stop, in_vain=in_vain)
         self._lookers.something_happens()
@@ -299,7 +312,7 @@ class Scheduler:
             self.struck.append(stop.point)
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
             if fault.what == "SIGSTOP":
-                self._paused[call.process] = actor
+                self._pauses.hold(process, actor)
         call.supervisor.serve(_SOON)
 
     def _look_after(self, call: StoppedCall) -> None:
@@ -312,11 +325,11 @@ class Scheduler:
 
     def _resume(self) -> bool:
         """Let a stopped process go on, as nobody else can, or has tried in vain for long. False: there is none."""
-        if not self._paused:
+        ended = self._pauses.end_one()
+        if ended is None:
             return False
-        process, actor = self._paused.popitem()
-        self._patience = _IN_VAIN
-        if send(process, signal.SIGCONT):
+        actor, there = ended
+        if there:
             self._on_its_way(actor)
         return True
 

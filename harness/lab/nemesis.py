@@ -61,6 +61,7 @@ class Nemesis(Stage):
         self.conducted = conducted  # whether system calls can be stopped here
         self.directors: list[Director] = []
         self.trace: Trace | None = None  # of the part of the run that was scheduled
+        self.stops: tuple[Fault, ...] = ()  # what its strategy has drawn besides
         self.diverged: Diverged | None = None  # the run is a replay, and left its recording
         self.portless = ""  # the fault that keeps the next connection from being made; see ports.py
         self._strategy = strategy
@@ -120,8 +121,10 @@ class Nemesis(Stage):
         finally:
             forget()
             self.trace = scheduler.trace
+            self.stops = tuple(scheduler.stops)
             for point in scheduler.struck:
-                self.fired(str(self._decisions.fault_at(point)), str(point))
+                if fault_of_the_plan := self._decisions.fault_at(point):
+                    self.fired(str(fault_of_the_plan), str(point))
             for gate in gates:
                 self.fakes.release(gate)
         scheduler.finish()

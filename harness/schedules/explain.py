@@ -136,6 +136,8 @@ def _suffered(fault: Fault) -> str:
             return f"was cut off in its middle, as {fault.actor} was killed there"
         case FaultKind.KILL:
             return f"never happened, as {fault.actor} was killed there"
+        case FaultKind.SIGNAL if fault.what == "SIGSTOP":
+            return "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
         case FaultKind.SIGNAL:
             return f"came with {fault.what}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.schedules.points import Point
 from harness.schedules.trace import Trace
@@ -59,4 +59,13 @@ class Strategy(Protocol):
 
     def choose(self, choice: Choice) -> Point:
         """One of `choice.enabled`."""
+        ...
+
+
+@runtime_checkable
+class Stopping(Strategy, Protocol):
+    """A strategy that may also stop a process at its point (SIGSTOP), until the others can get no further."""
+
+    def stops(self) -> bool:
+        """Whether who has been chosen is stopped. Asked only of one that has, or takes, what others may ask for."""
         ...

@@ -1,7 +1,8 @@
 """The portfolio: which strategy has which run. No strategy is best on every bug, so they take turns.
 
 Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
-good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs.
+good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. In every fourth
+run somebody may be stopped who has what the others ask for.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import random
 
 from harness.schedules.strategies.registry import STRATEGIES
+from harness.schedules.strategies.stops import Stops
 from harness.schedules.strategy import Profile, Strategy
 
+_STOPS_EVERY = 4
 TURNS = ("pos", "pct", "pos", "urw", "pos", "random-walk", "pos", "pct", "pos", "urw")
 
 
@@ -19,7 +22,10 @@ def pick(number: int, seed: int, profile: Profile) -> tuple[str, Strategy]:
     name = turn(number)
     before = sum(turn(earlier) == name for earlier in range(number % len(TURNS)))
     before += number // len(TURNS) * TURNS.count(name)
-    return name, make(name, before, seed, profile)
+    strategy = make(name, before, seed, profile)
+    if number % _STOPS_EVERY != _STOPS_EVERY // 2:
+        return name, strategy
+    return name, Stops(strategy, random.Random(f"stops#{seed}#{number}"))
 
 
 def make(name: str, number: int, seed: int, profile: Profile) -> Strategy:

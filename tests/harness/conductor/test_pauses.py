@@ -1,0 +1,108 @@
+"""A strategy stops who has what the others ask for: these give up, or meet a lock that nobody would meet else."""
+
+from __future__ import annotations
+
+from harness.schedules.decisions import Decisions
+from harness.schedules.replay import Recording, Replay
+from tests.harness.conductor.test_scheduler import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
+
+# Goes on without the lock after so many tries.
+GIVING_UP = (
+    """
+import fcntl, os, time
+lock = open("lock", "a")
+for attempt in range(6):
+    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+    except BlockingIOError: time.sleep(0.001)
+"""
+    + INCREMENT
+)
+PATIENT = GIVING_UP.replace("range(6)", "range(10**6)")
+# Takes a lock and lets go of it by closing the file, with no call between that could be stopped.
+TOUCHES_A_LOCK = 'import fcntl; lock = open("lock", "a"); fcntl.flock(lock, fcntl.LOCK_EX); lock.close()'
+ASKS_ONCE = """
+import fcntl
+try: fcntl.flock(open("lock", "a"), fcntl.LOCK_EX | fcntl.LOCK_NB); print("free")
+except BlockingIOError: print("taken")
+"""
+
+
+class StopsAt(First):
+    """The first by name goes on; it is stopped at the moment of that number, of those at which it may be."""
+
+    def __init__(self, moment):
+        self._left = moment
+
+    def stops(self):
+        self._left -= 1
+        return self._left == -1
+
+
+class Midway(Rotating):
+    """They take turns, and a is stopped where it has read the count, and has not replaced it."""
+
+    def choose(self, choice):
+        self._at = super().choose(choice)
+        return self._at
+
+    def stops(self):
+        return self._at.actor == "a" and "new." in str(self._at)
+
+
+async def counted(rig, strategy, code, decisions="-"):
+    (rig.folder / "count").write_text("0")
+    actors = {name: python(code) for name in "ab"}
+    scheduler = await schedule(rig, strategy, actors, families=ORDERED, decisions=decisions)
+    rig.running.clear()
+    return scheduler, (rig.folder / "count").read_text()
+
+
+def test_who_gives_up_meanwhile_is_found_out_and_the_token_repeats_it(conduct):
+    async def body(rig):
+        found, count = await counted(rig, Midway(), GIVING_UP)
+        token = Recording.of(found.trace, found.stops).token
+        recording = Recording.parse(token)
+        replay = Replay(recording)
+        again, second = await counted(rig, replay, GIVING_UP, decisions=str(recording.decisions))
+        replay.finish()
+        return found, count, again, second
+
+    found, count, again, second = conduct(body)
+    assert [fault.what for fault in found.stops] == ["SIGSTOP"]
+    assert (count, second) == ("1", "1")
+    assert again.stops == []  # it is one of the decisions now
+    assert [str(point.fingerprint) for point in again.trace.points] == [
+        str(point.fingerprint) for point in found.trace.points
+    ]
+
+
+def test_who_waits_for_a_stopped_holder_is_not_kept_for_ever(conduct):
+    """After so many attempts in vain the holder goes on, and nothing is lost."""
+
+    async def body(rig):
+        counts = [await counted(rig, StopsAt(0), code) for code in (LOCKED, PATIENT)]
+        return [(len(scheduler.stops), count) for scheduler, count in counts]
+
+    assert conduct(body) == [(1, "2"), (1, "2")]
+
+
+def test_a_lock_between_two_points_is_met(conduct):
+    async def body(rig):
+        said = []
+        for strategy in (First(), StopsAt(0)):
+            await schedule(rig, strategy, {"a": python(TOUCHES_A_LOCK), "b": python(ASKS_ONCE)}, families=ORDERED)
+            said.append(rig.running["b"].said())
+            rig.running.clear()
+        return said
+
+    assert conduct(body) == ["free\n", "free\ntaken\n"]  # it is one file
+
+
+def test_without_a_lock_nobody_is_stopped(conduct):
+    """Whoever has nothing that others may ask for is in nobody's way."""
+
+    async def body(rig):
+        scheduler, _ = await counted(rig, StopsAt(0), INCREMENT)
+        return scheduler.stops, Decisions.from_trace(scheduler.trace, scheduler.stops).faults
+
+    assert conduct(body) == ([], ())
