@@ -44,7 +44,7 @@ class Pauses:
         self._patience -= bool(self._actors)
 
     def end_one(self) -> tuple[str, bool] | None:
-        """Let the process that was stopped last go on: its actor, and whether it is there still. None: there is none."""
+        """Let the process that was stopped last go on: its actor, and whether it is still there; None if none was."""
         if not self._actors:
             return None
         process, actor = self._actors.popitem()

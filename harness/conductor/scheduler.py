@@ -21,6 +21,7 @@ from harness.conductor.faults import fits, strike
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.lookers import Lookers
 from harness.conductor.makers import Makers
+from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.pauses import Pauses
 from harness.conductor.releases import Releases
@@ -90,6 +91,7 @@ class Scheduler:
         self._open = False
         self._lookers = Lookers()
         self._makers = Makers()
+        self._nappers = Nappers()
         self._drawn = Drawn()
         self._replies = Replies()
         self._pauses = Pauses()
@@ -120,6 +122,7 @@ class Scheduler:
             return unordered and self._strike(call)
         alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
+        self._nappers.stops(call.actor)
         self._running.pop(call.actor, None)
         self._asleep.pop(call.actor, None)
         if call.supervisor.plural:  # another of its threads may still run
@@ -213,8 +216,12 @@ class Scheduler:
         """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""
         for actor, quiet in list(self._asleep.items()):
             processes = self._processes(actor)
-            if self._supervisors[actor].unheard() or (quiet.awake(processes) and not quiet.lasts(_BUSY, processes)):
+            if self._supervisors[actor].unheard() or (quiet.awake(processes) and not self._looks_only(actor, quiet)):
                 self._running[actor] = self._asleep.pop(actor)
+
+    def _looks_only(self, actor: str, quiet: Quiet) -> bool:
+        """Whether an actor that is awake has been so for long, or is one that wakes up by itself to look."""
+        return actor in self._nappers or quiet.lasts(_BUSY, self._processes(actor))
 
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on.
@@ -306,6 +313,7 @@ class Scheduler:
         self._lanes[actor].take(stop, in_vain=in_vain)
         self._lookers.something_happens()
         self._on_its_way(actor)
+        self._let_look_again()
         if fault is None:
             call.go()
         elif strike(call, fault):
@@ -314,6 +322,12 @@ class Scheduler:
             if fault.what == "SIGSTOP":
                 self._pauses.hold(process, actor)
         call.supervisor.serve(_SOON)
+
+    def _let_look_again(self) -> None:
+        """Who sleeps and looks in turns may find what it waits for after this step, and is on its way then."""
+        for actor in list(self._asleep):
+            if self._nappers.something_happens(actor, self._processes(actor)):
+                self._on_its_way(actor)
 
     def _look_after(self, call: StoppedCall) -> None:
         """Do not wait for an actor that goes on without a point, but only to see whether another has made way."""
@@ -356,6 +370,8 @@ class Scheduler:
         """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
         processes = self._processes(actor)
         if quiet.look(processes, stopped=self._lanes[actor].threads()):
+            return not self._supervisors[actor].unheard()
+        if self._nappers.found(actor, quiet, processes):
             return not self._supervisors[actor].unheard()
         waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
         return waiting and quiet.lasts(_BUSY, processes)

@@ -19,6 +19,10 @@ _CLONE, _VFORK, _CLONE3 = "56", "58", "435"  # calls, as /proc/TID/syscall numbe
 _CLONE_VFORK = 0x4000  # linux/sched.h: the parent waits, uninterruptibly, for the exec
 _FLAGS_SIZE = 8  # bytes, at the beginning of clone3's struct clone_args
 _SOON = 1.0  # seconds: the longest sleep that is waited for, and how long any number of them is
+_AWHILE = 0.05  # seconds asleep in all, from which on it is counted how often it wakes up
+_LOOKS = 10  # times
+_LATE = 0.05  # seconds: the most that is taken for slept between two looks, however late the second one comes
+_IDLE = 3  # who has slept this many times as long as it has worked does nothing but look; a shell's looks are dear
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 Reading = frozenset[tuple[str, str]]
@@ -31,8 +35,9 @@ class Quiet:
         self._read_memory = read
         self._last: Reading | None = None
         self._looked = self._began = time.monotonic()
-        self._slept = self._dozed = 0.0  # seconds
+        self.slept = self._dozed = 0.0  # seconds
         self._worked_before: float | None = None
+        self._turns: Turns | None = None  # since it had slept for a while
 
     def look(self, pids: Collection[int], *, stopped: Collection[int] = (), awaken: bool = True) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
@@ -47,12 +52,22 @@ class Quiet:
         same = reading is not None and reading == self._last
         self._last = reading
         if reading is not None:
-            self._slept += since
+            self.slept += min(since, _LATE)
         return same and not (awaken and self._dozing(reading or frozenset(), since))
 
     def awake(self, pids: Collection[int]) -> bool:
         """Whether a thread runs or is about to, without a look that counts."""
         return _read(pids, self._read_memory) is None
+
+    def naps(self, pids: Collection[int]) -> bool:
+        """Whether it wakes up again and again, and hardly works: it looks whether what it waits for is there."""
+        if self.slept <= _AWHILE:
+            return False
+        if self._turns is None:
+            self._turns = Turns(pids)
+            return False
+        worked = _worked(pids) - (self._worked_before or 0.0)
+        return self._turns.since(pids) >= _LOOKS and _IDLE * worked < self.slept
 
     def lasts(self, seconds: float, pids: Collection[int]) -> bool:
         """Whether it has been on a processor, and asleep in between, for longer than that.
@@ -61,13 +76,30 @@ class Quiet:
         """
         if time.monotonic() - self._began <= seconds:  # the cheap answer to nearly every question
             return False
-        return self._slept + _worked(pids) - (self._worked_before or 0.0) > seconds
+        return self.slept + _worked(pids) - (self._worked_before or 0.0) > seconds
 
     def _dozing(self, reading: Reading, since: float) -> bool:
         if self._dozed > _SOON or not any(dozes(int(thread), _SOON, self._read_memory) for thread, _ in reading):
             return False
         self._dozed += since
         return True
+
+
+class Turns:
+    """How often processes have been on a processor since now."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._before = _turns(pids)
+
+    def since(self, pids: Iterable[int]) -> int:
+        """The most that one of them has had; 0 where the kernel does not count that."""
+        return max((had - self._before.get(pid, had) for pid, had in _turns(pids).items()), default=0)
+
+
+def _turns(pids: Iterable[int]) -> dict[int, int]:
+    """By process; /proc/PID/task/TID/schedstat has the number as its third."""
+    told = {pid: [line for thread in _threads(pid) if (line := _consumed(pid, thread))] for pid in pids}
+    return {pid: sum(int(line.split()[2]) for line in lines) for pid, lines in told.items()}
 
 
 def _worked(pids: Iterable[int]) -> float:
@@ -83,11 +115,7 @@ def _read(pids: Iterable[int], read: Read, stopped: Collection[int] = ()) -> Rea
     """
     found = []
     for pid in pids:
-        try:
-            threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as in stat.py: read very often
-        except OSError:
-            continue
-        for thread in threads:
+        for thread in _threads(pid):
             fields = stat.fields(pid, thread)
             if fields is None or fields[0] in ("Z", "X"):
                 continue
@@ -95,6 +123,13 @@ def _read(pids: Iterable[int], read: Read, stopped: Collection[int] = ()) -> Rea
                 return None
             found.append((thread, f"{_consumed(pid, thread)} {fields[11]} {fields[12]}"))
     return frozenset(found)
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as in stat.py: read very often
+    except OSError:
+        return []
 
 
 def _consumed(pid: int, thread: str) -> str:

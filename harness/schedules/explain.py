@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
+from harness.schedules.mixed import mixed
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import HELD, UNTOLD, Point, Touch, contested, named, started
+from harness.schedules.points import HELD, NAMES_IN, UNTOLD, Point, Touch, contested, named, started
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -43,6 +44,11 @@ def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | N
     found = _most_telling(trace.points, neighbour)
     if found is not None:
         said = _overwritten(found, trace.points)
+    elif neighbour is not None and (halves := mixed(trace.points, neighbour.first, neighbour.second)):
+        old, new = halves
+        before = f"before {old.change.actor} had {_done(old.change, old.object)} it"
+        after = f"after that one had been {_done(new.change, new.object)} too"
+        said = f"{old.reader} read {old.object} {before}, and {new.object} {after}"
     elif neighbour is not None:
         first, second = neighbour.first, neighbour.second
         said = f"what decides is that {_at(first)}{_let_go_of(first, second)} comes before {_at(second)}"
@@ -114,9 +120,17 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
         return f"{what} {after}; {found.read.actor} had read it before"
     if found.own is not None:
         return f"{what} {after}; that came between {found.own.actor}'s {found.own.call} of it and this one"
+    if _lists(points[: points.index(earlier)], later, found.object):
+        return f"{what} {after}; {later.actor} had listed its folder before that"
     begun = next(point for point in points if _started(point) == _started(later))
     how = "started" if begun.call == "start" else "begun"
     return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
+
+
+def _lists(points: Sequence[Point], by: Point, name: str) -> bool:
+    """Whether the actor of `by` has asked which names there are where this one is."""
+    names = NAMES_IN + (name.rpartition("/")[0] or ".")
+    return any(t.object == names and t.writes for p in points if _started(p) == _started(by) for t in p.touches)
 
 
 def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The portfolio: which strategy has which run. No strategy is best on every bug, so they take turns.
 
 Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
-good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. In every fourth
-run somebody may be stopped who has what the others ask for.
+good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. In every
+fourth run somebody may be stopped who has what the others ask for.
 """
 
 from __future__ import annotations

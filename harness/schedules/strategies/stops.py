@@ -1,7 +1,7 @@
 """Another strategy's run, in which one process is stopped (SIGSTOP) while it has what the others ask for.
 
-Without that nobody asks in vain for long: whoever has the lock goes on, and it is free. So a program that gives up after
-some attempts never does, and nobody meets a lock that is taken and let go of between two points.
+Without that nobody asks in vain for long: whoever has the lock goes on, and it is free. So a program that gives up
+after some attempts never does, and nobody meets a lock that is taken and let go of between two points.
 """
 
 from __future__ import annotations

@@ -124,3 +124,21 @@ def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
         clock[0] += 0.2
         looks += 1
     assert quiet._SOON < looks * 0.2 < 2 * quiet._SOON
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import time\nwhile True: time.sleep(0.005)", True),
+        ("import time\nwhile True: time.sleep(0.002); sum(range(300_000))", False),
+        ("import time\nwhile True: time.sleep(0.5)", False),
+    ],
+    ids=["looks", "works", "sleeps"],
+)
+def test_who_wakes_up_only_to_look_naps(code: str, expected: bool) -> None:
+    with running(code) as pid:
+        found, end = Quiet(calls.read_memory), time.monotonic() + (PATIENCE if expected else 1.5)
+        while not (naps := found.naps([pid])) and time.monotonic() < end:
+            found.look([pid])
+            time.sleep(0.005)
+        assert naps == expected
