@@ -14,6 +14,7 @@ from harness.conductor.faults import send
 # Attempts that must fail, which others may repeat while one is stopped. Programs that give up soon do so after three to
 # thirty; those that give up after some seconds are to wait on: that is no mistake of theirs.
 _IN_VAIN = 40
+_STEPS = 500  # of the others: who polls by other calls than attempts at a lock would go on for ever
 
 
 class Pauses:
@@ -21,7 +22,7 @@ class Pauses:
 
     def __init__(self) -> None:
         self._actors: dict[int, str] = {}  # by process
-        self._patience = _IN_VAIN
+        self._in_vain = self._steps = 0  # of the others, since the last stop
 
     def __bool__(self) -> bool:
         return bool(self._actors)
@@ -29,6 +30,7 @@ class Pauses:
     def hold(self, process: int, actor: str) -> None:
         """It has been sent a SIGSTOP."""
         self._actors[process] = actor
+        self._in_vain = self._steps = 0
 
     def concern(self, actor: str) -> bool:
         """Whether a process of the actor is stopped."""
@@ -36,17 +38,17 @@ class Pauses:
 
     @property
     def over(self) -> bool:
-        """Whether the others have tried in vain for long enough."""
-        return self._patience == 0
+        """Whether somebody is stopped, and the others have tried in vain for long enough."""
+        return bool(self._actors) and (self._in_vain >= _IN_VAIN or self._steps >= _STEPS)
 
-    def in_vain(self) -> None:
-        """Others are about to repeat an attempt that must fail. Counts only while somebody is stopped."""
-        self._patience -= bool(self._actors)
+    def step(self, *, in_vain: bool) -> None:
+        """Somebody is about to go on, with an attempt that must fail or with another call."""
+        self._steps += 1
+        self._in_vain += in_vain
 
     def end_one(self) -> tuple[str, bool] | None:
         """Let the process that was stopped last go on: its actor, and whether it is still there; None if none was."""
         if not self._actors:
             return None
         process, actor = self._actors.popitem()
-        self._patience = _IN_VAIN
         return actor, send(process, signal.SIGCONT)

@@ -186,6 +186,8 @@ class Scheduler:
         self._deciding = True
         try:
             while not self._open and self._settled():
+                if self._pauses.over and self._resume():
+                    continue
                 if ready := self._ready():
                     self._decide(ready)
                 elif not self._resume():
@@ -241,8 +243,7 @@ class Scheduler:
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         replies = self._replies.waiting()
         stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
-        if not stops and not replies and not self._pauses.over and self._nobody_comes():
-            self._pauses.in_vain()
+        if not stops and not replies and self._nobody_comes():
             stops = [stop for lane in lanes if (stop := lane.retries())]
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
@@ -310,6 +311,7 @@ class Scheduler:
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
         self._makers.see(call, in_vain=in_vain)
+        self._pauses.step(in_vain=in_vain)
         self._lanes[actor].take(stop, in_vain=in_vain)
         self._lookers.something_happens()
         self._on_its_way(actor)
