@@ -52,19 +52,27 @@ class Spins:
 
 
 class Polls:
-    """Finds who asks for exactly the same again and again and changes nothing, which is never of any use to it."""
+    """Finds who asks for exactly the same again and again and changes nothing new, which is never of any use to it.
+
+    What it has changed before does not count: some write their name into a file of their own before each attempt.
+    """
 
     def __init__(self) -> None:
         self._actor = ""
-        self._asked: Counter[tuple[str, tuple[Touch, ...]]] = Counter()  # since another one went or something changed
+        self._changed: set[str] = set()  # objects, since another one went
+        self._asked: Counter[tuple[str, tuple[Touch, ...]]] = Counter()  # since then, or since it changed another one
 
     def caught(self, choice: Choice) -> bool:
         """Whether the actor that went last polls. Call it exactly once for each choice."""
         if choice.last is None:
             return False
         actor, touches = started(choice.last.actor), named(choice.last.touches)
-        if actor != self._actor or any(touch.writes for touch in touches):
+        changes = {touch.object for touch in touches if touch.writes}
+        if actor != self._actor or not changes <= self._changed:
+            self._changed = changes | (self._changed if actor == self._actor else set())
             self._actor = actor
             self._asked.clear()
+        if changes:
+            return False
         self._asked[choice.last.call, touches] += 1
         return self._asked[choice.last.call, touches] > POLLS
