@@ -151,3 +151,21 @@ def test_who_polls_makes_room_for_the_one_that_it_waits_for() -> None:
 def test_a_writer_that_repeats_itself_goes_on() -> None:
     programs = {"a": ops("wx " * 3 * POLLS), "b": ops("wx")}
     assert order(simulate(programs, Follow(Decisions())).trace.points) == "a" * 3 * POLLS + "b"
+
+
+def test_who_writes_its_own_file_before_each_attempt_polls() -> None:
+    """As one does that puts its pid into a file, and links that to the lock: what it writes changes nothing more."""
+    follow, counts, last, attempts = Follow(Decisions()), Counter[str](), None, 0
+    for step in range(10 * POLLS):
+        turn = ("openat", "own", True) if counts["a"] % 2 == 0 else ("link", "lock", False)
+        calls = [("a", *turn), ("b", "unlink", "lock", True)]
+        enabled = tuple(
+            Point(actor=actor, index=counts[actor], call=call, touches=(Touch(name, writes),))
+            for actor, call, name, writes in calls
+        )
+        last = follow.choose(Choice(step=step, enabled=enabled, last=last))
+        if last.actor == "b":
+            break
+        counts[last.actor] += 1
+        attempts += last.call == "link"
+    assert attempts == POLLS + 1
