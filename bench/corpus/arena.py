@@ -211,7 +211,7 @@ class Arena:
             await asyncio.gather(*(supervisor.ended.wait() for supervisor in run.supervisors.values()))
         finally:
             scheduler.open()
-            run.stops = tuple(scheduler.stops)
+            run.stops = scheduler.stops
         scheduler.finish()
         return scheduler.trace
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.conductor import kernel
+from harness.conductor import kernel, notifications
 from harness.processes import stat
 
 _AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
@@ -41,7 +41,7 @@ class Endings:
     """The ends of the processes under one listener."""
 
     def __init__(
-        self, listener: int, ear: kernel.Ear, take_next: Callable[[], None], look_soon: Callable[[float], None]
+        self, listener: int, ear: notifications.Ear, take_next: Callable[[], None], look_soon: Callable[[float], None]
     ) -> None:
         """`take_next` takes the call that has stopped, to be decided later; `look_soon` has `look` called."""
         self._listener = listener
@@ -50,11 +50,11 @@ class Endings:
         self._look_soon = look_soon
         self._held: list[_End] = []
 
-    def take(self, stopped: kernel.Notification) -> None:
+    def take(self, stopped: notifications.Notification) -> None:
         """A process is about to end."""
         parent = stat.parent(stopped.thread)
         if not _is_interruptible(parent):
-            kernel.proceed(self._listener, stopped.id)
+            notifications.proceed(self._listener, stopped.id)
             return
         with suppress(OSError, ValueError):  # it was killed
             process = kernel.thread_group(stopped.thread)
@@ -75,7 +75,7 @@ class Endings:
     def _sleeps(self, parent: int) -> bool:
         """Whether it sleeps, and not at a call that nobody has taken."""
         found = stat.fields(parent)
-        return found is None or (found[0] != "R" and self._ear.listen() is not kernel.Sign.CALL)
+        return found is None or (found[0] != "R" and self._ear.listen() is not notifications.Sign.CALL)
 
     def _release(self, which: Callable[[_End], bool]) -> None:
         """One after the other: the end of the first may wake the parent of the second."""
@@ -89,10 +89,10 @@ class Endings:
         try:
             pidfd = os.pidfd_open(end.process)
         except OSError:  # it was killed, or we have no descriptor left
-            kernel.proceed(self._listener, end.id)
+            notifications.proceed(self._listener, end.id)
             return
         try:
-            if kernel.proceed(self._listener, end.id):
+            if notifications.proceed(self._listener, end.id):
                 self._await(pidfd)
         finally:
             os.close(pidfd)

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Collection
 
 from harness.conductor.calls import IO_SETUP, IO_URING_SETUP, KINDS, Family, Kind
-from harness.conductor.kernel import ARCH, X32_BIT
+from harness.conductor.notifications import ARCH, X32_BIT
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x00050000

@@ -1,6 +1,7 @@
 """The kernel interface that Python's standard library lacks: the only file with ctypes in it.
 
-Sources: seccomp(2), seccomp_unotify(2), prctl(2), pidfd_getfd(2), linux/seccomp.h. Numbers are those of x86-64; on
+What a listener says, once a filter is in force, and how it is answered: `notifications`.
+Sources: seccomp(2), prctl(2), pidfd_getfd(2), linux/seccomp.h. Numbers are those of x86-64; on
 any other machine `supported()` says no and the caller falls back, visibly.
 """
 
@@ -8,15 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import platform
 import select
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _signal, _sigprocmask = _libc.signal, _libc.sigprocmask  # looked up before any fork, whose pages it would cost
@@ -34,43 +32,15 @@ _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
 _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
 _SECCOMP_RET_USER_NOTIF = 0x7FC00000
 
-ARCH = 0xC000003E  # AUDIT_ARCH_X86_64
-X32_BIT = 0x40000000  # in the number of a call of the x32 ABI
-_NOTIF = struct.Struct("=QIIiIQ6Q")  # seccomp_notif: id, pid, flags, then seccomp_data
-_RESPONSE = struct.Struct("=QqiI")  # seccomp_notif_resp: id, val, error, flags
-_ADDFD = struct.Struct("=QIIII")  # seccomp_notif_addfd: id, flags, srcfd, newfd, newfd_flags
-_ID = struct.Struct("=Q")
 _VECTOR = struct.Struct("=QQ")  # iovec: base, length
-_IOC_RECV = 0xC0502100
-_IOC_SEND = 0xC0182101
-_IOC_ID_VALID = 0x40082102
-_IOC_ADDFD = 0x40182103
-_IOC_SET_FLAGS = 0x40082104
-_SYNC_WAKE_UP = 1  # SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
-_FLAG_CONTINUE = 1
 _SIG_SETMASK = 2
 _NO_SIGNALS = bytes(128)  # sigset_t
 _ONE, _NO_FLAGS = ctypes.c_ulong(1), ctypes.c_ulong(0)
-_ADDFD_FLAG_SEND = 2  # the call is answered with the new descriptor in the same step (Linux 5.14)
 _PIDFD_THREAD = os.O_EXCL  # Linux 6.9
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """One stopped system call. `thread` is a thread id, and `args` are raw registers.
-
-    `foreign`: it came by a 32-bit entry point, of i386 or x32, where numbers and arguments mean something else.
-    """
-
-    id: int
-    thread: int
-    number: int
-    args: tuple[int, ...]
-    foreign: bool = False
 
 
 def supported() -> bool:
@@ -144,20 +114,6 @@ def install_filter(program: bytes, *, interruptible: bool = False) -> int:
     return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, descriptor), "seccomp")
 
 
-def hand_over(listener: int) -> bool:
-    """Tell the kernel that the caller and its supervisor take turns, so that it lets them share a processor (6.6).
-
-    Waking another processor costs more than all the rest of a stop. False on a kernel that does not know of it.
-    """
-    try:
-        fcntl.ioctl(listener, _IOC_SET_FLAGS, _SYNC_WAKE_UP)  # the flags themselves, not a pointer to them
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOTTY):
-            return False
-        raise
-    return True
-
-
 def rename(old_directory: int, old: bytes, new_directory: int, new: bytes, flags: int) -> int:
     """renameat2(2) with the flags that the standard library lacks. Gives the errno, 0 for success."""
     if _libc.syscall(_SYS_RENAMEAT2, old_directory, old, new_directory, new, flags) == 0:
@@ -196,85 +152,6 @@ def write_memory(thread: int, address: int, data: bytes) -> None:
         os.pwrite(descriptor, data, address)
     finally:
         os.close(descriptor)
-
-
-class Sign(Enum):
-    """What a listener has to say."""
-
-    CALL = "a call has stopped"
-    END = "no process under this filter is left"
-
-
-class Ear:
-    """Asks one listener for signs. One poll object for its whole life, as it is asked at every stop."""
-
-    def __init__(self, listener: int) -> None:
-        self._poll = select.poll()
-        self._poll.register(listener, select.POLLIN)
-
-    def listen(self, seconds: float = 0) -> Sign | None:
-        """The next sign, waited for at most so long; None for none."""
-        events = self._poll.poll(seconds * 1000)
-        if not events:
-            return None
-        return Sign.CALL if events[0][1] & select.POLLIN else Sign.END
-
-
-def receive(listener: int) -> Notification | None:
-    """The next stopped call, or None when it has been withdrawn. Only after a sign of it.
-
-    RECV can block when the stopped thread died before, so it is not called without one; a notification that was
-    withdrawn since gives ENOENT (kernel/seccomp.c keeps the count of requests).
-    """
-    buffer = bytearray(_NOTIF.size)  # the kernel insists on zeroes
-    while True:
-        try:
-            fcntl.ioctl(listener, _IOC_RECV, buffer)
-            break
-        except InterruptedError:
-            continue
-        except FileNotFoundError:
-            return None
-    id_, thread, _flags, number, arch, _ip, *args = _NOTIF.unpack(buffer)
-    return Notification(id_, thread, number, tuple(args), arch != ARCH or bool(number & X32_BIT))
-
-
-def still_waits(listener: int, id_: int) -> bool:
-    """Whether the call is still stopped: what was read from the thread's memory is its own only if so."""
-    try:
-        fcntl.ioctl(listener, _IOC_ID_VALID, _ID.pack(id_))
-    except OSError as error:
-        if error.errno == errno.ENOENT:
-            return False
-        raise
-    return True
-
-
-def proceed(listener: int, id_: int) -> bool:
-    """Let the call run. False when the caller is gone or was interrupted; it may ask again."""
-    return _respond(listener, id_, 0, 0, _FLAG_CONTINUE)
-
-
-def answer(listener: int, id_: int, value: int = 0, error: int = 0) -> bool:
-    """Answer the call without running it: `error` is an errno, or 0 and the call gives `value`."""
-    return _respond(listener, id_, value, -error, 0)
-
-
-def answer_with_file(listener: int, id_: int, source: int, *, close_on_exec: bool) -> bool:
-    """Answer the call with a descriptor of the caller's own for our `source`: SECCOMP_IOCTL_NOTIF_ADDFD with SEND.
-
-    The descriptor shares our open file, its offset included, so `source` must have been opened for this one answer.
-    False when the caller is gone or was interrupted. Raises OSError: EMFILE when the caller may have no more
-    descriptors, EINVAL on a kernel that cannot.
-    """
-    flags = os.O_CLOEXEC if close_on_exec else 0
-    try:
-        fcntl.ioctl(listener, _IOC_ADDFD, _ADDFD.pack(id_, _ADDFD_FLAG_SEND, source, 0, flags))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EINPROGRESS):
-            return False
-        raise
-    return True
 
 
 def borrow_from_thread(thread: int, number: int) -> int:
@@ -319,16 +196,6 @@ def threads(thread: int) -> int:
     with suppress(OSError):
         return os.stat(f"/proc/{thread}/task").st_nlink - 2  # noqa: PTH116 - asked at every call
     return 0
-
-
-def _respond(listener: int, id_: int, value: int, error: int, flags: int) -> bool:
-    try:
-        fcntl.ioctl(listener, _IOC_SEND, _RESPONSE.pack(id_, value, error, flags))
-    except OSError as failure:
-        if failure.errno in (errno.ENOENT, errno.EINPROGRESS):
-            return False
-        raise
-    return True
 
 
 def _check(result: int, what: str) -> int:

@@ -14,9 +14,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.conductor import calls, kernel
+from harness.conductor import calls, notifications
 from harness.conductor.calls import CALLERS_OWN_FAULT
-from harness.conductor.kernel import Notification
+from harness.conductor.notifications import Notification
 
 _OPENS = {"open": 0, "openat": 1, "openat2": 1}  # where the path stands
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
@@ -54,7 +54,7 @@ class Lookups:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
             return False
-        if source is None or flags & _NOT_READING or not kernel.still_waits(listener, stopped.id):
+        if source is None or flags & _NOT_READING or not notifications.still_waits(listener, stopped.id):
             return False
         _hand_over(listener, stopped.id, source, close_on_exec=bool(flags & os.O_CLOEXEC))
         return True
@@ -71,11 +71,11 @@ def _in_memory(path: str, content: bytes) -> int:
 def _hand_over(listener: int, id_: int, source: int, *, close_on_exec: bool) -> None:
     ours = os.open(f"/proc/self/fd/{source}", os.O_RDONLY | os.O_CLOEXEC)  # with an offset of its own
     try:
-        kernel.answer_with_file(listener, id_, ours, close_on_exec=close_on_exec)
+        notifications.answer_with_file(listener, id_, ours, close_on_exec=close_on_exec)
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-        kernel.answer(listener, id_, -1, errno.EMFILE)  # the caller's own limit
+        notifications.answer(listener, id_, -1, errno.EMFILE)  # the caller's own limit
     finally:
         os.close(ours)
 

@@ -21,7 +21,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.conductor import kernel
+from harness.conductor import kernel, notifications
 from harness.conductor.names import Address, Names
 from harness.conductor.stopped import StoppedCall
 
@@ -173,7 +173,7 @@ def _borrow(call: StoppedCall) -> socket.socket | None:
         os.close(number)
         call.fail(error.errno or errno.ENOTSOCK)
         return None
-    if not kernel.still_waits(call.supervisor.listener, call.id):  # then it may be another thread's of this number
+    if not notifications.still_waits(call.supervisor.listener, call.id):  # it may be another thread's of this number
         borrowed.close()
         return None
     return borrowed

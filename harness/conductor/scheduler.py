@@ -14,25 +14,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from harness.conductor import calls, kernel, locks
+from harness.conductor import kernel, locks
 from harness.conductor.aims import Aimed
 from harness.conductor.drawn import Drawn
-from harness.conductor.faults import fits, strike
+from harness.conductor.faults import strike
 from harness.conductor.lanes import Lanes, Stop, is_point
-from harness.conductor.lookers import Lookers
 from harness.conductor.makers import Makers
-from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.pauses import Pauses
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
+from harness.conductor.strikes import Strikes
 from harness.conductor.supervisor import Supervisor
 from harness.conductor.touching import touches
+from harness.conductor.underway import Underway
 from harness.events import FaultFired, Scheduled, What
-from harness.processes.quiet import Quiet
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.points import Point, Touch, named
-from harness.schedules.strategy import Choice, Stopping, Strategy
+from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
 Record = Callable[[What], None]
@@ -44,9 +43,6 @@ _SELDOM = 0.02
 # before the first, however late the loop comes to it. Who sleeps until then only waits for us.
 _ROUNDS = 10
 _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
-# Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
-# again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
-_BUSY = 10.0
 _LEAVING = 1.0  # seconds: the most that an end takes in the kernel, which waits for nobody there
 MOST_STEPS = 50_000  # a program that goes on for ever is let go then
 
@@ -70,28 +66,23 @@ class Scheduler:
         """`aimed` says where the one fault of a run strikes that is no replay; else the decisions do, by the point."""
         self.expected: list[str] = []  # actors started under this scheduler, in order
         self.struck: list[Point] = []  # where a fault took place
-        self.stops: list[Fault] = []  # those that the strategy has drawn
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
         self._fault = fault
         self._parties = parties
         self._where = where
         self._root = root
         self._strategy = strategy
-        self._decisions = decisions  # whose faults strike; its switches are the strategy's affair
         self._surroundings = surroundings
         self._record = record
-        self._aimed = aimed
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
-        self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
-        self._asleep: dict[str, Quiet] = {}  # those that were struck off from there without having stopped
+        self._strikes = Strikes(decisions, aimed, strategy, self._lanes)  # switches are the strategy's affair
+        self._underway = Underway(self._lanes, self._supervisors, surroundings)
         self._steps: list[Step] = []
         self._releases = Releases()
         self._deciding = False
         self._open = False
-        self._lookers = Lookers()
         self._makers = Makers()
-        self._nappers = Nappers()
         self._drawn = Drawn()
         self._replies = Replies()
         self._pauses = Pauses()
@@ -102,37 +93,41 @@ class Scheduler:
     def trace(self) -> Trace:
         return Trace(tuple(self._steps))
 
+    @property
+    def stops(self) -> tuple[Fault, ...]:
+        """The faults that the strategy has drawn besides."""
+        return tuple(self._strikes.drawn)
+
     def start(self, actor: str, supervisor: Supervisor) -> None:
         """An actor was started; it runs until it first stops."""
         self.expected.append(actor)
         self._lanes[actor] = Lanes(actor, self._root, self._drawn)
         self._supervisors[actor] = supervisor
         supervisor.when_ended(lambda: self._end(actor))
-        self._on_its_way(actor)
+        self._underway.sets_out(actor)
         if self._watcher is None:
             self._watcher = asyncio.get_running_loop().create_task(self._keep_looking())
 
     def take(self, call: StoppedCall) -> bool:
         if self._open or call.actor not in self._lanes:
             return False
-        unordered = self._aimed is not None and not call.again and self._aimed.unordered(call)
+        unordered = self._strikes.unordered(call)
         if unordered or not is_point(call, self._where):
             self._makers.see(call, in_vain=False)
-            self._look_after(call)
+            if self._underway.only_looks(call):
+                self._go_on()
             return unordered and self._strike(call)
-        alone = not call.supervisor.plural and self._running.keys() == {call.actor}  # nobody changes anything meanwhile
+        alone = not call.supervisor.plural and self._underway.is_alone(call.actor)
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
-        self._nappers.stops(call.actor)
-        self._running.pop(call.actor, None)
-        self._asleep.pop(call.actor, None)
+        self._underway.stops(call.actor)
         if call.supervisor.plural:  # another of its threads may still run
-            self._on_its_way(call.actor)
+            self._underway.sets_out(call.actor)
         self._go_on()
         return True
 
     def _strike(self, call: StoppedCall) -> bool:
         """The fault strikes at a call without a turn, if it is meant. False: nobody has released it."""
-        fault = self._aimed.at(call, call.actor) if self._aimed else None
+        fault = self._strikes.without_turn(call)
         if fault is None:
             return False
         point = Point(actor=call.actor, index=call.index, call=call.kind.name, touches=touches(call, self._root))
@@ -202,41 +197,13 @@ class Scheduler:
         """Whether all have been started, and none is on its way to its next stop."""
         if len(self.expected) < self._parties:
             return False
-        self._awaken()
-        for actor in list(self._running):
-            if self._supervisors[actor].ended.is_set() or self._looks_quiet(actor):
-                del self._running[actor]
-        if self._running:
+        if self._underway.anybody():
             return False
         for lanes in self._lanes.values():
             lanes.settle()
         if self._steps and (released := self._releases.found()):
             self._steps[-1] = self._steps[-1].having(released)
         return True
-
-    def _awaken(self) -> None:
-        """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""
-        for actor, quiet in list(self._asleep.items()):
-            processes = self._processes(actor)
-            if self._supervisors[actor].unheard() or (quiet.awake(processes) and not self._looks_only(actor, quiet)):
-                self._running[actor] = self._asleep.pop(actor)
-
-    def _looks_only(self, actor: str, quiet: Quiet) -> bool:
-        """Whether an actor that is awake has been so for long, or is one that wakes up by itself to look."""
-        return actor in self._nappers or quiet.lasts(_BUSY, self._processes(actor))
-
-    def _looks_quiet(self, actor: str) -> bool:
-        """Whether an actor that has a stopped call, and more than one thread, has nothing else going on.
-
-        Two looks tell at once, but for one that may have sent something to a fake: `_keep_looking` gives that its time.
-        """
-        if self._supervisors[actor].converses:
-            return False
-        quiet, processes, stopped = self._running[actor], self._processes(actor), self._lanes[actor].threads()
-        if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=False) for _ in range(2))):
-            return False
-        # One that was born before the looks and after the list was made was not looked at.
-        return not self._supervisors[actor].unheard() and self._processes(actor) <= processes
 
     def _ready(self) -> list[Stop | Held]:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
@@ -267,44 +234,15 @@ class Scheduler:
         chosen = self._strategy.choose(Choice(step=len(self._steps), enabled=enabled, last=last))
         self._steps.append(Step(enabled=enabled, chosen=chosen))
         waiting = ready[enabled.index(chosen)]
-        fault = self._fault_at(waiting)
+        fault = self._strikes.at(waiting, paused=bool(self._pauses)) if isinstance(waiting, Stop) else None
         self._record(_told(chosen, enabled, fault))
         if isinstance(waiting, Held):
-            self._reply(waiting)
+            self._replies.go(waiting)
+            self._underway.reply_goes()
         else:
             self._perform(waiting, fault)
         if len(self._steps) >= MOST_STEPS:
             self.open()
-
-    def _fault_at(self, waiting: Stop | Held) -> Fault | None:
-        """The fault that strikes at this point. A reply has none."""
-        if not isinstance(waiting, Stop):
-            return None
-        if self._aimed is not None:
-            return self._aimed.at(waiting.call, waiting.point.actor)
-        fault = self._decisions.fault_at(waiting.point) or self._stop_at(waiting)
-        return fault if fault is not None and fits(waiting.call, fault) else None
-
-    def _stop_at(self, stop: Stop) -> Fault | None:
-        """The stop that the strategy draws, if it does: of who takes or has what another one may ask for in vain."""
-        if not isinstance(self._strategy, Stopping) or self._pauses:
-            return None
-        if not (locks.takes(stop.call) or self._others_ask_in_vain(stop)) or not self._strategy.stops():
-            return None
-        fault = Fault(stop.point.actor, stop.point.index, "SIGSTOP")
-        self.stops.append(fault)
-        return fault
-
-    def _others_ask_in_vain(self, stop: Stop) -> bool:
-        others = (lanes for actor, lanes in self._lanes.items() if actor != stop.call.actor)
-        return any(lane.retries() or lane.sleeper() for lanes in others for lane in lanes)
-
-    def _reply(self, held: Held) -> None:
-        """Let a reply go. Whom it concerns is seen by who wakes up: one of those that sleep."""
-        self._replies.go(held)
-        for actor, lanes in self._lanes.items():
-            if not lanes.stopped() and not self._supervisors[actor].ended.is_set():
-                self._on_its_way(actor)
 
     def _perform(self, stop: Stop, fault: Fault | None) -> None:
         call, actor = stop.call, stop.call.actor
@@ -313,9 +251,8 @@ class Scheduler:
         self._makers.see(call, in_vain=in_vain)
         self._pauses.step(in_vain=in_vain)
         self._lanes[actor].take(stop, in_vain=in_vain)
-        self._lookers.something_happens()
-        self._on_its_way(actor)
-        self._let_look_again()
+        self._underway.sets_out(actor)
+        self._underway.something_happens()
         if fault is None:
             call.go()
         elif strike(call, fault):
@@ -325,20 +262,6 @@ class Scheduler:
                 self._pauses.hold(process, actor)
         call.supervisor.serve(_SOON)
 
-    def _let_look_again(self) -> None:
-        """Who sleeps and looks in turns may find what it waits for after this step, and is on its way then."""
-        for actor in list(self._asleep):
-            if self._nappers.something_happens(actor, self._processes(actor)):
-                self._on_its_way(actor)
-
-    def _look_after(self, call: StoppedCall) -> None:
-        """Do not wait for an actor that goes on without a point, but only to see whether another has made way."""
-        if self._lookers.see(call) and call.actor in self._running:
-            quiet = self._running.pop(call.actor)
-            if not self._lanes[call.actor].stopped():
-                self._asleep[call.actor] = quiet
-            self._go_on()
-
     def _resume(self) -> bool:
         """Let a stopped process go on, as nobody else can, or has tried in vain for long. False: there is none."""
         ended = self._pauses.end_one()
@@ -346,10 +269,8 @@ class Scheduler:
             return False
         actor, there = ended
         if there:
-            self._on_its_way(actor)
+            self._underway.sets_out(actor)
         return True
-
-    # -- actors that do not come back at once --------------------------------------------------------------------
 
     async def _keep_looking(self) -> None:
         """Strike off actors that have ended or can get no further, and go on once that was all of them."""
@@ -360,30 +281,9 @@ class Scheduler:
             await asyncio.sleep(pause)
             for _ in range(_ROUNDS):
                 await asyncio.sleep(0)
-            for actor, quiet in list(self._running.items()):
-                ended = self._supervisors[actor].ended.is_set()
-                if ended or self._gets_no_further(actor, quiet):
-                    del self._running[actor]
-                    if not (ended or self._lanes[actor].stopped()):
-                        self._asleep[actor] = quiet
+            waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
+            self._underway.strike_off(others_wait=waiting)
             self._go_on()
-
-    def _gets_no_further(self, actor: str, quiet: Quiet) -> bool:
-        """Whether an actor sleeps, or was busy for so long that it may need what one of those has who wait."""
-        processes = self._processes(actor)
-        if quiet.look(processes, stopped=self._lanes[actor].threads()):
-            return not self._supervisors[actor].unheard()
-        if self._nappers.found(actor, quiet, processes):
-            return not self._supervisors[actor].unheard()
-        waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
-        return waiting and quiet.lasts(_BUSY, processes)
-
-    def _processes(self, actor: str) -> frozenset[int]:
-        return self._surroundings.processes(actor) | self._lanes[actor].processes()
-
-    def _on_its_way(self, actor: str) -> None:
-        self._running[actor] = Quiet(calls.read_memory)
-        self._asleep.pop(actor, None)
 
 
 def _told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:

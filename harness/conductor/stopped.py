@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from harness.conductor import calls, kernel, renames
+from harness.conductor import calls, kernel, notifications, renames
 from harness.conductor.calls import Kind, Operand
 
 if TYPE_CHECKING:
@@ -79,20 +79,22 @@ class StoppedCall:
 
     def waits(self) -> bool:
         """Whether the call is still stopped: nobody has released it, and its caller lives."""
-        return not (self.done or self.supervisor.closed) and kernel.still_waits(self.supervisor.listener, self.id)
+        if self.done or self.supervisor.closed:
+            return False
+        return notifications.still_waits(self.supervisor.listener, self.id)
 
     def go(self) -> bool:
         """Let the call run; when it ends is not seen. False when the caller is gone or was interrupted."""
-        return self._finish(lambda: kernel.proceed(self.supervisor.listener, self.id))
+        return self._finish(lambda: notifications.proceed(self.supervisor.listener, self.id))
 
     def fail(self, error: int) -> bool:
         """The call fails with this errno, without having run."""
         self.failed = error
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1, error))
+        return self._finish(lambda: notifications.answer(self.supervisor.listener, self.id, -1, error))
 
     def answer(self, value: int) -> bool:
         """The call gives this value, without having run: what it does was done for it."""
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, value))
+        return self._finish(lambda: notifications.answer(self.supervisor.listener, self.id, value))
 
     def perform(self) -> bool:
         """Carry out a rename ourselves and answer with its result, so that its end is known and ordered.
@@ -125,7 +127,7 @@ class StoppedCall:
 
     def _conclude(self) -> bool:
         error = self.performed or 0
-        return self._finish(lambda: kernel.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
+        return self._finish(lambda: notifications.answer(self.supervisor.listener, self.id, -1 if error else 0, error))
 
     def _finish(self, act: Callable[[], bool]) -> bool:
         if self.done or self.supervisor.closed:

@@ -16,7 +16,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from harness.conductor import calls, kernel
+from harness.conductor import calls, notifications
 from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
 from harness.conductor.endings import Endings
 from harness.conductor.lookups import Lookups
@@ -66,11 +66,11 @@ class Supervisor:
         self._unanswered: dict[tuple[int, int, tuple[int, ...]], StoppedCall] = {}  # by thread, number, arguments
         self.report = on_fault
         self._when_ended: list[Callable[[], object]] = []
-        self._taken: deque[kernel.Notification] = deque()  # not decided yet
+        self._taken: deque[notifications.Notification] = deque()  # not decided yet
         self._timer: asyncio.TimerHandle | None = None
-        self._ear = kernel.Ear(listener)
+        self._ear = notifications.Ear(listener)
         self._endings = Endings(listener, self._ear, self._take_next, self._look_soon)
-        kernel.hand_over(listener)
+        notifications.hand_over(listener)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._hear)
         _listening.add(listener)
@@ -96,7 +96,7 @@ class Supervisor:
         """Take the call that has come, and the flood behind it: a program opens its own files by the thousand.
 
         Waiting for the next one here spares the loop's own round, and lets caller and supervisor share a processor
-        (`kernel.hand_over`), which a wait by epoll(7) does not. Several actors take turns, and the loop its own.
+        (`notifications.hand_over`), which a wait by epoll(7) does not. Several actors take turns, and the loop its own.
         """
         flood = self.serve()
         for _ in range(_FLOOD):
@@ -112,9 +112,9 @@ class Supervisor:
         """
         try:
             match None if self.closed else self._ear.listen(seconds):
-                case kernel.Sign.CALL:
+                case notifications.Sign.CALL:
                     self._take_next()
-                case kernel.Sign.END:
+                case notifications.Sign.END:
                     self.close()
         except Exception as failure:  # noqa: BLE001 - the listener itself is broken
             self.report(failure)
@@ -128,7 +128,7 @@ class Supervisor:
         gap tells of calls that have been withdrawn: a signal interrupts a call until we have taken it, and only from
         then on is its wait killable only.
         """
-        stopped = kernel.receive(self.listener)
+        stopped = notifications.receive(self.listener)
         if stopped is None:
             self.withdrawn += 1
             if self._next_id is not None:
@@ -166,22 +166,22 @@ class Supervisor:
 
     def unheard(self) -> bool:
         """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
-        return not self.closed and self._ear.listen() is kernel.Sign.CALL
+        return not self.closed and self._ear.listen() is notifications.Sign.CALL
 
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
 
-    def _abandon(self, stopped: kernel.Notification) -> None:
+    def _abandon(self, stopped: notifications.Notification) -> None:
         """Get rid of a call that could not be decided: the run is UNKNOWN already, but it must end."""
         if self.closed:
             return
         if stopped.foreign or calls.BY_NUMBER[stopped.number].family is Family.NETWORK:
-            kernel.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
+            notifications.answer(self.listener, stopped.id, -1, errno.ENETUNREACH)  # the seal holds even then
         else:
-            kernel.proceed(self.listener, stopped.id)
+            notifications.proceed(self.listener, stopped.id)
 
-    def _decide(self, stopped: kernel.Notification) -> bool:
+    def _decide(self, stopped: notifications.Notification) -> bool:
         if stopped.foreign:
             self._refuse(stopped)
             return False
@@ -198,12 +198,12 @@ class Supervisor:
         looks = call.kind.family is Family.LOOK
         return call.done and (looks or (call.kind.may_read and calls.changes_nothing(call.open_flags)))
 
-    def _refuse(self, stopped: kernel.Notification) -> None:
+    def _refuse(self, stopped: notifications.Notification) -> None:
         """A call that cannot be read is not let go either: the run would be judged by what was seen of it."""
         if not self._refused:
             self._refused = True
             self.report(LabError(f"{self.actor} makes 32-bit system calls, which cannot be followed", hint=_SIXTY_FOUR))
-        kernel.answer(self.listener, stopped.id, -1, errno.ENOSYS)
+        notifications.answer(self.listener, stopped.id, -1, errno.ENOSYS)
 
     def _is_kept(self, call: StoppedCall) -> bool:
         """Whether somebody wanted the call: it is released already, or will be."""
@@ -213,7 +213,7 @@ class Supervisor:
         if call.kind.family is Family.NETWORK:
             self.converses = True
             return self._seal.take(call)
-        if not (self._is_watched(call) and kernel.still_waits(self.listener, call.id)):
+        if not (self._is_watched(call) and notifications.still_waits(self.listener, call.id)):
             return False
         self._count(call)
         if call.performed is not None:
@@ -224,7 +224,7 @@ class Supervisor:
     def _is_taken(self, call: StoppedCall) -> bool:
         return any(director.take(call) for director in self._directors)
 
-    def _decode(self, stopped: kernel.Notification) -> StoppedCall:
+    def _decode(self, stopped: notifications.Notification) -> StoppedCall:
         kind = calls.BY_NUMBER[stopped.number]
         operands: tuple[Operand, ...] = ()
         flags: int | None = None

@@ -121,7 +121,7 @@ class Nemesis(Stage):
         finally:
             forget()
             self.trace = scheduler.trace
-            self.stops = tuple(scheduler.stops)
+            self.stops = scheduler.stops
             for point in scheduler.struck:
                 if fault_of_the_plan := self._decisions.fault_at(point):
                     self.fired(str(fault_of_the_plan), str(point))

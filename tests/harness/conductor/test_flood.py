@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.conductor import kernel, paths
+from harness.conductor import notifications, paths
 from harness.conductor.calls import Family
 
 READS = frozenset({Family.READ, Family.OPEN})
@@ -20,7 +20,7 @@ RELEASE = tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in pl
 def test_the_kernel_takes_it_that_caller_and_supervisor_take_turns(conduct):
     async def body(rig):
         running = await rig.python("one", "input()", families=READS)
-        return kernel.hand_over(running.process.listener)
+        return notifications.hand_over(running.process.listener)
 
     assert conduct(body)
 

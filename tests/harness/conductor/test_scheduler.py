@@ -800,7 +800,7 @@ def test_a_shell_that_polls_by_a_process_for_each_attempt_waits_like_any_other(c
 )
 def test_who_only_looks_waits(conduct, monkeypatch, wait):
     """However long it would be waited for: the holder goes on, and who has looked does once it has made way."""
-    monkeypatch.setattr("harness.conductor.scheduler._BUSY", 1e9)
+    monkeypatch.setattr("harness.conductor.underway._BUSY", 1e9)
 
     async def body(rig):
         (rig.folder / "lock").touch()

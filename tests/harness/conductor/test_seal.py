@@ -125,17 +125,17 @@ def test_what_stays_on_this_machine_passes(conduct):
 
 def test_connected_loopback_traffic_never_stops(conduct, monkeypatch):
     """Full speed: only the connect costs a stop, whatever is sent afterwards."""
-    from harness.conductor import kernel
+    from harness.conductor import notifications
 
     stops = []
-    original = kernel.receive
+    original = notifications.receive
 
     def receive(listener):
         stopped = original(listener)
         stops.extend([stopped.number] if stopped else [])
         return stopped
 
-    monkeypatch.setattr(kernel, "receive", receive)
+    monkeypatch.setattr(notifications, "receive", receive)
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=lambda: drain(server))
         thread.start()

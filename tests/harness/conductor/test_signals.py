@@ -9,7 +9,7 @@ import signal
 
 import pytest
 
-from harness.conductor import kernel
+from harness.conductor import kernel, notifications
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier
 from tests.asleep import EXIT_GROUP, MKDIR, wait_in
@@ -82,7 +82,7 @@ def test_a_rename_that_was_carried_out_is_not_carried_out_again(conduct, holder,
         running = await rig.python("one", RESTARTING, families=REPLACE, interruptible=True)
         [call] = await keeper.until(1)
         with monkeypatch.context() as patch:
-            patch.setattr(kernel, "answer", lambda *_: False)  # as if the signal had been faster
+            patch.setattr(notifications, "answer", lambda *_: False)  # as if the signal had been faster
             assert not call.perform()
         running.process.signal(signal.SIGTERM)
         assert await running.ended() == 0
