@@ -11,7 +11,7 @@ import pytest
 from harness.conductor.calls import Family
 from harness.schedules.clocks import class_of
 from harness.schedules.dpor import Explorer
-from tests.harness.conductor.test_scheduler import ORDERED, schedule
+from tests.harness.conductor.ordered import ORDERED, schedule
 
 BEGIN = """
 import fcntl, os, struct

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.harness.conductor.test_scheduler import ORDERED, First, order, python, schedule
+from tests.harness.conductor.ordered import ORDERED, First, order, python, schedule
 
 LOOKS = """
 import os, time

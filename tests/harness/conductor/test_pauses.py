@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.schedules.decisions import Decisions
 from harness.schedules.replay import Recording, Replay
-from tests.harness.conductor.test_scheduler import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
+from tests.harness.conductor.ordered import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
 
 # Goes on without the lock after so many tries.
 GIVING_UP = (
@@ -106,3 +106,41 @@ def test_without_a_lock_nobody_is_stopped(conduct):
         return scheduler.stops, Decisions.from_trace(scheduler.trace, scheduler.stops).faults
 
     assert conduct(body) == ((), ())
+
+
+STEALING = (
+    """
+import os, time
+for attempt in range(20):
+    try: os.close(os.open("lock", os.O_CREAT | os.O_EXCL)); break
+    except FileExistsError: time.sleep(0.001)
+else:
+    os.unlink("lock"); os.close(os.open("lock", os.O_CREAT | os.O_EXCL))
+"""
+    + INCREMENT
+)
+
+
+def test_a_stopped_holder_goes_on_when_the_others_have_ended(conduct):
+    """SIGSTOP at a point: the others go on to their end, steal the lock on the way, and then the holder wakes up."""
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: python(STEALING) for name in "ab"}
+        scheduler = await schedule(rig, First(), actors, families=ORDERED, decisions="a.2!SIGSTOP")
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    order = [(point.actor, point.call) for point in scheduler.trace.points]
+    assert order.index(("b", "rename")) < order.index(("a", "rename"))
+    assert count == "1"  # what b had added is overwritten: the lock was stolen from a live holder
+
+
+def test_a_stopped_holder_wakes_up_when_the_others_wait_for_it(conduct):
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: python(LOCKED) for name in "ab"}
+        await schedule(rig, First(), actors, families=ORDERED, decisions="a.2!SIGSTOP")
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "2"

@@ -1,0 +1,158 @@
+"""Who asks again and again is not asked while it must be in vain, and starves nobody."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from harness.conductor.calls import Family
+from tests.harness.conductor.ordered import (
+    CHANGES,
+    INCREMENT,
+    LOCKED,
+    ORDERED,
+    TRY,
+    First,
+    Replayed,
+    Rotating,
+    order,
+    python,
+    schedule,
+)
+
+
+def test_a_polling_actor_does_not_starve_the_holder(conduct):
+    """An attempt that must fail again is not repeated while another can go on."""
+    polling = LOCKED.replace(
+        "fcntl.flock(lock, fcntl.LOCK_EX)",
+        "import time\n"
+        "while True:\n"
+        "    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break\n"
+        "    except BlockingIOError: time.sleep(0.005)\n",
+    )
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        scheduler = await schedule(rig, Rotating(), {name: python(polling) for name in "abc"}, families=CHANGES)
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    assert count == "3"
+    attempts = sum(step.chosen.call == "flock" for step in scheduler.trace.steps)
+    assert attempts <= 3 + 2 + 1 + 3  # three that succeed, and at most two in vain for each who waits
+
+
+def test_an_attempt_of_several_calls_is_one_attempt(conduct):
+    """A lock that is opened anew for each try is not tried again and again either, with a strategy that would."""
+    reopening = (
+        """
+import fcntl, os, time
+while True:
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT)
+    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+    except BlockingIOError: os.close(lock); time.sleep(0.001)
+"""
+        + INCREMENT
+    )
+
+    class Last:
+        def choose(self, choice):
+            return choice.enabled[-1]
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        (rig.folder / "lock").write_text("")
+        scheduler = await schedule(rig, Replayed("a", "a", Last()), {name: python(reopening) for name in "ab"})
+        return scheduler, (rig.folder / "count").read_text()
+
+    scheduler, count = conduct(body)
+    assert count == "2"
+    assert sum(step.chosen.call == "flock" for step in scheduler.trace.steps) <= 4
+
+
+def test_an_attempt_at_one_lock_is_none_at_another_of_the_same_file(conduct):
+    """As SQLite polls in WAL mode: it takes one lock, asks for a second, and lets go of the first."""
+    poll = f"""
+import fcntl
+file = open("locks", "r+")
+while True:
+    fcntl.lockf(file, fcntl.LOCK_SH, 1, 123)
+    try: fcntl.lockf(file, {TRY}, 1, 120)
+    except OSError: fcntl.lockf(file, fcntl.LOCK_UN, 1, 123)
+    else: break
+"""
+    hold = (
+        f"import fcntl, os; file = open('locks', 'r+'); fcntl.lockf(file, {TRY}, 1, 120); os.mkdir('a'); os.mkdir('b')"
+    )
+
+    async def body(rig):
+        (rig.folder / "locks").write_text("")
+        strategy = Replayed("hold", "hold", First())
+        scheduler = await schedule(rig, strategy, {"hold": python(hold), "a-poll": python(poll)}, families=CHANGES)
+        return order(scheduler)
+
+    # Its first attempt fails, and the second one waits until the lock is free.
+    assert conduct(body) == ["hold"] * 2 + ["a-poll"] * 5 + ["hold"] * 2 + ["a-poll"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_who_makes_sure_of_a_folder_again_and_again_waits_for_nobody(conduct, there):
+    """Were it taken for one that polls for a lock, it would have no turn until the others have ended."""
+    code = "import os\nfor _ in range(4): os.makedirs('made', exist_ok=True)\n" + INCREMENT
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        if there:
+            (rig.folder / "made").mkdir()
+        await schedule(rig, Rotating(), {name: python(code) for name in "ab"})
+        return (rig.folder / "count").read_text()
+
+    assert conduct(body) == "1"
+
+
+def test_a_shell_that_polls_by_a_process_for_each_attempt_waits_like_any_other(conduct):
+    """Its second attempt is in vain as well, so that the one that it waits for has its turn, whom nobody prefers."""
+
+    class Last:
+        def choose(self, choice):
+            return choice.enabled[-1]
+
+    async def body(rig):
+        (rig.folder / "lock").mkdir()
+        actors = {
+            "holder": python("import os; os.mkdir('used'); os.rmdir('lock')"),
+            "poller": ("/bin/sh", "-c", "until mkdir lock 2>/dev/null; do sleep 0.001; done"),
+        }
+        return [str(point) for point in (await schedule(rig, Last(), actors)).trace.points]
+
+    assert [words for words in conduct(body) if "poller" in words and "mkdir lock" in words] == [
+        "poller.0: mkdir lock",
+        "poller/1.0: mkdir lock",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "set -C; until (: > lock) 2>/dev/null; do :; done",
+        "set -C; until echo x > lock; do :; done 2>/dev/null",
+        "while test -e lock; do :; done",
+        "until test -e done; do :; done; while test -e lock; do :; done",
+    ],
+)
+def test_who_only_looks_waits(conduct, monkeypatch, wait):
+    """However long it would be waited for: the holder goes on, and who has looked does once it has made way."""
+    monkeypatch.setattr("harness.conductor.underway._BUSY", 1e9)
+
+    async def body(rig):
+        (rig.folder / "lock").touch()
+        shell = shutil.which("sh")
+        holder = "echo x > work; mv work done; rm lock"
+        actors = {"a": (shell, "-c", holder), "b": (shell, "-c", f"{wait}; echo x > after")}
+        where = lambda call: call.kind.family is not Family.LOOK  # noqa: E731
+        return order(await schedule(rig, First(), actors, families=ORDERED | {Family.LOOK}, where=where))
+
+    names = conduct(body)
+    assert names[:3] == ["a", "a/1", "a/2"]
+    assert names[-1].startswith("b")

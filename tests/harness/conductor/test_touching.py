@@ -1,0 +1,240 @@
+"""What the calls of real processes touch, as schedules know it: names, links, folders, parts of locks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from harness.conductor.calls import Family
+from harness.schedules.dpor import Explorer
+from harness.schedules.explain import explain
+from harness.schedules.points import named, racing
+from tests.harness.conductor.ordered import CHANGES, ORDERED, TRY, First, Rotating, python, schedule
+
+
+def test_who_sets_an_extended_attribute_changes_the_file(conduct):
+    """A number may be kept in one: others can go on before it is set, and what they set is a change."""
+    code = 'import os; os.setxattr("count", "user.n", b"1")'
+
+    async def body(rig):
+        (rig.folder / "count").touch()
+        families = CHANGES | {Family.MARK}
+        scheduler = await schedule(rig, Rotating(), {"a": python(code), "b": python(code)}, families=families)
+        return scheduler.trace
+
+    trace = conduct(body)
+    assert [str(point) for point in trace.points] == ["a.0: setxattr count", "b.0: setxattr count"]
+    assert racing(*trace.points)
+    assert trace.steps[0].contended
+
+
+def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):
+    """As of mkstemp and mkdtemp, whose letters may form any word; who names a file himself means that name."""
+    code = """
+import os, sys
+drawn, own = sys.argv[1:]
+os.close(os.open(drawn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)); os.rename(drawn, "config")
+os.mkdir("x-" + drawn, 0o700); os.close(os.open(f"x-{drawn}/f", os.O_WRONLY | os.O_CREAT))
+os.mkdir("private", 0o700); os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+"""
+
+    async def body(rig):
+        found = []
+        for words in (("sedFWmqmE", "owner-lock"), ("sedBonjou", "owner-lock"), ("sedFWmqmE", "other-lock")):
+            scheduler = await schedule(rig, First(), {"a": (*python(code), *words)})
+            rig.running.clear()
+            found.append([point.fingerprint for point in scheduler.trace.points])
+            for left in (words[1], f"x-{words[0]}/f"):
+                (rig.folder / left).unlink()
+            (rig.folder / f"x-{words[0]}").rmdir()
+            (rig.folder / "private").rmdir()
+        return found
+
+    first, again, other = conduct(body)
+    made = ["openat *", "rename * config", "mkdir x-*", "openat x-*/f", "mkdir private", "openat owner-lock"]
+    assert first[-6:] == again[-6:] == made
+    assert other[-6:] == [*made[:-1], "openat other-lock"]
+
+
+def test_making_a_folder_that_is_there_changes_nothing(conduct):
+    code = """
+import os
+for _ in range(2): os.makedirs("made", exist_ok=True)
+os.mkdir("other")
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=frozenset({Family.MAKE}))
+        return [(point.touches[0].object, point.touches[0].writes) for point in scheduler.trace.points]
+
+    assert conduct(body) == [("made", True), ("made", False), ("other", True)]
+
+
+@pytest.mark.parametrize("way", ["current/file", "deputy"])
+def test_a_link_that_is_led_elsewhere_concerns_whoever_goes_through_it(conduct, way):
+    """And a call that waits meanwhile goes where the link leads when it has its turn."""
+    swap = "import os; os.symlink('two', 'new'); os.rename('new', 'current')"
+    read = f"text = open({way!r}).read(); open('log', 'w').write(text)"
+
+    async def body(rig):
+        for name in ("one", "two"):
+            (rig.folder / name).mkdir()
+            (rig.folder / name / "file").write_text(name)
+        (rig.folder / "deputy").symlink_to("current/file")
+        explorer, read_from = Explorer(limit=100), {}
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "current").unlink(missing_ok=True)
+            (rig.folder / "current").symlink_to("one")
+            actors = {"swap": python(swap), "read": python(read)}
+            scheduler = await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})
+            [point] = [point for point in scheduler.trace.points if point.call == "openat" and "log" not in str(point)]
+            read_from[(rig.folder / "log").read_text()] = [touch.object for touch in named(point.touches)]
+            explorer.executed(scheduler.trace)
+            rig.running.clear()
+            rig.directors.clear()
+        return read_from
+
+    links = ["deputy", "current"] if way == "deputy" else ["current"]
+    assert conduct(body) == {"one": ["one/file", *links], "two": ["two/file", *links]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("os.mkdir('made')", "os.open('made/file', os.O_CREAT)"),
+        ("os.rename('there', 'away')", "os.open('there/file', os.O_RDONLY)"),
+        ("os.rmdir('empty')", "os.open('empty/file', os.O_CREAT)"),
+        (
+            f"fcntl.lockf(file, {TRY}); os.mkdir('a'); fcntl.lockf(file, fcntl.LOCK_UN)",
+            f"fcntl.lockf(file, {TRY}, 2, 5)",
+        ),
+        (
+            "os.link('there/file', 'name'); os.open('there/file', os.O_WRONLY | os.O_TRUNC)",
+            "open('name').read() == 'text' or os.stat('nowhere')",
+        ),
+        (f"fcntl.lockf(file, {TRY}, 4); fcntl.lockf(file, fcntl.LOCK_UN, 4)", f"fcntl.lockf(file, {TRY}, 2, 3)"),
+    ],
+)
+def test_what_happens_to_a_folder_another_name_or_a_part_of_a_lock_concerns_whoever_it_may_refuse(conduct, one, other):
+    """Each order is run: there is one in which the other one is refused, and one in which it is not."""
+    code = (
+        "import fcntl, os; file = open('lock', 'r+')\ntry: {}\nexcept OSError: open('refused-{}', 'x')\nos.mkdir('{}')"
+    )
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=100), set()
+        while (strategy := explorer.next()) is not None:
+            for folder in ("there", "empty"):
+                (rig.folder / folder).mkdir()
+            for file in ("lock", "there/file"):
+                (rig.folder / file).write_text("text")
+            actors = {"one": python(code.format(one, 1, 1)), "other": python(code.format(other, 2, 2))}
+            explorer.executed((await schedule(rig, strategy, actors, families=CHANGES | {Family.READ})).trace)
+            seen.add((rig.folder / "refused-2").exists())
+            for path in rig.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("one", "contents"),
+    [
+        ("os.link('t', 'file'); os.unlink('t')", ["-", "A", ""]),
+        ("os.link('t', 'u'); os.unlink('t'); os.rename('u', 'file')", ["-", "A", ""]),
+        ("libc.linkat(-100, b'/proc/self/fd/%d' % nameless, -100, b'file', 0x400); file = nameless", ["-", "A", ""]),
+    ],
+)
+def test_a_file_is_known_by_the_name_that_it_has_now(conduct, one, contents):
+    """One that was given its name before what it holds is read whole, empty or not at all."""
+    write = f"""
+import ctypes, os
+libc, nameless = ctypes.CDLL(None), os.open(".", os.O_TMPFILE | os.O_RDWR)
+file = os.open("t", os.O_CREAT | os.O_WRONLY)
+{one}
+os.write(file, b"A")
+"""
+    read = """
+try: found = open("file").read()
+except OSError: found = "-"
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            actors = {"read": python(read), "write": python(write)}
+            scheduler = await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})
+            explorer.executed(scheduler.trace)
+            seen.add((rig.folder / "log").read_text())
+            for name in ("t", "file"):
+                (rig.folder / name).unlink(missing_ok=True)
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == set(contents)
+
+
+def test_a_write_that_waits_follows_its_file_to_another_name(conduct):
+    """Every order of a write and two reads behind a rename is run."""
+    write = "import os; os.write(os.open('old', os.O_WRONLY), b'A')"
+    read = """
+import os
+os.rename("old", "new")
+found = open("new").read() + open("new").read()
+open("log", "w").write(found)
+"""
+
+    async def body(rig):
+        explorer, seen = Explorer(limit=200), set()
+        while (strategy := explorer.next()) is not None:
+            (rig.folder / "old").write_text("-")
+            actors = {"read": python(read), "write": python(write)}
+            explorer.executed((await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE})).trace)
+            if await rig.running["write"].ended() == 0:  # else it had come too late for the old name
+                seen.add((rig.folder / "log").read_text())
+            (rig.folder / "new").unlink()
+            rig.running.clear()
+            rig.directors.clear()
+        return seen
+
+    assert conduct(body) == {"AA", "-A", "--"}
+
+
+def test_the_sentence_names_the_call_that_replaced_and_the_process_that_read(conduct):
+    """mv(1) tries to rename without replacing first, and looks whether the target is a folder: neither reads it."""
+    script = "cat count; echo 1 > new.$1; mv new.$1 count"
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        actors = {name: ("/bin/sh", "-c", script, "sh", name) for name in "ab"}
+        return explain((await schedule(rig, Rotating(), actors)).trace)
+
+    said = conduct(body)
+    assert re.fullmatch(r"b/2 replaced count at its rename(at)? after a/2 had replaced it; b had read it before", said)
+
+
+def test_a_listing_and_a_creation_touch_each_other_and_two_creations_do_not(conduct):
+    codes = {
+        "list": 'import os; os.listdir("folder")',
+        "make": 'open("folder/one", "w").close()',
+        "move": 'import os; os.rename("old", "folder/two")',
+    }
+
+    async def body(rig):
+        (rig.folder / "folder").mkdir()
+        (rig.folder / "old").touch()
+        scheduler = await schedule(rig, First(), {name: python(code) for name, code in codes.items()})
+        return {point.actor: point for point in scheduler.trace.points}
+
+    points = conduct(body)
+    assert racing(points["list"], points["make"])
+    assert racing(points["list"], points["move"])
+    assert not racing(points["make"], points["move"])
+    assert points["move"].fingerprint == "rename old folder/two"
