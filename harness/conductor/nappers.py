@@ -32,7 +32,7 @@ class Nappers:
                 return False
             self._turns[actor] = Turns(processes)
             return True
-        return self._turns[actor].since(processes) >= _TURNS or quiet.slept > _LONGEST
+        return quiet.dozes() and (self._turns[actor].since(processes) >= _TURNS or quiet.slept > _LONGEST)
 
     def stops(self, actor: str) -> None:
         """It has come to a point: it has found what it was looking for."""

@@ -19,8 +19,8 @@ _CLONE, _VFORK, _CLONE3 = "56", "58", "435"  # calls, as /proc/TID/syscall numbe
 _CLONE_VFORK = 0x4000  # linux/sched.h: the parent waits, uninterruptibly, for the exec
 _FLAGS_SIZE = 8  # bytes, at the beginning of clone3's struct clone_args
 _SOON = 1.0  # seconds: the longest sleep that is waited for, and how long any number of them is
-_AWHILE = 0.05  # seconds asleep in all, from which on it is counted how often it wakes up
-_LOOKS = 10  # times
+_AWHILE = 0.05  # seconds asleep in all, from which on it is looked whether it will wake up by itself
+_LOOKS = 10  # at which it was to, and times that it then has
 _LATE = 0.05  # seconds: the most that is taken for slept between two looks, however late the second one comes
 _IDLE = 3  # who has slept this many times as long as it has worked does nothing but look; a shell's looks are dear
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,7 +37,8 @@ class Quiet:
         self._looked = self._began = time.monotonic()
         self.slept = self._dozed = 0.0  # seconds
         self._worked_before: float | None = None
-        self._turns: Turns | None = None  # since it had slept for a while
+        self._turns: Turns | None = None  # since it was found so for the tenth time
+        self._naps = 0  # looks at which it slept, and was to wake up soon
 
     def look(self, pids: Collection[int], *, stopped: Collection[int] = (), awaken: bool = True) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
@@ -53,7 +54,12 @@ class Quiet:
         self._last = reading
         if reading is not None:
             self.slept += min(since, _LATE)
+        self._naps += self.slept > _AWHILE and self.dozes()
         return same and not (awaken and self._dozing(reading or frozenset(), since))
+
+    def dozes(self) -> bool:
+        """Whether it slept at the last look, and is to wake up soon by itself."""
+        return self._last is not None and self._will_wake(self._last)
 
     def awake(self, pids: Collection[int]) -> bool:
         """Whether a thread runs or is about to, without a look that counts."""
@@ -61,7 +67,7 @@ class Quiet:
 
     def naps(self, pids: Collection[int]) -> bool:
         """Whether it wakes up again and again, and hardly works: it looks whether what it waits for is there."""
-        if self.slept <= _AWHILE:
+        if self._naps < _LOOKS:
             return False
         if self._turns is None:
             self._turns = Turns(pids)
@@ -78,8 +84,11 @@ class Quiet:
             return False
         return self.slept + _worked(pids) - (self._worked_before or 0.0) > seconds
 
+    def _will_wake(self, reading: Reading) -> bool:
+        return any(dozes(int(thread), _SOON, self._read_memory) for thread, _ in reading)
+
     def _dozing(self, reading: Reading, since: float) -> bool:
-        if self._dozed > _SOON or not any(dozes(int(thread), _SOON, self._read_memory) for thread, _ in reading):
+        if self._dozed > _SOON or not self._will_wake(reading):
             return False
         self._dozed += since
         return True
