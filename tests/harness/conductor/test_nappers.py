@@ -41,14 +41,3 @@ for number in "123":
         return [order(await schedule(rig, First(), actors, families=ORDERED))]
 
     assert [len(went) for went in conduct(body)] == [6]
-
-
-def test_who_waits_for_us_at_call_after_call_is_on_its_way(conduct):
-    """Each of its calls stops, is no point, and is let go: it sleeps for most of the time, and not by itself."""
-    busy = 'for _ in range(20_000): open("/dev/null").close()\nopen("seen", "w").close()'
-
-    async def body(rig):
-        actors = {"a": python(busy), "b": python('open("other", "w").close()')}
-        return order(await schedule(rig, First(), actors, families=ORDERED))
-
-    assert conduct(body) == ["a", "b"]

@@ -142,3 +142,16 @@ def test_who_wakes_up_only_to_look_naps(code: str, expected: bool) -> None:
             found.look([pid])
             time.sleep(0.005)
         assert naps == expected
+
+
+def test_who_is_woken_up_by_others_does_not_nap() -> None:
+    """As one is at each call that the supervisor answers: it sleeps for most of the time, and not until a timer."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        found, end = Quiet(calls.read_memory), time.monotonic() + 1.0
+        while time.monotonic() < end:
+            os.write(process.stdin.fileno(), b"x")
+            time.sleep(0.005)
+            found.look([process.pid])
+            assert not found.naps([process.pid])
+        assert found.slept > quiet._AWHILE
