@@ -9,7 +9,7 @@ import pytest
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.explain import diagram, explain, overwrites
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import HELD, Point, Touch
+from harness.schedules.points import HELD, NAMES_IN, Point, Touch
 from harness.schedules.trace import Step, Trace
 
 CONFIG = "openclaw.json"
@@ -118,6 +118,23 @@ def test_a_backup_by_a_link_is_neither_a_look_at_the_file_nor_a_change() -> None
     assert explain(trace(*points)) == explain(lost(reads=True))
 
 
+def test_what_was_read_before_and_what_was_read_after_is_told() -> None:
+    """Nothing is overwritten, and the sum of the two is wrong all the same."""
+    old, new = at("audit", 0, "openat", "-left"), at("audit", 1, "openat", "-right")
+    left, right = at("move", 0, "rename", "left.new", "left"), at("move", 1, "rename", "right.new", "right")
+    told = Neighbour(violates=Decisions(), passes=Decisions(), first=right, second=new)
+    said = "audit read left before move had replaced it, and right after that one had been replaced too"
+    assert explain(trace(old, left, right, new), neighbour=told) == said
+    both_old = explain(trace(old, new, left, right), neighbour=told)
+    assert both_old.startswith("what decides is")
+
+
+def test_who_had_listed_the_folder_is_told() -> None:
+    points = [at("a", 0, "getdents64", f"{NAMES_IN}jobs"), at("b", 0, "rename", "jobs/1", "b.job")]
+    said = "a renamed jobs/1 at its rename after b had renamed it; a had listed its folder before that"
+    assert explain(trace(*points, at("a", 1, "rename", "jobs/1", "a.job"), preempted=1)) == said
+
+
 def test_without_an_overwriting_the_order_is_told() -> None:
     points = [at("a", 0, "unlink", "lane.lock"), at("b", 0, "open", "-lane.lock")]
     pair = Neighbour(violates=Decisions(), passes=Decisions(), first=points[0], second=points[1])
@@ -128,6 +145,10 @@ def test_without_an_overwriting_the_order_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
+        (
+            "SIGSTOP",
+            "a's rename of a.tmp and openclaw.json was followed by a pause (SIGSTOP), until the others had ended or could get no further",
+        ),
         ("ENOSPC", "a's rename of a.tmp and openclaw.json failed with ENOSPC"),
         ("short", "a's rename of a.tmp and openclaw.json was cut short"),
         ("torn", "a's rename of a.tmp and openclaw.json was cut off in its middle, as a was killed there"),

@@ -18,7 +18,7 @@ from harness.schedules.strategies.bounded import Bounded, explore
 from harness.schedules.strategies.pct import PCT
 from harness.schedules.strategies.registry import STRATEGIES, Registry
 from harness.schedules.strategies.spins import LIMIT
-from harness.schedules.strategy import Choice, Profile, Strategy
+from harness.schedules.strategy import Choice, Profile, Stopping, Strategy
 from harness.schedules.trace import Step, Trace
 from tests.harness.schedules.programs import alone, classes, drawn, lost, ops, order, rare_update, shallow_update
 from tests.harness.schedules.simulated import Programs, Ran, simulate
@@ -209,6 +209,14 @@ def test_the_portfolio_has_fixed_shares() -> None:
     picked = [portfolio.pick(number, 1, Profile())[0] for number in range(100)]
     assert Counter(picked) == {"pos": 50, "pct": 20, "urw": 20, "random-walk": 10}
     assert picked[0] == "pos"
+
+
+def test_in_every_fourth_run_somebody_may_be_stopped_once() -> None:
+    strategies = [portfolio.pick(number, 1, Profile())[1] for number in range(400)]
+    stopping = [strategy for strategy in strategies if isinstance(strategy, Stopping)]
+    assert len(stopping) == 100
+    drawn = [[strategy.stops() for _ in range(30)].count(True) for strategy in stopping]
+    assert drawn == [1] * 100
 
 
 def test_the_portfolio_goes_through_the_depths_of_pct() -> None:
