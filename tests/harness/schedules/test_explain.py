@@ -145,10 +145,6 @@ def test_without_an_overwriting_the_order_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        (
-            "SIGSTOP",
-            "a's rename of a.tmp and openclaw.json was followed by a pause (SIGSTOP), until the others had ended or could get no further",
-        ),
         ("ENOSPC", "a's rename of a.tmp and openclaw.json failed with ENOSPC"),
         ("short", "a's rename of a.tmp and openclaw.json was cut short"),
         ("torn", "a's rename of a.tmp and openclaw.json was cut off in its middle, as a was killed there"),
@@ -158,6 +154,12 @@ def test_without_an_overwriting_the_order_is_told() -> None:
 )
 def test_faults_are_told(what: str, said: str) -> None:
     assert explain(trace(*add("a")), [Fault("a", 2, what), Fault("a", 9, "EIO")]).endswith(f"; {said}")
+
+
+def test_a_stop_is_told_as_a_pause() -> None:
+    said = explain(trace(*add("a")), [Fault("a", 0, "SIGSTOP")])
+    pause = "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
+    assert said.endswith(f"; a's open of openclaw.json {pause}")
 
 
 def test_the_picture() -> None:
