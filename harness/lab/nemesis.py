@@ -123,8 +123,8 @@ class Nemesis(Stage):
             self.trace = scheduler.trace
             self.stops = scheduler.stops
             for point in scheduler.struck:
-                if fault_of_the_plan := self._decisions.fault_at(point):
-                    self.fired(str(fault_of_the_plan), str(point))
+                if planned := self._decisions.fault_at(point):
+                    self.fired(str(planned), str(point))
             for gate in gates:
                 self.fakes.release(gate)
         scheduler.finish()
