@@ -25,6 +25,7 @@ from fakes.providers.gemini import GeminiFormat
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
 from fakes.script import Parts, Request, Script, Status, Text
+from fakes.shown_keys import shown_key, with_key
 from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
@@ -58,6 +59,7 @@ class Desk:
         self._conversations = Conversations()
         self.closing = False
         self.connections: set[Connection] = set()
+        self.shown: set[str] = set()  # API keys and bearer tokens, by whoever asked a model
         self.tunnels = Tunnels(authority, record)
         self.empty = asyncio.Event()
         self.empty.set()
@@ -151,7 +153,8 @@ class Desk:
             exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
-        unauthorized = self._refusal_of_token(request, form.provider)
+        self.shown.add(key := shown_key(request))
+        unauthorized = self._refusal_of_token(key, form.provider)
         asked = Request(
             provider=exchange.provider,
             model=parsed.model,
@@ -169,17 +172,14 @@ class Desk:
         elif parsed.warms_up:
             deliver(exchange, _NOTHING, form, parsed)
         elif chosen is not None:
-            deliver(exchange, chosen.reply, form, parsed)
+            deliver(exchange, with_key(chosen.reply, key), form, parsed)
         elif self.position.script.strict:
             exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
             deliver(exchange, _OK, form, parsed)
 
-    def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
-        if not self.require_live_token or provider != "codex":
-            return None
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._oauth.is_live(token.strip()):
+    def _refusal_of_token(self, token: str, provider: Provider) -> Status | None:
+        if not self.require_live_token or provider != "codex" or self._oauth.is_live(token):
             return None
         message = "Your authentication token is not valid or has expired. Please sign in again."
         return Status(401, error="token_invalidated", message=message)

@@ -91,6 +91,11 @@ class Fakes:
         return self._authority.ca_pem
 
     @property
+    def shown_keys(self) -> frozenset[str]:
+        """The API keys with which models were asked; a token of the authorization server is none."""
+        return frozenset(self._desk.shown) - {""} - self.oauth.secrets()
+
+    @property
     def held(self) -> dict[str, int]:
         """How many exchanges wait at each gate; a gate at which none waits is left out."""
         return self._gates.held

@@ -196,12 +196,7 @@ def secrets_stay_in(history: History) -> list[Finding]:
     """AUT-9: credential files are 0600 and always whole; no secret stands anywhere else."""
     everything = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials"]
     looks = [(seq, seen) for seq, seen in everything if seen.exists]
-    leaks = [
-        Finding(
-            rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,)
-        )
-        for seq, leak in history.of(SecretSeen)
-    ]
+    leaks = _leaks(history)
     if not looks and not leaks:
         raise CannotDecide("no credential file was ever seen")
     findings = []
@@ -221,6 +216,21 @@ def secrets_stay_in(history: History) -> list[Finding]:
         )
         findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
     return findings + _gaps(everything) + leaks
+
+
+def keys_stay_in(history: History) -> list[Finding]:
+    """AUT-9: an API key stands where its user has put it, and where the program keeps it; nothing shows it."""
+    if not any(True for _ in history.of(Finished)):
+        raise CannotDecide("no command has ended")
+    return _leaks(history)
+
+
+def _leaks(history: History) -> list[Finding]:
+    said = "a secret (fingerprint {}) stood in {}"
+    return [
+        Finding(rule="AUT-9", message=said.format(leak.fingerprint, leak.where), evidence=(seq,))
+        for seq, leak in history.of(SecretSeen)
+    ]
 
 
 def closed_config_stays_closed(history: History) -> list[Finding]:

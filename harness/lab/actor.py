@@ -241,7 +241,7 @@ class Actor:
             return ""
         with path.open("rb") as file:
             text = file.read(_OUTPUT_LIMIT).decode(errors="replace")
-        for secret in (found := held(text, self._lab.secrets())):
+        for secret in (found := held(text, self._lab.secrets() | self._lab.api_keys())):
             self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
         return hide(text, found)
 

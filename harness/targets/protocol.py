@@ -30,6 +30,7 @@ class Capability(Enum):
     TIMEOUT = "bounds a turn by --timeout"
     FAILOVER = "goes through a list of models"
     SIBLINGS = "goes through several models of one provider"
+    KEYS = "shows providers API keys that stand in its config, and not in its environment"
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,30 @@ def test_links_are_looked_through_within_the_run_and_left_alone_where_they_lead_
         str(home / "link"),
         "home/link",
     ]
+
+
+def test_a_key_may_stay_where_it_is_kept_and_nowhere_else(stand: Stand) -> None:
+    """AUT-9. A backup of the file that keeps it is no leak; a log is, and the file with the key once more."""
+    key = "sk-ant-api03-of-a-person-0123456789"
+    stand.api_keys = lambda: frozenset({key})
+    home = stand.site.home
+    for folder in (home, stand.site.workspaces):
+        folder.mkdir()
+    stand.site = replace(stand.site, tmp=home / "none")
+    (home / "config.json").write_text(f'{{"apiKey": "{key}"}}')
+    (home / "models.json").write_text(f'{{"apiKey": "{key}"}}')
+    (home / "table").write_text("nothing yet")
+    look = stand.look
+    look.keys_kept()
+    (home / "config.json.bak.1").write_text(f'{{"apiKey": "{key}"}}')
+    look.keys()
+    assert stand.seen == []
+    (home / "log").write_text(f"authorization: Bearer {key}")
+    (home / "models.json").write_text(f'{{"apiKey": "{key}", "lastError": "wrong key: {key}"}}')
+    (home / "table").write_text(b64encode(key.encode()).decode())
+    (stand.site.workspaces / "crash.txt").write_text(key)
+    look.keys()
+    assert [seen.where for seen in stand.seen] == ["home/log", "home/models.json", "home/table", "ws/crash.txt"]
 
 
 def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
