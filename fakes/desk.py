@@ -60,7 +60,7 @@ class Desk:
         self._conversations = Conversations()
         self.closing = False
         self.connections: set[Connection] = set()
-        self.shown: set[str] = set()  # API keys and bearer tokens, by whoever asked a model
+        self.shown: set[tuple[str, str]] = set()  # to which provider which API key or bearer token was
         self.tunnels = Tunnels(authority, record)
         self.empty = asyncio.Event()
         self.empty.set()
@@ -154,7 +154,7 @@ class Desk:
             exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
-        self.shown.add(key := shown_key(request))
+        self.shown.add((form.provider, key := shown_key(request)))
         unauthorized = self._refusal_of_token(key, form.provider)
         asked = Request(
             provider=exchange.provider,
@@ -257,6 +257,7 @@ class Desk:
         rule: str,
         near_misses: tuple[str, ...],
     ) -> None:
+        results = results_in(request)
         self._record(
             RequestReceived(
                 exchange=exchange.number,
@@ -271,7 +272,8 @@ class Desk:
                 bytes=len(request.body),
                 peer_port=connection.peer_port,
                 markers=markers_in(request),
-                results=results_in(request),
+                results=results.digests,
+                told=results.markers,
                 near_misses=near_misses,
             )
         )

@@ -26,9 +26,12 @@ WRONG = "Incorrect API key provided: "
     not_verified=["keys that the program finds in its environment"],
 )
 async def test_keys_that_are_refused(lab: Lab) -> None:
-    """An API key stays where it was put: no answer, error, list, log, transcript or command line shows it."""
+    """An API key is for its provider alone: no answer, error, list, log, transcript, command line or other has it."""
     lab.plan(REFUSED)
     models = tuple(provider for provider in providers(lab) if provider != "codex")
+    for other in models[1:]:  # each key is its provider's own
+        lab.prepare(Setup(agents=("lane0",), models=(other,)), home=f"home-{other}")
+        await (await lab.turn("lane0", actor=f"shown-{other}")).finished()
     lab.prepare(Setup(agents=("lane0",), models=models, grace_seconds=0.5))
     lab.script(*_rules(lab, models))
     for name in ("shown", "fallen")[: len(models)]:
@@ -51,6 +54,7 @@ async def test_keys_that_are_refused(lab: Lab) -> None:
     if lab.faulty:
         await _damaged(lab)
     lab.look.keys()
+    lab.look.keys_astray()
     if lab.met("refused") and lab.api_keys():
         lab.fired(REFUSED)
 

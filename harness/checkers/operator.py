@@ -245,7 +245,8 @@ def unknown_keys_survive(history: History) -> list[Finding]:
     if not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
         raise CannotDecide("no add succeeded, so nothing was written")
     (first_seq, first), (last_seq, last) = looks[0], looks[-1]
-    ours = {key: value for key, value in first.facts.get("keys", {}).items() if key.startswith("x-")}
+    keys = first.facts.get("keys", {})
+    ours = {path: value for path, value in keys.items() if path.rpartition("/")[2].startswith("x-")}
     kept = last.facts.get("keys", {})  # nothing, when the file no longer parses
     lost = [key for key, value in ours.items() if kept.get(key) != value]
     if not ours:

@@ -29,6 +29,9 @@ def results_are_told(history: History) -> list[Finding]:
         return [_finding(f"lane0 {ended}; {told}", at, seq)]
     if missing := [name for name in _NAMES if f"{TOOL}{name}" not in last.markers]:
         return [_finding(f"the model was told nothing of what the tools printed: {', '.join(missing)}", at, seq)]
+    expected = [*(f"{TOOL}{name}" for name in _NAMES), "", ""]
+    if list(last.told) != expected and sorted(last.told) == sorted(expected):
+        return [_finding("the model was told what one tool had printed as the result of another", at, seq)]
     if len(last.results) == _TOOLS and len(set(last.results)) < _TOOLS:
         message = "a tool that failed and one that did not, neither of which had printed anything, are told of alike"
         return [_finding(message, at, seq)]

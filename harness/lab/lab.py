@@ -101,7 +101,7 @@ class Lab(Nemesis):
 
     def api_keys(self) -> frozenset[str]:
         """The API keys that the target has shown by now, but for those that may be words: its user wrote them down."""
-        return frozenset(key for key in self.fakes.shown_keys if len(key) >= SHORTEST_KEY)
+        return frozenset(key for keys in self.fakes.shown_keys.values() for key in keys if len(key) >= SHORTEST_KEY)
 
     # -- setting up ---------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _COMMAND_LIMIT = 200
 _POLL = 0.005  # seconds
+_DEEPEST = 3  # tables within each other: agents do not lie deeper
 
 
 class Look(SecretLook):
@@ -210,11 +211,21 @@ def document(role: str, path: Path) -> FileSeen:
         found = tomllib.loads(data.decode()) if path.suffix == ".toml" else json.loads(data)
     except (ValueError, RecursionError):
         found = None
-    facts = {"keys": {key: _digested(found[key]) for key in found}} if isinstance(found, dict) else {}
+    facts = {"keys": _keys(found)} if isinstance(found, dict) else {}
     return FileSeen(
         role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
         mode=there.mode, facts=facts,
     )  # fmt: skip
+
+
+def _keys(table: Mapping[str, object], within: str = "") -> dict[str, str]:
+    """Every key of a document, and by their paths those within it of which no program knows: they begin with x-."""
+    named = {f"{within}{key}": value for key, value in table.items()}
+    found = {path: _digested(value) for path, value in named.items() if not within or "/x-" in path}
+    for path, value in named.items():
+        if isinstance(value, dict) and within.count("/") < _DEEPEST:
+            found |= _keys(value, f"{path}/")
+    return found
 
 
 def _digested(value: object) -> str:

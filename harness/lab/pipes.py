@@ -1,4 +1,4 @@
-"""A pipe on a command's standard output, whose reader is slow, or goes away: a file, which is usual here, is neither."""
+"""A pipe on a command's standard output, whose reader is slow, or goes away: a file, usual here, is neither."""
 
 from __future__ import annotations
 

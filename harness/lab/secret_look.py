@@ -25,13 +25,24 @@ class SecretLook:
         self._lab = lab
         self._leaks = Leaks(lab.site.root)
         self._known: frozenset[str] = frozenset()  # API keys
+        self._open: set[Path] = set()  # files that hold one
         self._kept: dict[Path, Counter[str]] = {}  # how often they stand in a file, if they do
 
     def exposed(self) -> None:
         """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
         for path, mode in self._leaks.exposed(self._lab.site.home, self._lab.secrets()):
-            seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
-            self._lab.record(seen)
+            self._lab.record(_exposed(path, mode))
+
+    def keys_open(self) -> None:
+        """Keep in mind which files hold API keys that are known by now, and are open to others."""
+        self._known = self._lab.api_keys()
+        self._open = {path for path, _ in self._leaks.exposed(self._lab.site.home, self._known)}
+
+    def keys_opened(self) -> None:
+        """Each other file of the home that holds one of these keys and that not only its owner may read."""
+        for path, mode in self._leaks.exposed(self._lab.site.home, self._known):
+            if path not in self._open:
+                self._lab.record(_exposed(path, mode))
 
     def secrets(self) -> None:
         """Search every file of the home and its name, but for those that hold credentials, for the fakes' tokens."""
@@ -69,6 +80,15 @@ class SecretLook:
         for folder in (site.home, site.workspaces, site.tmp):
             yield from self._leaks.files(folder)
 
+    def keys_astray(self) -> None:
+        """Each API key of one provider that another one was shown, which was shown a key of its own as well."""
+        shown = self._lab.fakes.shown_keys
+        for provider, keys in shown.items():
+            others = {key: other for other, found in shown.items() for key in found if other != provider}
+            for key in sorted(keys & others.keys()) if len(keys) > 1 else ():
+                where = f"a request to {provider}, and in one to {others[key]}"
+                self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(key)))
+
     def command_lines(self) -> None:
         """Search the command lines of all that runs, which everybody on the machine can read, for tokens and keys."""
         secrets = self._lab.secrets() | self._lab.api_keys()
@@ -77,6 +97,10 @@ class SecretLook:
             for found in held(words, secrets):
                 where = f"the command line of a process of {seen.actor or 'the run'}"
                 self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
+
+
+def _exposed(path: Path, mode: int) -> FileSeen:
+    return FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
 
 
 def _times(text: str, keys: Collection[str]) -> Counter[str]:

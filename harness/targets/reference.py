@@ -214,7 +214,7 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
     for name in setup.unreachable:
         providers[name]["baseUrl"] = UNREACHABLE
     return {
-        "agents": {name: {"workspace": str(site.workspace(name))} for name in setup.agents},
+        "agents": {name: {"workspace": str(site.workspace(name)), **setup.entry_extra} for name in setup.agents},
         "models": [
             name
             for model in setup.models

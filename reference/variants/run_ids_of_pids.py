@@ -19,10 +19,10 @@ BREAKS = ("OPS-1",)
 _more = itertools.count(1)
 
 
-def _of_the_pid(kind: str) -> str:
+def _of_the_pid(prefix: str) -> str:
     """Another one for each run that this process starts."""
     number = next(_more)
-    return f"{kind}-{os.getpid()}" if number == 1 else f"{kind}-{os.getpid()}-{number}"
+    return f"{prefix}-{os.getpid()}" if number == 1 else f"{prefix}-{os.getpid()}-{number}"
 
 
 def replace(parts: Parts) -> Parts:
