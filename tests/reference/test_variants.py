@@ -105,6 +105,7 @@ OURS = (
     "transcript-unfenced",
     "unreadable-reads-as-empty",
     "waits-for-the-connection-to-end",
+    "words-beside-calls-dropped",
     "workspace-unlocked",
     "worktree-branch-stays-locked",
     "worktree-left-behind",
