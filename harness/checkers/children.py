@@ -20,7 +20,8 @@ from harness.events import (
 )
 from harness.verdict import Finding
 
-_STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None)}  # None: killed by it
+# The usual one first; a hang-up has many, and may end a run by itself (None), but 0 is none of them.
+_STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line

@@ -134,6 +134,7 @@ CHD_7 = [
     legal("int", killed_is_not_success, signalled("a", INT), turn("a", ok=False, exit_status=130)),
     legal("hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=129)),
     legal("by-the-hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=None)),
+    legal("hang-up-fails", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=1)),
     illegal(
         "hang-up-exits-0", killed_is_not_success, "CHD-7", "a exited 0; the status for this is 129", [2],
         signalled("a", HUP), turn("a", ok=False, exit_status=0),
