@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.conductor import holders
 from harness.contents import contents
@@ -32,9 +31,6 @@ from harness.lab.actor import Actor
 from harness.lab.secret_look import SecretLook
 from harness.outcome import RunSeen
 from harness.processes import tree
-
-if TYPE_CHECKING:
-    pass
 
 _COMMAND_LIMIT = 200
 _POLL = 0.005  # seconds
