@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 from harness.checkers import ask
@@ -13,7 +12,6 @@ from harness.verdict import Finding
 ASIDE = "aside-"  # the marker of what a model says beside its tool call is the asking turn's with this before it
 TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
-_PART = re.compile(f"^(?:{ASIDE}|{TOOL}|{ANSWER})")
 
 
 def crash_costs_one_record(history: History) -> list[Finding]:
@@ -121,7 +119,9 @@ def _session(turn: Started) -> tuple[object, object]:
 def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
     """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
     actors = {what.actor for _, what in history.of(Started)}
-    return tuple(each for each in markers if _PART.sub("", each) in actors)
+    return tuple(
+        each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL).removeprefix(ASIDE) in actors
+    )
 
 
 def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
