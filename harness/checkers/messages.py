@@ -119,9 +119,7 @@ def _session(turn: Started) -> tuple[object, object]:
 def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
     """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
     actors = {what.actor for _, what in history.of(Started)}
-    return tuple(
-        each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL).removeprefix(ASIDE) in actors
-    )
+    return tuple(each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL).removeprefix(ASIDE) in actors)
 
 
 def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
