@@ -22,9 +22,11 @@ from fakes.providers.chat import ChatFormat
 from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
+from fakes.providers.results import results_in
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
 from fakes.script import Parts, Request, Script, Status, Text
+from fakes.shown_keys import shown_key, with_key
 from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
@@ -58,6 +60,7 @@ class Desk:
         self._conversations = Conversations()
         self.closing = False
         self.connections: set[Connection] = set()
+        self.shown: set[tuple[str, str]] = set()  # to which provider which API key or bearer token was
         self.tunnels = Tunnels(authority, record)
         self.empty = asyncio.Event()
         self.empty.set()
@@ -151,7 +154,8 @@ class Desk:
             exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
-        unauthorized = self._refusal_of_token(request, form.provider)
+        self.shown.add((form.provider, key := shown_key(request)))
+        unauthorized = self._refusal_of_token(key, form.provider)
         asked = Request(
             provider=exchange.provider,
             model=parsed.model,
@@ -169,17 +173,14 @@ class Desk:
         elif parsed.warms_up:
             deliver(exchange, _NOTHING, form, parsed)
         elif chosen is not None:
-            deliver(exchange, chosen.reply, form, parsed)
+            deliver(exchange, with_key(chosen.reply, key), form, parsed)
         elif self.position.script.strict:
             exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
             deliver(exchange, _OK, form, parsed)
 
-    def _refusal_of_token(self, request: HttpRequest, provider: Provider) -> Status | None:
-        if not self.require_live_token or provider != "codex":
-            return None
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._oauth.is_live(token.strip()):
+    def _refusal_of_token(self, token: str, provider: Provider) -> Status | None:
+        if not self.require_live_token or provider != "codex" or self._oauth.is_live(token):
             return None
         message = "Your authentication token is not valid or has expired. Please sign in again."
         return Status(401, error="token_invalidated", message=message)
@@ -256,6 +257,7 @@ class Desk:
         rule: str,
         near_misses: tuple[str, ...],
     ) -> None:
+        results = results_in(request)
         self._record(
             RequestReceived(
                 exchange=exchange.number,
@@ -270,6 +272,8 @@ class Desk:
                 bytes=len(request.body),
                 peer_port=connection.peer_port,
                 markers=markers_in(request),
+                results=results.digests,
+                told=results.markers,
                 near_misses=near_misses,
             )
         )

@@ -29,8 +29,10 @@ class RequestReceived:
 
     `rule` names the script rule that answers, "" when none matched; `bytes` is the body's length on the wire;
     `peer_port` is the client's TCP port. `marker` is the newest of the user's texts, `markers` are all that the
-    conversation has, the model's own texts included. `near_misses` says, for a request that a strict script
-    refuses, which rules came closest and what they missed. A request that is not HTTP has an empty method and path.
+    conversation has, the model's own texts included. `results` has a digest of each tool result, equal for those that
+    say the same, and `told` the first marker in each, both in the order of the calls. `near_misses` says, for a request
+    that a strict script refuses, which rules came closest and what they missed. A request that is not HTTP has an empty
+    method and path.
     """
 
     exchange: int
@@ -45,6 +47,8 @@ class RequestReceived:
     bytes: int
     peer_port: int
     markers: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
 
 

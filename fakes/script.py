@@ -52,19 +52,22 @@ class Status:
     """An HTTP error, in the provider's own body shape.
 
     `error` is the provider's error type or code, the usual one for the status when empty. `headers` are sent
-    as given, `retry-after` included: no status sends one by itself.
+    as given, `retry-after` included: no status sends one by itself. With `repeats_key` the message ends with the API
+    key or the token that the request showed, as some providers' do.
     """
 
     code: int
     error: str = ""
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    repeats_key: bool = field(default=False, kw_only=True)
     gate: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check(is_whole(self.code) and 400 <= self.code <= 599, "code", "an HTTP error status, 400 to 599")
         check(isinstance(self.error, str), "error", "a string")
         check(isinstance(self.message, str), "message", "a string")
+        check(isinstance(self.repeats_key, bool), "repeats_key", "true or false")
         _check_headers(self.headers)
         check_gate(self.gate)
 

@@ -91,6 +91,15 @@ class Fakes:
         return self._authority.ca_pem
 
     @property
+    def shown_keys(self) -> dict[str, frozenset[str]]:
+        """The API keys with which each provider was asked; a token of the authorization server is none."""
+        found: dict[str, frozenset[str]] = {}
+        for provider, key in self._desk.shown:
+            if key and key not in self.oauth.secrets():
+                found[provider] = found.get(provider, frozenset()) | {key}
+        return found
+
+    @property
     def held(self) -> dict[str, int]:
         """How many exchanges wait at each gate; a gate at which none waits is left out."""
         return self._gates.held

@@ -266,19 +266,26 @@ async def test_revoked_fallback(lab: Lab) -> None:
 
 @scenario(
     "AUT-9",
-    fault="the config, which may hold keys, is closed to all but its owner before an add",
+    fault="the config, which may hold keys, is closed to all but its owner before an add, and a reader looks for keys "
+    "before every file operation",
     needs=[Capability.ADD_AGENTS, Capability.TURN],  # without turns it needs no keys
+    watch=WATCH_WRITES,
     judges=[closed_config_stays_closed],
 )
 async def test_config_stays_closed(lab: Lab) -> None:
-    """A config that its owner has closed to others is not opened to them by being written."""
+    """A config that its owner has closed to others is not opened to them by being written, nor is a copy of it."""
     lab.plan("the config closed")
     lab.prepare(Setup(agents=("lane0",)))
+    await (await lab.turn("lane0")).finished()  # which shows the key
     if lab.faulty:
         lab.target.config_file(lab.site).chmod(0o600)
         lab.fired("the config closed")
     lab.look.config()
-    await lab.add("lane1", "lane2")
+    lab.look.keys_open()
+    look = lab.look.keys_opened if lab.faulty else lab.look.config
+    async with lab.onlooker("a reader between the writes of an add", where=lambda _: True, look=look):
+        await lab.add("lane1", "lane2")
+    look()
     lab.look.config()
 
 

@@ -224,15 +224,15 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 
 @scenario(
     "CHD-7",
-    fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build; one is "
-    "killed with SIGKILL, and one refused by its provider",
+    fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build; one "
+    "gets SIGHUP, one is killed with SIGKILL, and one refused by its provider",
     needs=[Capability.TURN, Capability.TIMEOUT],
     judges=[killed_is_not_success],
 )
 async def test_status_of_killed_runs(lab: Lab) -> None:
     """A run that was ended from outside says so, and neither it nor the list of runs calls it a success."""
     ends = ("timeout", "term", "int")
-    asking = (*ends, *(("kill",) if lab.faulty else ()))
+    asking = (*ends, *(("hup", "kill") if lab.faulty else ()))
     building = tuple(f"{name}-building" for name in ends) if Capability.TOOLS in lab.target.capabilities else ()
     agents = ("other", "refused", *asking, *building)
     lab.prepare(Setup(agents=agents, models=("anthropic",), grace_seconds=0.5))
@@ -253,11 +253,10 @@ async def test_status_of_killed_runs(lab: Lab) -> None:
             await lab.reached(name, by=[run])
         elif not await lab.look.beat(name, within=lab.target.patience, by=run):
             raise TargetFailed(f"{name} never began to work: the tool call was not carried out")
+    numbers = {"term": signal.SIGTERM, "int": signal.SIGINT, "hup": signal.SIGHUP, "kill": signal.SIGKILL}
     for name, run in runs.items():
-        if name.startswith(("term", "int")):
-            lab.signal(run, signal.SIGTERM if name.startswith("term") else signal.SIGINT)
-        elif name == "kill":
-            lab.signal(run, signal.SIGKILL)
+        if (number := numbers.get(name.partition("-")[0])) is not None:
+            lab.signal(run, number)
     for run in runs.values():
         await run.finished()
     if lab.faulty and Capability.RUNS in lab.target.capabilities:

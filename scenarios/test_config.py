@@ -36,6 +36,7 @@ NAMES = st.lists(
 WAITS = 6.0  # seconds: longer than most wait for a lock (5 s) who then go on without it
 AGE = 3600.0  # seconds: beyond what anybody takes for the longest hold of a lock
 LANES = ("lane0", "lane1", "lane2", "lane3")
+ENTRY_EXTRA = {"x-note": "mine", "x-tools": {"deny": ["a", "b"]}}
 
 
 @scenario(
@@ -288,7 +289,7 @@ async def test_damaged_config(lab: Lab) -> None:
 
 @scenario(
     "CFG-6",
-    fault="the config holds keys that the program does not know",
+    fault="the config holds keys that the program does not know, by themselves and in an agent's entry",
     needs=[Capability.ADD_AGENTS],
     judges=[unknown_keys_survive],
 )
@@ -296,7 +297,8 @@ async def test_unknown_keys(lab: Lab) -> None:
     """What a newer version or another program wrote into the config survives an add, and a delete."""
     extra = {"x-future": {"nested": [1, {"deep": None}], "text": "ü"}, "x-empty": {}, "x-number": 1.5}
     lab.plan("unknown keys in the config")
-    lab.prepare(Setup(agents=("lane0",), extra=extra if lab.faulty else {}))
+    unknown = (extra, ENTRY_EXTRA) if lab.faulty else ({}, {})
+    lab.prepare(Setup(agents=("lane0",), extra=unknown[0], entry_extra=unknown[1]))
     lab.fired("unknown keys in the config", ", ".join(extra))
     lab.look.config()
     await lab.add("lane1")

@@ -8,9 +8,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from fakes.script import Match, Rule, Text
+from fakes.script import Match, Parts, Rule, Text
 from harness.checkers.messages import (
     ANSWER,
+    ASIDE,
     TOOL,
     bad_record_costs_itself,
     crash_costs_one_record,
@@ -161,10 +162,10 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
 
 
 async def _turn_with_tool(lab: Lab, name: str) -> None:
-    """A turn whose message, tool and answer can each be recognised, and counted, in later requests."""
-    said = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
+    """A turn whose message, tool and answers can each be recognised, and counted, in later requests."""
+    call = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
     lab.script(
-        Rule("tool", Match(marker=name, turn_step=0), (said,)),
+        Rule("tool", Match(marker=name, turn_step=0), (Parts((Text(f"[[{ASIDE}{name}]] first this"), call)),)),
         Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)),
     )
     await (await lab.turn("lane0", actor=name)).finished()

@@ -17,6 +17,7 @@ from harness.checkers.operator import (
     BEGINNING,
     DEADLINE_SLACK,
     LARGE,
+    UNREAD,
     bad_input_is_refused,
     deadline_holds,
     list_shows_truth,
@@ -29,7 +30,7 @@ from harness.lab.actor import Actor, Streams
 from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.extras import recycle
-from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, ListAgents, Raw, Setup, Turn
+from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, Intent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
 from scenarios.gateway import routed, serving
 from scenarios.work import providers
@@ -274,7 +275,8 @@ async def test_what_a_second_run_says(lab: Lab) -> None:
 
 @scenario(
     "OPS-5",
-    fault="standard input is closed or never says anything, to a tool neither; standard output or error is closed",
+    fault="standard input is closed or never says anything, to a tool neither; standard output or error is closed, "
+    "or a pipe that nobody reads any more",
     needs=[Capability.ADD_AGENTS, Capability.TURN],
     judges=[never_hangs],
 )
@@ -295,6 +297,9 @@ async def test_without_a_terminal(lab: Lab) -> None:
         "unseen-stdout": Streams(stdout="closed"),
         "unseen-all": Streams(stdin="closed", stdout="closed", stderr="closed"),
     }
+    if lab.faulty:
+        for intent in (lab.adding("unread"), ListAgents(), Turn(agent="lane0", message="[[unread]] hi")):
+            await _unread(lab, intent)
     try:
         for way, streams in (ways if lab.faulty else {"without-anything-special": Streams()}).items():
             await lab.run(lab.adding(f"new-{way}"), f"{way}-add", streams=streams)
@@ -306,6 +311,13 @@ async def test_without_a_terminal(lab: Lab) -> None:
     finally:
         os.close(holding)
     lab.look.config()
+
+
+async def _unread(lab: Lab, intent: Intent) -> None:
+    """A command whose standard output is a pipe that is closed at its other end before anything is printed."""
+    command = await lab.start(intent, f"{UNREAD}-{intent.verb.replace(' ', '-')}", streams=Streams(stdout="pipe"))
+    command.read_no_more()
+    await command.finished()
 
 
 @scenario(

@@ -9,13 +9,14 @@ from fakes.script import Broken, Framing, Match, Parts, Rule, Text
 from harness.checkers.messages import TOOL
 from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, results_are_told
 from harness.lab import Lab
+from harness.lab.actor import Streams
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
-# compiler does that fails.
+# compiler does that fails. Two more print nothing, one of which fails.
 PRINTS = {
     "bytes": r"printf '\377\355\240\200\000\376'; {marked}",
     "flood": r"{marked}; head -c 300000 /dev/zero | tr '\000' x; {marked}",
@@ -29,8 +30,8 @@ LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
 @scenario(
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
-    "one leaves a process behind that has its output open, one fails and says why, and one prints nothing; the last "
-    "answer comes in pieces that end within its characters",
+    "one leaves a process behind that has its output open, one fails and says why, and two print nothing, one of which "
+    "fails; the last answer comes in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )
@@ -41,7 +42,8 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     lab.plan("tools that print what is no text")
     marked = {name: shlex.join(["printf", "[[%s]]", f"{TOOL}{name}"]) for name in PRINTS}
     commands = {name: PRINTS[name].format(marked=marked[name]) if lab.faulty else marked[name] for name in PRINTS}
-    calls = tuple(lab.target.tool_call(command) for command in (*commands.values(), "true"))
+    silent = ("true", "false" if lab.faulty else "echo other")
+    calls = tuple(lab.target.tool_call(command) for command in (*commands.values(), *silent))
     answer = Broken(answer=Text(SAID), framing=Framing(pieces="utf8" if lab.faulty else "frame"))
     lab.script(
         Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)),
@@ -54,7 +56,8 @@ async def test_whatever_tools_print(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="a model answers with 120,000 characters, here and through a gateway",
+    fault="a model answers with 120,000 characters, here, through a gateway, and into a pipe that nobody reads until "
+    "its command has ended or gets no further",
     needs=[Capability.TURN],
     judges=[long_answers_are_whole],
 )
@@ -65,6 +68,10 @@ async def test_answer_of_great_length(lab: Lab) -> None:
     lab.script(*(Rule(name, Match(marker=name), (Text(f"{said} [[{name}]]"),)) for name in ANSWERED))
     lab.plan("a long answer")
     await (await lab.turn("direct")).finished()
+    piped = await lab.start(lab.turning("piped"), "piped", streams=Streams(stdout="pipe"))
+    await lab.settled(piped)
+    piped.read_on()
+    await piped.finished()
     if Capability.GATEWAY in lab.target.capabilities:
         gateway = await serving(lab)
         await lab.run(routed(lab, "routed", "routed"), "routed")

@@ -143,7 +143,12 @@ def turn_of(elements: Iterable[Element]) -> Turn:
 
 def markers_in(request: HttpRequest) -> tuple[str, ...]:
     """Every `[[name]]` of a request that was read, in order: of the whole conversation, whoever said it."""
-    return tuple(_MARKER.findall(decoded_body(request).decode(errors="replace")))
+    return markers_of(decoded_body(request).decode(errors="replace"))
+
+
+def markers_of(text: str) -> tuple[str, ...]:
+    """The same of any text."""
+    return tuple(_MARKER.findall(text))
 
 
 def json_object(request: HttpRequest) -> dict[str, Any]:

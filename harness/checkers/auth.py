@@ -196,12 +196,7 @@ def secrets_stay_in(history: History) -> list[Finding]:
     """AUT-9: credential files are 0600 and always whole; no secret stands anywhere else."""
     everything = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "credentials"]
     looks = [(seq, seen) for seq, seen in everything if seen.exists]
-    leaks = [
-        Finding(
-            rule="AUT-9", message=f"a secret (fingerprint {leak.fingerprint}) stood in {leak.where}", evidence=(seq,)
-        )
-        for seq, leak in history.of(SecretSeen)
-    ]
+    leaks = _leaks(history)
     if not looks and not leaks:
         raise CannotDecide("no credential file was ever seen")
     findings = []
@@ -215,16 +210,40 @@ def secrets_stay_in(history: History) -> list[Finding]:
             message = f"a credential file was seen torn ({seen.size} bytes): it is not replaced atomically"
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
-    for seq, seen in [(s, what) for s, what in history.of(FileSeen) if what.role == "exposed"][:1]:
-        message = (
-            f"a file with a token in it was readable by others: mode {seen.mode:04o}, {seen.path.rpartition('/')[2]}"
+    return findings + _exposed(history) + _gaps(everything) + leaks
+
+
+def _exposed(history: History) -> list[Finding]:
+    """The first file that held a secret, and that others could read."""
+    exposed = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "exposed"]
+    return [
+        Finding(
+            rule="AUT-9",
+            message=f"a file with a secret in it was readable by others: mode {seen.mode:04o}, "
+            f"{seen.path.rpartition('/')[2]}",
+            evidence=(seq,),
         )
-        findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
-    return findings + _gaps(everything) + leaks
+        for seq, seen in exposed[:1]
+    ]
+
+
+def keys_stay_in(history: History) -> list[Finding]:
+    """AUT-9: an API key stands where its user has put it, and where the program keeps it; nothing shows it."""
+    if not any(True for _ in history.of(Finished)):
+        raise CannotDecide("no command has ended")
+    return _leaks(history)
+
+
+def _leaks(history: History) -> list[Finding]:
+    said = "a secret (fingerprint {}) stood in {}"
+    return [
+        Finding(rule="AUT-9", message=said.format(leak.fingerprint, leak.where), evidence=(seq,))
+        for seq, leak in history.of(SecretSeen)
+    ]
 
 
 def closed_config_stays_closed(history: History) -> list[Finding]:
-    """AUT-9: a config that only its owner could read at first can be read by nobody else later."""
+    """AUT-9: a config that only its owner could read at first can be read by nobody else later, nor can its copies."""
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config" and seen.mode is not None]
     if len(looks) < 2 or not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
         raise CannotDecide("the config was not seen before and after an add that succeeded")
@@ -234,7 +253,7 @@ def closed_config_stays_closed(history: History) -> list[Finding]:
     return [
         Finding(rule="AUT-9", message=f"{message}: mode {seen.mode:04o}", evidence=(first, seq))
         for seq, seen in opened[:1]
-    ]
+    ] + _exposed(history)
 
 
 def _for_others(seen: FileSeen) -> bool:

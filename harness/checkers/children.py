@@ -20,7 +20,8 @@ from harness.events import (
 )
 from harness.verdict import Finding
 
-_STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+# The usual one first; a hang-up has many, and may end a run by itself (None), but 0 is none of them.
+_STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
@@ -127,10 +128,10 @@ def killed_is_not_success(history: History) -> list[Finding]:
         if what.outcome.ok:
             message = f"{what.actor} was ended from outside and still reported success ({ask.said(what)})"
             findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
-        elif what.outcome.exit_status != expected:
+        elif what.outcome.exit_status not in expected:
             status = what.outcome.exit_status
             shown = "died by the signal without a report" if status is None else f"exited {status}"
-            message = f"{what.actor} {shown}; the status for this is {expected}"
+            message = f"{what.actor} {shown}; the status for this is {expected[0]}"
             findings.append(Finding(rule="CHD-7", message=message, evidence=(seq,)))
     if not judged:
         raise CannotDecide("no run that was ended from outside came to an end")
@@ -148,13 +149,13 @@ def _listed_as_success(history: History) -> list[Finding]:
     ]
 
 
-def _expected_status(history: History, what: Finished, timeout: float | None) -> int | None:
-    """What says why the run ended; None for one that ended before anything could be done to it."""
+def _expected_status(history: History, what: Finished, timeout: float | None) -> tuple[int | None, ...] | None:
+    """Each that says why the run ended; None for one that ended before anything could be done to it."""
     for number in sorted(ask.signalled(history, what.actor)):
         if number in _STATUS:
             return _STATUS[signal.Signals(number)]
     timed = timeout is not None and what.actor.startswith("timeout") and what.seconds >= timeout
-    return TIMEOUT_STATUS if timed else None
+    return (TIMEOUT_STATUS,) if timed else None
 
 
 def _survivors(history: History, rule: str, when: str) -> list[Finding]:

@@ -9,6 +9,7 @@ from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
+ASIDE = "aside-"  # the marker of what a model says beside its tool call is the asking turn's with this before it
 TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
 
@@ -66,7 +67,8 @@ def bad_record_costs_itself(history: History) -> list[Finding]:
 def exactly_once_visible(history: History) -> list[Finding]:
     """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
 
-    A turn's parts are its message, what its tool said and its answer, each with a marker of its own. One that was not
+    A turn's parts are its message, what its model says beside its tool call, what the tool said, and the answer, each
+    with a marker of its own. One that was not
     struck itself works: a session that nobody can go on with shows nothing.
     """
     findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
@@ -117,7 +119,7 @@ def _session(turn: Started) -> tuple[object, object]:
 def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
     """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
     actors = {what.actor for _, what in history.of(Started)}
-    return tuple(each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL) in actors)
+    return tuple(each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL).removeprefix(ASIDE) in actors)
 
 
 def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
@@ -125,11 +127,15 @@ def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
     twice = [marker for marker, times in Counter(markers).items() if times > 1]
     if twice:
         return f"the same thing twice: {', '.join(twice)}"
-    expected = [part for actor in acknowledged for part in (actor, f"{TOOL}{actor}", f"{ANSWER}{actor}")]
+    expected = [part for actor in acknowledged for part in _parts(actor)]
     if missing := [part for part in expected if part not in markers]:
         return f"nothing of what had been acknowledged as {', '.join(missing)}"
     shown = [marker for marker in markers if marker in expected]
     return "" if shown == expected else f"what had happened in another order: {', '.join(shown)}"
+
+
+def _parts(actor: str) -> tuple[str, ...]:
+    return (actor, f"{ASIDE}{actor}", f"{TOOL}{actor}", f"{ANSWER}{actor}")
 
 
 def _after_strike(history: History, seq: int) -> str:

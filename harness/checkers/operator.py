@@ -14,6 +14,7 @@ from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
 BEGINNING, LARGE = "beginning", "large"  # the markers that begin and end a large message; the second is its actor
+UNREAD = "unread"  # begins the names of commands whose output nobody reads
 _LIVE = frozenset({"running"})
 
 
@@ -58,7 +59,19 @@ def list_shows_truth(history: History) -> list[Finding]:
         raise CannotDecide("no list of runs could be read")
     if doubts and not findings:
         raise CannotDecide(doubts[0])
-    return findings
+    return findings + _ids_of_pids(history)
+
+
+def _ids_of_pids(history: History) -> list[Finding]:
+    """Two runs whose ids differ by their pids alone: an id comes again with its pid, for another run."""
+    first: dict[str, tuple[int, str]] = {}
+    shown = [(seq, run) for seq, what in history.of(Finished) for run in what.outcome.runs or ()]
+    for seq, run in [(seq, run) for seq, run in shown if str(run.pid) in run.id]:
+        before, other = first.setdefault(run.id.replace(str(run.pid), "PID"), (seq, run.id))
+        if other != run.id:
+            message = f"the ids {other} and {run.id} differ by the pids of their runs alone, which come again"
+            return [Finding(rule="OPS-1", message=message, evidence=(before, seq))]
+    return []
 
 
 def _strangers(history: History, seq: int, lister: str, shown: list[tuple[RunSeen, str]]) -> list[Finding]:
@@ -129,7 +142,7 @@ def never_hangs(history: History) -> list[Finding]:
         if what.outcome.traceback:
             message = f"{what.actor} ({what.verb}) ended with a stack trace: {ask.said(what)}"
             findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
-        elif what.outcome.exit_status is None and what.actor not in hung and not ask.signalled(history, what.actor):
+        elif what.outcome.exit_status is None and what.actor not in hung and not _was_to_die(history, what.actor):
             message = f"{what.actor} ({what.verb}) was killed by a signal of its own"
             findings.append(Finding(rule="OPS-5", message=message, evidence=(seq,)))
     findings += _silent_failures(history)
@@ -142,6 +155,13 @@ def never_hangs(history: History) -> list[Finding]:
     if not findings and (not looks or not any(True for _ in history.of(Finished))):
         raise CannotDecide("no command came to an end, or nobody looked at the config afterwards")
     return findings
+
+
+def _was_to_die(history: History, actor: str) -> bool:
+    """Of a signal: the harness sent it, or it is that of a pipe that nobody reads any more."""
+    end = ask.exited(history, actor)
+    is_of_the_pipe = actor.startswith(UNREAD) and end is not None and end[1].signal == signal.SIGPIPE
+    return is_of_the_pipe or bool(ask.signalled(history, actor))
 
 
 def _silent_failures(history: History) -> list[Finding]:
@@ -225,7 +245,8 @@ def unknown_keys_survive(history: History) -> list[Finding]:
     if not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
         raise CannotDecide("no add succeeded, so nothing was written")
     (first_seq, first), (last_seq, last) = looks[0], looks[-1]
-    ours = {key: value for key, value in first.facts.get("keys", {}).items() if key.startswith("x-")}
+    keys = first.facts.get("keys", {})
+    ours = {path: value for path, value in keys.items() if path.rpartition("/")[2].startswith("x-")}
     kept = last.facts.get("keys", {})  # nothing, when the file no longer parses
     lost = [key for key, value in ours.items() if kept.get(key) != value]
     if not ours:

@@ -9,10 +9,10 @@ from harness.events import History, Hung, ReplySent
 from harness.verdict import Finding
 
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
-ANSWERED = ("direct", "routed")  # turns that are given a long answer, which ends with their marker
+ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
 _NAMES = ("bytes", "flood", "left", "errors")
 _OK = 200
-_TOOLS = len(_NAMES) + 1  # the last one prints nothing
+_TOOLS = len(_NAMES) + 2  # the last two print nothing
 
 
 def results_are_told(history: History) -> list[Finding]:
@@ -29,6 +29,12 @@ def results_are_told(history: History) -> list[Finding]:
         return [_finding(f"lane0 {ended}; {told}", at, seq)]
     if missing := [name for name in _NAMES if f"{TOOL}{name}" not in last.markers]:
         return [_finding(f"the model was told nothing of what the tools printed: {', '.join(missing)}", at, seq)]
+    expected = [*(f"{TOOL}{name}" for name in _NAMES), "", ""]
+    if list(last.told) != expected and sorted(last.told) == sorted(expected):
+        return [_finding("the model was told what one tool had printed as the result of another", at, seq)]
+    if len(last.results) == _TOOLS and len(set(last.results)) < _TOOLS:
+        message = "a tool that failed and one that did not, neither of which had printed anything, are told of alike"
+        return [_finding(message, at, seq)]
     if hung or not what.outcome.ok:
         return [_finding(f"lane0 {'does not end' if hung else 'failed'}: {ask.said(what)}", at, seq)]
     if what.outcome.text.strip() != SAID:

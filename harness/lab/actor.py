@@ -27,6 +27,7 @@ from harness.events import (
     Started,
     TreeEnded,
 )
+from harness.lab.pipes import Pipe
 from harness.lab.ports import Ports
 from harness.outcome import Outcome, unsound
 from harness.processes import stat, tree
@@ -45,7 +46,10 @@ _MOST_STRETCHED = 20  # however busy the machine is: what spins for ever has to 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """Where a command's streams go: "file" keeps them, "closed" starts it without, else a path."""
+    """Where a command's streams go: "file" keeps them, "closed" starts it without, else a path.
+
+    With "pipe" standard output is kept as well, once it is read (`read_on`); until then the command may have to wait.
+    """
 
     stdin: str = "/dev/null"
     stdout: str = "file"
@@ -67,6 +71,7 @@ class Actor:
         self._outcome: asyncio.Task[Outcome] | None = None
         self._awaited = False
         self._tree_recorded = False
+        self._pipe: Pipe | None = None
 
     @property
     def pid(self) -> int:
@@ -86,18 +91,20 @@ class Actor:
             raise LabError(
                 f"no command for {name}: {strange[0]!r} is no text", hint="argv and env of Command are of str"
             )
+        pipe = Pipe(_output(lab, name, "stdout")) if streams.stdout == "pipe" else None
         process = await lab.launcher.spawn(
             Program(
                 argv=command.argv,
                 env=environment,
                 cwd=str(command.cwd),
                 stdin=streams.stdin,
-                stdout=cls._stream(lab, name, "stdout", streams.stdout),
+                stdout=str(pipe.path) if pipe else cls._stream(lab, name, "stdout", streams.stdout),
                 stderr=cls._stream(lab, name, "stderr", streams.stderr),
                 filter=program(lab.families) if lab.conducted else None,
             )
         )
         actor = cls(lab, name, intent, command, process)
+        actor._pipe = pipe
         params = {key: getattr(intent, key) for key in intent.__slots__}
         lab.record(Started(actor=name, verb=intent.verb, params=params, argv=command.argv, pid=process.pid))
         if process.listener is not None:
@@ -142,6 +149,16 @@ class Actor:
             self._lab.record(Signalled(actor=self.name, signal=int(number), to=to))
         return reached
 
+    def read_on(self) -> None:
+        """Begin to read its standard output, which is a pipe."""
+        assert self._pipe is not None
+        self._pipe.read_on()
+
+    def read_no_more(self) -> None:
+        """Close the pipe that is its standard output, as `head` does that has enough."""
+        assert self._pipe is not None
+        self._pipe.leave()
+
     def stream(self, which: str) -> Path:
         """The file in which its "stdout" or "stderr" is kept."""
         return _output(self._lab, self.name, which)
@@ -164,6 +181,8 @@ class Actor:
         """Let go of the process, which must have ended, and of its supervisor."""
         if self.supervisor is not None:
             self.supervisor.close()
+        if self._pipe is not None:
+            self._pipe.leave()
         self.process.close()
 
     def _supervise(self, listener: int) -> None:
@@ -189,6 +208,8 @@ class Actor:
             self._lab.record(Hung(actor=self.name, seconds=patience))
             self.process.signal(9)
         code = await self.process.exited
+        if self._pipe is not None:
+            self._pipe.read_rest()
         if self.process.not_started:
             hint = "is the target installed? try: pileup doctor"
             if not self._lab.homes:
@@ -241,7 +262,7 @@ class Actor:
             return ""
         with path.open("rb") as file:
             text = file.read(_OUTPUT_LIMIT).decode(errors="replace")
-        for secret in (found := held(text, self._lab.secrets())):
+        for secret in (found := held(text, self._lab.secrets() | self._lab.api_keys())):
             self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
         return hide(text, found)
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _POLL = 0.005
+SHORTEST_KEY = 20  # characters; those of real providers have 39 and more
 _CONFIGS = "scenarios read the config: config_file must be JSON or TOML; without one leave ADD_AGENTS out"
 
 
@@ -97,6 +98,10 @@ class Lab(Nemesis):
     def secrets(self) -> frozenset[str]:
         """Everything that may stand in credential files and nowhere else."""
         return self.fakes.oauth.secrets()
+
+    def api_keys(self) -> frozenset[str]:
+        """The API keys that the target has shown by now, but for those that may be words: its user wrote them down."""
+        return frozenset(key for keys in self.fakes.shown_keys.values() for key in keys if len(key) >= SHORTEST_KEY)
 
     # -- setting up ---------------------------------------------------------------------------------------------
 

@@ -12,9 +12,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fakes.events import fingerprint
 from harness.conductor import holders
 from harness.contents import contents
 from harness.events import (
@@ -24,31 +22,23 @@ from harness.events import (
     PortSeen,
     ProcessSeen,
     RequestReceived,
-    SecretSeen,
     SurvivorSeen,
     TreeEnded,
     TreeSeen,
     WorkspaceSeen,
 )
 from harness.lab.actor import Actor
-from harness.lab.leaks import Leaks, beginning
+from harness.lab.secret_look import SecretLook
 from harness.outcome import RunSeen
 from harness.processes import tree
-from reports.redact import held, hide
-
-if TYPE_CHECKING:
-    from harness.lab import Lab
 
 _COMMAND_LIMIT = 200
 _POLL = 0.005  # seconds
+_DEEPEST = 3  # tables within each other: agents do not lie deeper
 
 
-class Look:
+class Look(SecretLook):
     """The lab's eyes. Every method records what it saw; some also return it."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self._leaks = Leaks(lab.site.root)
 
     def config(self, *_: object) -> FileSeen:
         """The config file, read as any other program would: at once, without a lock. Noted if anybody can read it."""
@@ -126,30 +116,6 @@ class Look:
         exists = path.exists()
         seen = FileSeen(role=role, path=str(path), exists=exists, size=len(data), digest=digest(data), parses=None)
         self._lab.record(seen)
-
-    def exposed(self) -> None:
-        """Each file of the home that holds a token and that not only its owner may read, temporaries included."""
-        for path, mode in self._leaks.exposed(self._lab.site.home, self._lab.secrets()):
-            seen = FileSeen(role="exposed", path=str(path), exists=True, size=0, digest="", parses=None, mode=mode)
-            self._lab.record(seen)
-
-    def secrets(self) -> None:
-        """Search every file of the home and its name, but for those that hold credentials, for the fakes' tokens."""
-        allowed = {os.path.realpath(path) for path in self._lab.target.credentials_files(self._lab.site)}
-        for path in self._leaks.files(self._lab.site.home):
-            if os.path.realpath(path) not in allowed:
-                name = str(path.relative_to(self._lab.site.root))
-                for found in held(f"{name}\0{beginning(path)}", self._lab.secrets()):
-                    where = hide(name, self._lab.secrets())
-                    self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
-
-    def command_lines(self) -> None:
-        """Search the command lines of all that runs, which everybody on the machine can read, for the fakes' tokens."""
-        for seen in tree.below(self._lab.launcher.pid):
-            words = beginning(Path(f"/proc/{seen.pid}/cmdline"))
-            for found in held(words, self._lab.secrets()):
-                where = f"the command line of a process of {seen.actor or 'the run'}"
-                self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(found)))
 
     def tree(self, when: str) -> tuple[tree.Seen, ...]:
         """Every living process of the run."""
@@ -241,11 +207,21 @@ def document(role: str, path: Path) -> FileSeen:
         found = tomllib.loads(data.decode()) if path.suffix == ".toml" else json.loads(data)
     except (ValueError, RecursionError):
         found = None
-    facts = {"keys": {key: _digested(found[key]) for key in found}} if isinstance(found, dict) else {}
+    facts = {"keys": _keys(found)} if isinstance(found, dict) else {}
     return FileSeen(
         role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
         mode=there.mode, facts=facts,
     )  # fmt: skip
+
+
+def _keys(table: Mapping[str, object], within: str = "") -> dict[str, str]:
+    """Every key of a document, and by their paths those within it of which no program knows: they begin with x-."""
+    named = {f"{within}{key}": value for key, value in table.items()}
+    found = {path: _digested(value) for path, value in named.items() if not within or "/x-" in path}
+    for path, value in named.items():
+        if isinstance(value, dict) and within.count("/") < _DEEPEST:
+            found |= _keys(value, f"{path}/")
+    return found
 
 
 def _digested(value: object) -> str:

@@ -10,6 +10,13 @@ from pathlib import Path
 from fakes.oauth import SeededCredential
 from harness.targets.protocol import Site
 
+# Long, as real ones are, so that no word and no name of a file passes for one. They open nothing.
+API_KEYS = {
+    "anthropic": "sk-ant-api03-PileupQ7wBz4kT1nVx9mLc2RfYd8HsJgA6eU3pXo5NiMbKtWqZ0rSv-PileupAA",
+    "gemini": "AIzaSyPileupD4hG7jK1mQ9tWx2ZbC5vE8rYuI",
+    "codex": "sk-proj-PileupH3dF6gJ9kL2mN5pQ8sT1vW4xZ7bC0eR_yU-iO3aS6dF9gPileup",
+}
+
 
 def environment(site: Site) -> dict[str, str]:
     """What every program finds in its environment: its folders are the run's, and nobody sits before a terminal."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.targets.files import API_KEYS
 from harness.targets.protocol import Capability
 
 
@@ -41,7 +42,11 @@ class Release:
 
 
 _ANTHROPIC = Provider(
-    name="anthropic", model="claude-sonnet-4-6", sibling="claude-haiku-4-5", api="anthropic-messages", key="sk-ant-fake"
+    name="anthropic",
+    model="claude-sonnet-4-6",
+    sibling="claude-haiku-4-5",
+    api="anthropic-messages",
+    key=API_KEYS["anthropic"],
 )
 _EARLY = {
     "anthropic": _ANTHROPIC,
@@ -51,7 +56,7 @@ _EARLY = {
         sibling="gemini-3-flash-preview",
         api="google-generative-ai",
         path="/v1beta",
-        key="AIza-fake",
+        key=API_KEYS["gemini"],
     ),
     "codex": Provider(
         name="openai-codex",
@@ -71,7 +76,7 @@ _LATER = {
         sibling="gemini-3-flash-preview",
         api="google-generative-ai",
         path="/v1beta",
-        key="AIza-fake",
+        key=API_KEYS["gemini"],
     ),
     "codex": Provider(
         name="openai",
@@ -79,11 +84,13 @@ _LATER = {
         sibling="gpt-5.1-codex-mini",
         api="openai-responses",
         path="/v1",
-        key="sk-fake",
+        key=API_KEYS["codex"],
     ),
 }
 _AGENTS = frozenset({Capability.ADD_AGENTS, Capability.AGENT_NAMES})
-_TURNS = _AGENTS | {Capability.TURN, Capability.SESSIONS, Capability.TIMEOUT, Capability.FAILOVER, Capability.TOOLS}
+_TURNS = _AGENTS | {
+    *(Capability.TURN, Capability.SESSIONS, Capability.TIMEOUT, Capability.FAILOVER, Capability.TOOLS, Capability.KEYS),
+}
 _FILES = frozenset(
     {Capability.OAUTH, Capability.SIBLINGS, Capability.SESSION_HOLDER, Capability.LOCK_FILES, Capability.TRANSCRIPTS}
 )

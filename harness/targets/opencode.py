@@ -15,7 +15,7 @@ from pathlib import Path
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Outcome
-from harness.targets.files import environment, object_in, only_profile, pi_tokens, replace_json, write_json
+from harness.targets.files import API_KEYS, environment, object_in, only_profile, pi_tokens, replace_json, write_json
 from harness.targets.opencode_output import outcome
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -60,7 +60,10 @@ class OpencodeTarget:
     needs_tls = True
     names = VendorNames(hosts=_HOSTS)
     capabilities = frozenset(
-        {Capability.ADD_AGENTS, Capability.TURN, Capability.SESSIONS, Capability.OAUTH, Capability.TOOLS}
+        {
+            *(Capability.ADD_AGENTS, Capability.TURN, Capability.SESSIONS, Capability.KEYS, Capability.OAUTH),
+            Capability.TOOLS,
+        }
     )
 
     def __init__(self, version: str, argv: tuple[str, ...], database: Path) -> None:
@@ -149,7 +152,7 @@ def _providers(site: Site, setup: Setup) -> dict[str, object]:
     for ours in setup.models:
         base = UNREACHABLE if ours in setup.unreachable else site.url
         package, path = _APIS.get(ours, _API_KEYED)
-        options = {"baseURL": base + path, "apiKey": "fake", **wait}
+        options = {"baseURL": base + path, "apiKey": API_KEYS[ours], **wait}
         found[f"fake-{ours}"] = {"npm": package, "options": options, "models": {"fake": model}}
     return found
 

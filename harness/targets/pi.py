@@ -14,7 +14,16 @@ from typing import Any
 from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import Kind, Outcome
-from harness.targets.files import environment, object_in, only_profile, pi_model, pi_tokens, replace_json, write_json
+from harness.targets.files import (
+    API_KEYS,
+    environment,
+    object_in,
+    only_profile,
+    pi_model,
+    pi_tokens,
+    replace_json,
+    write_json,
+)
 from harness.targets.output import documents, first_line, kind_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -57,7 +66,7 @@ class PiTarget:
     patience = 60.0  # a run takes 1 s
     needs_tls = True
     names = VendorNames(hosts=_HOSTS)
-    capabilities = frozenset({Capability.TURN, Capability.OAUTH, Capability.TOOLS})
+    capabilities = frozenset({Capability.TURN, Capability.KEYS, Capability.OAUTH, Capability.TOOLS})
 
     def __init__(self, version: str, argv: tuple[str, ...]) -> None:
         self.version = version
@@ -136,7 +145,7 @@ def _providers(site: Site, setup: Setup) -> dict[str, object]:
         base = UNREACHABLE if ours in setup.unreachable else site.url
         api, path = _APIS.get(ours, _API_KEYED)
         models = [pi_model(f"fake-{ours}")]
-        found[f"fake-{ours}"] = {"baseUrl": base + path, "api": api, "apiKey": "fake", "models": models}
+        found[f"fake-{ours}"] = {"baseUrl": base + path, "api": api, "apiKey": API_KEYS[ours], "models": models}
     return found
 
 

@@ -30,6 +30,7 @@ class Capability(Enum):
     TIMEOUT = "bounds a turn by --timeout"
     FAILOVER = "goes through a list of models"
     SIBLINGS = "goes through several models of one provider"
+    KEYS = "shows providers API keys that stand in its config, and not in its environment"
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"
@@ -160,6 +161,9 @@ class Setup:
     credential: SeededCredential | None = None  # of the codex provider
     other_credential: SeededCredential | None = None  # a second profile in the same store
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know
+    entry_extra: Mapping[str, object] = field(
+        default_factory=dict
+    )  # the same within an agent's entry, where one has room
     unreachable: tuple[str, ...] = ()  # providers whose port refuses connections
     idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
     grace_seconds: float | None = None  # how long child work may take to end, where the target can be told

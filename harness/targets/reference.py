@@ -16,7 +16,7 @@ from fakes.oauth import SeededCredential
 from fakes.script import ToolCall
 from harness.outcome import AttemptSeen, HolderSeen, Kind, Outcome, RunSeen
 from harness.targets import reference_state
-from harness.targets.files import object_in, replace_json
+from harness.targets.files import API_KEYS, object_in, replace_json
 from harness.targets.output import documents, rows_in, shows_traceback
 from harness.targets.protocol import (
     UNREACHABLE,
@@ -195,8 +195,13 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
     limits = {name: seconds for name, seconds in said.items() if seconds is not None}
     idle = {"idleSeconds": setup.idle_seconds} if setup.idle_seconds is not None else {}
     providers: dict[str, dict[str, object]] = {
-        "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": "sk-ant-fake", **idle},
-        "gemini": {"api": "google-generative-ai", "baseUrl": f"{site.url}/v1beta", "apiKey": "AIza-fake", **idle},
+        "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": API_KEYS["anthropic"], **idle},
+        "gemini": {
+            "api": "google-generative-ai",
+            "baseUrl": f"{site.url}/v1beta",
+            "apiKey": API_KEYS["gemini"],
+            **idle,
+        },
         "codex": {
             "api": "openai-codex-responses",
             "baseUrl": f"{site.url}/backend-api",
@@ -209,7 +214,7 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
     for name in setup.unreachable:
         providers[name]["baseUrl"] = UNREACHABLE
     return {
-        "agents": {name: {"workspace": str(site.workspace(name))} for name in setup.agents},
+        "agents": {name: {"workspace": str(site.workspace(name)), **setup.entry_extra} for name in setup.agents},
         "models": [
             name
             for model in setup.models

@@ -8,7 +8,6 @@ same moment; their work then belongs to whoever is the next subreaper above.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from reference.tools.output import Output
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
+_LOST = {"status": None, "why": "keeper-lost"}
 _keepers: set[int] = set()  # that are our children: of work beside this one, and of work that stays when we go
 
 
@@ -51,12 +51,14 @@ class Job:
         _keepers.add(self.keeper)
 
     def start(self) -> None:
-        """Begin; when this returns the shell runs. Raises Local if it cannot be started."""
+        """Begin; when this returns the shell runs, or has killed its keeper. Raises Local if it cannot be started."""
         with suppress(BrokenPipeError):  # it has given up already, and says why
             self._control.send(channel.START)
         with stopping.interrupting():
-            answer = channel.hear(self._control) or {"failed": errno.ECHILD}
-        if "failed" in answer:
+            answer = channel.hear(self._control)
+        if answer is None:  # killed, by its work as likely as not
+            self.outcome = dict(_LOST)
+        elif "failed" in answer:
             number = int(answer["failed"])
             raise from_oserror(OSError(number, os.strerror(number)), self.workspace)
 
@@ -71,7 +73,7 @@ class Job:
                 return False
             for descriptor, _ in ready:
                 if descriptor == self._control.fileno():
-                    self.outcome = channel.hear(self._control) or {"status": None, "why": "keeper-lost"}
+                    self.outcome = channel.hear(self._control) or dict(_LOST)
                 elif not output.read(self.output):
                     poller.unregister(self.output)
         return True

@@ -108,10 +108,12 @@ def asked(
     model: str = "m",
     step: int = 0,
     markers: tuple[str, ...] = (),
+    results: tuple[str, ...] = (),
+    told: tuple[str, ...] = (),
 ) -> RequestReceived:
     return RequestReceived(
         exchange=exchange, provider=provider, model=model, method="POST", path="/", marker=actor, turn_step=step,
-        rule="r", stream=True, bytes=1, peer_port=1, markers=markers,
+        rule="r", stream=True, bytes=1, peer_port=1, markers=markers, results=results, told=told,
     )  # fmt: skip
 
 

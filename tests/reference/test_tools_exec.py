@@ -111,6 +111,14 @@ def test_killed_is_no_success(execute: Callable[..., Done]) -> None:
     assert execute({"command": "kill -KILL $$"}).text == "\n[killed by SIGKILL]"
 
 
+@pytest.mark.parametrize("often", range(5))
+def test_work_that_kills_its_keeper_at_once(execute: Callable[..., Done], often: int) -> None:
+    """Be it before or after the keeper has said that the work has begun: that is a result of the tool, and no error."""
+    done = execute({"command": f"kill -9 $PPID; echo {often}; sleep 600"})
+    assert ("error" in done.result, done.result["children"]) == (False, False)
+    assert "cancelled before it had ended" in done.text
+
+
 def test_own_time_limit(execute: Callable[..., Done]) -> None:
     done = execute({"command": "echo begun; trap '' TERM; while :; do sleep 0.1; done", "timeout": 0.3})
     assert done.text.startswith("begun\n\n[ended: it took longer than its timeout of 0.3 s]")

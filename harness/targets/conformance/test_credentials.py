@@ -12,8 +12,9 @@ from fakes.oauth import SeededCredential
 from harness.checkers.ask import requests
 from harness.events import FileSeen, TokenAnswered
 from harness.lab import Lab
+from harness.lab.lab import SHORTEST_KEY
 from harness.targets.conformance.check import beyond, check, complain, ended, require
-from harness.targets.conformance.material import AGENT, another_site, intents, models, texts
+from harness.targets.conformance.material import AGENT, another_site, intents, models, prepared, texts
 from harness.targets.protocol import Capability, Setup
 
 _TOKEN = re.compile(r"[\w.~+/=-]{16,}")
@@ -41,6 +42,26 @@ def _stored(lab: Lab, which: str) -> tuple[str, int | None]:
     lab.look.credentials("asked")
     seen = [what for _, what in lab.history().of(FileSeen) if what.role == f"profile {which}"]
     return seen[-1].facts["family"], seen[-1].facts["generation"]
+
+
+@check(Capability.TURN, Capability.KEYS)
+async def test_a_key_is_shown(lab: Lab) -> None:
+    """The first provider is shown an API key that cannot be taken for a word, and that is not in the environment."""
+    prepared(lab)
+    await (await lab.turn(AGENT, actor="turn")).finished()
+    keys = lab.api_keys()
+    require(
+        keys,
+        f"no provider was shown an API key of {SHORTEST_KEY} or more characters: {ended(lab, 'turn')}{beyond(lab)}",
+        "write keys of such a length into the config, API_KEYS of harness/targets/files.py for example; else leave "
+        "KEYS out",
+    )
+    env = lab.target.command(lab.site, lab.turning(AGENT)).env
+    require(
+        not keys & set(env.values()),
+        "the API key stands in the environment of the command",
+        "the program's tools may well inherit it: write it into the config, or leave KEYS out",
+    )
 
 
 @check(Capability.OAUTH)

@@ -55,7 +55,7 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
     **dict.fromkeys(
         (
             *(Capability.TIMEOUT, Capability.FAILOVER, Capability.OAUTH, Capability.TOOLS, Capability.GATEWAY),
-            *(Capability.RUNS, Capability.SESSIONS),
+            *(Capability.RUNS, Capability.SESSIONS, Capability.KEYS),
         ),
         (Capability.TURN,),
     ),

@@ -10,6 +10,7 @@ from harness.checkers.auth import (
     closed_config_stays_closed,
     crash_asks_once,
     everybody_succeeds,
+    keys_stay_in,
     loser_rereads,
     one_credential_one_lock,
     other_profile_untouched,
@@ -202,6 +203,9 @@ AUT_9 = [
     ),
     illegal("printed", secrets_stay_in, "AUT-9", "abcd1234|stood in stdout of lane0", [1], store(), LEAK),
     illegal("printed-and-no-store-seen", secrets_stay_in, "AUT-9", "abcd1234", [0], LEAK),
+    illegal("key-printed", keys_stay_in, "AUT-9", "abcd1234|stood in stdout of lane0", [2], turn("lane0"), LEAK),
+    legal("key-not-seen", keys_stay_in, turn("lane0")),
+    undecided("nobody-ran", keys_stay_in, "no command has ended"),
     undecided("nobody-looked", secrets_stay_in, "no credential file", file()),
     undecided("never-there", secrets_stay_in, "no credential file", gone("credentials")),
 ]  # fmt: skip

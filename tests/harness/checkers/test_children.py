@@ -37,7 +37,7 @@ from tests.harness.histories import (
     undecided,
 )
 
-TERM, INT, KILL = signal.SIGTERM, signal.SIGINT, signal.SIGKILL
+TERM, INT, KILL, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGHUP
 QUIET = TreeEnded(actor="lane0")
 SERVICE = ServiceSeen(pid=9, command="/opt/daemon", ended=True)
 LAST_LOOK = TreeSeen(when="at the end of the run", processes=())
@@ -132,6 +132,13 @@ CHD_5 = [
 CHD_7 = [
     legal("term", killed_is_not_success, signalled("a", TERM), turn("a", ok=False, exit_status=143)),
     legal("int", killed_is_not_success, signalled("a", INT), turn("a", ok=False, exit_status=130)),
+    legal("hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=129)),
+    legal("by-the-hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=None)),
+    legal("hang-up-fails", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=1)),
+    illegal(
+        "hang-up-exits-0", killed_is_not_success, "CHD-7", "a exited 0; the status for this is 129", [2],
+        signalled("a", HUP), turn("a", ok=False, exit_status=0),
+    ),
     legal("timeout", killed_is_not_success, turn("timeout", timeout=2.0, ok=False, exit_status=124, seconds=2.1)),
     legal(
         "others-may-succeed", killed_is_not_success, signalled("a", TERM), turn("a", ok=False, exit_status=143),

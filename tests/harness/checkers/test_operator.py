@@ -44,7 +44,11 @@ from tests.harness.histories import (
 
 
 def row(pid: int | None, status: str = "running") -> RunSeen:
-    return RunSeen(id=f"r{pid}", agent="lane0", status=status, pid=pid)
+    return RunSeen(id=f"r{(pid or 0) + 1000}", agent="lane0", status=status, pid=pid)
+
+
+def named(identifier: str, pid: int, status: str) -> RunSeen:
+    return RunSeen(id=identifier, agent="lane0", status=status, pid=pid)
 
 
 def runs(*rows: RunSeen, actor: str = "list-runs", **ending: Any) -> tuple[Any, ...]:
@@ -58,10 +62,15 @@ def below(actor: str, *pids: int) -> TreeSeen:
 
 
 TWO = (start("a", agent="lane0", pid=100), start("b", agent="lane1", pid=101), exited("b", None, 9))
-REUSED = RunSeen(id="r101", agent="lane1", status="running", pid=100)
+REUSED = RunSeen(id="r1101", agent="lane1", status="running", pid=100)
 
 OPS_1 = [
     legal("nothing-runs", list_shows_truth, runs()),
+    legal("a-pid-within-an-id", list_shows_truth, runs(named("r-1005", 100, "failed"), named("r-a101", 101, "failed"))),
+    illegal(
+        "ids-of-pids", list_shows_truth, "OPS-1", "the ids r-100 and r-101 differ by the pids", [1, 3],
+        runs(named("r-100", 100, "failed")), runs(named("r-100", 100, "failed"), named("r-101", 101, "failed")),
+    ),
     legal("one-runs", list_shows_truth, start("a"), runs(row(100))),
     legal("ended-ones-are-history", list_shows_truth, start("a"), exited("a"), runs(row(100, "interrupted"))),
     legal("history-without-a-pid", list_shows_truth, runs(row(None, "succeeded"))),
@@ -72,15 +81,15 @@ OPS_1 = [
     legal("adds-are-no-runs", list_shows_truth, start("a", "agents add", name="a"), runs()),
     legal("a-dead-one's-pid-is-another's", list_shows_truth, TWO, fired(RECYCLED), runs(row(100))),
     illegal(
-        "ghost-by-its-pid", list_shows_truth, "OPS-1", "run r101 of lane1, which is dead|its pid 100 is that of a",
+        "ghost-by-its-pid", list_shows_truth, "OPS-1", "run r1101 of lane1, which is dead|its pid 100 is that of a",
         [5], TWO, fired(RECYCLED), runs(row(100), REUSED),
     ),
     illegal(
-        "twice", list_shows_truth, "OPS-1", "list-runs shows run r100 2 times", [2], start("a"),
+        "twice", list_shows_truth, "OPS-1", "list-runs shows run r1100 2 times", [2], start("a"),
         runs(row(100), row(100)),
     ),
     illegal(
-        "ghost", list_shows_truth, "OPS-1", "list-runs shows run r100 of lane0 as running|process 100 is gone", [3],
+        "ghost", list_shows_truth, "OPS-1", "list-runs shows run r1100 of lane0 as running|process 100 is gone", [3],
         start("a"), exited("a", None, 9), runs(row(100)),
     ),
     legal("a-process-below-the-command", list_shows_truth, start("a", agent="lane0"), below("a", 7), runs(row(7))),
@@ -146,6 +155,10 @@ OPS_5 = [
             end("unseen-x", ok=False, traceback=True), file()),
     illegal("died", never_hangs, "OPS-5", "was killed by a signal of its own", [0],
             end("unseen-x", ok=False, exit_status=None), file()),
+    legal("of-the-pipe", never_hangs,
+          exited("unread-x", None, 13), end("unread-x", ok=False, exit_status=None), file()),
+    illegal("died-otherwise", never_hangs, "OPS-5", "was killed by a signal of its own", [1],
+            exited("unread-x", None, 11), end("unread-x", ok=False, exit_status=None), file()),
     illegal("torn", never_hangs, "OPS-5", "no longer parses", [2], end("a"), file(), file(parses=False)),
     illegal("failed-for-a-stream", never_hangs, "OPS-5", "without-stdin-add|only because of its streams", [0],
             end("without-stdin-add", ok=False), file()),

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,70 @@ def test_links_are_looked_through_within_the_run_and_left_alone_where_they_lead_
         str(home / "link"),
         "home/link",
     ]
+
+
+def test_a_key_may_stay_where_it_is_kept_and_nowhere_else(stand: Stand) -> None:
+    """AUT-9. A backup of the file that keeps it is no leak; a log is, and the file with the key once more."""
+    key = "sk-ant-api03-of-a-person-0123456789"
+    stand.api_keys = lambda: frozenset({key})
+    home = stand.site.home
+    for folder in (home, stand.site.workspaces):
+        folder.mkdir()
+    stand.site = replace(stand.site, tmp=home / "none")
+    (home / "config.json").write_text(f'{{"apiKey": "{key}"}}')
+    (home / "models.json").write_text(f'{{"apiKey": "{key}"}}')
+    (home / "table").write_text("nothing yet")
+    look = stand.look
+    look.keys_kept()
+    (home / "config.json.bak.1").write_text(f'{{"apiKey": "{key}"}}')
+    look.keys()
+    assert stand.seen == []
+    (home / "log").write_text(f"authorization: Bearer {key}")
+    (home / "models.json").write_text(f'{{"apiKey": "{key}", "lastError": "wrong key: {key}"}}')
+    (home / "table").write_text(b64encode(key.encode()).decode())
+    (stand.site.workspaces / "crash.txt").write_text(key)
+    look.keys()
+    assert [seen.where for seen in stand.seen] == ["home/log", "home/models.json", "home/table", "ws/crash.txt"]
+
+
+def test_a_copy_of_a_closed_file_that_is_open_is_seen(stand: Stand) -> None:
+    """AUT-9. What was open before stays unmentioned."""
+    key = "sk-ant-api03-of-a-person-0123456789"
+    stand.api_keys = lambda: frozenset({key})
+    home = stand.site.home
+    home.mkdir()
+    for name, mode in (("config.json", 0o600), ("models.json", 0o644)):
+        (home / name).write_text(key)
+        (home / name).chmod(mode)
+    look = stand.look
+    look.keys_open()
+    look.keys_opened()
+    assert stand.seen == []
+    (home / "config.json.bak").write_text(key)
+    (home / "config.json.bak").chmod(0o640)
+    look.keys_opened()
+    assert [(seen.role, seen.path, seen.mode) for seen in stand.seen] == [
+        ("exposed", str(home / "config.json.bak"), 0o640)
+    ]
+
+
+def test_a_key_that_strays_is_known_by_the_provider_that_has_one_of_its_own(stand: Stand) -> None:
+    """AUT-9. A key that was given to two providers is both's."""
+    stand.fakes.shown_keys = {"anthropic": frozenset("a"), "gemini": frozenset("ag"), "codex": frozenset("g")}
+    stand.look.keys_astray()
+    stand.fakes.shown_keys = {"anthropic": frozenset("a"), "gemini": frozenset("a")}
+    stand.look.keys_astray()
+    assert [(seen.where, seen.fingerprint) for seen in stand.seen] == [
+        ("a request to gemini, and in one to anthropic", fingerprint("a")),
+        ("a request to gemini, and in one to codex", fingerprint("g")),
+    ]
+
+
+def test_keys_that_no_program_knows_are_told_by_their_paths(tmp_path: Path) -> None:
+    """CFG-6. Those of an agent's entry, and of a document's own all."""
+    config = tmp_path / "config.json"
+    config.write_text('{"agents": {"a": {"workspace": "/a", "x-note": 1}}, "x-own": {"x-within": 2}}')
+    assert list(document("config", config).facts["keys"]) == ["agents", "x-own", "agents/a/x-note", "x-own/x-within"]
 
 
 def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:

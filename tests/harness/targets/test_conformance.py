@@ -21,6 +21,7 @@ from harness.session.bench import Bench, Settings
 from harness.targets import registry
 from harness.targets.conformance.deeds import watched
 from harness.targets.conformance.suite import check_target, checks, examine
+from harness.targets.files import API_KEYS
 from harness.targets.protocol import (
     AddAgent,
     Capability,
@@ -429,6 +430,22 @@ class JobsUnread(ReferenceTarget):
 class QuotesAreLost(ReferenceTarget):
     def tool_call(self, command, *, background=False):
         return super().tool_call(command.replace("'", ""), background=background)
+
+
+@caught_by("a_key_is_shown", "no provider was shown an API key of 20")
+class KeyLikeAWord(ReferenceTarget):
+    def prepare(self, site, setup):
+        super().prepare(site, setup)
+        edited(
+            self.config_file(site), lambda config: [each.update(apiKey="fake") for each in config["providers"].values()]
+        )
+
+
+@caught_by("a_key_is_shown", "stands in the environment")
+class KeyInTheEnvironment(ReferenceTarget):
+    def command(self, site, intent):
+        made = super().command(site, intent)
+        return replace(made, env={**made.env, **{f"{name.upper()}_API_KEY": key for name, key in API_KEYS.items()}})
 
 
 @caught_by("secrets_are_in_their_files", "is not among credentials_files")

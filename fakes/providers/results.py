@@ -1,0 +1,69 @@
+"""What a conversation tells a model of its tools, in the words of whichever provider: which calls, and what of each."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fakes.events import digest
+from fakes.providers.base import json_object, markers_of
+from fakes.wire.http import HttpRequest, decoded_body
+
+_CALLS = ("tool_use", "function_call", "custom_tool_call")  # types of Anthropic's blocks and Responses' items
+_RESULTS = ("tool_result", "function_call_output", "custom_tool_call_output")
+_GEMINIS = {"functionCall": "call", "function_call": "call"} | dict.fromkeys(
+    ("functionResponse", "function_response"), "result"
+)  # by the one key that a part of Gemini's has for what it is
+_HINTS = (b"tool_result", b"call_output", b"tool_call_id", b"functionResponse", b"function_response")
+_NAMES = ("tool_use_id", "call_id", "tool_call_id", "id")  # whose result it is
+_NOT_SAID = (*_NAMES, "status", "cache_control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Of each tool result, in the order of the calls, a digest, equal for those that say the same, and a marker."""
+
+    digests: tuple[str, ...] = ()
+    markers: tuple[str, ...] = ()
+
+
+def results_in(request: HttpRequest) -> Results:
+    """The results in a request that was read before. Raises what `json_object` raises."""
+    if not any(word in decoded_body(request) for word in _HINTS):  # as of most
+        return Results()
+    calls, results = list[str](), list[Mapping[str, object]]()
+    for kind, entry in _entries(json_object(request)):
+        if kind == "call":
+            calls.append(_name(entry))
+        else:
+            results.append(entry)
+    order = {name: position for position, name in reversed(list(enumerate(calls))) if name}
+    results.sort(key=lambda result: order.get(_name(result), len(calls)))  # stable: some of Gemini's have no name
+    texts = [json.dumps({k: v for k, v in each.items() if k not in _NOT_SAID}, sort_keys=True) for each in results]
+    return Results(
+        digests=tuple(digest(text.encode()) for text in texts),
+        markers=tuple(next(iter(markers_of(text)), "") for text in texts),
+    )
+
+
+def _entries(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """The calls and the results in a document, in its order."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _entries(item)
+    if not isinstance(value, dict):
+        return
+    if value.get("type") in _RESULTS or value.get("role") == "tool":
+        yield "result", value
+        return
+    if value.get("type") in _CALLS or "function" in value:  # the latter is Chat Completions', and a tool's definition
+        yield "call", value
+        return
+    for key, item in value.items():
+        if key in _GEMINIS and isinstance(item, dict):
+            yield _GEMINIS[key], item
+        else:
+            yield from _entries(item)
+
+
+def _name(entry: Mapping[str, object]) -> str:
+    return next((str(entry[name]) for name in _NAMES if entry.get(name)), "")

@@ -1,0 +1,99 @@
+"""AUT-9, of API keys: a person has put them into the config, and there they stay."""
+
+from __future__ import annotations
+
+import signal
+
+from fakes.script import Match, Rule, Status, Text
+from harness.checkers.auth import keys_stay_in
+from harness.lab import Lab
+from harness.scenario import scenario
+from harness.targets.protocol import Capability, CheckUp, Intent, ListAgents, ListRuns, Setup
+from scenarios.gateway import routed, serving
+from scenarios.work import providers
+
+REFUSED = "a key refused and repeated"
+# As OpenAI says it, which shows the ends of the key; of compatible servers there are some that show the whole.
+WRONG = "Incorrect API key provided: "
+
+
+@scenario(
+    "AUT-9",
+    fault="providers refuse API keys and repeat them in what they say, with another model to fall back to and without, "
+    "here and through a gateway; a model asks for the environment of its tools; the config is damaged behind a key",
+    needs=[Capability.TURN, Capability.KEYS],
+    judges=[keys_stay_in],
+    not_verified=["keys that the program finds in its environment"],
+)
+async def test_keys_that_are_refused(lab: Lab) -> None:
+    """An API key is for its provider alone: no answer, error, list, log, transcript, command line or other has it."""
+    lab.plan(REFUSED)
+    models = tuple(provider for provider in providers(lab) if provider != "codex")
+    for other in models[1:]:  # each key is its provider's own
+        lab.prepare(Setup(agents=("lane0",), models=(other,)), home=f"home-{other}")
+        await (await lab.turn("lane0", actor=f"shown-{other}")).finished()
+    lab.prepare(Setup(agents=("lane0",), models=models, grace_seconds=0.5))
+    lab.script(*_rules(lab, models))
+    for name in ("shown", "fallen")[: len(models)]:
+        await (await lab.turn("lane0", actor=name)).finished()
+    lab.look.keys_kept()
+    await (await lab.turn("lane0", actor="environment")).finished()
+    for name in ("replaced", "refused"):
+        lab.hold(name)
+        run = await lab.turn("lane0", actor=name)
+        await lab.reached(name, by=[run])
+        lab.look.command_lines()
+        lab.release(name)
+        await run.finished()
+    await _lists(lab)
+    if Capability.GATEWAY in lab.target.capabilities:
+        gateway = await serving(lab)
+        await lab.run(routed(lab, "lane0", "refused-there"), "refused-there")
+        gateway.signal(signal.SIGTERM)
+        await gateway.finished()
+    if lab.faulty:
+        await _damaged(lab)
+    lab.look.keys()
+    lab.look.keys_astray()
+    if lab.met("refused") and lab.api_keys():
+        lab.fired(REFUSED)
+
+
+def _rules(lab: Lab, models: tuple[str, ...]) -> list[Rule]:
+    """The first model fails once without a word about its key; from then on it, or each of them, refuses its own."""
+    if not lab.faulty:
+        return [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("replaced", "refused")]
+    first, *others = models
+    rules = [Rule("fallen", Match(marker="fallen", provider=first), (Status(500),))]
+    if Capability.TOOLS in lab.target.capabilities:
+        env = lab.target.tool_call("env")
+        rules.append(Rule("environment", Match(marker="environment", turn_step=0), (env,)))
+    once = Status(401, message=WRONG, repeats_key=True, gate="replaced")
+    rules.append(Rule("replaced", Match(marker="replaced", provider=first), (once,)))
+    for name in ("refused", "refused-there"):
+        refusal = Status(401, message=WRONG, repeats_key=True, gate="refused" if name == "refused" else None)
+        rules.append(Rule(name, Match(marker=name, provider=first), (refusal,)))
+        for other in others:  # as Gemini says it
+            invalid = Status(400, message="API key not valid: ", repeats_key=True)
+            rules.append(Rule(f"{name}-{other}", Match(marker=name, provider=other), (invalid,)))
+    return rules
+
+
+async def _damaged(lab: Lab) -> None:
+    """The config goes wrong behind the first key that stands in it."""
+    config = lab.target.config_file(lab.site)
+    text = config.read_text(encoding="utf-8")
+    first = min((key for key in lab.api_keys() if key in text), key=text.index, default="")
+    if first and Capability.ADD_AGENTS in lab.target.capabilities:
+        config.write_text(text.replace(f'{first}"', first), encoding="utf-8")
+        await lab.run(ListAgents(), "damaged")
+
+
+async def _lists(lab: Lab) -> None:
+    """All that the target says of what has been."""
+    asked: dict[Capability, Intent] = {
+        Capability.ADD_AGENTS: ListAgents(), Capability.RUNS: ListRuns(everything=True), Capability.CHECK_UP: CheckUp()
+    }  # fmt: skip
+    for capability, intent in asked.items():
+        if capability in lab.target.capabilities:
+            await lab.run(intent, intent.verb.replace(" ", "-"))
