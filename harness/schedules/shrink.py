@@ -1,8 +1,9 @@
 """From a run that violates to the simplest one that does, and to the order of two points that decides it.
 
-Simpler is: fewer preemptions and faults, then fewer actors, then fewer entries, then fewer switches where nothing
-races. A candidate is only a guess: it is run, and what counts is the trace that came of it, from which the decisions
-are derived again. Every replay counts against the budget. The search reads no clock and draws nothing.
+Simpler is: fewer preemptions and faults, of these fewer faults, then fewer actors, then fewer entries, then fewer
+switches where nothing races. A candidate is only a guess: it is run, and what counts is the trace that came of it, from
+which the decisions are derived again. Every replay counts against the budget. The search reads no clock and draws
+nothing.
 Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin).
 """
 
@@ -108,7 +109,7 @@ class Best:
         """The less the simpler."""
         actors = {point.actor for point in self.trace.points}
         switches, faults = len(self.decisions.switches), len(self.decisions.faults)
-        return (self.preemptions + faults, len(actors), switches + faults, self._off_races())
+        return (self.preemptions + faults, faults, len(actors), switches + faults, self._off_races())
 
     def _off_races(self) -> int:
         """How many switches stand at a point that races with none of another actor."""
@@ -134,6 +135,7 @@ class _Shrinking:
 
     def search(self) -> Search:
         yield from self._tidy()
+        yield from self._unstop()
         yield from self._drop()
         while (yield from self._ddmin()) or (yield from self._drop()) or (yield from self._move()):
             pass
@@ -168,6 +170,16 @@ class _Shrinking:
         if len(switches) >= len(self.best.decisions.switches):
             return False
         return (yield from self._try(self._with(switches)))
+
+    def _unstop(self) -> Asking:
+        """Let others go first by the order alone, and not by a pause: that is needed only where somebody gives up."""
+        trace, best = self.best.trace, self.best.decisions
+        for fault in best.faults:
+            if fault.what == "SIGSTOP":
+                faults = [other for other in best.faults if other != fault]
+                unstopped = trace.unstopped(fault.actor, fault.index)
+                return (yield from self._try(Decisions.from_trace(unstopped, faults, best.absent)))
+        return False
 
     def _drop(self) -> Asking:
         """Leave out whole actors."""

@@ -36,6 +36,19 @@ class Trace:
     def points(self) -> tuple[Point, ...]:
         return tuple(step.chosen for step in self.steps)
 
+    def unstopped(self, actor: str, index: int) -> Trace:
+        """The same order, had the actor been able to go on all the time from its point of this index, where it was."""
+        place = next(i for i, point in enumerate(self.points) if (point.actor, point.index) == (actor, index))
+        steps, waits = list(self.steps), None
+        for at in range(len(steps) - 1, place, -1):
+            enabled = steps[at].enabled
+            own = next((point for point in enabled if point.actor == actor), None)
+            if own is None and waits is not None:
+                among = tuple(sorted((*enabled, waits), key=lambda point: point.actor))
+                steps[at] = Step(enabled=among, chosen=steps[at].chosen)
+            waits = own or waits
+        return Trace(tuple(steps))
+
     def preemptions(self) -> int:
         """How often an actor had to wait although it could have gone on, and was the last that had."""
         return sum(1 for _ in self._preempted())

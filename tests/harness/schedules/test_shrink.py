@@ -20,13 +20,13 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.schedules.decisions import Decisions, Follow
+from harness.schedules.decisions import Decisions, Fault, Follow
 from harness.schedules.points import Point, racing
 from harness.schedules.shrink import Shrunk, Unsteady, shrink, shrink_async
 from harness.schedules.strategies import portfolio
 from harness.schedules.strategies.bounded import Bounded, explore
 from harness.schedules.strategy import Choice, Profile
-from harness.schedules.trace import Trace
+from harness.schedules.trace import Step, Trace
 from tests.harness.schedules import simulated
 from tests.harness.schedules.programs import alone, drawn, ops
 from tests.harness.schedules.simulated import Op, Programs, Ran, simulate
@@ -259,3 +259,50 @@ def test_it_is_deterministic_and_can_be_awaited() -> None:
         return loses(programs)(candidate)
 
     assert asyncio.run(shrink_async(decisions, oracle)) == shrink(decisions, loses(programs))
+
+
+class Paused:
+    """Who is stopped waits until the others are done."""
+
+    def __init__(self, decisions: Decisions) -> None:
+        self._follow = Follow(decisions)
+        self._faults = decisions.faults
+        self._actor = ""
+        self.steps: list[Step] = []
+
+    def choose(self, choice: Choice) -> Point:
+        enabled = tuple(point for point in choice.enabled if point.actor != self._actor) or choice.enabled
+        chosen = self._follow.choose(Choice(step=choice.step, enabled=enabled, last=choice.last))
+        self.steps.append(Step(enabled=enabled, chosen=chosen))
+        if Fault(chosen.actor, chosen.index, "SIGSTOP") in self._faults:
+            self._actor = chosen.actor
+        return chosen
+
+
+def loses_with_pauses(programs: Programs) -> Oracle:
+    def oracle(decisions: Decisions) -> Trace | None:
+        paused = Paused(decisions)
+        values = simulate(programs, paused).values
+        return Trace(tuple(paused.steps)) if values["x"] < len(programs) else None
+
+    return oracle
+
+
+def test_preemption_takes_the_place_of_a_pause_where_the_order_alone_decides() -> None:
+    body = ops("rx sx")
+    oracle = loses_with_pauses({"a": body, "b": body, "c": body})
+    found = shrink(Decisions.parse("a.0!SIGSTOP"), oracle)
+    assert isinstance(found, Shrunk)
+    assert found.decisions.faults == ()
+    assert found.trace.preemptions() == 1
+
+
+def test_pause_stays_where_nobody_would_give_up_without_it() -> None:
+    def oracle(decisions: Decisions) -> Trace | None:
+        paused = Paused(decisions)
+        simulate({"a": ops("rx sx"), "b": ops("rx sx")}, paused)
+        return Trace(tuple(paused.steps)) if decisions.faults else None
+
+    found = shrink(Decisions.parse("a.0!SIGSTOP"), oracle)
+    assert isinstance(found, Shrunk)
+    assert str(found.decisions) == "a.0!SIGSTOP"
