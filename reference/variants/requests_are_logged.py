@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from reference import durable
 from reference.deadline import Deadline
 from reference.messages import Message, Reply, ToolSpec
 from reference.parts import Parts
@@ -25,7 +26,8 @@ class _Logged(Wrapped):
         log = os.path.join(os.environ["REFERENCE_HOME"], "debug.log")
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, f"POST {model} authorization: Bearer {token}\n".encode())
+            with durable.naming(log):
+                os.write(descriptor, f"POST {model} authorization: Bearer {token}\n".encode())
         finally:
             os.close(descriptor)
         return self._client.complete(model, messages, tools, token, deadline)

@@ -167,7 +167,7 @@ def test_hook_of_an_add_that_is_stopped_ends_with_it(program: Any, repository: P
 def killed_in_the_hook(program: Any, repository: Path, until: Any) -> int:
     """An add is killed while git runs a hook, which goes on: its pid."""
     told = program.work / "pid"
-    hook(repository, f"echo $$ > {told}; while :; do sleep 1; done")
+    hook(repository, f"echo $$ > {told}; for second in $(seq 60); do sleep 1; done")
     words = ("--workspace", str(program.work / "lane0"), "--worktree-of", str(repository))
     adding = program.start("agents", "add", "lane0", *words, "--json")
     child = int(until(lambda: told.read_text() if told.exists() else "", "the hook runs"))
