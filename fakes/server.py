@@ -94,8 +94,9 @@ class Fakes:
     def shown_keys(self) -> dict[str, frozenset[str]]:
         """The API keys with which each provider was asked; a token of the authorization server is none."""
         found: dict[str, frozenset[str]] = {}
+        tokens = self.oauth.secrets()
         for provider, key in self._desk.shown:
-            if key and key not in self.oauth.secrets():
+            if key and key not in tokens:
                 found[provider] = found.get(provider, frozenset()) | {key}
         return found
 

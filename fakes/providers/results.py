@@ -28,7 +28,8 @@ class Results:
 
 def results_in(request: HttpRequest) -> Results:
     """The results in a request that was read before. Raises what `json_object` raises."""
-    if not any(word in decoded_body(request) for word in _HINTS):  # as of most
+    body = decoded_body(request)
+    if not any(word in body for word in _HINTS):  # as of most
         return Results()
     calls, results = list[str](), list[Mapping[str, object]]()
     for kind, entry in _entries(json_object(request)):

@@ -68,8 +68,7 @@ def exactly_once_visible(history: History) -> list[Finding]:
     """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
 
     A turn's parts are its message, what its model says beside its tool call, what the tool said, and the answer, each
-    with a marker of its own. One that was not
-    struck itself works: a session that nobody can go on with shows nothing.
+    with a marker of its own. One that was not struck itself works: a session that nobody can go on with shows nothing.
     """
     findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
     struck = {strike.actor for strike in ask.strikes(history)}

@@ -223,11 +223,11 @@ def _worktrees(home: Home) -> Iterator[Problem]:
 
 def _take_back(home: Home, note: Note) -> None:
     from reference import agents, worktrees
-    from reference.worktrees.halves import take_back_by
+    from reference.worktrees.halves import take_back_left
 
     store = config.ConfigStore(home)
     with worktrees.lock(home, note.repository).acquire(Deadline.after(_SECONDS)):
-        take_back_by(note, lambda path: agents.works_in(store.read(), path))
+        take_back_left(note, lambda path: agents.works_in(store.read(), path))
 
 
 def _socket(home: Home) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from reference.errors import Busy, Local, Usage
 from reference.locks import Lock
 from reference.worktrees import note as notes
 from reference.worktrees.git import git
-from reference.worktrees.halves import take_back, take_back_by
+from reference.worktrees.halves import take_back_left, take_back_noted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,14 +65,12 @@ def add(
         try:
             make(note)
         except BaseException:  # a signal too
-            take_back(shared, path, branch, was_there=there)
-            note.remove()
+            take_back_noted(note)
             raise
 
     def undo() -> None:
         with lock(home, shared).acquire(deadline.sooner(LOCK_SECONDS)):
-            take_back(shared, path, branch, was_there=there)
-        note.remove()
+            take_back_noted(note)
 
     return Worktree(note.remove, undo)
 
@@ -93,7 +91,7 @@ def recover(home: Home, shared: str, is_used: Callable[[str], bool]) -> None:
         if note.repository == shared:
             try:
                 with stopping.deliver():
-                    take_back_by(note, is_used)
+                    take_back_left(note, is_used)
             except Local:
                 continue
 

@@ -42,16 +42,23 @@ def take_back(shared: str, path: str, branch: str, *, was_there: bool = False) -
         make_folder(path)
 
 
-def take_back_by(note: Note, is_used: Callable[[str], bool]) -> None:
+def take_back_noted(note: Note) -> None:
+    """The same of what a note tells of, and of the note."""
+    take_back(note.repository, note.workspace, note.branch, was_there=note.was_there)
+    note.remove()
+
+
+def take_back_left(note: Note, is_used: Callable[[str], bool]) -> None:
     """Take back what a killed add has left, for a caller that has the repository's turn.
 
     Raises Busy(`repository-busy`) when what is at work there cannot be ended, Local(`worktree-changed`).
     """
-    if not is_used(note.workspace):
-        _end_those_at_work(note)
-        _check_unchanged(note)
-        take_back(note.repository, note.workspace, note.branch, was_there=note.was_there)
-    note.remove()
+    if is_used(note.workspace):
+        note.remove()
+        return
+    _end_those_at_work(note)
+    _check_unchanged(note)
+    take_back_noted(note)
 
 
 def unlock_branch(shared: str, branch: str) -> None:
