@@ -1,23 +1,23 @@
 """One HTTP POST whose answer is read as it comes, with every failure named.
 
-The layer below is httpcore, httpx's own transport: importing httpx itself costs a command 60 ms more. Refused
-here: redirects, proxies and other settings from the environment, keep-alive between requests, compression,
-and retries; a caller that may retry can tell from the type whether the request can have had an effect
-(`NotSent`).
+Refused here: compression, and retries; a caller that may retry can tell from the type whether the request can have
+had an effect (`NotSent`).
 """
 
 from __future__ import annotations
 
 import errno
-import ssl
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import httpcore
+import h11
 
 from reference.deadline import Deadline
 from reference.errors import Auth, Local, OrchestratorError, Retryable
+from reference.providers.connection import Connection, NotConnected, Waits, connected
 
 CONNECT_SECONDS = 5.0
 MAX_ERROR_BODY = 64 * 1024
@@ -54,17 +54,17 @@ class Request:
 class Answer:
     """Status, headers (names in lower case) and a body that is still arriving."""
 
-    def __init__(self, request: Request, response: httpcore.Response, deadline: Deadline) -> None:
-        self.status = response.status
-        self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    def __init__(self, request: Request, response: h11.Response, connection: Connection, deadline: Deadline) -> None:
+        self.status = response.status_code
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
         self._request = request
-        self._response = response
+        self._connection = connection
         self._deadline = deadline
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it arrives. Raises Retryable `stalled`, `connection-reset`, `truncated`; Stopped."""
         with _named(self._request, self._deadline, "truncated"):
-            for chunk in self._response.iter_stream():
+            for chunk in self._connection.chunks():
                 self._deadline.check()
                 yield chunk
 
@@ -89,51 +89,46 @@ def post(request: Request, deadline: Deadline) -> Iterator[Answer]:
     """
     deadline.check()
     headers = _encoded(request)
-    with httpcore.ConnectionPool(retries=0, max_connections=1) as pool:
+    with ExitStack() as stack:
         with _named(request, deadline, "disconnected"):
-            response = pool.handle_request(
-                httpcore.Request(
-                    "POST",
-                    request.url,
-                    headers=headers,
-                    content=request.body,
-                    extensions={"timeout": _timeouts(request.idle, deadline)},
-                )
-            )
-        try:
-            yield Answer(request, response, deadline)
-        finally:
-            response.close()
+            connection = stack.enter_context(connected(request.url, _waits(request.idle, deadline)))
+            response = connection.ask(_target(request.url), headers, request.body)
+        yield Answer(request, response, connection, deadline)
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _encoded(request: Request) -> list[tuple[bytes, bytes]]:
     """The header lines. Raises Auth for a credential that no header can carry."""
     headers = {
-        "host": request.url.split("://", 1)[1].split("/", 1)[0],
+        "host": urlsplit(request.url).netloc,
         "content-length": str(len(request.body)),
         "accept-encoding": "identity",
         "connection": "close",
         **request.headers,
     }
-    if not all(" " <= character <= "~" for value in headers.values() for character in value):
+    if not all(_is_sendable(value) for value in headers.values()):
         raise Auth(
             "unsendable-credential",
             f"the credential of {request.provider} has characters that no header can carry",
-            hint="copy it again, without line breaks",
+            hint="copy it again, without spaces and line breaks around it",
         )
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
 
-def _timeouts(idle: float, deadline: Deadline) -> dict[str, float]:
+def _is_sendable(value: str) -> bool:
+    """Whether a header can carry it (RFC 9110, section 5.5), in ASCII."""
+    return value == value.strip() and all(" " <= character <= "~" for character in value)
+
+
+def _waits(idle: float, deadline: Deadline) -> Waits:
     remaining = deadline.remaining()
     # The margin lets `deadline.check()` find the deadline passed when it was the deadline that ended a wait.
-    left = float("inf") if remaining is None else max(remaining, 0.0) + 0.02
-    return {
-        "connect": min(CONNECT_SECONDS, left),
-        "read": min(idle, left),
-        "write": min(idle, left),
-        "pool": min(CONNECT_SECONDS, left),
-    }
+    left = float("inf") if remaining is None else remaining + 0.02
+    return Waits(connect=min(CONNECT_SECONDS, left), silence=min(idle, left))
 
 
 @contextmanager
@@ -141,39 +136,46 @@ def _named(request: Request, deadline: Deadline, ended: str) -> Iterator[None]:
     """What the network did inside, as one of the project's errors; `ended` is the code of an early end."""
     try:
         yield
-    except httpcore.TimeoutException as error:
+    except NotConnected as error:
         deadline.check()
-        raise _timed_out(request, error) from error
-    except httpcore.RemoteProtocolError as error:
+        raise _not_sent(request, error.cause) from error
+    except TimeoutError as error:
+        deadline.check()
+        raise Retryable("stalled", f"{request.provider} sent nothing for {request.idle:g} s") from error
+    except h11.RemoteProtocolError as error:
         raise Retryable(ended, f"{request.provider} ended the connection before its answer was complete") from error
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-        raise _failed(request, error) from error
     except OSError as error:
-        raise _failed(request, error) from error
+        number = _number(error)
+        raise _local(number) or Retryable(
+            "connection-reset", f"{request.provider} reset the connection", detail={"errno": number}
+        ) from error
 
 
-def _timed_out(request: Request, error: httpcore.TimeoutException) -> Retryable:
-    if isinstance(error, httpcore.ConnectTimeout | httpcore.PoolTimeout):
-        return NotSent("connect-timeout", f"{request.provider} did not accept a connection in time")
-    return Retryable("stalled", f"{request.provider} sent nothing for {request.idle:g} s")
-
-
-def _failed(request: Request, error: Exception) -> OrchestratorError:
-    cause = _os_error(error)
-    if isinstance(cause, ssl.SSLError):  # an OSError whose errno is OpenSSL's, not the kernel's
+def _not_sent(request: Request, error: OSError) -> OrchestratorError:
+    if _is_of_tls(error):
         return NotSent("tls-failed", f"{request.provider} could not be reached safely: TLS failed")
-    number = cause.errno if cause is not None else None
-    if number in _LOCAL_CAUSES:
-        code, hint = _LOCAL_CAUSES[number]
-        return Local(code, "this machine could not open a connection", hint=hint, detail={"errno": number})
-    if isinstance(error, httpcore.ConnectError):
-        refused = number == errno.ECONNREFUSED
-        code = "connect-refused" if refused else "unreachable"
-        return NotSent(code, f"{request.provider} could not be reached", detail={"errno": number})
-    return Retryable("connection-reset", f"{request.provider} reset the connection", detail={"errno": number})
+    if isinstance(error, TimeoutError):
+        return NotSent("connect-timeout", f"{request.provider} did not accept a connection in time")
+    if isinstance(error, socket.gaierror):
+        return NotSent("name-not-resolved", f"the address of {request.provider} is not known to the name service")
+    number = _number(error)
+    code = "connect-refused" if number == errno.ECONNREFUSED else "unreachable"
+    return _local(number) or NotSent(code, f"{request.provider} could not be reached", detail={"errno": number})
 
 
-def _os_error(error: BaseException | None) -> OSError | None:
-    while error is not None and not isinstance(error, OSError):
-        error = error.__cause__ or error.__context__
-    return error
+def _local(number: int | None) -> Local | None:
+    """The failure for an errno that is this machine's own."""
+    if number not in _LOCAL_CAUSES:
+        return None
+    code, hint = _LOCAL_CAUSES[number]
+    return Local(code, "this machine could not open a connection", hint=hint, detail={"errno": number})
+
+
+def _number(error: OSError) -> int | None:
+    """The kernel's errno, if it is one."""
+    return None if _is_of_tls(error) else error.errno
+
+
+def _is_of_tls(error: OSError) -> bool:
+    """Whether it is an ssl.SSLError, whose errno is OpenSSL's. Told by the module, as importing ssl costs 6 ms."""
+    return type(error).__module__ == "ssl"
