@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml
 setup: $(STAMP)  ## make .venv and install everything into it
 
 scenarios: $(STAMP)  ## the main job: every scenario against the reference orchestrator
-	$(BIN)/pytest scenarios/ -n 2
+	$(BIN)/pytest scenarios/ -n auto
 
 test: $(STAMP)  ## the project's own tests
 	$(BIN)/pytest tests/ -n 2

@@ -318,8 +318,11 @@ def test_the_examples_of_the_fakes_run(code: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_fixture_of_the_fakes_page_works(tmp_path: Path) -> None:
-    (code,) = (code for code in FAKES_EXAMPLES if "pytest.fixture" in code)
+FAKES_FIXTURES = [code for code in FAKES_EXAMPLES if "pytest.fixture" in code]
+
+
+@pytest.mark.parametrize("code", FAKES_FIXTURES, ids=("served", "rerouted"))
+def test_the_fixtures_of_the_fakes_page_work(code: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(code, encoding="utf-8")
     done = run(sys.executable, "-m", "pytest", "-q", "-W", "error", "--rootdir", str(tmp_path), str(tmp_path))
     assert done.returncode == 0, done.stdout

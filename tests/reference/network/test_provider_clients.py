@@ -8,9 +8,7 @@ import socket
 import time
 from typing import Any
 
-import httpx
 import pytest
-import respx
 
 from reference.deadline import Deadline
 from reference.errors import Auth, Local, OrchestratorError, Retryable, Stopped
@@ -287,16 +285,3 @@ def test_out_of_descriptors_is_local(wire: Any, server: Any) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert caught.value.code == "out-of-descriptors"
     assert server.seen == []
-
-
-def test_in_process_with_respx(kit: Any) -> None:
-    """The transport is httpcore, which respx answers for."""
-    client = client_for("anthropic", {"api": "anthropic-messages", "baseUrl": "https://api.test/"})
-    whole = b"".join(kit.anthropic.frames("hello", None))
-    with respx.mock(using="httpcore") as mock:
-        route = mock.post("https://api.test/v1/messages").mock(return_value=httpx.Response(200, content=whole))
-        assert client.complete("m", HELLO, TOOLS, "k", Deadline.after(5)).text == "hello"
-        route.mock(return_value=httpx.Response(529))
-        with pytest.raises(Retryable):
-            client.complete("m", HELLO, TOOLS, "k", Deadline.after(5))
-    assert route.call_count == 2
