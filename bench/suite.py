@@ -44,14 +44,16 @@ def run(*, rounds: int, say: Say, rules: tuple[str, ...] = ()) -> Results:
         suite = interleave("pytest scenarios/", arms, rounds, say)
     adds, notes = _adds(rounds, say)
     locks = interleave("a file lock's import", _imports({OURS: "fcntl", "filelock": "filelock"}), rounds, say)
-    clients = interleave("an HTTP client's import", _imports({OURS: "httpcore", "httpx": "httpx"}), rounds, say)
+    clients = interleave(
+        "an HTTP client's import", _imports({OURS: "h11", "httpcore": "httpcore", "httpx": "httpx"}), rounds, say
+    )
     against = [ratios(suite, OURS, bare), *_against(adds, BARE)]
     against += [*_against(locks, BARE_S), *_against(clients, BARE_S)]
     return Results(
         name="suite",
         times=(*suite, *adds, *locks, *clients),
         ratios=tuple(against),
-        versions={name: version(name) for name in ("pytest", "filelock", "httpcore", "httpx")},
+        versions={name: version(name) for name in ("pytest", "filelock", "h11", "httpcore", "httpx")},
         notes=(*_plainly(against[0], verdicts), *notes),
         counts=(Row(measure="commands started by the suite", arm=OURS, value=_starts(steps), unit="count"),),
     )

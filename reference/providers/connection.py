@@ -46,7 +46,7 @@ class Connection:
     def ask(self, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> h11.Response:
         """POST `body`; the status and the headers of the answer.
 
-        Raises TimeoutError after silence, OSError, and h11.RemoteProtocolError for an answer that breaks off or is no HTTP.
+        Raises TimeoutError after silence, OSError, and h11.RemoteProtocolError when it breaks off or is no HTTP.
         """
         head = h11.Request(method="POST", target=target, headers=list(headers))
         sent = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
