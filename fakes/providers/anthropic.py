@@ -52,7 +52,11 @@ _SERVICE = {
     "service_tier": "standard",
     "speed": None,
 }
+# What the API says by itself; of a 400 there is no usual cause, but for the prompt's length, which a script can state.
 _MESSAGES = {
+    "authentication_error": "invalid x-api-key",
+    "permission_error": "Request not allowed",
+    "request_too_large": "Request exceeds the maximum size",
     "rate_limit_error": "This request would exceed your rate limit. Please try again later.",
     "api_error": "Internal server error",
     "overloaded_error": "Overloaded",

@@ -38,7 +38,14 @@ _STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_MESSAGES = {
+_KEY_INVALID = "API_KEY_INVALID"  # Google names it in the details; the status is that of any bad request
+_MESSAGES: dict[int | str, str] = {
+    _KEY_INVALID: "API key not valid. Please pass a valid API key.",
+    401: "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid"
+    " authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    403: "The caller does not have permission",
+    404: "Requested entity was not found.",
+    504: "Deadline expired before operation could complete.",
     500: "Internal error encountered.",
     429: "You exceeded your current quota, please check your plan and billing details.",
     503: "The model is overloaded. Please try again later.",
@@ -103,6 +110,8 @@ class GeminiFormat:
         error = error_of(status)
         if status.code == 429:
             error["details"] = _quota_details(dict(status.headers))
+        elif status.error == _KEY_INVALID:
+            error["details"] = [_key_invalid()]
         elif param:
             violation = {"field": param, "description": error["message"]}
             error["details"] = [{"@type": f"{TYPE}BadRequest", "fieldViolations": [violation]}]
@@ -116,12 +125,15 @@ class GeminiFormat:
 
 def error_of(status: Status) -> dict[str, Any]:
     """The error object of a status, without details."""
-    usual = "INTERNAL" if status.code >= 500 else "INVALID_ARGUMENT"
-    return {
-        "code": status.code,
-        "message": status.message or _MESSAGES.get(status.code, f"The fake was told to answer {status.code}."),
-        "status": status.error or _STATUSES.get(status.code, usual),
-    }
+    usual = _STATUSES.get(status.code, "INTERNAL" if status.code >= 500 else "INVALID_ARGUMENT")
+    words = _MESSAGES.get(status.error) or _MESSAGES.get(status.code) or f"The fake was told to answer {status.code}."
+    name = "" if status.error == _KEY_INVALID else status.error
+    return {"code": status.code, "message": status.message or words, "status": name or usual}
+
+
+def _key_invalid() -> dict[str, Any]:
+    where = {"service": "generativelanguage.googleapis.com"}
+    return {"@type": f"{TYPE}ErrorInfo", "reason": _KEY_INVALID, "domain": "googleapis.com", "metadata": where}
 
 
 def stream_failure(error: StreamError) -> dict[str, Any]:

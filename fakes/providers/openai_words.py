@@ -14,9 +14,15 @@ from fakes.wire.http import HttpReply
 from fakes.wire.sse import to_bytes
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_CODES = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded", 503: "server_is_overloaded"}
+_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded", 503: "server_is_overloaded"}
 # What both APIs say by themselves (OpenAI's guide to error codes), by the code of the error, or its type without one.
 _MESSAGES = {
+    "invalid_api_key": "Incorrect API key provided. You can find your API key at"
+    " https://platform.openai.com/account/api-keys.",
+    "model_not_found": "The requested model does not exist or you do not have access to it.",
+    "context_length_exceeded": "Your input exceeds the context window of this model. Please adjust your input and try"
+    " again.",
+    "unsupported_country_region_territory": "Country, region, or territory not supported",
     "rate_limit_exceeded": "Rate limit reached for requests.",
     "insufficient_quota": "You exceeded your current quota, please check your plan and billing details.",
     "server_error": "The server had an error while processing your request. Sorry about that!",

@@ -277,9 +277,23 @@ def test_pieces(text, count, parts):
         (GeminiFormat(), Status(429), "You exceeded your current quota"),
         (GeminiFormat(), Status(500), "Internal error encountered."),
         (GeminiFormat(), Status(503), "The model is overloaded."),
+        (AnthropicFormat(), Status(401), "invalid x-api-key"),
+        (AnthropicFormat(), Status(413), "Request exceeds the maximum size"),
+        (ChatFormat(), Status(401), "Incorrect API key provided"),
+        (CodexFormat(), Status(400, error="context_length_exceeded"), "exceeds the context window"),
+        (CodexFormat(), Status(404), "does not exist or you do not have access to it"),
+        (GeminiFormat(), Status(400, error="API_KEY_INVALID"), "API key not valid. Please pass a valid API key."),
+        (GeminiFormat(), Status(401), "invalid authentication credentials"),
+        (GeminiFormat(), Status(403), "The caller does not have permission"),
         (CodexFormat(), Status(418), "The fake was told to answer 418."),
         (AnthropicFormat(), Status(500, message="mine"), "mine"),
     ],
 )
 def test_what_clients_tell_apart_by_words_has_the_words_of_its_provider(form, status, said):
     assert said in json.loads(form.error(status).body)["error"]["message"]
+
+
+def test_a_key_that_google_does_not_know_is_a_bad_request_with_a_reason():
+    error = json.loads(GeminiFormat().error(Status(400, error="API_KEY_INVALID")).body)["error"]
+    assert (error["code"], error["status"]) == (400, "INVALID_ARGUMENT")
+    assert [detail["reason"] for detail in error["details"]] == ["API_KEY_INVALID"]

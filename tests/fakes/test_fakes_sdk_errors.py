@@ -162,7 +162,7 @@ def test_openai_statuses(openai_client, code, ask, stream):
         ask(openai_client, f"s{code}", stream=stream)
     error = caught.value
     assert (type(error).__name__, error.status_code) == (OPENAI.get(code, "APIStatusError"), code)
-    codes = {401: "invalid_api_key", 404: "not_found", 429: "rate_limit_exceeded", 503: "server_is_overloaded"}
+    codes = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded", 503: "server_is_overloaded"}
     assert error.code == codes.get(code)
     assert error.type
     assert error.request_id.startswith("req_")
