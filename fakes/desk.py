@@ -7,9 +7,10 @@ or of the token endpoint itself.
 import asyncio
 from collections.abc import Callable
 
+from fakes import received
 from fakes.conversations import Conversations
 from fakes.delivery import deliver
-from fakes.events import Provider, RequestReceived
+from fakes.events import Provider
 from fakes.exchange import Exchange, Record
 from fakes.gates import Gates
 from fakes.oauth.server import AuthorizationServer
@@ -17,12 +18,11 @@ from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position, unmatched
 from fakes.providers.anthropic import AnthropicFormat
-from fakes.providers.base import BadRequest, ParsedRequest, WireFormat, markers_in
+from fakes.providers.base import BadRequest, WireFormat
 from fakes.providers.chat import ChatFormat
 from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
-from fakes.providers.results import results_in
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
 from fakes.script import Parts, Request, Script, Status, Text
@@ -108,7 +108,7 @@ class Desk:
         exchange.keep_alive = False
         exchange.body_wanted = asked is None or asked.method != "HEAD"
         method, path = (asked.method, asked.path) if asked is not None else ("", "")
-        self._record_bare(exchange, connection, method, path, 0)
+        self._record(received.bare(exchange, method, path, 0))
         self._fail(exchange, route, path, refusal.status, refusal.message, "malformed")
 
     def request(self, connection: Connection, request: HttpRequest) -> None:
@@ -127,9 +127,9 @@ class Desk:
         exchange.chunked = modern
         exchange.body_wanted = request.method != "HEAD"
         if route.endpoint == "completion" and request.method == "POST":
-            self._completion(exchange, connection, request)
+            self._completion(exchange, request)
             return
-        self._record_bare(exchange, connection, request.method, request.path, len(request.body))
+        self._record(received.bare(exchange, request.method, request.path, len(request.body)))
         self._other(exchange, route, request)
 
     def drop_all(self) -> None:
@@ -144,13 +144,13 @@ class Desk:
 
     # endpoints
 
-    def _completion(self, exchange: Exchange, connection: Connection, request: HttpRequest) -> None:
+    def _completion(self, exchange: Exchange, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
             parsed = self._conversations.followed(form.parse(request), exchange.number)
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
-            self._record_bare(exchange, connection, request.method, request.path, len(request.body), stream)
+            self._record(received.bare(exchange, request.method, request.path, len(request.body), stream=stream))
             exchange.send(refusal(error, form, exchange.number), "invalid")
             return
         exchange.model = parsed.model
@@ -167,7 +167,8 @@ class Desk:
         chosen = self.position.choose(asked) if scripted else None
         wanted = scripted and chosen is None and self.position.script.strict
         misses = self.position.near_misses(asked) if wanted else ()
-        self._record_asked(exchange, connection, request, parsed, chosen.rule if chosen else "", misses)
+        rule = chosen.rule if chosen else ""
+        self._record(received.asked(exchange, request, parsed, rule=rule, near_misses=misses))
         if unauthorized is not None:
             exchange.send(form.error(unauthorized, exchange=exchange.number), "unauthorized")
         elif parsed.warms_up:
@@ -229,7 +230,7 @@ class Desk:
             return
         self.tunnels.open(connection, host, port)
 
-    # records
+    # exchanges
 
     def _exchange(self, connection: Connection, provider: Provider) -> Exchange:
         self._count += 1
@@ -247,58 +248,3 @@ class Desk:
 
     def _ended(self, exchange: Exchange) -> None:
         self._open.pop(exchange.connection, None)
-
-    def _record_asked(
-        self,
-        exchange: Exchange,
-        connection: Connection,
-        request: HttpRequest,
-        parsed: ParsedRequest,
-        rule: str,
-        near_misses: tuple[str, ...],
-    ) -> None:
-        results = results_in(request)
-        self._record(
-            RequestReceived(
-                exchange=exchange.number,
-                provider=exchange.provider,
-                model=parsed.model,
-                method=request.method,
-                path=request.path,
-                marker=parsed.turn.marker,
-                turn_step=parsed.turn.step,
-                rule=rule,
-                stream=parsed.stream,
-                bytes=len(request.body),
-                peer_port=connection.peer_port,
-                markers=markers_in(request),
-                results=results.digests,
-                told=results.markers,
-                near_misses=near_misses,
-            )
-        )
-
-    def _record_bare(
-        self,
-        exchange: Exchange,
-        connection: Connection,
-        method: str,
-        path: str,
-        size: int,
-        stream: bool = False,
-    ) -> None:
-        self._record(
-            RequestReceived(
-                exchange=exchange.number,
-                provider=exchange.provider,
-                model=exchange.model,
-                method=method,
-                path=path,
-                marker="",
-                turn_step=0,
-                rule="",
-                stream=stream,
-                bytes=size,
-                peer_port=connection.peer_port,
-            )
-        )

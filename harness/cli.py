@@ -13,12 +13,12 @@ from types import FrameType
 from typing import NoReturn
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from harness import rules_page
 from harness.arguments import count
 from harness.commands import doctor, rejudge, variants
+from harness.commands.matrix_table import print_matrix
 from harness.errors import PileupError
 from harness.places import RULES_FILE, SCENARIOS
 from harness.plan import Plan
@@ -30,7 +30,7 @@ from harness.version import VERSION
 from reports.diff import diff
 from reports.diff import render as render_diff
 from reports.errors import ReportError
-from reports.matrix import Key, Matrix, matrix
+from reports.matrix import matrix
 from reports.merge import merge
 from reports.record import load
 from reports.writer import write
@@ -38,8 +38,6 @@ from reports.writer import write
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 _PYTEST_STATUS = {0: 0, 1: 1, 2: EXIT_INTERRUPTED, 4: 2, 5: 2}  # pytest.ExitCode as ours; the rest has failed
-_AS_WIDE_AS_IT_IS = 1_000_000  # characters
-_STYLES = {**screen.COLOURS, "UNSUPPORTED": "dim"}
 _EPILOG = """\
 examples:
   pileup provision openclaw@2026.3.8      install a real CLI into the user's cache
@@ -192,7 +190,7 @@ def _variants(arguments: argparse.Namespace, console: Console) -> int:
     proof = variants.prove(
         arguments.names, only_broken=arguments.only_broken, runs=arguments.runs, progress=console.print
     )
-    _print_matrix(matrix(proof.records, by="rule"), console)
+    print_matrix(matrix(proof.records, by="rule"), console)
     for line in proof.surprises:
         console.print(line, style="red", markup=False)
     for line in proof.again:
@@ -200,41 +198,6 @@ def _variants(arguments: argparse.Namespace, console: Console) -> int:
     if not proof.surprises:
         console.print("every variant broke the rules that it says it breaks, and no other", style="green")
     return 1 if proof.surprises else 0
-
-
-def _print_matrix(found: Matrix, console: Console) -> None:
-    """Whichever are more go down the side. Wider than the terminal rather than cut: half a name is nobody's."""
-    labels = {key: key[0] if found.by == "rule" else f"{key[0]} {key[1]}" for key in found.keys}
-    targets_down = len(found.targets) > len(found.keys)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("target" if targets_down else found.by)
-    for name in found.targets if not targets_down else labels.values():
-        table.add_column(_plain(name), justify="center")
-    if targets_down:
-        for target in found.targets:
-            table.add_row(_plain(target), *(_cell(found, key, target) for key in found.keys))
-    else:
-        for key, label in labels.items():
-            table.add_row(_plain(label), *(_cell(found, key, target) for target in found.targets))
-    before, console.width = console.width, _AS_WIDE_AS_IT_IS
-    console.print(table)
-    console.width = before
-    console.print("V violated, . conforms, ? unknown, i inconclusive, - unsupported, blank not run", style="dim")
-
-
-def _cell(found: Matrix, key: Key, target: str) -> str:
-    verdict = found.verdict(key, target)
-    return f"[{_STYLES.get(verdict, 'dim')}]{_short(verdict)}[/]"
-
-
-def _plain(text: str) -> str:
-    """Text of a record as a terminal may have it, and without a meaning as Rich's markup."""
-    return escape(screen.one_line(text))
-
-
-def _short(verdict: str) -> str:
-    letters = {"CONFORMS": ".", "VIOLATED": "V", "UNKNOWN": "?", "INCONCLUSIVE": "i", "UNSUPPORTED": "-"}
-    return letters.get(verdict, " ")
 
 
 def _rules(arguments: argparse.Namespace, console: Console) -> int:
@@ -300,7 +263,7 @@ def _matrix(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.markdown:
         sys.stdout.write(found.markdown() + "\n")
     else:
-        _print_matrix(found, console)
+        print_matrix(found, console)
     return 0
 
 
