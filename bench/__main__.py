@@ -13,6 +13,7 @@ from typing import Protocol
 from bench import conductor, detection, fakes, fault_runs, growth, reference, replay, results, schedules, suite
 from bench.results import Results
 from bench.rounds import Say
+from bench.stopping import stop_when_told
 
 
 class Bench(Protocol):
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if unknown := [name for name in arguments.name if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]!r}; there are {', '.join(BENCHES)}")
+    stop_when_told()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start of ours is timed with its own compilation
     chosen = [BENCHES[name] for name in arguments.name or BENCHES]
     return results.report((partial(_run, bench, arguments.rounds) for bench in chosen), arguments.out)

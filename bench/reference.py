@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from bench.commands import PATIENCE, adding, python, site, timed
 from bench.results import OURS, Results
 from bench.rounds import Action, BenchError, Sample, Say, interleave, ratios
 from bench.serving import answered, serving
+from bench.stopping import ended_together
 from harness.checkers.large_state import AGENTS, SESSIONS
 from harness.targets.protocol import AddAgent, Command, Intent, ListAgents, ListRuns, Raw, Setup, Site, Turn
 from harness.targets.reference import ReferenceTarget
@@ -109,11 +111,10 @@ def _add(target: ReferenceTarget, where: Site, number: int) -> Command:
 
 
 def _all_end(commands: list[Command]) -> None:
-    started = [
-        subprocess.Popen(each.argv, env=each.env, cwd=each.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for each in commands
-    ]
-    statuses = [process.wait(PATIENCE) for process in started]
+    quietly = partial(subprocess.Popen[bytes], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with ended_together():
+        started = [quietly(each.argv, env=each.env, cwd=each.cwd) for each in commands]
+        statuses = [process.wait(PATIENCE) for process in started]
     if any(statuses):
         raise BenchError(f"{sum(map(bool, statuses))} of {len(statuses)} adds failed")
 

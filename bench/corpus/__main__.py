@@ -17,6 +17,7 @@ from bench.corpus.catalog import CorpusError, Program, Twin, load, named
 from bench.corpus.materials import unavailable
 from bench.corpus.plain import at_once
 from bench.corpus.proof import Prover
+from bench.stopping import stop_when_told
 from harness.errors import PileupError
 
 _SAY_EVERY = 5.0  # seconds
@@ -38,6 +39,7 @@ class Repeated:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done; 1 a proof failed, a twin was hit, or a program could not be run; 2 the command line is wrong."""
     arguments = _parser().parse_args(argv)
+    stop_when_told()
     progress = Console(stderr=True, highlight=False)
     try:
         programs = named(load(), arguments.name)

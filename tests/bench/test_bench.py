@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -141,3 +145,21 @@ def test_an_unknown_bench_is_refused(capsys: pytest.CaptureFixture[str]) -> None
         command.main(["nothing"])
     assert end.value.code == 2
     assert "there are suite, reference, conductor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_bench_that_is_stopped_leaves_no_folder_and_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    """Stopped while many adds write into the folder that it removes."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    command = (sys.executable, "-m", "bench", "reference", "--rounds", "1", "--out", str(tmp_path / "out"))
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True) as bench:
+        assert bench.stderr is not None
+        assert any("64 adds at once" in line for line in bench.stderr)
+        while len(psutil.Process(bench.pid).children()) < 8:
+            assert bench.poll() is None
+        bench.send_signal(number)
+        assert bench.wait(60) == 128 + number
+    assert list(folder.iterdir()) == []
+    assert [process for process in psutil.process_iter() if os.getsid(process.pid) == bench.pid] == []
