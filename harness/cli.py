@@ -27,13 +27,14 @@ from harness.session import screen
 from harness.targets import catalog, provision, registry
 from harness.targets.conformance.suite import Examined, check_target
 from harness.version import VERSION
+from reports.baseline import Baseline
 from reports.diff import diff
 from reports.diff import render as render_diff
 from reports.errors import ReportError
 from reports.matrix import matrix
 from reports.merge import merge
 from reports.record import load
-from reports.writer import write
+from reports.writer import write, write_baseline
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -137,6 +138,14 @@ def parser() -> argparse.ArgumentParser:
     side = _add(commands, "matrix", _matrix, "records of several targets side by side")
     side.add_argument("records", type=Path, nargs="+")
     side.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    known = _add(
+        commands, "baseline", _baseline, "write the verdicts of a record as those that are expected from now on"
+    )
+    known.add_argument("record", type=Path)
+    known.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="where to; reasons in it stay where the verdict has not changed, and so do scenarios that did not run",
+    )  # fmt: skip
     show = _add(commands, "report", _report, "write report.md and report.html of a record again")
     show.add_argument("record", type=Path)
     show.add_argument("-o", "--output", type=Path, metavar="DIR", help="beside the record unless given")
@@ -264,6 +273,21 @@ def _matrix(arguments: argparse.Namespace, console: Console) -> int:
         sys.stdout.write(found.markdown() + "\n")
     else:
         print_matrix(found, console)
+    return 0
+
+
+def _baseline(arguments: argparse.Namespace, console: Console) -> int:
+    record, path = load(arguments.record), arguments.output
+    before = Baseline.load(path) if path and path.exists() else Baseline.from_record(record)
+    baseline = before.renewed(record)
+    if path is None:
+        sys.stdout.write(baseline.dumps())
+        return 0
+    write_baseline(baseline, path)
+    for mismatch in before.compare(record):
+        if mismatch.kind != "not-run":
+            console.print(str(mismatch), style="yellow", markup=False, soft_wrap=True)
+    console.print(f"{path}: {baseline.summary()}", markup=False, soft_wrap=True)
     return 0
 
 

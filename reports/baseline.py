@@ -19,6 +19,8 @@ from reports.record import Record, Result
 Kind = Literal["different", "not-run", "unlisted"]
 _SHAPE = '{"target": "name@version", "expected": {"scenario": {"verdict": "VIOLATED", "why": "…"}}}'
 
+_UNDECIDED = (verdicts.UNKNOWN, verdicts.INCONCLUSIVE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -82,6 +84,16 @@ class Baseline:
                 found[result.scenario] = Expected(verdict=result.verdict, why=why)
         return Baseline(target=_name(record), expected=found)
 
+    def renewed(self, record: Record) -> Baseline:
+        """With what a later record came to; who has the same verdict as before keeps its reason.
+
+        Raises ReportError for another target's record.
+        """
+        self.check_target(record.target.name, record.target.version)
+        new = Baseline.from_record(record).expected
+        changed = {name: entry for name, entry in new.items() if self._verdict(name) != entry.verdict}
+        return Baseline(target=self.target, expected={**self.expected, **changed})
+
     def compare(self, record: Record) -> tuple[Mismatch, ...]:
         """Every difference, in the order of the record, then what did not run.
 
@@ -104,6 +116,17 @@ class Baseline:
         """How one result differs from what is expected of its scenario, if it does."""
         actual = Expected(verdict=result.verdict)
         return _mismatch(result.scenario, self.expected.get(result.scenario), actual)
+
+    def summary(self) -> str:
+        """How many scenarios are expected to come to each verdict, and which of them it is not worth expecting."""
+        found = [entry.verdict for entry in self.expected.values()]
+        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts.ORDER if verdict in found)
+        vain = [name for name, entry in self.expected.items() if entry.verdict in _UNDECIDED]
+        return counts + (f"; run again, as nothing follows from their verdicts: {', '.join(vain)}" if vain else "")
+
+    def _verdict(self, scenario: str) -> str | None:
+        known = self.expected.get(scenario)
+        return known.verdict if known else None
 
     def dumps(self) -> str:
         """The file's text, sorted so that a change is a small diff."""

@@ -1,6 +1,6 @@
-"""Writes a session's reports: record.json, report.md and report.html, each whole or not at all.
+"""Writes a session's reports (record.json, report.md and report.html) and baselines, each whole or not at all.
 
-Refuses to touch anything else in the folder; a reader never sees half a report.
+Refuses to touch anything else in the folder; a reader never sees half a file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from reports import html, markdown
+from reports.baseline import Baseline
 from reports.errors import ReportError
 from reports.record import Record
 
@@ -35,6 +36,14 @@ def write(record: Record, folder: Path) -> tuple[Path, ...]:
             f"{error.filename or folder}: the report cannot be written: {error.strerror or error}",
             f"make {folder} a folder that you can write, or choose another",
         ) from error
+
+
+def write_baseline(baseline: Baseline, path: Path) -> None:
+    """Write it in the place of what is there. Raises ReportError when the file cannot be written."""
+    try:
+        _replace(path, baseline.dumps())
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be written: {error.strerror or error}", "name a file in a folder") from error
 
 
 def _replace(path: Path, text: str) -> Path:

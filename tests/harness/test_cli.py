@@ -21,6 +21,7 @@ from harness.places import RULES_FILE, SCENARIOS
 from harness.scenario import load_rules
 from harness.targets import registry
 from harness.version import VERSION
+from reports.baseline import Baseline, Expected
 from reports.record import Record, load
 from reports.writer import write
 
@@ -67,7 +68,7 @@ def saved(record: Record, folder: Path) -> Path:
 
 
 def test_every_command_helps(pileup: Any) -> None:
-    assert len(COMMANDS) == 12
+    assert len(COMMANDS) == 13
     for command in COMMANDS:
         status, out, err = pileup(command, "--help")
         assert (status, err) == (0, "")
@@ -360,3 +361,40 @@ def test_without_standard_output() -> None:
 
 def test_the_record_is_json(real: Path) -> None:
     assert json.loads(real.read_text(encoding="utf-8"))["results"][0]["verdict"] == "CONFORMS"
+
+
+def test_baseline_on_standard_output_is_one_that_the_record_meets(pileup: Any, real: Path, tmp_path: Path) -> None:
+    status, out, _ = pileup("baseline", real)
+    path = tmp_path / "baseline.json"
+    path.write_text(out)
+    assert (status, Baseline.load(path).compare(load(real))) == (0, ())
+
+
+def test_baseline_keeps_the_reasons_in_its_file_and_tells_what_has_changed(
+    pileup: Any, real: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "baseline.json"
+    assert pileup("baseline", real, "-o", path)[0] == 0
+    document = json.loads(path.read_text())
+    (name,) = document["expected"]
+    document["expected"][name]["why"] = "since 1.2"
+    document["expected"]["elsewhere"] = {"verdict": "UNSUPPORTED"}
+    path.write_text(json.dumps(document))
+    status, out, _ = pileup("baseline", real, "-o", path)
+    assert (status, out) == (0, f"{path}: 1 CONFORMS, 1 UNSUPPORTED\n")
+    assert Baseline.load(path).expected[name] == Expected(verdict="CONFORMS", why="since 1.2")
+    document["expected"][name]["verdict"] = "VIOLATED"
+    path.write_text(json.dumps(document))
+    status, out, _ = pileup("baseline", real, "-o", path)
+    assert f"{name}: expected VIOLATED (since 1.2), but it is CONFORMS\n" in out
+    assert Baseline.load(path).expected[name] == Expected(verdict="CONFORMS")
+
+
+def test_baseline_of_another_target_or_that_is_none_stays_as_it_is(pileup: Any, real: Path, tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    for text in ('{"target": "pi", "expected": {}}', "no JSON"):
+        path.write_text(text)
+        status, _, err = pileup("baseline", real, "-o", path)
+        assert (status, path.read_text()) == (2, text)
+        assert str(path) in err or "this baseline is for pi" in err
+    assert pileup("baseline", real, "-o", tmp_path / "nowhere" / "b.json")[0] == 2

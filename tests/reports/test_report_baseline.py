@@ -121,3 +121,33 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes(b'{"target": "\xff"}')
     with pytest.raises(ReportError, match="not JSON"):
         Baseline.load(tmp_path / "latin.json")
+
+
+def test_a_later_record_renews_what_has_changed_and_keeps_the_rest(new_record: New, new_result: Run) -> None:
+    before = {
+        "same": Expected(verdict="CONFORMS", why="since 1.2"),
+        "fixed": Expected(verdict="VIOLATED", why="thread 43367"),
+        "absent": Expected(verdict="UNSUPPORTED", why="no gateway"),
+    }
+    record = new_record(new_result(scenario="same"), new_result(scenario="fixed"), new_result(scenario="born"))
+    renewed = Baseline(target="reference", expected=before).renewed(record)
+    assert renewed.target == "reference"
+    assert renewed.expected == {
+        "same": Expected(verdict="CONFORMS", why="since 1.2"),
+        "fixed": Expected(verdict="CONFORMS"),
+        "absent": Expected(verdict="UNSUPPORTED", why="no gateway"),
+        "born": Expected(verdict="CONFORMS"),
+    }
+    assert {mismatch.kind for mismatch in renewed.compare(record)} == {"not-run"}
+
+
+def test_another_targets_record_renews_nothing(new_record: New, new_result: Run) -> None:
+    with pytest.raises(ReportError, match="this baseline is for pi"):
+        Baseline(target="pi", expected={}).renewed(new_record(new_result(scenario="a")))
+
+
+def test_the_summary_names_what_is_not_worth_expecting() -> None:
+    expected = {"a": Expected(verdict="UNKNOWN"), "b": Expected(verdict="CONFORMS"), "c": Expected(verdict="CONFORMS")}
+    assert Baseline(target="pi", expected=expected).summary() == (
+        "2 CONFORMS, 1 UNKNOWN; run again, as nothing follows from their verdicts: a"
+    )
