@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.lab import actor as actor_module
 from harness.lab.actor import Actor
 
 BUSY = "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nwhile time.process_time() < 0.6: pass"
@@ -55,8 +56,9 @@ def test_one_that_others_starve_is_waited_for() -> None:
         assert asyncio.run(_waited_for(process))
 
 
-def test_one_that_waits_for_the_harness_at_work_is_waited_for() -> None:
+def test_one_that_waits_for_the_harness_at_work_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one whose calls are stopped, while the harness looks at a large home before each of them."""
+    monkeypatch.setattr(actor_module, "_MOST_STRETCHED", 1000)  # however much of the machine others have meanwhile
 
     async def at_work(process: subprocess.Popen[bytes]) -> None:
         until = time.thread_time() + 2 * PATIENCE
