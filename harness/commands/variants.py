@@ -86,7 +86,8 @@ def claims() -> Mapping[str, Claim]:
 def _run_suite(name: str, rules: Sequence[str], runs: int | None, folder: Path) -> Record:
     options = ["--target", f"variant:{name}", "--shrink", "0", "--report", str(folder)]
     options += ["--schedules", str(runs)] if runs is not None else []
-    options += ["-q", "-p", "no:cacheprovider", "-n", "2", *(word for rule in rules for word in ("--rule", rule))]
+    workers = "2" if rules else "auto"  # a few scenarios are not worth the start of more
+    options += ["-q", "-p", "no:cacheprovider", "-n", workers, *(word for rule in rules for word in ("--rule", rule))]
     command = [sys.executable, "-m", "pytest", str(SCENARIOS), *options]
     try:
         ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_MOST_SECONDS)
