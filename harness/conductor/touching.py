@@ -87,7 +87,7 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         return tuple(Touch(_below(root, path), False, tells) for path in call.paths)
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or call.kind.family is Family.SERVE or creates or _empties(call)
-    tells = not call.open_flags & _NAME_ONLY
+    tells = not (call.open_flags & _NAME_ONLY or call.open_flags & os.O_ACCMODE == os.O_WRONLY)
     named = tuple(Touch(_below(root, path), writes, tells) for path in call.paths)
     if call.kind.family is Family.LIST:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))

@@ -29,6 +29,9 @@ _DONE = {
 # What a call that changes nothing did to its object; "read" for all others.
 _SEEN = {
     "connect": "asked for a connection to",
+    **dict.fromkeys(
+        ["mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "bind"], "found"
+    ),
     **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
 }
 _PAST = {"written": "wrote"}

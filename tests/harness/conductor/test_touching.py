@@ -61,6 +61,17 @@ def test_what_is_said_of_a_file_is_changed_at_a_point_of_its_own(conduct, what):
     assert "count" not in made.fingerprint
 
 
+def test_who_opens_a_file_for_writing_only_has_read_nothing(conduct):
+    """It is not said of an append that its writer had read the file before."""
+    code = "import os; [os.open('log', flags) for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND)]"
+
+    async def body(rig):
+        (rig.folder / "log").touch()
+        return (await schedule(rig, First(), {"a": python(code)})).trace.points
+
+    assert [point.touches[0].tells for point in conduct(body)[-3:]] == [True, True, False]
+
+
 def test_who_closes_a_socket_concerns_who_connects(conduct):
     """No call of its own shows it: it belongs to the turn of the point before."""
     server = """

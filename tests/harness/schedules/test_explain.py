@@ -90,6 +90,13 @@ def test_a_refused_connection_is_no_read() -> None:
     )
 
 
+def test_a_name_that_was_taken_is_no_read() -> None:
+    points = [at("b", 0, "mkdir", "-lock"), at("a", 0, "rmdir", "lock"), at("b", 1, "rmdir", "lock")]
+    assert explain(trace(*points, preempted=1)) == (
+        "b removed lock at its rmdir after a had removed it; b had found it before"
+    )
+
+
 def test_a_server_that_ends_is_told() -> None:
     first, second = at("a", 1, "rename", "log", f"{ANSWERED}sock"), at("b", 0, "connect", "-sock", f"-{ANSWERED}sock")
     neighbour = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
