@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from harness.conductor.calls import Family
 from harness.plan import Arm, Plan
 from harness.runner import Ground, Trial, run, without_history
 from harness.scenario import Scenario
-from harness.schedules.certificate import TOUCHES, Certificate
+from harness.schedules.certificate import TOUCHES, Certificate, Relation
 from harness.schedules.decisions import Decisions
 from harness.schedules.dpor import Explorer
 from harness.schedules.strategy import Profile
 from harness.shrinking import Simplest, simplest
+from harness.targets.extras import unstopped
 from harness.targets.protocol import Target
 from harness.undisturbed import run_undisturbed
 from harness.verdict import Verdict, merge
@@ -22,11 +24,15 @@ _ORDERED = replace(
     unseen=(
         *TOUCHES.unseen,
         "a file's content read after another's write in place, when it had been opened before",
-        "looks at whether a file exists",
+        "looks at whether a folder exists, and at how long an open file is",
         "locks that are taken and let go between two points",
         "programs that give up after some attempts in vain, while whoever has what they ask for could go on",
     ),
 )
+_UNSTOPPED = {
+    Family.READ: "what files held when they were opened",
+    Family.LOOK: "looks at whether a file exists, and at its mode and times",
+}  # of a target that does this too often
 UNCONDUCTED_RUNS = 10  # where calls cannot be stopped, repetition has to do instead
 
 
@@ -125,7 +131,9 @@ async def exhaust(
     Every run counts, but only the first and those that violate keep their history.
     """
     plan = Plan(scenario=scenario.name, target=name, seed=seed)
-    explorer = Explorer(limit=limit, preemptions=preemptions, exclusive=lambda one, other: False, relation=_ORDERED)
+    explorer = Explorer(
+        limit=limit, preemptions=preemptions, exclusive=lambda one, other: False, relation=_relation(target)
+    )
     fault: list[Trial] = []
     while (strategy := explorer.next()) is not None:
         trial = await run(scenario, target, plan, ground, strategy=strategy)
@@ -137,6 +145,12 @@ async def exhaust(
         else:  # unsupported, or not to be scheduled here: no exploration will change that
             return Campaign(scenario=scenario, control=(), fault=(trial,))
     return Campaign(scenario=scenario, control=(), fault=tuple(fault), certificate=explorer.certificate())
+
+
+def _relation(target: Target) -> Relation:
+    """What a certificate says of dependency: a target's own calls that do not stop are seen by nobody."""
+    more = tuple(words for family, words in _UNSTOPPED.items() if family in unstopped(target))
+    return replace(_ORDERED, unseen=(*_ORDERED.unseen, *more))
 
 
 def _strayed(trial: Trial) -> bool:

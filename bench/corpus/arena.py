@@ -38,7 +38,7 @@ from harness.schedules.strategy import Strategy
 from harness.schedules.trace import Trace
 
 # Starts, locks and forks as well.
-CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.LOOKUP, Family.MAP, Family.NETWORK}
+CHANGES = frozenset(Family) - {Family.READ, Family.LOOK, Family.LOOKUP, Family.MAP}
 _FAST = Path("/dev/shm")  # files in memory, where the machine has such a folder: no arm waits for a disk
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.conductor import kernel, paths
+from harness.conductor import kernel, paths, sockets
 from harness.conductor.paths import AT_FDCWD
 
 # What reading a caller's memory or descriptors gives where the kernel will refuse the call itself, or the caller is
@@ -23,6 +23,7 @@ CALLERS_OWN_FAULT = frozenset({errno.EFAULT, errno.EIO, errno.EBADF, errno.ENAME
 PATH_MAX = 4096
 PAGE = 4096
 _USUAL = 256  # bytes: what is read first of a path
+_ADDRESS = 110  # sizeof(struct sockaddr_un)
 
 
 class Family(Enum):
@@ -35,11 +36,13 @@ class Family(Enum):
     LOOK = "look"  # whether a file is there, and what it is: more again
     LIST = "list"  # what a folder holds
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
-    MAKE = "make"  # directories
+    MAKE = "make"  # directories, pipes, and the names of Unix sockets
     WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
     SYNC = "sync"
     MAP = "map"  # files into memory that is shared, and their syncs: what is stored there is no call
-    MARK = "mark"  # extended attributes, set and taken away
+    MARK = "mark"  # what is said of a file and does not stand in it: permissions, owner, times, extended attributes
+    INSPECT = "inspect"  # extended attributes, asked for
+    SERVE = "serve"  # from when on a Unix socket can be connected to
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     FORK = "fork"  # of processes and threads; these concern no file
@@ -57,6 +60,8 @@ class Place(Enum):
     AT = "at"  # args[i] is a directory descriptor, args[i + 1] points to it
     DESCRIPTOR = "descriptor"  # args[i] is an open file
     MEMORY = "memory"  # args[i] is an address at which a file is mapped
+    ADDRESS = "address"  # args[i] points to a socket's address of args[i + 1] bytes: only a Unix one's may be a path
+    SOCKET = "socket"  # args[i] is an open socket: its path is the one that it was bound to
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Kind:
     only_values: tuple[int, tuple[int, ...]] | None = None  # (argument, values): stop only for one of these
     only_nonzero: int | None = None  # stop only if this argument is not 0
     follows: bool = False  # whether a link in the last component is followed
+    unless_link: tuple[int, int] | None = None  # (argument, mask): but not if a bit of the mask is set
     may_read: bool = False  # whoever wants reads or look-ups is shown it whatever its flags are
     names_none: bool = False  # it concerns every file, and names none
 
@@ -85,6 +91,7 @@ _IOVEC, _IOV_MAX = struct.Struct("=QQ"), 1024  # struct iovec: base, length; lim
 _HOW = struct.Struct("=QQQ")  # struct open_how of openat2(2): flags, mode, resolve
 _RESOLVE_IN_ROOT = 0x10  # there "/" is the directory whose descriptor is given
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
 _P, _A, _D, _M = Place.PATH, Place.AT, Place.DESCRIPTOR, Place.MEMORY
 
 KINDS = (
@@ -107,6 +114,7 @@ KINDS = (
     Kind("mkdirat", 258, Family.MAKE, ((_A, 0),)),
     Kind("mknod", 133, Family.MAKE, ((_P, 0),)),
     Kind("mknodat", 259, Family.MAKE, ((_A, 0),)),
+    Kind("bind", 49, Family.MAKE, ((Place.ADDRESS, 1),)),
     Kind("write", 1, Family.WRITE, ((_D, 0),)),
     Kind("pwrite64", 18, Family.WRITE, ((_D, 0),)),
     Kind("writev", 20, Family.WRITE, ((_D, 0),)),
@@ -125,8 +133,8 @@ KINDS = (
     Kind("msync", 26, Family.MAP, ((_M, 0),), only_flags=(2, _MS_SYNC)),
     Kind("stat", 4, Family.LOOK, ((_P, 0),), follows=True),
     Kind("lstat", 6, Family.LOOK, ((_P, 0),)),
-    Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH)),
-    Kind("statx", 332, Family.LOOK, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH)),
+    Kind("newfstatat", 262, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), unless_link=(3, _NO_FOLLOW)),
+    Kind("statx", 332, Family.LOOK, ((_A, 0),), unless_flags=(2, _AT_EMPTY_PATH), unless_link=(2, _NO_FOLLOW)),
     Kind("access", 21, Family.LOOK, ((_P, 0),), follows=True),
     Kind("faccessat", 269, Family.LOOK, ((_A, 0),), follows=True),
     Kind("faccessat2", 439, Family.LOOK, ((_A, 0),), unless_flags=(3, _AT_EMPTY_PATH), follows=True),
@@ -139,6 +147,29 @@ KINDS = (
     Kind("removexattr", 197, Family.MARK, ((_P, 0),), follows=True),
     Kind("lremovexattr", 198, Family.MARK, ((_P, 0),)),
     Kind("fremovexattr", 199, Family.MARK, ((_D, 0),)),
+    Kind("setxattrat", 463, Family.MARK, ((_A, 0),), unless_link=(2, _NO_FOLLOW)),
+    Kind("removexattrat", 466, Family.MARK, ((_A, 0),), unless_link=(2, _NO_FOLLOW)),
+    Kind("chmod", 90, Family.MARK, ((_P, 0),), follows=True),
+    Kind("fchmod", 91, Family.MARK, ((_D, 0),)),
+    Kind("fchmodat", 268, Family.MARK, ((_A, 0),), follows=True),
+    Kind("fchmodat2", 452, Family.MARK, ((_A, 0),), unless_link=(3, _NO_FOLLOW)),
+    Kind("chown", 92, Family.MARK, ((_P, 0),), follows=True),
+    Kind("fchown", 93, Family.MARK, ((_D, 0),)),
+    Kind("lchown", 94, Family.MARK, ((_P, 0),)),
+    Kind("fchownat", 260, Family.MARK, ((_A, 0),), unless_link=(4, _NO_FOLLOW)),
+    Kind("utime", 132, Family.MARK, ((_P, 0),), follows=True),
+    Kind("utimes", 235, Family.MARK, ((_P, 0),), follows=True),
+    Kind("futimesat", 261, Family.MARK, ((_A, 0),), follows=True),
+    Kind("utimensat", 280, Family.MARK, ((_A, 0),), unless_link=(3, _NO_FOLLOW)),
+    Kind("getxattr", 191, Family.INSPECT, ((_P, 0),), follows=True),
+    Kind("lgetxattr", 192, Family.INSPECT, ((_P, 0),)),
+    Kind("fgetxattr", 193, Family.INSPECT, ((_D, 0),)),
+    Kind("getxattrat", 464, Family.INSPECT, ((_A, 0),), unless_link=(2, _NO_FOLLOW)),
+    Kind("listxattr", 194, Family.INSPECT, ((_P, 0),), follows=True),
+    Kind("llistxattr", 195, Family.INSPECT, ((_P, 0),)),
+    Kind("flistxattr", 196, Family.INSPECT, ((_D, 0),)),
+    Kind("listxattrat", 465, Family.INSPECT, ((_A, 0),), unless_link=(2, _NO_FOLLOW)),
+    Kind("listen", 50, Family.SERVE, ((Place.SOCKET, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
     Kind("clone", 56, Family.FORK),
@@ -149,7 +180,7 @@ KINDS = (
     Kind("execveat", 322, Family.START),
     Kind("exit_group", 231, Family.END),
     Kind("socket", 41, Family.NETWORK, only_values=(0, _FRAMES)),
-    Kind("connect", 42, Family.NETWORK),
+    Kind("connect", 42, Family.NETWORK, ((Place.ADDRESS, 1),), follows=True),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),
     Kind("sendmsg", 46, Family.NETWORK),
     Kind("sendmmsg", 307, Family.NETWORK),
@@ -166,16 +197,18 @@ class Operand:
     path: str  # absolute, its directory resolved as the caller sees it
     descriptor: int = AT_FDCWD  # of the caller: the open file, or where a relative `text` starts
     text: str | None = None  # the path as the caller gave it; None for an open file
+    follows: bool = False  # whether a link in the last component is followed
 
 
 def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, ...]:
     """What a stopped call names. Raises OSError; EFAULT, EIO or EBADF where the kernel will refuse the call itself."""
-    return tuple(_operand(kind, place, index, thread, args) for place, index in kind.places)
+    follows = kind.follows or bool(kind.unless_link and not args[kind.unless_link[0]] & kind.unless_link[1])
+    return tuple(_operand(kind, place, index, thread, args, follows=follows) for place, index in kind.places)
 
 
-def found_again(kind: Kind, thread: int, operand: Operand) -> Operand:
+def found_again(thread: int, operand: Operand) -> Operand:
     """What the operand of a call that has waited means by now. Raises OSError."""
-    return _found(thread, operand.descriptor, operand.text, follows=kind.follows)
+    return _found(thread, operand.descriptor, operand.text, follows=operand.follows)
 
 
 def open_flags(kind: Kind, thread: int, args: tuple[int, ...]) -> int | None:
@@ -237,16 +270,30 @@ def memory_written(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[tupl
     return tuple(_IOVEC.iter_unpack(vectors[: len(vectors) // _IOVEC.size * _IOVEC.size]))
 
 
-def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...]) -> Operand:
+def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
     if place is Place.MEMORY:
         return Operand(paths.mapped(thread, args[index])[0])
+    if place in (Place.ADDRESS, Place.SOCKET):
+        return _found(thread, AT_FDCWD, _path_of_socket(place, index, thread, args), follows=follows)
     descriptor = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
-    if place is Place.DESCRIPTOR:
-        return _found(thread, descriptor, None, follows=kind.follows)
+    times_of_open_file = kind.family is Family.MARK and place is Place.AT and not args[index + 1]  # utimensat(2)
+    if place is Place.DESCRIPTOR or times_of_open_file:
+        return _found(thread, descriptor, None, follows=follows)
     text = read_text(thread, args[index if place is Place.PATH else index + 1])
     if kind.name == "openat2" and _how(thread, args)[1] & _RESOLVE_IN_ROOT:
         text = text.lstrip("/")
-    return _found(thread, descriptor, text, follows=kind.follows)
+    return _found(thread, descriptor, text, follows=follows)
+
+
+def _path_of_socket(place: Place, index: int, thread: int, args: tuple[int, ...]) -> str:
+    """The path as a Unix socket's address tells it. Raises OSError, with ENOENT for a socket that has none."""
+    if place is Place.SOCKET:
+        text = sockets.name_of(thread, args[index])
+    else:
+        text = sockets.path_in(read_memory(thread, args[index], min(args[index + 1] & 0xFFFFFFFF, _ADDRESS)))
+    if not text:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return text
 
 
 def _how(thread: int, args: tuple[int, ...]) -> tuple[int, int]:
@@ -261,4 +308,4 @@ def _how(thread: int, args: tuple[int, ...]) -> tuple[int, int]:
 def _found(thread: int, descriptor: int, text: str | None, *, follows: bool) -> Operand:
     if text is None:
         return Operand(paths.of_descriptor(thread, descriptor), descriptor)
-    return Operand(paths.absolute(thread, descriptor, text, follows=follows), descriptor, text)
+    return Operand(paths.absolute(thread, descriptor, text, follows=follows), descriptor, text, follows)

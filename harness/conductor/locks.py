@@ -1,7 +1,8 @@
 """Whether a stopped call would wait for somebody, or fail because somebody was there first.
 
 Locks are looked at, never taken, not even for a moment: others may run on, and ask for them just then.
-Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL. Who has a flock: `holders`.
+Sources: flock(2), fcntl(2) on record locks, open(2) on O_EXCL, bind(2), setxattr(2) on XATTR_CREATE. Who has a flock:
+`holders`; who answers at a socket: `sockets`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import math
 import os
 import struct
 
-from harness.conductor import calls, holders
-from harness.conductor.paths import open_file, position
+from harness.conductor import calls, holders, sockets
+from harness.conductor.paths import AT_FDCWD, open_file, position
 from harness.conductor.stopped import StoppedCall
 
 _FLOCK = struct.Struct("=hhi qq i i")  # struct flock on x86-64: type, whence, padding, start, length, pid, padding
@@ -20,7 +21,10 @@ _MOST = 1 << 63  # bytes, of a file: off_t
 _WAITING = (fcntl.F_SETLKW, fcntl.F_OFD_SETLKW)
 _OF_DESCRIPTIONS = (fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)  # locks of an open file description, not of a process
 _NO_PROCESS = -1  # who has such a lock, as F_GETLK tells it
-_EXCLUSIVE_MAKERS = frozenset({"mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat"})
+_EXCLUSIVE_MAKERS = frozenset(
+    {"mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknod", "mknodat", "bind"}
+)
+_MARKERS = frozenset({"setxattr", "lsetxattr", "fsetxattr"})
 _RENAME_NOREPLACE = 1  # as mv(1) tries first
 
 
@@ -45,6 +49,10 @@ def in_vain(call: StoppedCall) -> bool:
     """Whether the caller would be told at once that somebody was there first: a lock is taken, a name exists."""
     if call.kind.name in ("flock", "fcntl"):
         return _taken(call)
+    if call.kind.name == "connect":
+        return bool(call.path) and sockets.refuses(call.path)
+    if call.kind.name in _MARKERS:
+        return makes_only(call) and _is_marked(call)
     return makes_only(call) and bool(call.path) and os.path.lexists(call.path)
 
 
@@ -53,6 +61,8 @@ def makes_only(call: StoppedCall) -> bool:
     exclusive = os.O_CREAT | os.O_EXCL
     if call.kind.name == "renameat2":
         return bool(call.args[4] & _RENAME_NOREPLACE)
+    if call.kind.name in _MARKERS:
+        return call.args[4] == os.XATTR_CREATE
     return call.kind.name in _EXCLUSIVE_MAKERS or call.open_flags & exclusive == exclusive
 
 
@@ -96,6 +106,17 @@ def record(call: StoppedCall) -> str:
     """Which bytes a record lock is about, as "@START+LENGTH"; "" for the whole file."""
     wanted = _wanted(call) if call.kind.name == "fcntl" else None
     return f"@{wanted[1]}+{wanted[2]}" if wanted and wanted[1:] != (0, 0) else ""
+
+
+def _is_marked(call: StoppedCall) -> bool:
+    """Whether the file has the extended attribute already that the call is to set."""
+    try:
+        operand, name = call.operands[0], calls.read_text(call.thread, call.args[1])
+        is_open = operand.text is None and operand.descriptor != AT_FDCWD
+        os.getxattr(open_file(call.thread, operand.descriptor) if is_open else call.path, name, follow_symlinks=is_open)
+    except (OSError, IndexError):  # it has not, or the caller will be told what is wrong
+        return False
+    return True
 
 
 def _taken(call: StoppedCall) -> bool:

@@ -12,6 +12,7 @@ from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 
 _MAKING = frozenset({Family.REPLACE, Family.MAKE})
+_ALWAYS = frozenset({Family.LOCK, Family.MARK, Family.NETWORK})  # a lock, an attribute, a server's name
 
 
 class Makers:
@@ -29,7 +30,10 @@ class Makers:
                 del self._by_path[call.path]
 
     def somebody_has(self, call: StoppedCall) -> bool:
-        """Whether what the call asks for in vain may be given up by another process of the run. A lock always may."""
-        if call.kind.family is Family.LOCK:
+        """Whether what the call asks for in vain may be given up by another process of the run, or come to be there.
+
+        A lock always may, and a server.
+        """
+        if call.kind.family in _ALWAYS:
             return True
         return self._by_path.get(call.path, call.process) != call.process

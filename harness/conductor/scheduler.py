@@ -18,6 +18,7 @@ from harness.conductor import kernel, locks
 from harness.conductor.aims import Aimed
 from harness.conductor.drawn import Drawn
 from harness.conductor.faults import strike
+from harness.conductor.glances import Glances
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.makers import Makers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
@@ -30,7 +31,7 @@ from harness.conductor.touching import touches
 from harness.conductor.underway import Underway
 from harness.events import FaultFired, Scheduled, What
 from harness.schedules.decisions import Decisions, Fault
-from harness.schedules.points import Point, Touch, named
+from harness.schedules.points import Point, Touch, named, started
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
@@ -80,6 +81,7 @@ class Scheduler:
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
         self._steps: list[Step] = []
         self._releases = Releases()
+        self._glances = Glances(root)
         self._deciding = False
         self._open = False
         self._makers = Makers()
@@ -114,6 +116,8 @@ class Scheduler:
         unordered = self._strikes.unordered(call)
         if unordered or not is_point(call, self._where):
             self._makers.see(call, in_vain=False)
+            if self._steps and started(self._steps[-1].chosen.actor) == call.actor:
+                self._glances.see(call)
             if self._underway.only_looks(call):
                 self._go_on()
             return unordered and self._strike(call)
@@ -201,8 +205,8 @@ class Scheduler:
             return False
         for lanes in self._lanes.values():
             lanes.settle()
-        if self._steps and (released := self._releases.found()):
-            self._steps[-1] = self._steps[-1].having(released)
+        if self._steps and (behind := (*self._releases.found(), *self._glances.found())):
+            self._steps[-1] = self._steps[-1].having(behind)
         return True
 
     def _ready(self) -> list[Stop | Held]:

@@ -74,7 +74,7 @@ class StoppedCall:
     def look_again(self) -> None:
         """Find its objects anew, while it waits: others may have led its names elsewhere."""
         with suppress(OSError):
-            self.operands = tuple([calls.found_again(self.kind, self.thread, operand) for operand in self.operands])
+            self.operands = tuple([calls.found_again(self.thread, operand) for operand in self.operands])
             self.paths = tuple([operand.path for operand in self.operands])
 
     def waits(self) -> bool:

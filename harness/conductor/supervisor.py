@@ -212,7 +212,8 @@ class Supervisor:
             return self._is_taken(call)
         if call.kind.family is Family.NETWORK:
             self.converses = True
-            return self._seal.take(call)
+            if self._seal.take(call):
+                return True
         if not (self._is_watched(call) and notifications.still_waits(self.listener, call.id)):
             return False
         self._count(call)

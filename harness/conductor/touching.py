@@ -9,18 +9,32 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.paths import AT_FDCWD, REMOVED, links, lost_name
 from harness.conductor.stopped import StoppedCall
-from harness.schedules.points import CONTENT_OF, HELD, NAMES_IN, PATHS_BELOW, RECORDS_OF, Touch
+from harness.schedules.points import (
+    ANSWERED,
+    CONTENT_OF,
+    FACTS_OF,
+    HELD,
+    NAMES_IN,
+    PATHS_BELOW,
+    RECORDS_OF,
+    Touch,
+    named,
+)
 
 _NAMING = frozenset({Family.REPLACE, Family.REMOVE, Family.MAKE})
 _FILLING = frozenset({Family.WRITE, Family.MARK})
 _CHANGING = _NAMING | _FILLING
-_BY_ANY_NAME = _FILLING | {Family.OPEN, Family.READ, Family.LOCK}  # what one does to a file with many
+_BY_ANY_NAME = _FILLING | {Family.OPEN, Family.READ, Family.LOCK, Family.INSPECT}  # what one does to a file with many
+_FOLDERS = frozenset({"mkdir", "mkdirat", "rmdir"})  # nearly every program makes sure of some: see `glances`
+_ADMITTING = frozenset({"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"})
 _NAME_ONLY = os.O_PATH | os.O_DIRECTORY  # whoever opens so reads nothing: of a folder, a listing is a call of its own
 
 
@@ -29,13 +43,21 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
 
     Whoever takes the name of an open file away, or gives it another, changes by which name it will be known.
     """
+    objects = _objects(call, root)
     return (
-        *_objects(call, root),
+        *objects,
         *(Touch(_below(root, link), False) for link in _links(call, root)),
         *(Touch(PATHS_BELOW + folder, False) for folder in _folders(call, root)),
         *(Touch(PATHS_BELOW + _below(root, name), False) for name in _names(call, root)),
         *(Touch(f"{CONTENT_OF}{inode}", _changes_content(call)) for inode in _shared(call)),
+        *(_facts(call, root, writes=True) if call.kind.name not in _FOLDERS and _changes(objects) else ()),
     )
+
+
+def looked_at(call: StoppedCall, root: str) -> Iterator[Touch]:
+    """What an actor learns by a look that is no point; it leads through folders that may get another name, or mode."""
+    for touch in (*_facts(call, root, writes=False), *(Touch(FACTS_OF + name, False) for name in _folders(call, root))):
+        yield replace(touch, behind=True)
 
 
 def vary(call: StoppedCall, root: str) -> bool:
@@ -57,12 +79,15 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         if call.kind.name == "flock":
             return (*named, *held)
         return (*named, *held, *(Touch(RECORDS_OF + _below(root, path), writes) for path in call.paths))
+    if call.kind.name == "connect":
+        reached = (_below(root, path) for path in call.paths)
+        return tuple(Touch(name, False) for path in reached for name in (path, ANSWERED + path))
     if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
         tells = call.kind.name != "renameat2"
         return tuple(Touch(_below(root, path), False, tells) for path in call.paths)
     creates = _creates(call)
-    writes = call.kind.family in _CHANGING or creates or _empties(call)
-    tells = not call.open_flags & _NAME_ONLY
+    writes = call.kind.family in _CHANGING or call.kind.family is Family.SERVE or creates or _empties(call)
+    tells = not (call.open_flags & _NAME_ONLY or call.open_flags & os.O_ACCMODE == os.O_WRONLY)
     named = tuple(Touch(_below(root, path), writes, tells) for path in call.paths)
     if call.kind.family is Family.LIST:
         return (*named, *(Touch(NAMES_IN + _below(root, path), True) for path in call.paths))
@@ -75,7 +100,21 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
             *(Touch(NAMES_IN + folder, False) for folder in folders),
             *(Touch(PATHS_BELOW + _below(root, path), True) for path in ways),
         )
+    if call.kind.name in _ADMITTING and os.path.isdir(call.path):  # noqa: PTH112
+        return (*named, Touch(PATHS_BELOW + _below(root, call.path), True))  # who may go through a folder
     return named
+
+
+def _facts(call: StoppedCall, root: str, *, writes: bool) -> Iterator[Touch]:
+    """What looks tell of a call's objects, by any of their names."""
+    for path in call.paths:
+        yield Touch(FACTS_OF + _below(root, path), writes)
+    for inode in _shared(call):
+        yield Touch(f"{FACTS_OF}{inode}", writes)
+
+
+def _changes(objects: Iterable[Touch]) -> bool:
+    return any(touch.writes for touch in named(objects) if not touch.object.startswith("lock:"))
 
 
 def _changes_content(call: StoppedCall) -> bool:
@@ -101,9 +140,9 @@ def _links(call: StoppedCall, root: str) -> list[str]:
     for operand in call.operands:
         text = operand.text
         # The usual path has no links, and begins at the root; a name alone can only be a link itself.
-        if text and text != operand.path and (call.kind.follows or "/" in text):
+        if text and text != operand.path and (operand.follows or "/" in text):
             with suppress(OSError):  # the caller is gone
-                ways = links(call.thread, operand.descriptor, text, follows=call.kind.follows)
+                ways = links(call.thread, operand.descriptor, text, follows=operand.follows)
                 found += [link for link in ways if link.startswith(f"{root}/")]
     return found
 
@@ -126,7 +165,7 @@ def _names(call: StoppedCall, root: str) -> list[str]:
 def _shared(call: StoppedCall) -> list[int]:
     """The files with several names that a call opens, reads, writes or locks by one of them."""
     found: list[int] = []
-    for path in call.paths if call.kind.family in _BY_ANY_NAME else ():
+    for path in call.paths if call.kind.family in _BY_ANY_NAME or call.kind.family is Family.LOOK else ():
         with suppress(OSError):
             facts = os.stat(path)  # noqa: PTH116 - asked of every call that waits, at each decision
             found += [facts.st_ino] if facts.st_nlink > 1 and stat.S_ISREG(facts.st_mode) else []

@@ -42,6 +42,7 @@ class Operation(Enum):
     REPLACE = "renames or links"
     REMOVE = "removes"
     MAKE = "makes a directory or a node"
+    BIND = "gives a socket its name"
     TRY_LOCK = "asks for a lock"
     WAIT_LOCK = "waits for a lock"
 
@@ -57,6 +58,7 @@ POSSIBLE: dict[Operation, tuple[str, ...]] = {
     Operation.REPLACE: ("EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO"),  # rename(2), link(2); EIO: rename(3p)
     Operation.REMOVE: ("EACCES", "EROFS", "EIO"),  # unlink(2), rmdir(2)
     Operation.MAKE: ("EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO"),  # mkdir(2), mknod(2); EIO as for a new entry
+    Operation.BIND: ("EACCES", "EROFS"),  # bind(2)
     Operation.TRY_LOCK: ("ENOLCK",),  # flock(2), fcntl(2)
     Operation.WAIT_LOCK: ("ENOLCK", "EINTR"),  # flock(2), fcntl(2) on F_SETLKW
 }
@@ -80,6 +82,8 @@ def operation(call: StoppedCall) -> Operation | None:
         return Operation.RESIZE
     if call.kind.family is Family.LOCK:
         return _locking(call)
+    if call.kind.name == "bind":
+        return Operation.BIND
     return _BY_FAMILY.get(call.kind.family)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.mixed import mixed
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import HELD, NAMES_IN, UNTOLD, Point, Touch, contested, named, started
+from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, UNTOLD, Point, Touch, contested, named, started
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -23,6 +23,16 @@ _DONE = {
     **dict.fromkeys(["write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "splice"], "written"),
     **dict.fromkeys(["mkdir", "mkdirat", "mknod", "mknodat"], "made"),
     **dict.fromkeys(["link", "linkat", "symlink", "symlinkat"], "linked"),
+    "bind": "bound",
+    "listen": "listened on",
+}
+# What a call that changes nothing did to its object; "read" for all others.
+_SEEN = {
+    "connect": "asked for a connection to",
+    **dict.fromkeys(
+        ["mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "bind"], "found"
+    ),
+    **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
 }
 _PAST = {"written": "wrote"}
 _FEW = 3  # this many points of one actor that concern nobody else are drawn, more are counted
@@ -117,20 +127,39 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     what = f"{later.actor} {_PAST.get(done, done)} {found.object} at its {later.call}"
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
-        return f"{what} {after}; {found.read.actor} had read it before"
+        seen = f"{found.read.actor} had {_SEEN.get(found.read.call, 'read')} it before"
+        return f"{what} {after}; {seen}{_unlocked(found.read, later, points)}"
     if found.own is not None:
         return f"{what} {after}; that came between {found.own.actor}'s {found.own.call} of it and this one"
     if _lists(points[: points.index(earlier)], later, found.object):
         return f"{what} {after}; {later.actor} had listed its folder before that"
+    if _glances(points[: points.index(earlier)], later, found.object):
+        return f"{what} {after}; {later.actor} had looked at it before"
     begun = next(point for point in points if _started(point) == _started(later))
     how = "started" if begun.call == "start" else "begun"
     return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
+
+
+def _unlocked(first: Point, last: Point, points: Sequence[Point]) -> str:
+    """The lock that an actor lets go of by closing a file, in the middle of what it does from `first` to `last`."""
+    own = [p for p in points[points.index(first) : points.index(last)] if _started(p) == _started(last)]
+    for point in own:
+        files = [t.object.removeprefix(HELD) for t in point.touches if t.behind and t.object.startswith(HELD)]
+        if files:
+            return f", and let go of the lock of {' and '.join(files)} behind its {point.call}"
+    return ""
 
 
 def _lists(points: Sequence[Point], by: Point, name: str) -> bool:
     """Whether the actor of `by` has asked which names there are where this one is."""
     names = NAMES_IN + (name.rpartition("/")[0] or ".")
     return any(t.object == names and t.writes for p in points if _started(p) == _started(by) for t in p.touches)
+
+
+def _glances(points: Sequence[Point], by: Point, name: str) -> bool:
+    """Whether the actor of `by` has looked at the object by a call without a turn."""
+    facts = FACTS_OF + name
+    return any(t.object == facts and t.behind for p in points if _started(p) == _started(by) for t in p.touches)
 
 
 def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:
@@ -191,9 +220,12 @@ def _let_go_of(first: Point, second: Point) -> str:
     wanted = {touch.object for touch in second.touches}
     if any(touch.object in wanted for touch in named(first.touches)):
         return ""
-    held = [t.object.removeprefix(HELD) for t in first.touches if t.writes and t.object.startswith(HELD)]
-    files = [name for name in held if HELD + name in wanted]
-    return f" (behind which it lets go of the lock of {' and '.join(files)})" if files else ""
+    released = [touch.object for touch in first.touches if touch.writes and touch.object in wanted]
+    files = [name.removeprefix(HELD) for name in released if name.startswith(HELD)]
+    sockets = [name.removeprefix(ANSWERED) for name in released if name.startswith(ANSWERED)]
+    if files:
+        return f" (behind which it lets go of the lock of {' and '.join(files)})"
+    return f" (behind which it listens no more on {' and '.join(sockets)})" if sockets else ""
 
 
 def _started(point: Point) -> str:

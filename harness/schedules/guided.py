@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from harness.schedules.points import HELD, Point, Touch, dependent
+from harness.schedules.points import Point, Touch, dependent
 from harness.schedules.replay import Diverged, Divergence
 from harness.schedules.strategy import Choice
 
@@ -20,9 +20,9 @@ class Effects:
         self._known: dict[tuple[str, int, str], tuple[Touch, ...]] = {}
 
     def learn(self, points: Iterable[Point]) -> None:
-        """Keep what the points of a run let go of."""
+        """Keep what was found out behind the points of a run."""
         for point in points:
-            if found := [touch for touch in point.touches if touch.writes and touch.object.startswith(HELD)]:
+            if found := [touch for touch in point.touches if touch.behind]:
                 key = point.actor, point.index, point.fingerprint
                 self._known[key] = tuple({*found, *self._known.get(key, ())})
 

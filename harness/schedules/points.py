@@ -21,9 +21,14 @@ PATHS_BELOW = "paths-below:"
 RECORDS_OF = "records-of:"
 # And for a lock of which its holder lets go without a call of its own: by closing the file, or by ending.
 HELD = "held:"
+# The same for a socket at which nobody listens any more.
+ANSWERED = "answered:"
 # And for what a file holds that has several names, by its inode.
 CONTENT_OF = "content-of:"
-UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, HELD, CONTENT_OF)
+# And for what a look tells: that a file is there, its length, mode and times. Who looks by a call that is no point has
+# read this, and nothing else of it.
+FACTS_OF = "facts-of:"
+UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, HELD, ANSWERED, CONTENT_OF, FACTS_OF)
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
 _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
@@ -43,6 +48,7 @@ class Touch:
     writes: bool
     tells: bool = True  # whether who reads learns what the object holds, and not only that it is there
     alike: str = ""  # the object with a "*" for what a program has drawn by chance (mkstemp); "" where there is none
+    behind: bool = False  # whether this was found out only when the point had gone: it belongs to its turn
 
     @property
     def lasting(self) -> str:
@@ -80,7 +86,7 @@ def started(actor: str) -> str:
 
 def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
     """Those that a person is told of; the others follow from these."""
-    return tuple([touch for touch in touches if not touch.object.startswith(UNTOLD)])
+    return tuple([touch for touch in touches if not (touch.behind or touch.object.startswith(UNTOLD))])
 
 
 @lru_cache(maxsize=4096)  # asked for every point, several times

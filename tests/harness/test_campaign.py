@@ -13,6 +13,7 @@ import pytest
 from harness import campaign as campaigns
 from harness import shrinking
 from harness.campaign import UNCONDUCTED_RUNS, Campaign, campaign, exhaust
+from harness.conductor.calls import Family
 from harness.events import History
 from harness.plan import Arm, Plan
 from harness.runner import Ground, Trial
@@ -226,6 +227,14 @@ def test_every_class_is_run_and_certified(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.certificate.coverage is Coverage.EXHAUSTIVE
     assert found.certificate.classes == 4
     assert found.verdict is V
+
+
+def test_a_certificate_names_what_does_not_stop_on_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    race(monkeypatch, "a")
+    told = "looks at whether a file exists"
+    assert told not in str(exhausted(100).certificate)
+    monkeypatch.setattr(ReferenceTarget, "too_many", frozenset({Family.LOOK}), raising=False)
+    assert told in str(exhausted(100).certificate)
 
 
 def test_a_class_that_was_not_run_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

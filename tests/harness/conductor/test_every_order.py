@@ -14,7 +14,7 @@ from harness.schedules.dpor import Explorer
 from tests.harness.conductor.ordered import ORDERED, schedule
 
 BEGIN = """
-import fcntl, os, struct
+import fcntl, os, socket, struct
 def record(command, kind):
     fcntl.fcntl(file, command, struct.pack("hh4xqqi4x", kind, 0, 0, 0, 0))
 def read(name):
@@ -24,6 +24,10 @@ print()  # what the runs before have said stands above
 file = open("lock", "r+")
 """
 TRY = "fcntl.flock(file, fcntl.LOCK_{} | fcntl.LOCK_NB)"
+CONNECT = """
+try: socket.socket(socket.AF_UNIX).connect("name")
+except OSError as error: open("sign", "x").write(str(error.errno))
+"""
 # By what it is about: two programs, and what the first one may read.
 PAIRS = {
     "a lock of a description's own is not in its way": (
@@ -77,6 +81,41 @@ PAIRS = {
         f"{TRY.format('EX')}; os.unlink('data')",
         {"1", "-"},
     ),
+    "a mode that is looked at behind another point": (
+        "os.chmod('data', 0o640); os.rename('data', 'new'); read('sign')",
+        "os.mkdir('point')\nif os.path.exists('data') and os.stat('data').st_mode & 0o777 == 0o640: open('sign', 'x')",
+        {"-", ""},
+    ),
+    "a time of a file with another name": (
+        "os.utime('lock', (1, 1)); read('sign'); os.unlink('hard')",
+        "os.mkdir('point')\nif os.stat('lock').st_mtime == 1: open('sign', 'x')",
+        {"-", ""},
+    ),
+    "an attribute": (
+        "os.setxattr('data', 'user.n', b'1'); read('sign')",
+        "try: os.getxattr('data', 'user.n'); open('sign', 'x')\nexcept OSError: pass",
+        {"-", ""},
+    ),
+    "an attribute that only one can set": (
+        "os.setxattr('data', 'user.n', b'1', os.XATTR_CREATE); read('sign')",
+        "try: os.setxattr('data', 'user.n', b'2', os.XATTR_CREATE)\nexcept OSError: open('sign', 'x')",
+        {"-", ""},
+    ),
+    "a folder that nobody may enter any more": (
+        "os.chmod('folder', 0o700); read('folder/file')",
+        "os.listdir('folder')",
+        {""},
+    ),
+    "a socket that has a name, and then one that listens": (
+        "server = socket.socket(socket.AF_UNIX); server.bind('name'); server.listen(); read('sign')",
+        CONNECT,
+        {"-", "2", "111", ""},
+    ),
+    "a socket at which nobody listens any more": (
+        "server = socket.socket(socket.AF_UNIX); server.bind('name'); server.listen(); server.close(); read('sign')",
+        CONNECT,
+        {"-", "2", "111", ""},
+    ),
     "a file that loses a name when it has been written to": (
         "data = open('hard', 'a'); data.write('2'); data.close(); os.unlink('hard'); read('lock')",
         "data = open('lock', 'w')",
@@ -88,6 +127,15 @@ PAIRS = {
         {""},
     ),
 }
+
+
+STOPPED = ORDERED | {
+    Family.WRITE, Family.LOOK, Family.MARK, Family.INSPECT, Family.SERVE, Family.NETWORK,
+}  # fmt: skip
+
+
+def is_turn(call):
+    return call.kind.family is not Family.LOOK
 
 
 class Numbered:
@@ -129,7 +177,7 @@ def test_classes_are_those_of_all_orders(conduct, tmp_path, about):
             (rig.folder / "hard").hardlink_to(rig.folder / "lock")
         rig.running.clear()
         rig.directors.clear()
-        scheduler = await schedule(rig, strategy, actors, families=ORDERED | {Family.WRITE}, script=True)
+        scheduler = await schedule(rig, strategy, actors, families=STOPPED, where=is_turn, script=True)
         return scheduler.trace, rig.running["one"].said().rpartition("\n")[2]
 
     async def body(rig):

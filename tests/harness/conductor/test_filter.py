@@ -48,9 +48,11 @@ os.truncate("a", 0)
     ),
     Family.MAKE: (
         """
+import socket
 os.mkdir("m"); call(258, FD, b"n", 0o700); os.mkfifo("p"); call(133, b"q", 0o010600, 0)
+name = socket.socket(socket.AF_UNIX); name.bind("name"); socket.socket(socket.AF_UNIX).bind("")
 """,
-        ["mkdir", "mkdirat", "mknodat", "mknod"],
+        ["mkdir", "mkdirat", "mknodat", "mknod", "bind"],
     ),
     Family.WRITE: (
         """
@@ -96,10 +98,26 @@ assert call(26, ctypes.addressof((ctypes.c_char * 1).from_buffer(m)), 1, 1) == 0
         ["mmap", "msync"],
     ),
     Family.MARK: ("""
-call(191, b"a", b"user.n", None, 0)
 call(188, b"a", b"user.n", b"1", 1, 0); call(189, b"a", b"user.n", b"1", 1, 0); call(190, out, b"user.n", b"1", 1, 0)
 call(197, b"a", b"user.n"); call(198, b"a", b"user.n"); call(199, out, b"user.n")
-""", ["setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"]),
+call(463, FD, b"a", 0, b"user.n", None, 0); call(466, FD, b"a", 0, b"user.n")
+os.chmod("a", 0o600); os.chmod(out, 0o600); call(268, FD, b"a", 0o600); call(452, FD, b"a", 0o600, 0)
+os.chown("a", -1, -1); os.chown(out, -1, -1); os.lchown("a", -1, -1); call(260, FD, b"a", -1, -1, 0)
+call(132, b"a", None); call(235, b"a", None); call(261, FD, b"a", None); os.utime("a"); os.utime(out)
+""", ["setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "setxattrat",
+      "removexattrat", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime",
+      "utimes", "futimesat", "utimensat", "utimensat"]),
+    Family.INSPECT: ("""
+call(191, b"a", b"user.n", None, 0); call(192, b"a", b"user.n", None, 0); call(193, out, b"user.n", None, 0)
+call(194, b"a", None, 0); call(195, b"a", None, 0); call(196, out, None, 0)
+call(464, FD, b"a", 0, b"user.n", None, 0); call(465, FD, b"a", 0, None, 0)
+""", ["getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "getxattrat", "listxattrat"]),
+    Family.SERVE: ("""
+import socket
+served = socket.socket(socket.AF_UNIX); served.bind("served"); served.listen()
+nameless = socket.socket(socket.AF_UNIX); nameless.bind(""); nameless.listen()
+port = socket.socket(); port.bind(("127.0.0.1", 0)); port.listen()
+""", ["listen"]),
     Family.LOCK: ("""
 import fcntl; fcntl.flock(out, fcntl.LOCK_EX); fcntl.flock(out, fcntl.LOCK_UN); fcntl.fcntl(out, fcntl.F_GETFD)
 fcntl.lockf(out, fcntl.LOCK_EX | fcntl.LOCK_NB); fcntl.lockf(out, fcntl.LOCK_UN)

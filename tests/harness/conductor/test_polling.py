@@ -43,6 +43,50 @@ def test_a_polling_actor_does_not_starve_the_holder(conduct):
     assert attempts <= 3 + 2 + 1 + 3  # three that succeed, and at most two in vain for each who waits
 
 
+def test_a_client_does_not_ask_again_before_somebody_answers(conduct):
+    """Nor when the socket has its name, as one that does not listen yet refuses."""
+    client = """
+import socket, time
+while True:
+    try: socket.socket(socket.AF_UNIX).connect("sock"); break
+    except OSError: time.sleep(0.001)
+"""
+    server = """
+import os, socket
+one = socket.socket(socket.AF_UNIX); one.bind("sock"); os.mkdir("made"); one.listen(); os.mkdir("more"); os.mkdir("end")
+"""
+
+    async def body(rig):
+        families = CHANGES | {Family.SERVE, Family.NETWORK}
+        actors = {"client": python(client), "server": python(server)}
+        scheduler = await schedule(rig, First(), actors, families=families)
+        return [point.call for point in scheduler.trace.points]
+
+    assert conduct(body) == ["connect", "bind", "mkdir", "listen", "connect", "mkdir", "mkdir"]
+
+
+def test_who_sets_an_attribute_that_is_there_does_not_ask_again_before_it_is_gone(conduct):
+    """An attribute that only one can set (XATTR_CREATE) is a lock like any other."""
+    code = """
+import os, time
+while True:
+    try: os.setxattr("job", "user.owner", b"me", os.XATTR_CREATE); break
+    except FileExistsError: time.sleep(0.001)
+os.mkdir(f"has-{os.getpid()}"); os.rmdir(f"has-{os.getpid()}")
+os.removexattr("job", "user.owner")
+"""
+
+    async def body(rig):
+        (rig.folder / "job").touch()
+        families = CHANGES | {Family.MARK}
+        scheduler = await schedule(rig, Rotating(), dict.fromkeys("abc", python(code)), families=families)
+        return [point.call for point in scheduler.trace.points]
+
+    calls = conduct(body)
+    assert calls.count("setxattr") <= 3 + 2 + 1 + 3  # as above
+    assert calls.count("removexattr") == 3
+
+
 def test_an_attempt_of_several_calls_is_one_attempt(conduct):
     """A lock that is opened anew for each try is not tried again and again either, with a strategy that would."""
     reopening = (

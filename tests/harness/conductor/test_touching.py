@@ -11,7 +11,7 @@ from harness.conductor.calls import Family
 from harness.schedules.dpor import Explorer
 from harness.schedules.explain import explain
 from harness.schedules.points import named, racing
-from tests.harness.conductor.ordered import CHANGES, ORDERED, TRY, First, Rotating, python, schedule
+from tests.harness.conductor.ordered import CHANGES, ORDERED, TRY, First, Replayed, Rotating, python, schedule
 
 
 def test_who_sets_an_extended_attribute_changes_the_file(conduct):
@@ -28,6 +28,68 @@ def test_who_sets_an_extended_attribute_changes_the_file(conduct):
     assert [str(point) for point in trace.points] == ["a.0: setxattr count", "b.0: setxattr count"]
     assert racing(*trace.points)
     assert trace.steps[0].contended
+
+
+CHANGED = {
+    "permissions": "os.chmod('count', 0o600)",
+    "permissions of an open file": "os.fchmod(file, 0o600)",
+    "an owner": "os.chown('count', -1, -1)",
+    "times": "os.utime('count')",
+    "times of an open file": "os.utime(file)",
+    "an attribute": "os.setxattr(file, 'user.n', b'1')",
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_is_said_of_a_file_is_changed_at_a_point_of_its_own(conduct, what):
+    """And who has looked at the file behind another point is concerned by that, whatever the point itself is about."""
+    change = f"import os; file = os.open('count', os.O_RDONLY); {CHANGED[what]}"
+    look = "import os; os.mkdir('made'); os.stat('link'); os.mkdir('more')"
+
+    async def body(rig):
+        (rig.folder / "count").touch()
+        (rig.folder / "link").symlink_to("count")
+        families = CHANGES | {Family.MARK, Family.LOOK}
+        where = lambda call: call.kind.family is not Family.LOOK  # noqa: E731
+        actors = {"change": python(change), "look": python(look)}
+        return (await schedule(rig, First(), actors, families=families, where=where)).trace.points
+
+    change, made, more = conduct(body)
+    assert [touch.object for touch in named(change.touches)] == ["count"]
+    assert racing(change, made)
+    assert not racing(change, more)
+    assert "count" not in made.fingerprint
+
+
+def test_who_opens_a_file_for_writing_only_has_read_nothing(conduct):
+    """It is not said of an append that its writer had read the file before."""
+    code = "import os; [os.open('log', flags) for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND)]"
+
+    async def body(rig):
+        (rig.folder / "log").touch()
+        return (await schedule(rig, First(), {"a": python(code)})).trace.points
+
+    assert [point.touches[0].tells for point in conduct(body)[-3:]] == [True, True, False]
+
+
+def test_who_closes_a_socket_concerns_who_connects(conduct):
+    """No call of its own shows it: it belongs to the turn of the point before."""
+    server = """
+import os, socket
+one = socket.socket(socket.AF_UNIX); one.bind("sock"); one.listen(); os.mkdir("made"); one.close(); os.mkdir("more")
+"""
+    client = 'import socket\ntry: socket.socket(socket.AF_UNIX).connect("sock")\nexcept OSError: pass'
+
+    async def body(rig):
+        families = CHANGES | {Family.SERVE, Family.NETWORK}
+        strategy = Replayed(*["server"] * 4, First())
+        actors = {"client": python(client), "server": python(server)}
+        return (await schedule(rig, strategy, actors, families=families)).trace.points
+
+    bind, listen, made, more, connect = conduct(body)
+    calls = ["server.0: bind sock", "server.1: listen sock", "server.2: mkdir made", "server.3: mkdir more"]
+    assert [*map(str, (bind, listen, made, more)), str(connect)] == [*calls, "client.0: connect sock"]
+    assert [racing(point, connect) for point in (bind, listen, made, more)] == [True, True, True, False]
 
 
 def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):

@@ -8,8 +8,8 @@ from harness.schedules.decisions import Fault
 
 EVERYTHING = frozenset(Family) - {Family.FORK, Family.NETWORK}
 CODE = """
-import fcntl, os
-os.mkdir("d")
+import fcntl, os, socket
+os.mkdir("d"); socket.socket(socket.AF_UNIX).bind("s")
 f = os.open("f", os.O_RDWR | os.O_CREAT)
 os.write(f, b"12"); os.write(f, b"1"); os.pwrite(f, b"12", 0); os.writev(f, [b"1", b"2"]); os.writev(f, [b"1"])
 os.ftruncate(f, 3); os.fsync(f)
@@ -19,7 +19,7 @@ os.open("f", os.O_RDWR | os.O_CREAT); os.open("f", os.O_WRONLY); os.open("f", os
 os.link("f", "l"); os.rename("l", "r"); os.unlink("r"); os.rmdir("d")
 """
 EXPECTED = [
-    "MAKE", "CREATE", "WRITE", "WRITE", "WRITE", "WRITE", "WRITE", "RESIZE", "SYNC", "TRY_LOCK", "WAIT_LOCK",
+    "MAKE", "BIND", "CREATE", "WRITE", "WRITE", "WRITE", "WRITE", "WRITE", "RESIZE", "SYNC", "TRY_LOCK", "WAIT_LOCK",
     "TRY_LOCK", "WAIT_LOCK", "OPEN", "OPEN", "READ", "REPLACE", "REPLACE", "REMOVE", "REMOVE",
 ]  # fmt: skip
 

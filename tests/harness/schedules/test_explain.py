@@ -9,7 +9,7 @@ import pytest
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.explain import diagram, explain, overwrites
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import HELD, NAMES_IN, Point, Touch
+from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, Point, Touch
 from harness.schedules.trace import Step, Trace
 
 CONFIG = "openclaw.json"
@@ -59,6 +59,50 @@ def test_a_change_between_two_of_anothers_is_told_as_that() -> None:
     points = [at("a", 0, "openat", "-log"), at("a", 1, "write", "log"), at("b", 0, "write", "log")]
     assert explain(trace(*points, at("a", 2, "write", "log"), preempted=2)) == (
         "a wrote log at its write after b had written it; that came between a's write of it and this one"
+    )
+
+
+def test_a_look_without_a_turn_is_told_as_one() -> None:
+    """It is known of a point that it has looked behind it, and so before whatever came next."""
+    glance = Touch(f"{FACTS_OF}lock", writes=False, behind=True)
+    start = replace(at("b", 0, "start"), touches=(glance,))
+    assert explain(trace(start, at("a", 0, "utimensat", "lock"), at("b", 1, "unlink", "lock"), preempted=1)) == (
+        "b removed lock at its unlink after a had changed it; b had looked at it before"
+    )
+
+
+def test_a_lock_that_is_lost_on_the_way_is_told() -> None:
+    """As record locks are by closing any descriptor of their file (fcntl(2))."""
+    lost = Touch(f"{HELD}count", writes=True, behind=True)
+    read = at("a", 1, "openat", "-count")
+    points = [at("a", 0, "fcntl", "lock:count"), replace(read, touches=(*read.touches, lost))]
+    rest = [at("b", 0, "pwrite64", "count"), at("a", 2, "pwrite64", "count")]
+    assert explain(trace(*points, *rest, preempted=2)) == (
+        "a wrote count at its pwrite64 after b had written it; "
+        "a had read it before, and let go of the lock of count behind its openat"
+    )
+
+
+def test_a_refused_connection_is_no_read() -> None:
+    points = [at("b", 0, "connect", "-sock"), at("a", 0, "bind", "sock"), at("b", 1, "unlink", "sock")]
+    assert explain(trace(*points, preempted=1)) == (
+        "b removed sock at its unlink after a had bound it; b had asked for a connection to it before"
+    )
+
+
+def test_a_name_that_was_taken_is_no_read() -> None:
+    points = [at("b", 0, "mkdir", "-lock"), at("a", 0, "rmdir", "lock"), at("b", 1, "rmdir", "lock")]
+    assert explain(trace(*points, preempted=1)) == (
+        "b removed lock at its rmdir after a had removed it; b had found it before"
+    )
+
+
+def test_a_server_that_ends_is_told() -> None:
+    first, second = at("a", 1, "rename", "log", f"{ANSWERED}sock"), at("b", 0, "connect", "-sock", f"-{ANSWERED}sock")
+    neighbour = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
+    assert explain(trace(first, second), neighbour=neighbour) == (
+        "what decides is that a's rename of log (behind which it listens no more on sock) comes before "
+        "b's connect of sock"
     )
 
 

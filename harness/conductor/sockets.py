@@ -1,0 +1,106 @@
+"""The names of Unix sockets: which path an address is, which one a socket was bound to, and who answers there.
+
+Who answers is asked of the kernel by sock_diag(7), which tells the inode that a socket was bound to: its name may have
+been a relative one, and may have been changed since. A kernel without it (CONFIG_UNIX_DIAG) tells nothing, and then
+nobody is said to connect in vain. Names without a path (abstract ones, unix(7)) are not looked at.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.conductor.paths import open_file
+
+_DIAG, _DUMP = 4, 0x301  # NETLINK_SOCK_DIAG; NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
+_BY_FAMILY, _ERROR, _DONE = 20, 2, 3  # SOCK_DIAG_BY_FAMILY, NLMSG_ERROR, NLMSG_DONE
+_HEADER, _REQUEST = struct.Struct("=IHHII"), struct.Struct("=BBHIIIII")  # nlmsghdr, unix_diag_req
+_MESSAGE, _ATTRIBUTE = struct.Struct("=BBBBIII"), struct.Struct("=HH")  # unix_diag_msg, rtattr
+_NAME, _NODE = 0, 1  # UNIX_DIAG_NAME, UNIX_DIAG_VFS
+_SHOW = 1 << _NAME | 1 << _NODE
+_UNCONNECTED, _LISTENS = 1 << 7, 1 << 10  # by TCP_CLOSE, TCP_LISTEN
+_PAGE = 1 << 16  # bytes: more than the kernel sends at once
+_LINK = "socket:["
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A socket that has a path."""
+
+    number: int  # the socket's own inode
+    node: int  # the inode of its path
+    name: str  # as it was given
+    answers: bool  # whether it takes what is sent there: it listens, or is one for datagrams
+
+
+def path_in(raw: bytes) -> str:
+    """The path in a socket's address; "" for one that has none, or is no Unix socket's."""
+    if len(raw) < 3 or struct.unpack_from("=H", raw)[0] != socket.AF_UNIX:
+        return ""
+    return os.fsdecode(raw[2:].split(b"\0", 1)[0])
+
+
+def number(thread: int, argument: int) -> int:
+    """The inode of an open socket, of which a call's argument is the descriptor. Raises OSError with EBADF for none."""
+    link = str(open_file(thread, argument).readlink())
+    if not link.startswith(_LINK):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return int(link[len(_LINK) : -1])
+
+
+def name_of(thread: int, argument: int) -> str:
+    """The path that an open socket was bound to, as it was given; "" for none. Raises OSError."""
+    wanted = number(thread, argument)
+    return next((bound.name for bound in _bound() if bound.number == wanted), "")
+
+
+def answering() -> frozenset[int]:
+    """The inodes of all sockets that answer at a path. Raises OSError where that cannot be told."""
+    return frozenset(bound.number for bound in _bound() if bound.answers)
+
+
+def refuses(path: str) -> bool:
+    """Whether nobody answers who connects to a path now. False where that cannot be told."""
+    try:
+        node = os.stat(path).st_ino  # noqa: PTH116 - asked at each attempt
+        return not any(bound.answers for bound in _bound() if bound.node == node)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def _bound() -> Iterator[Bound]:
+    """All of this network namespace that have a path and are not connected. Raises OSError."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _DIAG) as kernel:
+        request = _REQUEST.pack(socket.AF_UNIX, 0, 0, _UNCONNECTED | _LISTENS, 0, _SHOW, 0, 0)
+        kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _DUMP, 0, 0) + request)
+        while True:
+            for kind, body in _pieces(kernel.recv(_PAGE), _HEADER, _HEADER.size):
+                if kind == _DONE:
+                    return
+                if kind == _ERROR:
+                    raise OSError(-int.from_bytes(body[:4], "little", signed=True), "sock_diag")
+                yield from _told(body)
+
+
+def _told(body: bytes) -> Iterator[Bound]:
+    _, kind, state, _, inode, _, _ = _MESSAGE.unpack_from(body)
+    found = dict(_pieces(body[_MESSAGE.size :], _ATTRIBUTE, _ATTRIBUTE.size))
+    if _NODE in found:
+        node = int.from_bytes(found[_NODE][:4], "little")
+        name = os.fsdecode(found.get(_NAME, b"").split(b"\0", 1)[0])
+        answers = 1 << state == _LISTENS or kind == socket.SOCK_DGRAM
+        yield Bound(number=inode, node=node, name=name, answers=answers)
+
+
+def _pieces(data: bytes, head: struct.Struct, size: int) -> Iterator[tuple[int, bytes]]:
+    """The messages of a datagram, or the attributes of a message: each begins with its length and its type."""
+    while len(data) >= size:
+        length, kind = head.unpack_from(data)[:2]
+        yield kind, data[size:length]
+        data = data[(length + 3) & ~3 :]
