@@ -11,7 +11,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.striking import Strike
-from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
+from harness.targets.protocol import CancelRun, Capability, CheckUp, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
 # What people write or paste, with what ends a line for str.splitlines and Node's readline, but not in JSON. It is long
@@ -85,6 +85,16 @@ class Rounds:
         await lab.run(ListRuns(), f"{name}-list")
         await lab.run(CancelRun(id=listed.id), f"{name}-again")
         await run.finished()
+
+    async def repair(self, name: str, strike: Strike) -> None:
+        """The config is cut in half, and repaired."""
+        lab = self._lab
+        lab.prepare(Setup(agents=("bystander",)), home=f"home-{name}")
+        await lab.run(lab.adding("other"), f"{name}-add")  # a backup has what was there before the last change
+        config = lab.target.config_file(lab.site)
+        config.write_bytes(config.read_bytes()[: config.stat().st_size // 2])
+        async with strike():
+            await lab.run(CheckUp(repair=True), name)
 
 
 async def answered_turn(lab: Lab, name: str) -> None:
