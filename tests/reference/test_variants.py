@@ -93,6 +93,7 @@ OURS = (
     "session-lock-stale-wait",
     "session-lock-untyped",
     "session-lock-waits-for-itself",
+    "session-lock-unlinked",
     "session-names-are-paths",
     "session-names-cut",
     "session-wait-silent",
