@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from fakes.script import (
     Altered,
@@ -45,7 +47,7 @@ from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, Setup
-from scenarios.work import providers, starting_with
+from scenarios.work import FAR_EAST, providers, starting_with
 
 RETRYABLE: dict[str, Reply] = {
     "status-429": Status(429, headers=(("retry-after", "0"),)),
@@ -64,11 +66,11 @@ OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
 REST = 1  # seconds for which a model asks to be left alone
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
-DATE = "Fri, 31 Dec 2100 23:59:59 GMT"
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
     "anthropic": Status(529, headers=(("retry-after", "60"),)),
     "gemini": Status(BRIEFLY[1], headers=(("retry-after", f"{BRIEF_REST:g}"),)),
-    "codex": Status(429, headers=(("retry-after", DATE),)),
+    "codex": Status(429, headers=(("retry-after", IN_AN_HOUR),)),
 }
 USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
@@ -220,8 +222,8 @@ async def test_fatal_refusals(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
-    "until a date, and once more in its own words, the last of them for the whole account",
+    fault="every provider fails, each in another way; then, far east of Greenwich, every one is overloaded and asks "
+    "for a rest, in seconds or until a date, and once more in its own words, the last of them for the whole account",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -232,6 +234,7 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
+    lab.time_zone = FAR_EAST if lab.faulty else ""  # dates are in GMT
     siblings = ("codex",) if Capability.SIBLINGS in lab.target.capabilities else ()  # of the account that is used up
     for home, replies in {"overload": OVERLOADED, ACCOUNT: USED_UP}.items():
         twice = siblings if home == ACCOUNT else ()

@@ -236,8 +236,8 @@ async def test_holder_slow_to_store(lab: Lab) -> None:
 
 @scenario(
     "LCK-4",
-    fault="a run is kept just as it asks for the session's lock, which is taken, until its holder has ended and a third "
-    "run has the session",
+    fault="a run is kept just as it asks for the session's lock, which is taken, until its holder has ended and a "
+    "third run has the session",
     needs=[Capability.TURN, Capability.SESSIONS],
     watch=WATCH_CONTENTION,
     exact=True,
