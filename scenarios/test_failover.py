@@ -60,6 +60,7 @@ RETRYABLE: dict[str, Reply] = {
     "stalled-mid-stream": Stall(after_frames=3),
     "error-mid-stream": StreamError("overloaded_error", after_frames=3),
     "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
+    "unreadable-522": Broken(answer=Status(522), altered=(Altered(0, "bad-json"),)),  # Cloudflare's own: it timed out
     "empty": Truncate(after_frames=0, terminated=True),  # nothing at all, with a good status
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
@@ -172,8 +173,8 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500, 502 or 529, reports an error in mid-stream, resets the connection, "
-    "stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
+    fault="the first provider answers 429, 500, 502, 522 or 529, reports an error in mid-stream, resets the "
+    "connection, stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
