@@ -22,7 +22,7 @@ from fakes.providers.chat import ChatFormat
 from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
-from fakes.providers.results import results_in
+from fakes.providers.results import results_in, tools_in
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
 from fakes.script import Parts, Request, Script, Status, Text
@@ -274,6 +274,7 @@ class Desk:
                 markers=markers_in(request),
                 results=results.digests,
                 told=results.markers,
+                tools=tools_in(request),
                 near_misses=near_misses,
             )
         )

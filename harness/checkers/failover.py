@@ -66,6 +66,8 @@ def falls_over_in_order(history: History) -> list[Finding]:
         elif "codex" in providers and "gemini" not in dict(_failures_seen(history, what.actor)):
             message = f"{what.actor} went through {', '.join(providers)}; the second model would have answered"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
+        elif bare := _asked_without_tools(history, what.actor):
+            findings.append(bare)
         elif what.outcome.text.strip() != "done":
             message = f"{what.actor} gave “{what.outcome.text[:120]}” instead of the next model's answer “done”"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
@@ -74,6 +76,25 @@ def falls_over_in_order(history: History) -> list[Finding]:
         if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
             raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
+
+
+def _asked_without_tools(history: History, actor: str) -> Finding | None:
+    """A provider that was asked in another's place, and never offered tools as the other one had been.
+
+    Programs ask for a title or the like besides, without tools: one request that has none says nothing.
+    """
+    first: dict[str, tuple[int, int]] = {}  # by provider, and the most tools that it was offered
+    for seq, request in ask.requests(history, actor):
+        begun, most = first.get(request.provider, (seq, 0))
+        first[request.provider] = (begun, max(most, request.tools))
+    given = next(((provider, seq, most) for provider, (seq, most) in first.items() if most), None)
+    bare = next(
+        ((provider, seq) for provider, (seq, most) in first.items() if given and seq > given[1] and not most), None
+    )
+    if given is None or bare is None:
+        return None
+    message = f"{actor} asked {bare[0]} without any of the {given[2]} tools that it had offered to {given[0]}"
+    return Finding(rule="FLO-3", message=message, evidence=(given[1], bare[1]))
 
 
 def fatal_stops(history: History) -> list[Finding]:

@@ -72,6 +72,7 @@ OURS = (
     "long-commands-end-the-turn",
     "long-message-is-cut",
     "names-with-a-line-end",
+    "next-model-without-tools",
     "output-lost-beyond-the-pipe",
     "refresh-busy-reads-as-missing",
     "refusals-quoted-whole",
