@@ -29,11 +29,13 @@ from harness.checkers.failover import (
     FAILOVER_ORDER,
     RESTED,
     RESTING,
+    SLOWLY,
     bounded,
     falls_over_in_order,
     fatal_stops,
     only_the_failed_rests,
     root_cause_first,
+    slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
     UNREADABLE,
@@ -65,6 +67,7 @@ RETRYABLE: dict[str, Reply] = {
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
+IDLE = 3.0  # seconds of silence that are a stall: eight times the pause between two frames of a slow answer
 REST = 1  # seconds for which a model asks to be left alone
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
@@ -197,6 +200,27 @@ async def test_retryable_failures(lab: Lab) -> None:
         lab.script(Rule("refused", Match(provider="gemini", marker="refused"), (Status(529),)))
     lab.fired("refused", "the first provider's port is closed")
     await (await lab.turn("lane0", actor="refused")).finished()
+
+
+@scenario(
+    "FLO-3",
+    fault="the first provider's answer comes word by word, and takes longer than the provider may be silent",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[slow_answer_is_waited_for],
+    not_verified=[
+        "a program whose time for a silent provider cannot be set: what it would take for a stall is unknown"
+    ],
+)
+async def test_answer_that_takes_its_time(lab: Lab) -> None:
+    """An answer that goes on coming is no stall, however long it takes."""
+    lab.plan("a slow answer")
+    lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex"), idle_seconds=IDLE))
+    words = SLOWLY.split()
+    slow = Text(SLOWLY, chunks=len(words), pace=IDLE / len(words) if lab.faulty else 0.0)
+    lab.script(Rule("slow", Match(marker="slow"), (slow,)))
+    await (await lab.turn("lane0", actor="slow")).finished()
+    if lab.met("slow"):
+        lab.fired("a slow answer")
 
 
 @scenario(

@@ -14,6 +14,7 @@ from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
 FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
+SLOWLY = "one two three four five six seven eight"  # what a model says that takes its time
 BRIEFLY, BRIEF_REST = ("gemini", 503), 5.0  # who asks, with which status, for a rest of so few seconds
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
@@ -76,6 +77,25 @@ def falls_over_in_order(history: History) -> list[Finding]:
         if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
             raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
+
+
+def slow_answer_is_waited_for(history: History) -> list[Finding]:
+    """FLO-3: an answer that takes its time, but goes on coming, is the turn's, and nobody else is asked."""
+    seq, what = ask.finished(history, "slow")
+    requests = ask.requests(history, "slow")
+    if not requests:
+        raise CannotDecide(f"the turn asked no provider: {ask.said(what)}")
+    first, others = (
+        requests[0],
+        [(at, request) for at, request in requests if request.provider != requests[0][1].provider],
+    )
+    if others:
+        message = f"an answer that went on coming was taken for a stall, and {others[0][1].provider} was asked instead"
+        return [Finding(rule="FLO-3", message=message, evidence=(first[0], others[0][0]))]
+    if not what.outcome.ok or what.outcome.text.strip() != SLOWLY:
+        message = f"an answer that went on coming did not become the turn's: {ask.said(what)}"
+        return [Finding(rule="FLO-3", message=message, evidence=(first[0], seq))]
+    return []
 
 
 def _asked_without_tools(history: History, actor: str) -> Finding | None:

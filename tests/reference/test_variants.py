@@ -68,6 +68,7 @@ OURS = (
     "half-a-call-is-mended",
     "hang-up-exits-zero",
     "hangs-on-closed-stdin",
+    "idle-time-for-the-whole-answer",
     "key-of-another-provider",
     "long-commands-end-the-turn",
     "long-message-is-cut",
