@@ -145,5 +145,6 @@ class Database:
                 run(f"PRAGMA user_version = {_VERSION}")
             run("COMMIT")
         except BaseException:
-            run("ROLLBACK")
+            if self._connection.in_transaction:  # a signal that came with the COMMIT is acted on after it
+                run("ROLLBACK")
             raise

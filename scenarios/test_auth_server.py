@@ -19,6 +19,7 @@ from harness.checkers.token_server import (
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.work import FAR_EAST
 
 LANES = ("lane0", "lane1", "lane2")  # one agent a turn: they share the credential, and no session
 LOST = {
@@ -120,6 +121,24 @@ async def test_token_that_lasts_no_time(lab: Lab) -> None:
     await (await lab.turn("lane0")).finished()
     if lab.granted("codex") and lab.met("after the tool"):
         lab.fired("0 seconds")
+
+
+@scenario(
+    "AUT-6",
+    fault="the machine is 14 hours ahead of UTC",
+    needs=[Capability.TURN, Capability.OAUTH, Capability.TOOLS],
+    judges=[refused_once_refreshed_once],
+)
+async def test_expiry_far_from_utc(lab: Lab) -> None:
+    """A turn of several requests refreshes an expired token once, in whichever time zone it is."""
+    lab.plan("far from UTC")
+    lab.time_zone = FAR_EAST if lab.faulty else ""
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("codex", expired=True)))
+    call = lab.target.tool_call(lab.effect("lane0"))
+    lab.script(Rule("tool", Match(marker="lane0", turn_step=0), (call,)), Rule("answer", Match(), (Text("done"),)))
+    await (await lab.turn("lane0")).finished()
+    if lab.granted("codex") and lab.met("answer"):
+        lab.fired("far from UTC")
 
 
 async def lose_answers(lab: Lab, rounds: Mapping[str, Fault]) -> None:

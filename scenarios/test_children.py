@@ -16,6 +16,7 @@ from harness.checkers.children import (
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
+from harness.targets.extras import delegation
 from harness.targets.protocol import CancelRun, Capability, Setup
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, end_and_look, start_building, tool_then_text
 
@@ -109,6 +110,46 @@ async def test_killed_in_mid_build(lab: Lab) -> None:
 async def test_killed_group_in_mid_build(lab: Lab) -> None:
     """After SIGKILL of the command's whole process group its builds end too."""
     await end_and_look(lab, signal.SIGKILL, to="group")
+
+
+@scenario(
+    "CHD-1",
+    fault="SIGTERM while an agent is at a build that the run has given it",
+    needs=[*NEEDS, Capability.SUBAGENTS],
+    judges=[no_unaccounted_survivor],
+)
+async def test_terminated_while_another_agent_builds(lab: Lab) -> None:
+    """A run that gets SIGTERM takes the agents with it that work for it, and their builds."""
+    await _end_while_another_builds(lab, signal.SIGTERM)
+
+
+@scenario(
+    "CHD-2",
+    fault="SIGKILL of the command's process group while an agent is at a build that the run has given it",
+    needs=[*NEEDS, Capability.SUBAGENTS],
+    judges=[killed_tree_ends],
+)
+async def test_killed_while_another_agent_builds(lab: Lab) -> None:
+    """After SIGKILL of a run the agents that work for it end too, and their builds."""
+    await _end_while_another_builds(lab, signal.SIGKILL, to="group")
+
+
+async def _end_while_another_builds(lab: Lab, number: signal.Signals, *, to: str = "process") -> None:
+    """Signal a run whose delegate is in mid-build, and look for survivors of either."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    gives = delegation(lab.target, "lane1", "[[lane1]] build it")
+    build = lab.build("given", *KINDS["session"]) if lab.faulty else "true"
+    lab.script(Rule("gives", Match(marker="lane0", turn_step=0), (gives,)), *tool_then_text(lab, "lane1", build))
+    run = await lab.turn("lane0")
+    if lab.faulty:
+        if not await lab.look.beat("given", within=lab.target.patience, by=run):
+            raise TargetFailed("the build never began to work: nobody was asked for it, or nobody did it")
+        lab.look.tree("before the signal")
+        lab.signal(run, number, to=to)
+        await lab.ends_within(run, GRACE)
+    else:
+        await run.finished()
+    await lab.look.survivors(run, GRACE)
 
 
 @scenario(

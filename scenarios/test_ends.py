@@ -5,18 +5,20 @@ from __future__ import annotations
 import signal
 
 from fakes.script import Match, Rule, Stall, Text
-from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared
+from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared, signals_are_told
 from harness.checkers.exits import LINGERING, exits_when_done
 from harness.checkers.gateway import restart_recovers
+from harness.conductor.troubles import ENDED
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.look import worker
-from harness.scenario import scenario
+from harness.lab.striking import sweep
+from harness.scenario import WATCH_CHANGES, scenario
 from harness.targets.extras import recycle
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, tool_then_text
 from scenarios.gateway import routed, serving
-from scenarios.work import providers
+from scenarios.work import Rounds, providers
 
 EVERY_FRAME = 1000  # more than any answer here has
 
@@ -140,3 +142,29 @@ async def test_status_of_waiting_runs(lab: Lab) -> None:
     for name in held:
         lab.release(name)
     await holder.finished()
+
+
+@scenario(
+    "CHD-7",
+    fault="a turn, the first in its home, gets SIGINT or SIGTERM at one of its operations on its files",
+    needs=[Capability.TURN],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[signals_are_told],
+)
+async def test_turn_signalled_anywhere(lab: Lab) -> None:
+    """A turn that a signal meets at any operation ends with the status for that, whatever it was about to do."""
+    await sweep(lab, Rounds(lab).turn, what="a turn that gets a signal", faults=ENDED, most=8)
+
+
+@scenario(
+    "CHD-7",
+    fault="the repair of a damaged config gets SIGINT or SIGTERM at one of its operations on its files",
+    needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[signals_are_told],
+)
+async def test_repair_signalled_anywhere(lab: Lab) -> None:
+    """A repair that a signal meets at any operation ends with the status for that, and not as one that has failed."""
+    await sweep(lab, Rounds(lab).repair, what="a repair that gets a signal", faults=ENDED, most=8)

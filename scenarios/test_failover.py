@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from fakes.script import (
     Altered,
@@ -27,11 +29,13 @@ from harness.checkers.failover import (
     FAILOVER_ORDER,
     RESTED,
     RESTING,
+    SLOWLY,
     bounded,
     falls_over_in_order,
     fatal_stops,
     only_the_failed_rests,
     root_cause_first,
+    slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
     UNREADABLE,
@@ -45,7 +49,7 @@ from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, Setup
-from scenarios.work import providers, starting_with
+from scenarios.work import FAR_EAST, providers, starting_with
 
 RETRYABLE: dict[str, Reply] = {
     "status-429": Status(429, headers=(("retry-after", "0"),)),
@@ -58,17 +62,19 @@ RETRYABLE: dict[str, Reply] = {
     "stalled-mid-stream": Stall(after_frames=3),
     "error-mid-stream": StreamError("overloaded_error", after_frames=3),
     "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
+    "unreadable-522": Broken(answer=Status(522), altered=(Altered(0, "bad-json"),)),  # Cloudflare's own: it timed out
     "empty": Truncate(after_frames=0, terminated=True),  # nothing at all, with a good status
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
+IDLE = 3.0  # seconds of silence that are a stall: eight times the pause between two frames of a slow answer
 REST = 1  # seconds for which a model asks to be left alone
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
-DATE = "Fri, 31 Dec 2100 23:59:59 GMT"
+IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
     "anthropic": Status(529, headers=(("retry-after", "60"),)),
     "gemini": Status(BRIEFLY[1], headers=(("retry-after", f"{BRIEF_REST:g}"),)),
-    "codex": Status(429, headers=(("retry-after", DATE),)),
+    "codex": Status(429, headers=(("retry-after", IN_AN_HOUR),)),
 }
 USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
@@ -170,8 +176,8 @@ async def test_every_model_fails(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500, 502 or 529, reports an error in mid-stream, resets the connection, "
-    "stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
+    fault="the first provider answers 429, 500, 502, 522 or 529, reports an error in mid-stream, resets the "
+    "connection, stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
@@ -194,6 +200,27 @@ async def test_retryable_failures(lab: Lab) -> None:
         lab.script(Rule("refused", Match(provider="gemini", marker="refused"), (Status(529),)))
     lab.fired("refused", "the first provider's port is closed")
     await (await lab.turn("lane0", actor="refused")).finished()
+
+
+@scenario(
+    "FLO-3",
+    fault="the first provider's answer comes word by word, and takes longer than the provider may be silent",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[slow_answer_is_waited_for],
+    not_verified=[
+        "a program whose time for a silent provider cannot be set: what it would take for a stall is unknown"
+    ],
+)
+async def test_answer_that_takes_its_time(lab: Lab) -> None:
+    """An answer that goes on coming is no stall, however long it takes."""
+    lab.plan("a slow answer")
+    lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex"), idle_seconds=IDLE))
+    words = SLOWLY.split()
+    slow = Text(SLOWLY, chunks=len(words), pace=IDLE / len(words) if lab.faulty else 0.0)
+    lab.script(Rule("slow", Match(marker="slow"), (slow,)))
+    await (await lab.turn("lane0", actor="slow")).finished()
+    if lab.met("slow"):
+        lab.fired("a slow answer")
 
 
 @scenario(
@@ -220,8 +247,8 @@ async def test_fatal_refusals(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="every provider fails, each in another way; then every one is overloaded and asks for a rest, in seconds or "
-    "until a date, and once more in its own words, the last of them for the whole account",
+    fault="every provider fails, each in another way; then, far east of Greenwich, every one is overloaded and asks "
+    "for a rest, in seconds or until a date, and once more in its own words, the last of them for the whole account",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -232,6 +259,7 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
+    lab.time_zone = FAR_EAST if lab.faulty else ""  # dates are in GMT
     siblings = ("codex",) if Capability.SIBLINGS in lab.target.capabilities else ()  # of the account that is used up
     for home, replies in {"overload": OVERLOADED, ACCOUNT: USED_UP}.items():
         twice = siblings if home == ACCOUNT else ()

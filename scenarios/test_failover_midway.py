@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import signal
 
-from fakes.script import Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, ToolCall, Truncate
+from fakes.script import (
+    Altered,
+    Broken,
+    Match,
+    Parts,
+    Reply,
+    Reset,
+    Rule,
+    Stall,
+    Status,
+    StreamError,
+    Text,
+    ToolCall,
+    Truncate,
+)
 from harness.checkers.messages import ANSWER
-from harness.checkers.midway import HALF, NEXT, effects_at_most_once, partial_answers_are_dropped
+from harness.checkers.midway import CUT, HALF, NEXT, effects_at_most_once, partial_answers_are_dropped
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
@@ -23,11 +37,13 @@ AFTER_A_TOOL: dict[str, tuple[str, Reply]] = {  # which of the models, and how i
 }
 # Frames of an answer until its tool call is complete, but the answer is not.
 WITHIN_A_CALL = {"within": ("anthropic", 7), "within-gemini": ("gemini", 1), "within-codex": ("codex", 6)}
+HALF_A_CALL = {CUT: ("anthropic", 5)}  # the frame with the second half of its arguments
 
 
 @scenario(
     "FLO-7",
-    fault="the first provider fails right after a tool has run, or breaks off behind a complete tool call",
+    fault="the first provider fails right after a tool has run, breaks off behind a complete tool call, or ends its "
+    "answer in good order with half of a call's arguments",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.TOOLS],
     judges=[effects_at_most_once],
 )
@@ -35,17 +51,19 @@ async def test_failure_after_a_tool(lab: Lab) -> None:
     """A tool call is carried out once, although the model fails that asked for it."""
     credential = lab.credential("codex")
     able = providers(lab)
-    failing = {name: first for name, (first, _) in (AFTER_A_TOOL | WITHIN_A_CALL).items() if first in able}
+    failing = {
+        name: first for name, (first, _) in (AFTER_A_TOOL | WITHIN_A_CALL | HALF_A_CALL).items() if first in able
+    }
     for name in lab.rounds(failing, failing.get):
         lab.plan(name)
         first = failing[name]
         models = starting_with(first, able)
         setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
         lab.prepare(setup, home=f"home-{name}")
-        call = lab.target.tool_call(lab.effect(name))
+        call = lab.target.tool_call(f"{lab.effect(name)}; : {'and so on ' * 40}")  # half of it has the effect
         failure = Rule(name, Match(provider=first, turn_step=1 if name in AFTER_A_TOOL else 0), (_broken(name, call),))
         tool = Rule(f"{name}-tool", Match(marker=name, turn_step=0), (call,))
-        lab.script(*([failure] if lab.faulty else []), tool)
+        lab.script(*([failure] if lab.faulty else []), *([tool] if name not in HALF_A_CALL else []))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
@@ -78,9 +96,11 @@ async def test_resumed_after_a_tool(lab: Lab) -> None:
 
 
 def _broken(name: str, call: ToolCall) -> Reply:
-    """How the first model fails: at once or before its answer is whole, or behind the whole of this tool call."""
+    """How the first model fails: at once or before its answer is whole, behind the whole of this call, or within it."""
     if name in AFTER_A_TOOL:
         return AFTER_A_TOOL[name][1]
+    if name in HALF_A_CALL:
+        return Broken(answer=call, altered=(Altered(HALF_A_CALL[name][1], "drop"),))
     return Truncate(after_frames=WITHIN_A_CALL[name][1], answer=Parts((call, Text("and more"))))
 
 

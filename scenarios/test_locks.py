@@ -15,17 +15,19 @@ from harness.checkers.locks import (
     lock_released,
     peers_end_before,
     run_does_not_wait_for_itself,
+    session_is_held_alone,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
 )
 from harness.checkers.messages import ANSWER
+from harness.conductor import locks
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
-from harness.scenario import WATCH_WRITES, scenario
+from harness.scenario import WATCH_CONTENTION, WATCH_WRITES, scenario
 from harness.targets.extras import break_lock
 from harness.targets.protocol import Capability, Setup, Turn
 from scenarios.child_work import KINDS, tool_then_text
@@ -230,6 +232,40 @@ async def test_holder_slow_to_store(lab: Lab) -> None:
     await holder.finished()
     await second.finished()
     await (await lab.turn("lane0", actor="after-all")).finished()
+
+
+@scenario(
+    "LCK-4",
+    fault="a run is kept just as it asks for the session's lock, which is taken, until its holder has ended and a "
+    "third run has the session",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    watch=WATCH_CONTENTION,
+    exact=True,
+    judges=[session_is_held_alone],
+)
+async def test_late_for_the_lock(lab: Lab) -> None:
+    """A run that opened the lock of an earlier holder does not get the session beside a later one."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.script(*(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("holder", "third")))
+    for name in ("holder", "third"):
+        lab.hold(name)
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+
+    def asks_in_vain(call: StoppedCall) -> bool:
+        return call.actor == "second" and locks.in_vain(call)
+
+    async with lab.kept("a run kept as it asks for a lock that is taken", where=asks_in_vain) as until_kept:
+        second = await lab.turn("lane0", actor="second")
+        await until_kept(second)
+        lab.release("holder")
+        await holder.finished()
+        third = await lab.turn("lane0", actor="third")
+        await lab.reached("third", by=[third])
+    await lab.settled(second)
+    lab.release("third")
+    await third.finished()
+    await second.finished()
 
 
 @scenario(

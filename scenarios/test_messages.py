@@ -145,7 +145,7 @@ async def test_resumed_after_a_kill(lab: Lab) -> None:
 
 @scenario(
     "MSG-3",
-    fault="the names of two agents and their sessions, put together, are alike",
+    fault="the names of two agents and their sessions, put together, are alike; two long ones are but for their ends",
     needs=[Capability.TURN, Capability.SESSION_NAMES],
     judges=[sessions_are_apart],
 )
@@ -153,11 +153,18 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
     """A session is told nothing of another one, however alike their names are."""
     lab.plan(ALIKE)
     others = ("lane-a", "b") if lab.faulty else ("other", "b")
+    long = "goes-on-" * 5 if lab.faulty else ""
     lab.prepare(Setup(agents=("lane", others[0]), models=("anthropic",)))
     lab.fired(ALIKE)
-    names = ("first", "strange", "second", "stranger")
-    lab.script(*(Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)) for name in names))
-    for name, (agent, session) in zip(names, (("lane", "a-b"), others) * 2, strict=True):
+    sessions = {
+        "apart": ("lane", "a-b"),
+        "strange": others,
+        "long": ("lane", f"{long}c"),
+        "longer": ("lane", f"{long}d"),
+    }
+    turns = {f"{name}-{turn}": session for turn in ("first", "second") for name, session in sessions.items()}
+    lab.script(*(Rule(name, Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)) for name in turns))
+    for name, (agent, session) in turns.items():
         await lab.run(replace(lab.turning(agent, actor=name), session=session), name)
 
 

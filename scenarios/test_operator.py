@@ -29,7 +29,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor, Streams
 from harness.outcome import RunSeen
 from harness.scenario import scenario
-from harness.targets.extras import recycle
+from harness.targets.extras import grow, recycle
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, Intent, ListAgents, Raw, Setup, Turn
 from scenarios.child_work import tool_then_text
 from scenarios.gateway import routed, serving
@@ -37,7 +37,21 @@ from scenarios.work import providers
 
 HANGS = "several kinds of hang"
 LARGE_BYTES = 120_000  # as much as one argument of a command can be (execve(2): 128 KiB)
-BAD_NAMES = ("", "../up", "a/b", "with space", "new\nline", "-dash", "x" * 300, "ünïcode", "nul\u2400", ".", "..")
+HISTORY = 300  # runs: more than programs show on one page
+BAD_NAMES = (
+    "",
+    "../up",
+    "a/b",
+    "with space",
+    "new\nline",
+    "line\n",
+    "-dash",
+    "x" * 300,
+    "ünïcode",
+    "nul\u2400",
+    ".",
+    "..",
+)
 
 
 @scenario(
@@ -90,6 +104,31 @@ async def test_list_after_a_kill(lab: Lab) -> None:
     lab.release("held")
     for run in still:
         await run.finished()
+    await _listed(lab, "list-at-the-end")
+
+
+@scenario(
+    "OPS-1",
+    fault=f"{HISTORY} runs have ended before one is held",
+    needs=[Capability.TURN, Capability.RUNS, Capability.LARGE_STATE],
+    judges=[list_shows_truth],
+)
+async def test_list_after_a_long_history(lab: Lab) -> None:
+    """A run is listed that goes on, however many have ended before it."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await (await lab.turn("lane0", actor="first")).finished()
+    lab.plan("a long history")
+    if lab.faulty:
+        grow(lab.target, lab.site, agents=1, sessions=HISTORY)
+        lab.fired("a long history")
+    lab.script(Rule("held", Match(marker="held"), (Text("done", gate="held"),)))
+    lab.hold("held")
+    held = await lab.turn("lane0", actor="held")
+    await lab.reached("held", by=[held])
+    if lab.faulty:
+        await _listed(lab, "list-while-one-goes-on")
+    lab.release("held")
+    await held.finished()
     await _listed(lab, "list-at-the-end")
 
 
@@ -350,12 +389,15 @@ async def test_bad_input(lab: Lab) -> None:
             AddAgent(name="bare", workspace=workspace, worktree_of=str(lab.site.root / "none")), "bad-repository"
         )
     await lab.run(Turn(agent="../lane0", message="[[bad-path]] hi"), "bad-path")
-    await lab.run(Turn(agent="lane0", message="[[bad-session]] hi", session="../../escape"), "bad-session")
+    for number, session in enumerate(("../../escape", str(lab.site.root / "escape"))):
+        await lab.run(
+            Turn(agent="lane0", message=f"[[bad-session-{number}]] hi", session=session), f"bad-session-{number}"
+        )
     for number, words in enumerate((("agents", "add", "--json"), ("agent", "--json"), ("agents", "fly", "--json"))):
         await lab.run(Raw(words=words), f"bad-words-{number}")
     await lab.run(Turn(agent="lane0", message="[[bad-timeout]] hi", timeout=-1), "bad-timeout")
     lab.fired("bad input")
     lab.look.config()
     await lab.run(Turn(agent="lane0", message=f"[[{BEGINNING}]] {'x' * LARGE_BYTES} [[{LARGE}]]"), LARGE)
-    if (lab.site.root / "escape").exists() or (lab.site.home / "escape").exists():
+    if [*lab.site.root.glob("escape*"), *lab.site.home.glob("escape*")]:
         raise TargetFailed("a file was written outside the state directory")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import signal
 
-from fakes.script import Broken, Framing, Match, Parts, Rule, Text
+from fakes.script import Broken, Framing, Match, Parts, Rule, Text, ToolCall
 from harness.checkers.messages import TOOL
-from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, results_are_told
+from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, mistakes_are_told, results_are_told
 from harness.lab import Lab
 from harness.lab.actor import Streams
 from harness.scenario import scenario
@@ -23,6 +23,7 @@ PRINTS = {
     "left": "tail -f /dev/null & {marked}",
     "errors": "{marked} >&2; false",
 }
+MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
 LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
 
@@ -31,7 +32,7 @@ LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
     "one leaves a process behind that has its output open, one fails and says why, and two print nothing, one of which "
-    "fails; the last answer comes in pieces that end within its characters",
+    "fails; the last answer comes in lines that end with CR and LF, and in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )
@@ -44,7 +45,8 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     commands = {name: PRINTS[name].format(marked=marked[name]) if lab.faulty else marked[name] for name in PRINTS}
     silent = ("true", "false" if lab.faulty else "echo other")
     calls = tuple(lab.target.tool_call(command) for command in (*commands.values(), *silent))
-    answer = Broken(answer=Text(SAID), framing=Framing(pieces="utf8" if lab.faulty else "frame"))
+    framing = Framing(newline="crlf", pieces="utf8") if lab.faulty else Framing()
+    answer = Broken(answer=Text(SAID), framing=framing)
     lab.script(
         Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)),
         Rule("answer", Match(marker="lane0"), (answer,)),
@@ -52,6 +54,34 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     await (await lab.turn("lane0")).finished()
     if lab.met("tools"):
         lab.fired("tools that print what is no text")
+
+
+@scenario(
+    "MSG-6",
+    fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
+    "nothing, and one a command that is longer than an argument may be (execve(2))",
+    needs=[Capability.TURN, Capability.TOOLS],
+    judges=[mistakes_are_told],
+)
+async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
+    """A model that asks for what cannot be done is told so, and of the tools beside it, and goes on."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.plan("calls that cannot be carried out")
+    good = lab.target.tool_call(shlex.join(["printf", "[[%s]]", f"{TOOL}good"]))
+    long = lab.target.tool_call(f"true {'and so on ' * (MAX_ARG_STRLEN // 8)}")
+    mistaken = (
+        ToolCall("no_such_tool", {"path": "x"}),
+        ToolCall(good.name, dict.fromkeys(good.arguments, 7)),
+        ToolCall(good.name),
+        long,
+    )
+    calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
+    lab.script(
+        Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)), Rule("answer", Match(), (Text(SAID),))
+    )
+    await (await lab.turn("lane0")).finished()
+    if lab.met("tools"):
+        lab.fired("calls that cannot be carried out")
 
 
 @scenario(

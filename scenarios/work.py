@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.failover import FAILOVER_ORDER
@@ -11,7 +12,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.striking import Strike
-from harness.targets.protocol import CancelRun, Capability, ListAgents, ListRuns, Setup
+from harness.targets.protocol import CancelRun, Capability, CheckUp, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
 # What people write or paste, with what ends a line for str.splitlines and Node's readline, but not in JSON. It is long
@@ -29,6 +30,11 @@ def providers(lab: Lab) -> tuple[str, ...]:
 def starting_with(first: str, others: tuple[str, ...]) -> tuple[str, ...]:
     """The providers in their order, but this one first."""
     return (first, *(provider for provider in others if provider != first))
+
+
+# 14 hours ahead of UTC, as nobody is further. Some programs know zones by places alone, others have no list of places.
+_PLACE = "Pacific/Kiritimati"
+FAR_EAST = _PLACE if Path("/usr/share/zoneinfo", _PLACE).exists() else "EAST-14"
 
 
 class Rounds:
@@ -85,6 +91,16 @@ class Rounds:
         await lab.run(ListRuns(), f"{name}-list")
         await lab.run(CancelRun(id=listed.id), f"{name}-again")
         await run.finished()
+
+    async def repair(self, name: str, strike: Strike) -> None:
+        """The config is cut in half, and repaired."""
+        lab = self._lab
+        lab.prepare(Setup(agents=("bystander",)), home=f"home-{name}")
+        await lab.run(lab.adding("other"), f"{name}-add")  # a backup has what was there before the last change
+        config = lab.target.config_file(lab.site)
+        config.write_bytes(config.read_bytes()[: config.stat().st_size // 2])
+        async with strike():
+            await lab.run(CheckUp(repair=True), name)
 
 
 async def answered_turn(lab: Lab, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a conversation tells a model of its tools, in the words of whichever provider: which calls, and what of each."""
+"""What a request tells a model of its tools, in whichever provider's words: how many, which calls, what of each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ _RESULTS = ("tool_result", "function_call_output", "custom_tool_call_output")
 _GEMINIS = {"functionCall": "call", "function_call": "call"} | dict.fromkeys(
     ("functionResponse", "function_response"), "result"
 )  # by the one key that a part of Gemini's has for what it is
+_GROUPS = ("functionDeclarations", "function_declarations")
 _HINTS = (b"tool_result", b"call_output", b"tool_call_id", b"functionResponse", b"function_response")
 _NAMES = ("tool_use_id", "call_id", "tool_call_id", "id")  # whose result it is
 _NOT_SAID = (*_NAMES, "status", "cache_control")
@@ -44,6 +45,22 @@ def results_in(request: HttpRequest) -> Results:
         digests=tuple(digest(text.encode()) for text in texts),
         markers=tuple(next(iter(markers_of(text)), "") for text in texts),
     )
+
+
+def tools_in(request: HttpRequest) -> int:
+    """How many tools a request that was read before offers. Raises what `json_object` raises."""
+    if b'"tools"' not in decoded_body(request):
+        return 0
+    document = json_object(request)
+    inner = document.get("request")  # Code Assist's
+    tools = (inner if isinstance(inner, dict) else document).get("tools")
+    return sum(_functions(tool) for tool in tools) if isinstance(tools, list) else 0
+
+
+def _functions(tool: object) -> int:
+    """One, but for Gemini's, which come in groups."""
+    group = next((tool[key] for key in _GROUPS if key in tool), None) if isinstance(tool, dict) else None
+    return len(group) if isinstance(group, list) else 1
 
 
 def _entries(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:

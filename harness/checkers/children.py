@@ -138,6 +138,30 @@ def killed_is_not_success(history: History) -> list[Finding]:
     return findings + _listed_as_success(history)
 
 
+def signals_are_told(history: History) -> list[Finding]:
+    """CHD-7: who got a signal in the middle of its work ended with the status for it, or had done its work.
+
+    To die by the signal is no claim of anything, and right where it comes before the program has seen to it.
+    """
+    findings = []
+    strikes = [strike for strike in ask.strikes(history) if strike.fault in signal.Signals.__members__]
+    if not strikes:
+        raise CannotDecide("no command got a signal")
+    for strike in strikes:
+        seq, what = ask.finished(history, strike.actor)
+        expected = _STATUS[signal.Signals[strike.fault]]
+        status = what.outcome.exit_status
+        if any(one.actor == what.actor for _, one in history.of(Hung)):
+            problem = "did not end at all"
+        elif status in ((0, None) if what.outcome.ok else (None, *expected)):
+            continue
+        else:
+            problem = f"exited {status}{' and claims success' if what.outcome.ok else ''}"
+        message = f"{what.verb} ({strike}) {problem}; the status for this is {expected[0]}: {ask.said(what)}"
+        findings.append(Finding(rule="CHD-7", message=message, evidence=(strike.seq, seq)))
+    return findings
+
+
 def _listed_as_success(history: History) -> list[Finding]:
     """The failed turns that some list of runs shows as succeeded."""
     failed = {begun.params.get("agent"): what for _, what, begun in ask.turns(history) if not what.outcome.ok}

@@ -14,6 +14,7 @@ from harness.verdict import Finding
 
 _KIND_OF_STATUS: dict[int, Kind] = {400: "fatal", 413: "fatal", 401: "auth", 403: "auth"}
 FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios configure the models
+SLOWLY = "one two three four five six seven eight"  # what a model says that takes its time
 BRIEFLY, BRIEF_REST = ("gemini", 503), 5.0  # who asks, with which status, for a rest of so few seconds
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
@@ -66,6 +67,8 @@ def falls_over_in_order(history: History) -> list[Finding]:
         elif "codex" in providers and "gemini" not in dict(_failures_seen(history, what.actor)):
             message = f"{what.actor} went through {', '.join(providers)}; the second model would have answered"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
+        elif bare := _asked_without_tools(history, what.actor):
+            findings.append(bare)
         elif what.outcome.text.strip() != "done":
             message = f"{what.actor} gave “{what.outcome.text[:120]}” instead of the next model's answer “done”"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
@@ -74,6 +77,44 @@ def falls_over_in_order(history: History) -> list[Finding]:
         if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
             raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
+
+
+def slow_answer_is_waited_for(history: History) -> list[Finding]:
+    """FLO-3: an answer that takes its time, but goes on coming, is the turn's, and nobody else is asked."""
+    seq, what = ask.finished(history, "slow")
+    requests = ask.requests(history, "slow")
+    if not requests:
+        raise CannotDecide(f"the turn asked no provider: {ask.said(what)}")
+    first, others = (
+        requests[0],
+        [(at, request) for at, request in requests if request.provider != requests[0][1].provider],
+    )
+    if others:
+        message = f"an answer that went on coming was taken for a stall, and {others[0][1].provider} was asked instead"
+        return [Finding(rule="FLO-3", message=message, evidence=(first[0], others[0][0]))]
+    if not what.outcome.ok or what.outcome.text.strip() != SLOWLY:
+        message = f"an answer that went on coming did not become the turn's: {ask.said(what)}"
+        return [Finding(rule="FLO-3", message=message, evidence=(first[0], seq))]
+    return []
+
+
+def _asked_without_tools(history: History, actor: str) -> Finding | None:
+    """A provider that was asked in another's place, and never offered tools as the other one had been.
+
+    Programs ask for a title or the like besides, without tools: one request that has none says nothing.
+    """
+    first: dict[str, tuple[int, int]] = {}  # by provider, and the most tools that it was offered
+    for seq, request in ask.requests(history, actor):
+        begun, most = first.get(request.provider, (seq, 0))
+        first[request.provider] = (begun, max(most, request.tools))
+    given = next(((provider, seq, most) for provider, (seq, most) in first.items() if most), None)
+    bare = next(
+        ((provider, seq) for provider, (seq, most) in first.items() if given and seq > given[1] and not most), None
+    )
+    if given is None or bare is None:
+        return None
+    message = f"{actor} asked {bare[0]} without any of the {given[2]} tools that it had offered to {given[0]}"
+    return Finding(rule="FLO-3", message=message, evidence=(given[1], bare[1]))
 
 
 def fatal_stops(history: History) -> list[Finding]:

@@ -7,6 +7,7 @@ asks for it once it must be free, and every other turn belongs to an agent of it
 from __future__ import annotations
 
 import signal
+from itertools import pairwise
 
 from harness.checkers import ask
 from harness.checkers.fencing import FencedStep, superseded_writer_is_fenced
@@ -210,6 +211,27 @@ def _fenced_steps(history: History, asked: int, told: tuple[str, ...]) -> list[F
             number = numbers[actor]
             steps.append(FencedStep(actor=actor, kind="appended", lock="the session", number=number, seq=asked))
     return steps
+
+
+def session_is_held_alone(history: History) -> list[Finding]:
+    """LCK-4: no run of the session asks a model before whoever had asked before it has its last answer."""
+    answered = {what.exchange: seq for seq, what in history.of(ReplySent)}
+    spans = []
+    for seq, what, _ in ask.turns(history):
+        if requests := ask.requests(history, what.actor):
+            spans.append((requests[0][0], answered.get(requests[-1][1].exchange, seq), what.actor))
+    if not any(actor == "second" for _, _, actor in spans) and ask.finished(history, "second")[1].outcome.ok:
+        raise CannotDecide("the second run asked no provider, although it succeeded")
+    spans.sort()
+    return [
+        Finding(
+            rule="LCK-4",
+            message=f"{other} asked its model while {actor} had the session and waited for an answer",
+            evidence=(asked, begun, end),
+        )
+        for (asked, end, actor), (begun, _, other) in pairwise(spans)
+        if begun < end
+    ]
 
 
 def queue_or_refuse_is_said(history: History) -> list[Finding]:

@@ -9,12 +9,16 @@ from harness.events import FileSeen, History
 from harness.verdict import Finding
 
 EFFECT = "effect "  # begins the role of a file that counts effects; the actor whose tool call has them comes after
+CUT = "cut-call"  # the turn whose tool call lacks half of its arguments
 HALF = "half-"  # the marker of an answer that breaks off is the asking turn's with this before it
 NEXT = "-next"  # ends the name of the turn that comes after a failure, in the same session
 
 
 def effects_at_most_once(history: History) -> list[Finding]:
-    """FLO-7: what each turn's one tool call does was done once, whatever became of the answers before and after it."""
+    """FLO-7: what each turn's one tool call does was done once, whatever became of the answers before and after it.
+
+    Half of a call is carried out not at all.
+    """
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role.startswith(EFFECT)]
     if not looks:
         raise CannotDecide("nobody looked how often a tool's effect had taken place")
@@ -22,7 +26,11 @@ def effects_at_most_once(history: History) -> list[Finding]:
     for seq, seen in looks:
         actor, times = seen.role.removeprefix(EFFECT), seen.facts.get("times")
         end, what = ask.finished(history, actor)
-        if not isinstance(times, int) or (times == 0 and what.outcome.ok):
+        if actor == CUT and times:
+            message = f"{actor}: a tool call was carried out of which half of the arguments had come"
+            findings.append(Finding(rule="FLO-7", message=message, evidence=(end, seq)))
+            continue
+        if not isinstance(times, int) or (times == 0 and what.outcome.ok and actor != CUT):
             raise CannotDecide(f"the tool call of {actor} was never carried out, although the turn succeeded")
         if times > 1:
             asked = ask.requests(history, actor)

@@ -10,6 +10,7 @@ from harness.verdict import Finding
 
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
+CALLS = 5  # of which four cannot be carried out
 _NAMES = ("bytes", "flood", "left", "errors")
 _OK = 200
 _TOOLS = len(_NAMES) + 2  # the last two print nothing
@@ -40,6 +41,22 @@ def results_are_told(history: History) -> list[Finding]:
     if what.outcome.text.strip() != SAID:
         return [_finding(f"the model said “{SAID}”, and the turn gave “{what.outcome.text.strip()[:120]}”", at, seq)]
     return []
+
+
+def mistakes_are_told(history: History) -> list[Finding]:
+    """MSG-6: the turn's last request has an answer to each of its calls, of which one could be carried out."""
+    seq, what = ask.finished(history, "lane0")
+    requests = ask.requests(history, "lane0")
+    if not requests:
+        raise CannotDecide(f"lane0 asked no provider: {ask.said(what)}")
+    at, last = requests[-1]
+    if last.turn_step < CALLS:
+        told = f"its model was told of {last.turn_step} of the {CALLS} calls that it had asked for"
+        hung = any(one.actor == "lane0" for _, one in history.of(Hung))
+        return [_finding(f"lane0 {'does not end' if hung else f'ended: {ask.said(what)}'}; {told}", at, seq)]
+    if f"{TOOL}good" not in last.markers:
+        return [_finding("the model was told nothing of what the tool printed that could be run", at, seq)]
+    return [] if what.outcome.ok else [_finding(f"lane0 failed: {ask.said(what)}", at, seq)]
 
 
 def long_answers_are_whole(history: History) -> list[Finding]:

@@ -28,6 +28,7 @@ DENIED = ("EACCES", "EROFS")
 EXHAUSTED = ("EMFILE", "ENFILE", "ENOLCK", "EINTR")  # EINTR beside ENOLCK: what waiting for a lock may end with
 # A write can be torn: the kernel looks for a SIGKILL between two pages of it (generic_perform_write in mm/filemap.c).
 CRASH = (KILL, TORN)
+ENDED = ("SIGINT", "SIGTERM")  # by a person or a supervisor; the caller gets it, and its call takes place
 
 
 class Operation(Enum):
@@ -93,8 +94,9 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     if found is None:
         return ()
     divided = (SHORT, TORN) if divisible(call) else ()
-    killed = (KILL,) if found is not Operation.READ else ()  # a kill before a read is one after the operation before
-    return (*POSSIBLE[found], *divided, *killed)
+    # A kill or a signal before a read is one after the operation before.
+    ended = (KILL, *ENDED) if found is not Operation.READ else ()
+    return (*POSSIBLE[found], *divided, *ended)
 
 
 def may_strike(call: StoppedCall, fault: Fault) -> bool:

@@ -14,7 +14,7 @@ from reference import auth, config, durable, identity, jsonfile, locks
 from reference.auth.store import pending_path
 from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
-from reference.errors import Local, OrchestratorError, from_oserror
+from reference.errors import Local, OrchestratorError, Stopped, from_oserror
 from reference.gateway import protocol
 from reference.result import Result
 
@@ -43,12 +43,14 @@ class Problem:
         self.fixed = False
 
     def try_repair(self) -> None:
-        """Repair it if that can be done; otherwise its message says why not."""
+        """Repair it if that can be done; otherwise its message says why not. Raises Stopped."""
         if self.repair is None:
             return
         try:
             self.repair()
             self.fixed = True
+        except Stopped:
+            raise
         except (OrchestratorError, OSError) as error:
             problem = from_oserror(error) if isinstance(error, OSError) else error
             self.message += f"; it could not be repaired: {problem.message} ({problem.hint})"

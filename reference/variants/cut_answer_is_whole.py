@@ -16,7 +16,7 @@ BREAKS = ("FLO-8",)
 
 class _Content(AnthropicMessages):
     def cut_off(self, assembly: Assembly) -> Reply:
-        return assembly.reply()
+        return assembly.reply() if assembly.blocks else super().cut_off(assembly)
 
 
 def replace(parts: Parts) -> Parts:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("LCK-3",)
+MAY_BREAK = ("LCK-4",)  # no run asks for the lock in vain, as all look first
 
 
 class PidOnly(PidFileLock):

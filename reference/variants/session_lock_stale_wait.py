@@ -21,7 +21,8 @@ BREAKS = (
     "MSG-1",
     "LCK-2",
 )
-MAY_BREAK = ("AUT-4", "MSG-3", "MSG-4")  # the turn after a kill is refused
+# The turn after a kill is refused; LCK-4: no run asks for the lock in vain, as all look first.
+MAY_BREAK = ("AUT-4", "LCK-4", "MSG-3", "MSG-4")
 
 STALE_SECONDS = 1800.0
 

@@ -1,10 +1,11 @@
 """What a request tells of tools: equal where a model cannot tell results apart, and in the order of their calls."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from fakes.providers.results import Results, results_in
+from fakes.providers.results import Results, results_in, tools_in
 from fakes.wire.http import HttpRequest
 
 
@@ -73,3 +74,20 @@ def test_results_come_in_the_order_of_their_calls(words):
 def test_texts_are_no_results():
     assert results_in(asked({"role": "user", "content": "a tool_result of mine"}, {"role": "assistant"})) == Results()
     assert results_in(asked({"role": "user", "content": "hi"})) == Results()
+
+
+@pytest.mark.parametrize(
+    ("body", "offered"),
+    [
+        ({"messages": []}, 0),
+        ({"tools": []}, 0),
+        ({"tools": [{"name": "exec"}, {"type": "web_search"}]}, 2),
+        ({"tools": [{"functionDeclarations": [{"name": "exec"}, {"name": "read"}]}, {"googleSearch": {}}]}, 3),
+        ({"request": {"tools": [{"function_declarations": [{"name": "exec"}]}]}}, 1),
+        ({"tools": "none", "messages": []}, 0),
+        ({"messages": [{"role": "user", "content": '"tools"'}]}, 0),
+    ],
+)
+def test_tools_are_counted_in_each_providers_words(body, offered):
+    request = asked()
+    assert tools_in(replace(request, body=json.dumps(body).encode())) == offered

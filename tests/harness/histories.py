@@ -110,10 +110,11 @@ def asked(
     markers: tuple[str, ...] = (),
     results: tuple[str, ...] = (),
     told: tuple[str, ...] = (),
+    tools: int = 0,
 ) -> RequestReceived:
     return RequestReceived(
         exchange=exchange, provider=provider, model=model, method="POST", path="/", marker=actor, turn_step=step,
-        rule="r", stream=True, bytes=1, peer_port=1, markers=markers, results=results, told=told,
+        rule="r", stream=True, bytes=1, peer_port=1, markers=markers, results=results, told=told, tools=tools,
     )  # fmt: skip
 
 

@@ -90,6 +90,25 @@ def test_signal_just_before_the_gateways_answer_is_waited_for_is_acted_on() -> N
     assert _alone(*lines) == "terminated"
 
 
+def test_signal_that_comes_with_the_commit_is_told_as_such(tmp_path: Path) -> None:
+    """It is acted on when the database has been made, and then there is nothing to roll back."""
+    lines = (
+        "import functools, os, sqlite3",
+        "from reference.deadline import Deadline",
+        "from reference.home import Home",
+        "from reference.runs import Registry",
+        "class Late(sqlite3.Connection):",
+        "    def execute(self, statement, *values):",
+        "        done = super().execute(statement, *values)",
+        "        if statement == 'COMMIT': os.kill(os.getpid(), 15)",
+        "        return done",
+        "sqlite3.connect = functools.partial(sqlite3.connect, factory=Late)",
+        f"try: Registry.open(Home({str(tmp_path)!r}), Deadline(None))",
+        "except stopping.Stopped as stopped: print(stopped.code)",
+    )
+    assert _alone(*lines) == "terminated"
+
+
 def test_beats_before_the_deadline_are_not_noticed() -> None:
     lines = ("import time", "stopping.arm(60)", "began = time.monotonic()", "time.sleep(2.5)")
     assert _alone(*lines, "print(time.monotonic() - began >= 2.5, stopping.reason())") == "True"

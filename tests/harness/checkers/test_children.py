@@ -16,6 +16,7 @@ from harness.checkers.children import (
     no_unaccounted_survivor,
     peers_unharmed,
     recycled_pid_is_spared,
+    signals_are_told,
     workspace_quiet,
 )
 from harness.events import ServiceSeen, TreeEnded, TreeSeen, WorkspaceSeen
@@ -32,6 +33,7 @@ from tests.harness.histories import (
     runs_listed,
     signalled,
     start,
+    struck,
     survivor,
     turn,
     undecided,
@@ -189,6 +191,24 @@ CHD_7 = [
     ),
 ]  # fmt: skip
 
+MET = (struck("struck0", "SIGTERM", "rename", "home/config.json"), start("struck0"))
+CHD_7_ANYWHERE = [
+    legal("says-so", signals_are_told, MET, end("struck0", ok=False, exit_status=143)),
+    legal("died-of-it", signals_are_told, MET, end("struck0", ok=False, exit_status=None)),
+    legal("had-done-its-work", signals_are_told, MET, end("struck0")),
+    illegal("fails-as-always", signals_are_told, "CHD-7", "(SIGTERM at rename home/config.json) exited 1", [0, 2],
+        MET, end("struck0", ok=False, exit_status=1)),
+    illegal("another-signal's", signals_are_told, "CHD-7", "exited 130; the status for this is 143", [0, 2],
+        MET, end("struck0", ok=False, exit_status=130)),
+    illegal("exits-0", signals_are_told, "CHD-7", "exited 0; the status", [0, 2],
+        MET, end("struck0", ok=False, exit_status=0)),
+    illegal("claims-success", signals_are_told, "CHD-7", "exited 143 and claims success", [0, 2],
+        MET, end("struck0", exit_status=143)),
+    illegal("hangs", signals_are_told, "CHD-7", "did not end at all", [0, 3],
+        MET, hung("struck0"), end("struck0", ok=False, exit_status=None)),
+    undecided("no-signal", signals_are_told, "no command got a signal", struck("struck0"), turn("struck0")),
+]  # fmt: skip
+
 REUSED = (fired(RECYCLED), start("cancel", "runs cancel"))
 OVER = {"ok": False, "kind": "local", "code": "already-finished"}
 CHD_9 = [
@@ -205,7 +225,9 @@ CHD_9 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_9])
+@pytest.mark.parametrize(
+    ("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_7_ANYWHERE, *CHD_9]
+)
 def test_children(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from harness.checkers.failover import (
+    SLOWLY,
     bounded,
     falls_over_in_order,
     fatal_stops,
     only_the_failed_rests,
     root_cause_first,
+    slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
     lack_of_ports_stays_local,
@@ -21,7 +23,7 @@ from harness.checkers.local_errors import (
 )
 from harness.events import RequestReceived, TokenRequested
 from harness.outcome import AttemptSeen
-from tests.harness.histories import asked, check, illegal, legal, replied, start, turn, undecided
+from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
 
 SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
 LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
@@ -184,6 +186,21 @@ FLO_3 = [
         "partial-text", falls_over_in_order, "FLO-3", "gave “do” instead of the next model's answer", [3],
         asked(1, "a"), asked(2, "a", "gemini"), turn("a", text="do"),
     ),
+    legal("asked-with-tools", falls_over_in_order,
+        asked(1, "a", tools=2), asked(2, "a", "gemini", tools=1), turn("a", **DONE)),
+    legal("asked-for-a-title-besides", falls_over_in_order,
+        asked(1, "a", tools=2), asked(2, "a", "gemini", tools=2), asked(3, "a", "gemini"), turn("a", **DONE)),
+    legal("has-no-tools", falls_over_in_order, asked(1, "a"), asked(2, "a", "gemini", tools=2), turn("a", **DONE)),
+    illegal("asked-without-tools", falls_over_in_order, "FLO-3", "a asked gemini without any of the 2 tools", [0, 1],
+        asked(1, "a", tools=2), asked(2, "a", "gemini"), turn("a", **DONE)),
+    legal("slow", slow_answer_is_waited_for, start("slow"), asked(1, "slow"), end("slow", text=SLOWLY)),
+    illegal("slow-is-a-stall", slow_answer_is_waited_for, "FLO-3", "taken for a stall, and gemini was asked", [1, 2],
+        start("slow"), asked(1, "slow"), asked(2, "slow", "gemini"), end("slow", text="done")),
+    illegal("slow-ends-the-turn", slow_answer_is_waited_for, "FLO-3", "did not become the turn's: “E” (exit 1)", [1, 2],
+        start("slow"), asked(1, "slow"), end("slow", ok=False, message="E")),
+    illegal("slow-is-cut", slow_answer_is_waited_for, "FLO-3", "did not become the turn's", [1, 2],
+        start("slow"), asked(1, "slow"), end("slow", text="one two")),
+    undecided("slow-asks-nobody", slow_answer_is_waited_for, "asked no provider", start("slow"), end("slow", ok=False)),
     undecided("no-turn", falls_over_in_order, "no turn was started", asked(1, "a")),
     undecided("never-ended", falls_over_in_order, "b never came", asked(1, "a"), turn("a", **DONE), start("b")),
     undecided("asked-nobody", falls_over_in_order, "a succeeded without asking", turn("a", **DONE)),

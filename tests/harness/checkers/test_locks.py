@@ -15,6 +15,7 @@ from harness.checkers.locks import (
     queue_or_refuse_is_said,
     run_does_not_wait_for_its_asker,
     run_does_not_wait_for_itself,
+    session_is_held_alone,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
@@ -211,6 +212,20 @@ LCK_7_BACK = [
     undecided("nobody-was-asked", BACK, "was never asked", TIMED_OUT),
 ]  # fmt: skip
 
+ALONE_THERE = session_is_held_alone
+HELD = (start("third"), start("second"))
+LCK_4_LATE = [
+    legal("one-after-the-other", ALONE_THERE, HELD, asked(1, "third"), replied(1), end("third"), asked(2, "second"),
+        replied(2), end("second")),
+    legal("while-the-other-ends", ALONE_THERE, HELD, asked(1, "third"), replied(1), asked(2, "second"), end("third"),
+        replied(2), end("second")),
+    legal("refused", ALONE_THERE, HELD, asked(1, "third"), end("second", **BUSY), replied(1), end("third")),
+    illegal("both-at-once", ALONE_THERE, "LCK-4", "second asked its model while third had the session", [2, 3, 5],
+        HELD, asked(1, "third"), asked(2, "second"), replied(2), replied(1), end("second"), end("third")),
+    undecided("asked-nobody", ALONE_THERE, "asked no provider", HELD, asked(1, "third"), end("third"), end("second")),
+    undecided("never-ended", ALONE_THERE, "second never came to an end", HELD, asked(1, "third"), end("third")),
+]  # fmt: skip
+
 STOPPED, RESUMED = signalled("holder", 19, "group"), signalled("holder", 18, "group")
 STORED = CallReleased(actor="holder", call="openat", path="session", index=1, why="the scenario went on")
 INTRUDED = (*BOTH, STOPPED, asked(5, "second"))
@@ -262,7 +277,7 @@ OPS_4 = [
 
 
 @pytest.mark.parametrize(
-    ("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_5, *LCK_6, *LCK_7, *LCK_7_BACK, *OPS_4]
+    ("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_4_LATE, *LCK_5, *LCK_6, *LCK_7, *LCK_7_BACK, *OPS_4]
 )
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.midway import effects_at_most_once, partial_answers_are_dropped
+from harness.checkers.midway import CUT, effects_at_most_once, partial_answers_are_dropped
 from harness.events import FileSeen
 from tests.harness.histories import asked, check, file, illegal, legal, start, turn, undecided
 
@@ -32,6 +32,9 @@ FLO_7 = [
         "one-of-two", effects_at_most_once, "FLO-7", "stalled:|carried out 3 times", [4, 5],
         turn("reset"), effect("reset", 1), turn("stalled"), effect("stalled", 3),
     ),
+    legal("half-a-call-is-none", effects_at_most_once, turn(CUT), effect(CUT, 0)),
+    illegal("half-a-call-is-run", effects_at_most_once, "FLO-7", "of which half of the arguments had come", [1, 2],
+        turn(CUT), effect(CUT, 1)),
     undecided("nobody-looked", effects_at_most_once, "nobody looked", turn("reset")),
     undecided("never-ran", effects_at_most_once, "was never carried out", turn("reset"), effect("reset", 0)),
     undecided("not-counted", effects_at_most_once, "was never carried out", turn("reset"), effect("reset", None)),

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from harness.conductor.calls import Family
-from harness.conductor.troubles import CRASH, DENIED, EXHAUSTED, FULL_DISK, POSSIBLE, Operation, operation, possible
+from harness.conductor.troubles import (
+    CRASH,
+    DENIED,
+    ENDED,
+    EXHAUSTED,
+    FULL_DISK,
+    POSSIBLE,
+    Operation,
+    operation,
+    possible,
+)
 from harness.schedules.decisions import Fault
 
 EVERYTHING = frozenset(Family) - {Family.FORK, Family.NETWORK}
@@ -51,7 +61,8 @@ def test_every_operation_is_told_from_the_others(conduct):
     assert [("short" in faults, "torn" in faults) for faults in writes] == [
         (True, True), (False, False), (True, True), (True, True), (False, False),
     ]  # fmt: skip
-    assert [name for name, faults in found if "kill" not in faults] == ["READ"]
+    for fault in ("kill", *ENDED):
+        assert [name for name, faults in found if fault not in faults] == ["READ"]
 
 
 def test_every_fault_can_be_planned_and_belongs_to_a_trouble():
