@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from fakes.oauth import Fault, OAuthSettings
+from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
-    closed_config_stays_closed,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
     renewal_loses_nothing,
-    secrets_stay_in,
     single_flight,
     store_never_goes_back,
 )
@@ -262,67 +260,3 @@ async def test_revoked_fallback(lab: Lab) -> None:
     await (await lab.turn("lane1", actor="overloaded")).finished()
     if lab.refused_grants() or (lab.met("anthropic") and not lab.met("gemini")):  # who asks no fallback makes no noise
         lab.fired("credential revoked")
-
-
-@scenario(
-    "AUT-9",
-    fault="the config, which may hold keys, is closed to all but its owner before an add, and a reader looks for keys "
-    "before every file operation",
-    needs=[Capability.ADD_AGENTS, Capability.TURN],  # without turns it needs no keys
-    watch=WATCH_WRITES,
-    judges=[closed_config_stays_closed],
-)
-async def test_config_stays_closed(lab: Lab) -> None:
-    """A config that its owner has closed to others is not opened to them by being written, nor is a copy of it."""
-    lab.plan("the config closed")
-    lab.prepare(Setup(agents=("lane0",)))
-    await (await lab.turn("lane0")).finished()  # which shows the key
-    if lab.faulty:
-        lab.target.config_file(lab.site).chmod(0o600)
-        lab.fired("the config closed")
-    lab.look.config()
-    lab.look.keys_open()
-    look = lab.look.keys_opened if lab.faulty else lab.look.config
-    async with lab.onlooker("a reader between the writes of an add", where=lambda _: True, look=look):
-        await lab.add("lane1", "lane2")
-    look()
-    lab.look.config()
-
-
-@scenario(
-    "AUT-9",
-    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused, or of "
-    "whose new token the provider will not hear, and at the command lines of all processes while tokens are sent; a "
-    "model asks for the environment of its tools",
-    needs=[Capability.TURN, Capability.OAUTH],
-    watch=WATCH_WRITES,
-    oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401), gate_before_commit="grant"),
-    judges=[secrets_stay_in],
-)
-async def test_secrets_during_a_refresh(lab: Lab) -> None:
-    """While credentials are refreshed, no reader sees them torn or open to others, and nothing shows them."""
-    fault = "a reader between the writes of a refresh"
-    rules = [Rule("unheard", Match(provider="codex", marker="unheard"), (Status(401),))]
-    if lab.faulty and Capability.TOOLS in lab.target.capabilities:
-        rules.append(Rule("environment", Match(marker="granted", turn_step=0), (lab.target.tool_call("env"),)))
-    lab.script(*rules, Rule("granted", Match(marker="granted"), (Text("done", gate="granted"),)))
-    sent_at = {"refused": "grant", "granted": "granted"}  # where a refresh token waits, and where an access token does
-    for gate in sent_at.values():
-        lab.hold(gate)
-
-    def look() -> None:
-        lab.look.credentials("between writes")
-        lab.look.exposed()
-
-    for name in ("refused", "granted", "unheard"):
-        credential = lab.credential(name, expired=lab.faulty)
-        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
-        async with lab.onlooker(fault, where=lambda _: True, look=look):
-            run = await lab.turn("lane0", actor=name)
-            if (at := sent_at.get(name)) is not None:
-                await lab.reached(at, by=[run])
-                lab.look.command_lines()
-                lab.release(at)
-            await run.finished()
-        lab.look.credentials("at the end")
-        lab.look.secrets()

@@ -1,30 +1,18 @@
-"""CFG: several commands change one config file at once, die while they do, or find it damaged."""
+"""CFG: several commands change one config file at once, or find it damaged."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from hypothesis import strategies as st
 
 from harness.checkers.agents import agents_linearizable
-from harness.checkers.config import (
-    acknowledged_adds_survive,
-    crash_leaves_old_or_new,
-    one_winner,
-    readers_see_whole_config,
-    temporaries_are_unique,
-)
+from harness.checkers.config import acknowledged_adds_survive, one_winner, readers_see_whole_config
 from harness.checkers.operator import damage_is_not_defaults, unknown_keys_survive
-from harness.checkers.powerloss import config_survives_power_loss
-from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.lab.actor import Actor
-from harness.lab.powercut import RecordedFolder
-from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_STORES, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
-from scenarios.work import Rounds
 
 # Names that any orchestrator may be expected to take; some have an agent "main" or "default" from the beginning.
 NAMES = st.lists(
@@ -167,100 +155,6 @@ async def _delete_if_possible(lab: Lab, name: str, actor: str) -> None:
 
 
 @scenario(
-    "CFG-3",
-    fault="an add is killed before, or in the middle of, each of its operations on its files in turn",
-    needs=[Capability.ADD_AGENTS],
-    watch=WATCH_CHANGES,
-    exact=True,
-    judges=[crash_leaves_old_or_new],
-    not_verified=["power loss, which is CFG-10"],
-)
-async def test_killed_at_every_write(lab: Lab) -> None:
-    """An add that is killed anywhere leaves the old config or the new one, and the next command works."""
-    lab.prepare(Setup(agents=("lane0",)))
-    await lab.run(lab.adding("first"), "first")  # from now on every add does the same operations
-    look = _repairing(lab)
-
-    async def add(name: str, strike: Strike) -> None:
-        async with strike():
-            await lab.run(lab.adding(name), name)
-        await look(name)
-
-    await sweep(lab, add, what="adds killed at an operation", faults=CRASH, most=14, crucial=lab.is_config)
-    await lab.run(lab.adding("last"), "last-add")
-
-
-@scenario(
-    "CFG-3",
-    fault="a delete is killed before, or in the middle of, each of its operations on its files in turn",
-    needs=[Capability.ADD_AGENTS, Capability.DELETE_AGENTS],
-    watch=WATCH_CHANGES,
-    exact=True,
-    judges=[crash_leaves_old_or_new],
-    not_verified=["power loss, which is CFG-10"],
-)
-async def test_killed_delete(lab: Lab) -> None:
-    """A delete that is killed anywhere leaves the old config or the new one, and the next command works."""
-    lab.prepare(Setup(agents=("lane0",)))
-    look = _repairing(lab)
-
-    async def delete(name: str, strike: Strike) -> None:
-        await lab.run(lab.adding(f"{name}-old"), f"{name}-add")
-        async with strike():
-            await lab.run(DeleteAgent(name=f"{name}-old"), name)
-        await look(name)
-
-    await sweep(lab, delete, what="deletes killed at an operation", faults=CRASH, most=8, crucial=lab.is_config)
-    await lab.run(lab.adding("last"), "last-add")
-
-
-def _repairing(lab: Lab) -> Callable[[str], Awaitable[None]]:
-    """What a round ends with: a look at the config, and a list. A config that does not parse is then repaired."""
-    config, whole = lab.target.config_file(lab.site), [b""]
-
-    async def look(name: str) -> None:
-        parses = lab.look.config().parses
-        await lab.run(ListAgents(), f"{name}-list")
-        if parses:
-            whole.append(config.read_bytes())
-        else:  # else every later command would fail at reading, and its other operations would have no turn
-            config.write_bytes(whole[-1])
-            lab.note("the config is repaired by hand")
-
-    return look
-
-
-@scenario(
-    "CFG-3",
-    fault="a cancel is killed before, or in the middle of, each of its operations on its files in turn",
-    needs=[Capability.TURN, Capability.RUNS, Capability.CANCEL],
-    watch=WATCH_CHANGES,
-    exact=True,
-    judges=[crash_leaves_old_or_new],
-)
-async def test_killed_cancel(lab: Lab) -> None:
-    """After a cancel that was killed anywhere, the runs can be listed and the cancel repeated."""
-    await sweep(lab, Rounds(lab).cancel, what="cancels killed at an operation", faults=CRASH, most=4)
-
-
-@scenario(
-    "CFG-4",
-    fault="all four adds are held at the write of the config until each has written its own",
-    needs=[Capability.ADD_AGENTS],
-    watch=WATCH_CHANGES,
-    exact=True,
-    judges=[temporaries_are_unique],
-)
-async def test_temporaries_of_four_adds(lab: Lab) -> None:
-    """Adds that run at the same time do not write into each other's files."""
-    lab.prepare(Setup(agents=("first",)))
-    lab.look.config()
-    with lab.witnessed(lab.is_beside_config):
-        async with lab.barrier("adds held before replacing the config", parties=4, where=lab.is_config):
-            await lab.add(*LANES)
-
-
-@scenario(
     "CFG-5",
     fault="the config is cut short, emptied, or replaced by something that is no document",
     needs=[Capability.ADD_AGENTS],
@@ -363,47 +257,3 @@ async def _list_after(lab: Lab, add: Actor) -> None:
     """Each lane looks as soon as its own add was acknowledged, whatever the others are doing."""
     await add.finished()
     await lab.run(ListAgents(), f"list-after-{add.name}")
-
-
-@scenario(
-    "CFG-10",
-    fault="the power fails after each file operation of an add, and each thing that was not synced may be lost",
-    needs=[Capability.ADD_AGENTS],
-    watch=WATCH_STORES,
-    exact=True,
-    judges=[config_survives_power_loss],
-    not_verified=["losses that need two independent things to be missing at once; see docs/power-loss.md"],
-)
-async def test_power_lost_at_every_write(lab: Lab) -> None:
-    """An add that exited 0 survives a power cut, and a cut during an add leaves the old config or the new one."""
-    lab.prepare(Setup(agents=("lane0",)))
-    await lab.list_agents("before")
-    async with lab.recorded() as recording:
-        await lab.add("lane1")
-    await _work_after_cuts(lab, recording)
-
-
-@scenario(
-    "CFG-10",
-    fault="the power fails after each file operation of a delete, and each thing that was not synced may be lost",
-    needs=[Capability.ADD_AGENTS, Capability.DELETE_AGENTS],
-    watch=WATCH_STORES,
-    exact=True,
-    judges=[config_survives_power_loss],
-    not_verified=["losses that need two independent things to be missing at once; see docs/power-loss.md"],
-)
-async def test_delete_before_a_power_cut(lab: Lab) -> None:
-    """A delete that exited 0 survives a power cut, and a cut during a delete leaves the old config or the new one."""
-    lab.prepare(Setup(agents=("lane0",)))
-    await lab.add("lane1")
-    await lab.list_agents("before")
-    async with lab.recorded() as recording:
-        await lab.run(DeleteAgent(name="lane1"), "delete-lane1")
-    await _work_after_cuts(lab, recording)
-
-
-async def _work_after_cuts(lab: Lab, recording: RecordedFolder) -> None:
-    for trial in recording.cuts():
-        if lab.look.config().parses:  # else there is nothing to go on with
-            await lab.run(lab.adding("lane2"), f"{trial}-add")
-            await lab.run(ListAgents(), f"{trial}-list")

@@ -7,16 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fakes.script import Match, Rule, Text
-from harness.checkers.repair import (
-    BESIDE,
-    FIRST,
-    LIST,
-    LOOK,
-    REPAIR,
-    TURN,
-    check_up_is_right,
-    repair_harms_nobody,
-)
+from harness.checkers.repair import BESIDE, FIRST, LIST, LOOK, REPAIR, TURN, check_up_is_right, repair_harms_nobody
 from harness.lab import Lab
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.targets.extras import transcripts
