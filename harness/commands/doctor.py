@@ -15,7 +15,7 @@ from typing import Literal
 
 from harness import needs
 from harness.commands.doctor_names import leads_to_fakes
-from harness.conductor import kernel
+from harness.conductor import kernel, sockets
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import PileupError
@@ -78,7 +78,7 @@ def _schedules() -> Check:
 
 
 async def _unseen() -> list[str]:
-    """What of a sleeping program cannot be read, in words."""
+    """What of a program's waiting cannot be read, in words."""
     launcher = LauncherClient.start()
     launcher.attach(asyncio.get_running_loop())
     try:
@@ -87,9 +87,17 @@ async def _unseen() -> list[str]:
         wanted = {"the call that it sleeps in": "syscall", "the time that it ran": "schedstat"}
         missing = [what for what, name in wanted.items() if not _readable(Path(f"/proc/{process.pid}/{name}"))]
         process.close()
-        return missing
+        return missing if _sockets_are_told() else [*missing, "who answers at a Unix socket's name (CONFIG_UNIX_DIAG)"]
     finally:
         launcher.stop()
+
+
+def _sockets_are_told() -> bool:
+    try:
+        sockets.answering()
+    except OSError:
+        return False
+    return True
 
 
 def _readable(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.commands import doctor
-from harness.conductor import kernel
+from harness.conductor import kernel, sockets
 from harness.errors import LabError
 
 
@@ -85,7 +86,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 FORBIDDEN = """
 import struct, sys
 from harness.commands import doctor
-from harness.conductor import kernel
+from harness.conductor import kernel, sockets
 steps = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)]
 kernel.install_filter(b"".join(struct.pack("=HBBI", *step) for step in steps))  # this call fails with EPERM
 for check in doctor.examine():
@@ -152,3 +153,15 @@ def test_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: Any, state
     assert check.state == state
     assert said in check.finding
     assert bool(check.advice) == (state != "good")
+
+
+def test_a_kernel_that_does_not_tell_of_unix_sockets_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> frozenset[int]:
+        raise OSError(errno.ENOENT, "sock_diag")
+
+    monkeypatch.setattr(sockets, "answering", unknown)
+    check = doctor._schedules()
+    assert (check.state, check.finding) == (
+        "limited",
+        "cannot be read: who answers at a Unix socket's name (CONFIG_UNIX_DIAG)",
+    )
