@@ -78,7 +78,7 @@ def test_a_launcher_that_does_not_start_is_bad(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Only one test starts a launcher."""
+    """Tests start no launcher, but for those that say so."""
     if request.node.name != "test_everything_is_tried_here":
         monkeypatch.setattr(kernel, "supported", lambda: False)
 
@@ -159,6 +159,7 @@ def test_a_kernel_that_does_not_tell_of_unix_sockets_is_named(monkeypatch: pytes
     def unknown() -> frozenset[int]:
         raise OSError(errno.ENOENT, "sock_diag")
 
+    monkeypatch.setattr(kernel, "supported", lambda: True)
     monkeypatch.setattr(sockets, "answering", unknown)
     check = doctor._schedules()
     assert (check.state, check.finding) == (
