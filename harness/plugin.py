@@ -18,7 +18,7 @@ from harness.campaign import Campaign
 from harness.errors import PileupError
 from harness.places import for_pytest
 from harness.scenario import Scenario
-from harness.session import recording, screen
+from harness.session import recording, screen, workers
 from harness.session.bench import Bench
 from harness.session.session import (
     DEFAULT_REPORT,
@@ -112,6 +112,14 @@ def _check_unwatched(report: Path, watched: Path) -> None:
             screen.safe(f"--report {report}: `pytest -f` would run again for each report that is written there\n")
             + f"  try: a folder whose name begins with a dot, such as {LOOPING_REPORT}"
         )
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """`-n auto`, but not `-n logical`."""
+    if config.getoption("numprocesses") != "auto":
+        return None
+    return workers.automatic(config.args, modules=config.getoption("pyargs"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
