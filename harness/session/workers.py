@@ -14,8 +14,8 @@ _ENOUGH = 8  # from here on a worker for each processor; each costs a second to 
 def automatic(words: Sequence[str], *, modules: bool) -> int | None:
     """Two for each processor, where those are few: half of a scenario is waiting for what it has started.
 
-    `words` name what a session runs, as modules (`--pyargs`) or paths. None, which leaves it to pytest-xdist, for others
-    than the shipped scenarios, and where PYTEST_XDIST_AUTO_NUM_WORKERS says how many.
+    `words` name what a session runs, as modules (`--pyargs`) or paths. None leaves it to pytest-xdist: for others than
+    the shipped scenarios, and where PYTEST_XDIST_AUTO_NUM_WORKERS says how many.
     """
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or not all(_is_shipped(word, modules) for word in words):
         return None
