@@ -3,7 +3,7 @@
 from fakes.events import RequestReceived
 from fakes.exchange import Exchange
 from fakes.providers.base import ParsedRequest, markers_in
-from fakes.providers.results import results_in, tools_in
+from fakes.providers.results import results_in
 from fakes.wire.http import HttpRequest
 
 
@@ -44,6 +44,6 @@ def asked(
         markers=markers_in(request),
         results=results.digests,
         told=results.markers,
-        tools=tools_in(request),
+        tools=results.tools,
         near_misses=near_misses,
     )

@@ -21,19 +21,25 @@ _NOT_SAID = (*_NAMES, "status", "cache_control")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Of each tool result, in the order of the calls, a digest, equal for those that say the same, and a marker."""
+    """Of each tool result, in the order of the calls, a digest, equal for those that say the same, and a marker.
+
+    And how many tools the request offers.
+    """
 
     digests: tuple[str, ...] = ()
     markers: tuple[str, ...] = ()
+    tools: int = 0
 
 
 def results_in(request: HttpRequest) -> Results:
-    """The results in a request that was read before. Raises what `json_object` raises."""
+    """The results, and the number of tools, in a request that was read before. Raises what `json_object` raises."""
     body = decoded_body(request)
-    if not any(word in body for word in _HINTS):  # as of most
+    has_results = any(word in body for word in _HINTS)
+    if not has_results and b'"tools"' not in body:
         return Results()
+    document = json_object(request)
     calls, results = list[str](), list[Mapping[str, object]]()
-    for kind, entry in _entries(json_object(request)):
+    for kind, entry in _entries(document) if has_results else ():
         if kind == "call":
             calls.append(_name(entry))
         else:
@@ -44,14 +50,11 @@ def results_in(request: HttpRequest) -> Results:
     return Results(
         digests=tuple(digest(text.encode()) for text in texts),
         markers=tuple(next(iter(markers_of(text)), "") for text in texts),
+        tools=_tools(document),
     )
 
 
-def tools_in(request: HttpRequest) -> int:
-    """How many tools a request that was read before offers. Raises what `json_object` raises."""
-    if b'"tools"' not in decoded_body(request):
-        return 0
-    document = json_object(request)
+def _tools(document: Mapping[str, object]) -> int:
     inner = document.get("request")  # Code Assist's
     tools = (inner if isinstance(inner, dict) else document).get("tools")
     return sum(_functions(tool) for tool in tools) if isinstance(tools, list) else 0

@@ -85,10 +85,8 @@ def slow_answer_is_waited_for(history: History) -> list[Finding]:
     requests = ask.requests(history, "slow")
     if not requests:
         raise CannotDecide(f"the turn asked no provider: {ask.said(what)}")
-    first, others = (
-        requests[0],
-        [(at, request) for at, request in requests if request.provider != requests[0][1].provider],
-    )
+    first = requests[0]
+    others = [(at, request) for at, request in requests if request.provider != first[1].provider]
     if others:
         message = f"an answer that went on coming was taken for a stall, and {others[0][1].provider} was asked instead"
         return [Finding(rule="FLO-3", message=message, evidence=(first[0], others[0][0]))]

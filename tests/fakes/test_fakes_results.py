@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from fakes.providers.results import Results, results_in, tools_in
+from fakes.providers.results import Results, results_in
 from fakes.wire.http import HttpRequest
 
 
@@ -90,4 +90,4 @@ def test_texts_are_no_results():
 )
 def test_tools_are_counted_in_each_providers_words(body, offered):
     request = asked()
-    assert tools_in(replace(request, body=json.dumps(body).encode())) == offered
+    assert results_in(replace(request, body=json.dumps(body).encode())).tools == offered
