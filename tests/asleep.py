@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-MKDIR, RMDIR, EXIT_GROUP = 83, 84, 231
+MKDIR, RMDIR, EXIT_GROUP, OPENAT = 83, 84, 231, 257
 
 
 def sleeps_in(pid: int, number: int) -> bool:

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.conductor import kernel, notifications
-from harness.processes import stat
+from harness.conductor import calls, kernel, notifications
+from harness.processes import quiet, stat
 
 _AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
 _SPINS_SECONDS = 0.01  # of processor time in which a program makes a call or sleeps, unless it waits for its child
@@ -41,12 +41,21 @@ class Endings:
     """The ends of the processes under one listener."""
 
     def __init__(
-        self, listener: int, ear: notifications.Ear, take_next: Callable[[], None], look_soon: Callable[[float], None]
+        self,
+        listener: int,
+        ear: notifications.Ear,
+        take_next: Callable[[], None],
+        has_taken: Callable[[int], bool],
+        look_soon: Callable[[float], None],
     ) -> None:
-        """`take_next` takes the call that has stopped, to be decided later; `look_soon` has `look` called."""
+        """`take_next` takes the call that has stopped, to be decided later; `look_soon` has `look` called.
+
+        `has_taken` tells whether a thread waits at a call that was taken, which no signal interrupts.
+        """
         self._listener = listener
         self._ear = ear
         self._take_next = take_next
+        self._has_taken = has_taken
         self._look_soon = look_soon
         self._held: list[_End] = []
 
@@ -73,9 +82,17 @@ class Endings:
             self._look_soon(_AGAIN_SECONDS)
 
     def _sleeps(self, parent: int) -> bool:
-        """Whether it sleeps, and not at a call that nobody has taken."""
+        """Whether it sleeps, for longer than its child takes to end, and not at a call that nobody has taken.
+
+        A fork sleeps uninterruptibly (D) for microseconds, while its other children let go of the memory that they
+        have from it; the next call is then made at once. One that was taken sleeps so too, once a signal has come.
+        """
         found = stat.fields(parent)
-        return found is None or (found[0] != "R" and self._ear.listen() is not notifications.Sign.CALL)
+        if found is None:
+            return True
+        if found[0] == "D" and not (self._has_taken(parent) or quiet.lends_memory(parent, calls.read_memory)):
+            return False
+        return found[0] != "R" and self._ear.listen() is not notifications.Sign.CALL
 
     def _release(self, which: Callable[[_End], bool]) -> None:
         """One after the other: the end of the first may wake the parent of the second."""

@@ -69,7 +69,7 @@ class Supervisor:
         self._taken: deque[notifications.Notification] = deque()  # not decided yet
         self._timer: asyncio.TimerHandle | None = None
         self._ear = notifications.Ear(listener)
-        self._endings = Endings(listener, self._ear, self._take_next, self._look_soon)
+        self._endings = Endings(listener, self._ear, self._take_next, self._has_taken, self._look_soon)
         notifications.hand_over(listener)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(listener, self._hear)
@@ -138,6 +138,10 @@ class Supervisor:
             self.withdrawn += stopped.id - self._next_id
         self._next_id = stopped.id + 1
         self._taken.append(stopped)
+
+    def _has_taken(self, thread: int) -> bool:
+        """Whether it waits at a call that was taken and has no answer yet."""
+        return any(of == thread for of, *_ in self._unanswered) or any(it.thread == thread for it in self._taken)
 
     def _decide_taken(self) -> bool:
         """Decide about what was taken, as in `serve`."""

@@ -128,7 +128,9 @@ def _read(pids: Iterable[int], read: Read, stopped: Collection[int] = ()) -> Rea
             fields = stat.fields(pid, thread)
             if fields is None or fields[0] in ("Z", "X"):
                 continue
-            if fields[0] == "R" or (fields[0] == "D" and int(thread) not in stopped and not _vforking(thread, read)):
+            if fields[0] == "R" or (
+                fields[0] == "D" and int(thread) not in stopped and not lends_memory(int(thread), read)
+            ):
                 return None
             found.append((thread, f"{_consumed(pid, thread)} {fields[11]} {fields[12]}"))
     return frozenset(found)
@@ -149,21 +151,21 @@ def _consumed(pid: int, thread: str) -> str:
         return ""
 
 
-def _vforking(thread: str, read: Read) -> bool:
-    """Whether a thread sleeps because its child borrows its memory (vfork(2))."""
+def lends_memory(thread: int, read: Read) -> bool:
+    """Whether a thread that sleeps uninterruptibly waits for its child's exec (vfork(2)), and not for a disk or lock.
+
+    A fork that copies its memory sleeps in the same calls, and as deeply, while others change the mappings of a library
+    that it shares with them: that one works, and its child is yet to come.
+    """
     try:
         with open(f"/proc/{thread}/syscall", encoding="ascii") as file:  # noqa: PTH123
-            return lends_memory(int(thread), file.read().split(), read)
+            return _borrows(thread, file.read().split(), read)
     except OSError:
         return False
 
 
-def lends_memory(thread: int, call: Sequence[str], read: Read) -> bool:
-    """Whether a thread that sleeps uninterruptibly in this call (/proc/TID/syscall) waits for its child's exec.
-
-    A fork that copies its memory sleeps in the same calls, and as deeply, while others change the mappings of a library
-    that it shares with them: that one works, and its child is yet to come. Raises OSError.
-    """
+def _borrows(thread: int, call: Sequence[str], read: Read) -> bool:
+    """Whether this call (as /proc/TID/syscall tells it) makes a child in the memory of its parent. Raises OSError."""
     number, first, *_ = *call, "0", "0"
     if number == _CLONE3:
         return bool(int.from_bytes(read(thread, int(first, 16), _FLAGS_SIZE), "little") & _CLONE_VFORK)

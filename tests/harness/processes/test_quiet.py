@@ -78,7 +78,7 @@ def test_who_waits_for_the_exec_of_its_child_is_quiet_with_it(tmp_path: Path) ->
     ],
 )
 def test_only_who_lends_its_memory_waits_for_its_child(call: str, memory: int, lends: bool) -> None:
-    assert quiet.lends_memory(1, call.split(), lambda *_: memory.to_bytes(8, "little")) is lends
+    assert quiet._borrows(1, call.split(), lambda *_: memory.to_bytes(8, "little")) is lends
 
 
 def test_what_works_is_not_quiet_and_lasts() -> None:
