@@ -22,7 +22,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup, Turn
-from scenarios.child_work import KINDS, tool_then_text
+from scenarios.child_work import KINDS, killed_and_not_collected, tool_then_text
 from scenarios.gateway import routed, serving
 
 # Workspaces that are easily taken for each other: by the last part of their paths, or with the separators rewritten.
@@ -126,6 +126,25 @@ async def test_holder_killed_beside_its_work(lab: Lab) -> None:
         lab.signal(holder, signal.SIGKILL, to="group")
     await holder.finished()
     await (await lab.turn("lane0", actor="after-kill")).finished()
+
+
+@scenario(
+    "LCK-2",
+    fault="the run that holds the session is killed with SIGKILL, and whoever has started it does not collect it: it "
+    "stays a zombie, to which a signal can be sent",
+    needs=[Capability.TURN, Capability.SESSIONS, Capability.TOOLS],
+    judges=[dead_holder_recovered],
+)
+async def test_killed_holder_that_nobody_collects(lab: Lab) -> None:
+    """After the holder of a session was killed, the next run has it at once, also while the dead one is a zombie."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    await lab.undisturbed("lane0")
+    parent = await killed_and_not_collected(lab, "lane0", by="lane1")
+    if not lab.faulty:
+        await parent.finished()
+    await (await lab.turn("lane0", actor="after-kill")).finished()
+    lab.signal(parent, signal.SIGTERM)
+    await parent.finished()
 
 
 @scenario(

@@ -16,6 +16,7 @@ from harness.checkers.messages import (
     bad_record_costs_itself,
     crash_costs_one_record,
     exactly_once_visible,
+    listed_success_is_visible,
     return_implies_terminal,
     sessions_are_apart,
 )
@@ -145,7 +146,33 @@ async def test_resumed_after_a_kill(lab: Lab) -> None:
 
 @scenario(
     "MSG-3",
-    fault="the names of two agents and their sessions, put together, are alike; two long ones are but for their ends",
+    fault="a turn is killed as it writes its answer down, in its session or the table of runs, before or within that",
+    needs=[Capability.TURN, Capability.SESSIONS, Capability.RUNS],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[listed_success_is_visible],
+)
+async def test_killed_as_it_stores_its_answer(lab: Lab) -> None:
+    """A killed turn that is listed as succeeded has its answer in the session."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await answered_turn(lab, "first")
+
+    async def turn(name: str, strike: Strike) -> None:
+        async with strike():
+            await answered_turn(lab, name)
+        await lab.list_runs(f"{name}-list", everything=True)
+        await answered_turn(lab, f"{name}-next")
+
+    def stores_answer(call: StoppedCall) -> bool:
+        return lab.is_state(call) and f"[[{ANSWER}{call.actor}]]".encode() in call.data()
+
+    await sweep(lab, turn, what="turns killed at their answers", faults=CRASH, most=4, where=stores_answer)
+
+
+@scenario(
+    "MSG-3",
+    fault="the names of two agents and their sessions, put together, are alike; two sessions' differ by a hyphen and "
+    "an underscore, two long ones at their ends",
     needs=[Capability.TURN, Capability.SESSION_NAMES],
     judges=[sessions_are_apart],
 )
@@ -159,6 +186,7 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
     sessions = {
         "apart": ("lane", "a-b"),
         "strange": others,
+        "spelt": ("lane", "a_b" if lab.faulty else "e"),
         "long": ("lane", f"{long}c"),
         "longer": ("lane", f"{long}d"),
     }

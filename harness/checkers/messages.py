@@ -89,6 +89,25 @@ def exactly_once_visible(history: History) -> list[Finding]:
     return findings[:1]  # what is wrong once is wrong in every later turn
 
 
+def listed_success_is_visible(history: History) -> list[Finding]:
+    """MSG-3: a turn that was killed, and that a list of runs shows as succeeded, has its answer in the session."""
+    findings, judged = list[Finding](), 0
+    for strike in ask.strikes(history):
+        _, killed = ask.started(history, strike.actor)
+        listed, runs = ask.runs_listed(history, f"{strike.actor}-list")
+        later = ask.requests(history, f"{strike.actor}-next")
+        judged += bool(later) and any(run.pid is not None for run in runs)
+        shown = any(run.pid == killed.pid and run.status == "succeeded" for run in runs)
+        if shown and later and f"{ANSWER}{strike.actor}" not in later[0][1].markers:
+            message = (
+                f"{strike.actor}, killed at {strike.call}, is listed as succeeded; the session has no answer of it"
+            )
+            findings.append(Finding(rule="MSG-3", message=message, evidence=(strike.seq, listed, later[0][0])))
+    if not judged:
+        raise CannotDecide("no session was gone on with after a kill, or runs are listed without their processes")
+    return findings
+
+
 def sessions_are_apart(history: History) -> list[Finding]:
     """MSG-3: a turn is told of every acknowledged turn of its own session, and of none of another session."""
     findings, acknowledged = list[Finding](), dict[tuple[object, object], list[tuple[int, str]]]()

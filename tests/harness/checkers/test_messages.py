@@ -10,6 +10,7 @@ from harness.checkers.messages import (
     bad_record_costs_itself,
     crash_costs_one_record,
     exactly_once_visible,
+    listed_success_is_visible,
     return_implies_terminal,
     sessions_are_apart,
 )
@@ -39,6 +40,10 @@ BEGUN = (start("a", agent="x"), asked(1, "a"))
 PARTS = ("first", "aside-first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
+shown = listed_success_is_visible
+KILL = (start("v", pid=7), struck("v", "kill", "write", "main.jsonl"), end("v", **KILLED))
+GONE_ON = (start("v-next"), asked(2, "v-next", markers=("v", "v-next")), end("v-next"))
+
 apart = sessions_are_apart
 ONE = (start("one", agent="x", session="s"), asked(1, "one", markers=("one",)), end("one"))
 CASES = [
@@ -50,6 +55,16 @@ CASES = [
         ONE, start("two", agent="x", session="s"), asked(2, "two", markers=("two",)), end("two")),
     undecided("one-turn-each", apart, "no session had two turns",
         ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("two",)), end("two")),
+
+    legal("killed-and-known-to-be", shown, KILL, *runs_listed("v-list", "x", "interrupted"), GONE_ON),
+    legal("killed-after-its-record", shown, KILL, *runs_listed("v-list", "x", "succeeded"),
+        start("v-next"), asked(2, "v-next", markers=("v", "re-v", "v-next")), end("v-next")),
+    legal("another-run-succeeded", shown, KILL, *runs_listed("v-list", "x", "succeeded", pid=8), GONE_ON),
+    illegal("success-without-an-answer", shown, "MSG-3", "v, killed at write main.jsonl, is listed as succeeded",
+        [1, 4, 6], KILL, *runs_listed("v-list", "x", "succeeded"), GONE_ON),
+    undecided("not-gone-on-with", shown, "no session was gone on with", KILL,
+        *runs_listed("v-list", "x", "succeeded"), start("v-next"), end("v-next", ok=False)),
+    undecided("not-listed", shown, "v-list never came", KILL, GONE_ON),
 
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
         start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
