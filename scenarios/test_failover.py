@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from fakes.script import Altered, Broken, Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, Truncate
 from harness.checkers.failover import (
     CONTENT,
@@ -20,6 +22,7 @@ from harness.checkers.local_errors import (
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.gateway import routed, serving
 from scenarios.work import providers, starting_with
 
 RETRYABLE: dict[str, Reply] = {
@@ -120,7 +123,7 @@ async def test_no_port_for_a_connection(lab: Lab) -> None:
 @scenario(
     "FLO-2",
     fault="the first provider is overloaded, and broken when it is asked again with a tool's result; the second is "
-    "broken by then too, and the third refuses the credential",
+    "broken by then too, and the third refuses the credential; then all three refuse the gateway, if there is one",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[root_cause_first],
 )
@@ -138,6 +141,11 @@ async def test_every_model_fails(lab: Lab) -> None:
         }
         lab.script(*(Rule(name, Match(provider=name), each) for name, each in replies.items()))
     await (await lab.turn("lane0")).finished()
+    if Capability.GATEWAY in lab.target.capabilities:
+        gateway = await serving(lab)
+        await lab.run(routed(lab, "lane0", "routed"), "routed")
+        gateway.signal(signal.SIGTERM)
+        await gateway.finished()
     if lab.replied_with_errors() >= 2:
         lab.fired(fault)
 

@@ -170,7 +170,7 @@ async def test_reused_pid(lab: Lab) -> None:
     judges=[busy_is_typed],
 )
 async def test_second_run_of_a_held_session(lab: Lab) -> None:
-    """The second run of a held session is refused in time, and learns who holds it."""
+    """The second run of a held session is refused in time, and learns who holds it, also by a gateway."""
     lab.prepare(Setup(agents=("lane0", "lane1"), session_wait_seconds=1.0))
     lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
     lab.hold("holder")
@@ -184,6 +184,11 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
         if second.holder and second.holder.age is not None:
             # One more, when the age is that of the second's wait at least.
             await (await lab.turn("lane0", actor="third")).finished()
+        if Capability.GATEWAY in lab.target.capabilities:
+            gateway = await serving(lab)
+            await lab.run(routed(lab, "lane0", "second-routed"), "second-routed")
+            gateway.signal(signal.SIGTERM)
+            await gateway.finished()
     lab.release("holder")
     await holder.finished()
 

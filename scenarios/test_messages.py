@@ -12,6 +12,7 @@ from fakes.script import Match, Parts, Rule, Text
 from harness.checkers.messages import (
     ANSWER,
     ASIDE,
+    CALL,
     TOOL,
     bad_record_costs_itself,
     crash_costs_one_record,
@@ -186,6 +187,7 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
     sessions = {
         "apart": ("lane", "a-b"),
         "strange": others,
+        "namesake": (others[0], "a-b" if lab.faulty else "f"),
         "spelt": ("lane", "a_b" if lab.faulty else "e"),
         "long": ("lane", f"{long}c"),
         "longer": ("lane", f"{long}d"),
@@ -198,7 +200,7 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
 
 async def _turn_with_tool(lab: Lab, name: str) -> None:
     """A turn whose message, tool and answers can each be recognised, and counted, in later requests."""
-    call = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
+    call = lab.target.tool_call(f": '[[{CALL}{name}]]'; printf '[[%s]]' {TOOL}{name}")
     lab.script(
         Rule("tool", Match(marker=name, turn_step=0), (Parts((Text(f"[[{ASIDE}{name}]] first this"), call)),)),
         Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)),

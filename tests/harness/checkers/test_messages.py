@@ -37,7 +37,7 @@ STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", 
 checker, rotten, over = crash_costs_one_record, bad_record_costs_itself, return_implies_terminal
 once = exactly_once_visible
 BEGUN = (start("a", agent="x"), asked(1, "a"))
-PARTS = ("first", "aside-first", "tool-first", "re-first")
+PARTS = ("first", "aside-first", "call-first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
 
 shown = listed_success_is_visible
@@ -103,11 +103,15 @@ CASES = [
         FIRST, start("v"), struck("v", "kill"), end("v", **KILLED), start("next"),
         asked(3, "next", markers=(*PARTS, "v", "next")), end("next", ok=False)),
     illegal("tool-result-lost", once, "MSG-3", "nothing of what had been acknowledged as tool-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=("first", "aside-first", "re-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=("first", "aside-first", "call-first", "re-first", "next")), end("next")),
     illegal("aside-lost", once, "MSG-3", "nothing of what had been acknowledged as aside-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=("first", "tool-first", "re-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=("first", *PARTS[2:], "next")), end("next")),
+    legal("call-repeated-in-its-result", once, FIRST, start("next"),
+        asked(2, "next", markers=(*PARTS[:3], "call-first", *PARTS[3:], "next")), end("next")),
+    illegal("arguments-lost", once, "MSG-3", "nothing of what the tools of first had been called with", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:2], *PARTS[3:], "next")), end("next")),
     illegal("another-order", once, "MSG-3", "in another order: first, aside-first, re-first, tool-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:2], "re-first", "tool-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:3], "re-first", "tool-first", "next")), end("next")),
     undecided("nothing-acknowledged", once, "no turn came after", start("v"), struck("v", "kill"), end("v", **KILLED),
         turn("next")),
     legal("returned-when-over", over, BEGUN, replied(1), exited("a"), end("a"),
