@@ -103,7 +103,7 @@ CASES = [
         FIRST, start("v"), struck("v", "kill"), end("v", **KILLED), start("next"),
         asked(3, "next", markers=(*PARTS, "v", "next")), end("next", ok=False)),
     illegal("tool-result-lost", once, "MSG-3", "nothing of what had been acknowledged as tool-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=("first", "aside-first", "call-first", "re-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:3], "re-first", "next")), end("next")),
     illegal("aside-lost", once, "MSG-3", "nothing of what had been acknowledged as aside-first", [2, 4],
         FIRST, start("next"), asked(2, "next", markers=("first", *PARTS[2:], "next")), end("next")),
     legal("call-repeated-in-its-result", once, FIRST, start("next"),
