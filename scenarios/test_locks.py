@@ -164,6 +164,28 @@ async def test_reused_pid(lab: Lab) -> None:
 
 
 @scenario(
+    "LCK-3",
+    fault="a lock record names the pid of another run of the same program, which has a session of its own",
+    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
+    judges=[stale_record_does_not_block],
+)
+async def test_pid_reused_by_another_run(lab: Lab) -> None:
+    """A leftover lock record whose pid is that of another agent's run by now does not block."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    await lab.undisturbed("lane0")
+    lab.script(Rule("other", Match(marker="other"), (Text("done", gate="other"),)))
+    lab.hold("other")
+    other = await lab.turn("lane1", actor="other")
+    await lab.reached("other", by=[other])
+    lab.plan("record of another run's pid")
+    if lab.faulty and lab.target.plant_holder(lab.site, "lane0", other.pid):
+        lab.fired("record of another run's pid")
+    await (await lab.turn("lane0", actor="after-reuse")).finished()
+    lab.release("other")
+    await other.finished()
+
+
+@scenario(
     "LCK-6",
     fault="the session is held by a run whose provider does not answer",
     needs=[Capability.TURN, Capability.SESSIONS],

@@ -98,6 +98,7 @@ OURS = (
     "runs-listed-twice",
     "server-errors-by-a-list",
     "session-keys-without-agents",
+    "session-lock-by-the-command-line",
     "session-lock-global",
     "session-lock-kept-on-error",
     "session-lock-lease",
