@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("CFG-2",)
+MAY_BREAK = ("CFG-4", "CFG-10")  # what comes from outside of the home is not seen while it is written
 
 
 class _Elsewhere(ConfigStore):

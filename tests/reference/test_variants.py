@@ -69,6 +69,7 @@ OURS = (
     "gateway-resumes-runs",
     "gateway-returns-on-acceptance",
     "gateway-tells-errors-in-short",
+    "gateway-trusts-the-pid",
     "half-a-call-is-mended",
     "hang-up-exits-zero",
     "hangs-on-closed-stdin",
