@@ -90,7 +90,7 @@ class PidFileLock:
         self._show_that_it_is_at_work()
 
     def _show_that_it_is_at_work(self) -> None:
-        """Take a kernel's lock on the record too: by these `doctor` knows what it must leave alone. Nobody else asks."""
+        """Take a kernel's lock on the record too: by these `doctor` knows what to leave alone. Nobody else asks."""
         before = self._descriptor
         with suppress(FileNotFoundError):
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
