@@ -49,7 +49,7 @@ _PARTIAL = Text("This answer was cut short by the fake before its end.", chunks=
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An HTTP error, in the provider's own body shape.
+    """An HTTP error, in the provider's own body shape, or a redirect (3xx), which has a `location` header.
 
     `error` is the provider's error type or code, the usual one for the status when empty. `headers` are sent
     as given, `retry-after` included: no status sends one by itself. With `repeats_key` the message ends with the API
@@ -64,11 +64,13 @@ class Status:
     gate: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        check(is_whole(self.code) and 400 <= self.code <= 599, "code", "an HTTP error status, 400 to 599")
+        check(is_whole(self.code) and 300 <= self.code <= 599, "code", "an HTTP error status or a redirect, 300 to 599")
         check(isinstance(self.error, str), "error", "a string")
         check(isinstance(self.message, str), "message", "a string")
         check(isinstance(self.repeats_key, bool), "repeats_key", "true or false")
         _check_headers(self.headers)
+        leads = any(name.lower() == "location" for name, _ in self.headers)
+        check(self.code >= 400 or leads, "headers", "with a location, where the code is that of a redirect")
         check_gate(self.gate)
 
 

@@ -41,6 +41,7 @@ PROJECTS: Mapping[str, str] = {
     "OMP": "oh-my-pi",
     "GC": "goclaw",
     "CP": "copilot-cli",
+    "OAP": "openai-python",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

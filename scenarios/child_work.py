@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import signal
+import time
 
 from fakes.script import Match, Rule, Text
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
+from harness.lab.look import worker
+from harness.processes import stat
 from harness.targets.protocol import Capability, Setup
 
 GRACE = 5.0  # seconds a tree may take to end: ten times the grace period that the target is told to grant its children
@@ -79,3 +83,37 @@ async def end_and_look(lab: Lab, *signals: signal.Signals, to: str = "process", 
         lab.signal(run, number, to=to)
     await lab.ends_within(run, GRACE)
     await lab.look.survivors(run, GRACE)
+
+
+async def killed_and_not_collected(lab: Lab, agent: str, by: str) -> Actor:
+    """A run of this agent that a tool of the other one starts is killed in mid-turn, and stays there as a zombie.
+
+    Gives the run that has the tool: until it ends nobody asks how the dead one ended (wait(2)), as in a container whose
+    first process collects nobody. The control arm has the agent's run alone, and it is not killed.
+    """
+    fault, born = "a run that was killed, and that nobody collects", lab.heartbeat("killed")
+    lab.plan(fault)
+    held = Rule("killed", Match(marker="killed"), (Text("done", gate="killed"),))
+    lab.hold("killed")
+    if not lab.faulty:
+        return await lab.turn(agent, actor="killed")
+    killed = f"{lab.words(lab.turning(agent, actor='killed'))} >/dev/null 2>&1 & echo pid $! > {shlex.quote(str(born))}"
+    # The shell becomes a program that does not know that it has a child.
+    lab.script(held, *tool_then_text(lab, "parent", f"{killed}; exec {lab.build('parent')}"))
+    parent = await lab.turn(by, actor="parent")
+    await lab.reached("killed", by=[parent])
+    pid = worker(born)
+    if pid is None:
+        raise TargetFailed("the tool call was not carried out")
+    lab.kill(pid, fault)
+    await _zombie(lab, pid)
+    return parent
+
+
+async def _zombie(lab: Lab, pid: int) -> None:
+    """Wait until a process that was killed has ended. Raises TargetFailed when somebody has collected it."""
+    give_up = time.monotonic() + lab.target.patience
+    while (found := stat.fields(pid)) and found[0] != "Z" and time.monotonic() < give_up:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    if not found or found[0] != "Z":
+        raise TargetFailed("the run that was killed was collected by a parent that does not do so")

@@ -13,6 +13,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.scenario import WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.targets.protocol import AddAgent, Capability, DeleteAgent, ListAgents, Setup
+from scenarios.work import added_and_deleted, delete_if_possible
 
 # Names that any orchestrator may be expected to take; some have an agent "main" or "default" from the beginning.
 NAMES = st.lists(
@@ -137,21 +138,10 @@ async def test_reader_between_writes(lab: Lab) -> None:
     lab.look.config()
     if lab.faulty:
         async with lab.onlooker("a reader between the writes", where=lambda _: True, look=lab.look.config):
-            await _added_and_deleted(lab)
+            await added_and_deleted(lab)
     else:
-        await _added_and_deleted(lab)
+        await added_and_deleted(lab)
     lab.look.config()
-
-
-async def _added_and_deleted(lab: Lab) -> None:
-    await lab.add("lane1", "lane2")
-    await _delete_if_possible(lab, "lane1", "delete-lane1")
-
-
-async def _delete_if_possible(lab: Lab, name: str, actor: str) -> None:
-    """What holds for an add holds for a delete, of those programs that have one: it may write in a way of its own."""
-    if Capability.DELETE_AGENTS in lab.target.capabilities:
-        await lab.run(DeleteAgent(name=name), actor)
 
 
 @scenario(
@@ -177,7 +167,7 @@ async def test_damaged_config(lab: Lab) -> None:
             lab.look.config()
             await lab.run(lab.adding("lane2"), f"damaged-{name}-add")
             await lab.run(ListAgents(), f"damaged-{name}-list")
-            await _delete_if_possible(lab, "lane0", f"damaged-{name}-delete")
+            await delete_if_possible(lab, "lane0", f"damaged-{name}-delete")
             lab.look.config()
 
 
@@ -196,7 +186,7 @@ async def test_unknown_keys(lab: Lab) -> None:
     lab.fired("unknown keys in the config", ", ".join(extra))
     lab.look.config()
     await lab.add("lane1")
-    await _delete_if_possible(lab, "lane1", "delete-lane1")
+    await delete_if_possible(lab, "lane1", "delete-lane1")
     await lab.list_agents()
     lab.look.config()
 

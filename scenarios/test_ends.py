@@ -12,6 +12,7 @@ from harness.conductor.troubles import ENDED
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.look import worker
+from harness.lab.renumbering import renumber
 from harness.lab.striking import sweep
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.targets.extras import recycle
@@ -51,7 +52,8 @@ async def test_connection_left_open(lab: Lab) -> None:
 
 @scenario(
     "CHD-8",
-    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run",
+    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run, and what it has left of "
+    "its pid is that of another process by then",
     needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
     judges=[restart_recovers],
 )
@@ -68,6 +70,8 @@ async def test_gateway_killed_and_restarted(lab: Lab) -> None:
     if lab.faulty:
         await cut.finished()
         await lab.look.survivors(first, GRACE)
+        records = renumber(lab.site.home, first.pid, lab.launcher.pid)
+        lab.note(f"{records} records of the dead gateway name a process that has nothing to do with it")
         second = await lab.start(RunGateway(), "gateway-2")
         if not await lab.speaks(second) and not second.exited:
             raise TargetFailed("the second gateway neither says that it listens nor ends")

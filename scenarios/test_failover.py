@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from fakes.script import Altered, Broken, Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, Truncate
 from harness.checkers.failover import (
     CONTENT,
@@ -20,21 +22,28 @@ from harness.checkers.local_errors import (
 from harness.lab import Lab
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.gateway import routed, serving
 from scenarios.work import providers, starting_with
 
 RETRYABLE: dict[str, Reply] = {
     "status-429": Status(429, headers=(("retry-after", "0"),)),
     "status-500": Status(500),
-    "status-529": Status(529),
+    "status-529": Status(529, headers=(("retry-after", "soon"),)),  # neither a number nor a date
     "reset": Reset(),
     "reset-mid-stream": Reset(after_frames=3),
     "truncated": Truncate(after_frames=4),
     "stalled": Stall(),
     "stalled-mid-stream": Stall(after_frames=3),
     "error-mid-stream": StreamError("overloaded_error", after_frames=3),
+    "unreadable-408": Broken(answer=Status(408), altered=(Altered(0, "bad-json"),)),  # a proxy's, too
     "unreadable-502": Broken(answer=Status(502), altered=(Altered(0, "bad-json"),)),  # as from a proxy
     "unreadable-522": Broken(answer=Status(522), altered=(Altered(0, "bad-json"),)),  # Cloudflare's own: it timed out
     "empty": Truncate(after_frames=0, terminated=True),  # nothing at all, with a good status
+}
+# The same of other providers, each of which has words of its own for it.
+MIDWAY: dict[str, tuple[str, Reply]] = {
+    "error-mid-stream-gemini": ("gemini", StreamError("UNAVAILABLE", after_frames=1)),
+    "error-mid-stream-codex": ("codex", StreamError("server_is_overloaded", after_frames=3)),
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
@@ -114,7 +123,7 @@ async def test_no_port_for_a_connection(lab: Lab) -> None:
 @scenario(
     "FLO-2",
     fault="the first provider is overloaded, and broken when it is asked again with a tool's result; the second is "
-    "broken by then too, and the third refuses the credential",
+    "broken by then too, and the third refuses the credential; then all three refuse the gateway, if there is one",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[root_cause_first],
 )
@@ -132,13 +141,18 @@ async def test_every_model_fails(lab: Lab) -> None:
         }
         lab.script(*(Rule(name, Match(provider=name), each) for name, each in replies.items()))
     await (await lab.turn("lane0")).finished()
+    if Capability.GATEWAY in lab.target.capabilities:
+        gateway = await serving(lab)
+        await lab.run(routed(lab, "lane0", "routed"), "routed")
+        gateway.signal(signal.SIGTERM)
+        await gateway.finished()
     if lab.replied_with_errors() >= 2:
         lab.fired(fault)
 
 
 @scenario(
     "FLO-3",
-    fault="the first provider answers 429, 500, 502, 522 or 529, reports an error in mid-stream, resets the "
+    fault="the first provider answers 408, 429, 500, 502, 522 or 529, reports an error in mid-stream, resets the "
     "connection, stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
@@ -147,13 +161,18 @@ async def test_every_model_fails(lab: Lab) -> None:
 async def test_retryable_failures(lab: Lab) -> None:
     """What another model can make good is handed to the next one, in order, and from there to the one after it."""
     credential = lab.credential("codex")
-    for name in lab.rounds(RETRYABLE):
+    able = providers(lab)
+    failing = {name: ("anthropic", reply) for name, reply in RETRYABLE.items()} | MIDWAY
+    for name in lab.rounds((name for name in failing if failing[name][0] in able), lambda name: failing[name][0]):
         lab.plan(name)
-        lab.prepare(Setup(agents=("lane0",), credential=credential, idle_seconds=1.0), home=f"home-{name}")
+        first, reply = failing[name]
+        models = starting_with(first, able)
+        setup = Setup(agents=("lane0",), models=models, credential=credential, idle_seconds=1.0)
+        lab.prepare(setup, home=f"home-{name}")
         if lab.faulty:
-            lab.script(Rule(name, Match(provider="anthropic"), (RETRYABLE[name],)))
+            lab.script(Rule(name, Match(provider=first), (reply,)))
         await (await lab.turn("lane0", actor=name)).finished()
-        if lab.asked(name, "anthropic"):
+        if lab.asked(name, first):
             lab.fired(name)
     lab.plan("refused")
     refusing = ("anthropic",) if lab.faulty else ()

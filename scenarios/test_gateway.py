@@ -28,7 +28,8 @@ GRACE = 5.0  # seconds for the client to notice; a gateway that drains by waitin
 
 @scenario(
     "LCK-9",
-    fault="a second gateway is started while the first waits for the answer to a turn",
+    fault="a second gateway is started while the first waits for the answer to a turn, and a third by another path to "
+    "the state directory, a symbolic link",
     needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
     judges=[one_gateway],
 )
@@ -42,6 +43,10 @@ async def test_second_gateway(lab: Lab) -> None:
     await lab.reached(KEPT, by=[first, kept])
     if lab.faulty:
         await lab.settled(await lab.start(RunGateway(), "gateway-2"))
+        alias = lab.site.root / "alias"
+        alias.symlink_to(lab.site.home)
+        with lab.at_home(alias):
+            await lab.settled(await lab.start(RunGateway(), "gateway-3"))
         await lab.list_runs(LIST_KEPT, everything=True)
     lab.release(KEPT)
     await kept.finished()

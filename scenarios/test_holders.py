@@ -101,6 +101,29 @@ async def test_holder_slow_to_store(lab: Lab) -> None:
 
 @scenario(
     "LCK-4",
+    fault="the holder waits for its provider while another run of its session comes to the state by a symbolic link",
+    needs=[Capability.TURN, Capability.SESSIONS],
+    judges=[session_is_held_alone],
+)
+async def test_holder_by_another_path(lab: Lab) -> None:
+    """A session is one session, by whichever path to the state directory a run comes to it."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), session_wait_seconds=1.0))
+    lab.script(Rule("holder", Match(marker="holder"), (Text("done", gate="holder"),)))
+    lab.hold("holder")
+    alias = lab.site.root / "alias"
+    alias.symlink_to(lab.site.home)
+    holder = await lab.turn("lane0", actor="holder")
+    await lab.reached("holder", by=[holder])
+    with lab.at_home(alias if lab.faulty else lab.site.home):
+        second = await lab.turn("lane0", actor="second")
+    await lab.settled(second)
+    lab.release("holder")
+    await holder.finished()
+    await second.finished()
+
+
+@scenario(
+    "LCK-4",
     fault="a run is kept just as it asks for the session's lock, which is taken, until its holder has ended and a "
     "third run has the session",
     needs=[Capability.TURN, Capability.SESSIONS],

@@ -22,7 +22,7 @@ from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup, Turn
-from scenarios.child_work import KINDS, tool_then_text
+from scenarios.child_work import KINDS, killed_and_not_collected, tool_then_text
 from scenarios.gateway import routed, serving
 
 # Workspaces that are easily taken for each other: by the last part of their paths, or with the separators rewritten.
@@ -129,6 +129,25 @@ async def test_holder_killed_beside_its_work(lab: Lab) -> None:
 
 
 @scenario(
+    "LCK-2",
+    fault="the run that holds the session is killed with SIGKILL, and whoever has started it does not collect it: it "
+    "stays a zombie, to which a signal can be sent",
+    needs=[Capability.TURN, Capability.SESSIONS, Capability.TOOLS],
+    judges=[dead_holder_recovered],
+)
+async def test_killed_holder_that_nobody_collects(lab: Lab) -> None:
+    """After the holder of a session was killed, the next run has it at once, also while the dead one is a zombie."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    await lab.undisturbed("lane0")
+    parent = await killed_and_not_collected(lab, "lane0", by="lane1")
+    if not lab.faulty:
+        await parent.finished()
+    await (await lab.turn("lane0", actor="after-kill")).finished()
+    lab.signal(parent, signal.SIGTERM)
+    await parent.finished()
+
+
+@scenario(
     "LCK-3",
     fault="a lock record names the pid of a live process that has nothing to do with it",
     needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
@@ -145,13 +164,35 @@ async def test_reused_pid(lab: Lab) -> None:
 
 
 @scenario(
+    "LCK-3",
+    fault="a lock record names the pid of another run of the same program, which has a session of its own",
+    needs=[Capability.TURN, Capability.SESSION_HOLDER, Capability.SESSIONS],
+    judges=[stale_record_does_not_block],
+)
+async def test_pid_reused_by_another_run(lab: Lab) -> None:
+    """A leftover lock record whose pid is that of another agent's run by now does not block."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    await lab.undisturbed("lane0")
+    lab.script(Rule("other", Match(marker="other"), (Text("done", gate="other"),)))
+    lab.hold("other")
+    other = await lab.turn("lane1", actor="other")
+    await lab.reached("other", by=[other])
+    lab.plan("record of another run's pid")
+    if lab.faulty and lab.target.plant_holder(lab.site, "lane0", other.pid):
+        lab.fired("record of another run's pid")
+    await (await lab.turn("lane0", actor="after-reuse")).finished()
+    lab.release("other")
+    await other.finished()
+
+
+@scenario(
     "LCK-6",
     fault="the session is held by a run whose provider does not answer",
     needs=[Capability.TURN, Capability.SESSIONS],
     judges=[busy_is_typed],
 )
 async def test_second_run_of_a_held_session(lab: Lab) -> None:
-    """The second run of a held session is refused in time, and learns who holds it."""
+    """The second run of a held session is refused in time, and learns who holds it, also by a gateway."""
     lab.prepare(Setup(agents=("lane0", "lane1"), session_wait_seconds=1.0))
     lab.script(Rule("stalled", Match(marker="holder"), (Text("done", gate="holder"),)))
     lab.hold("holder")
@@ -165,6 +206,11 @@ async def test_second_run_of_a_held_session(lab: Lab) -> None:
         if second.holder and second.holder.age is not None:
             # One more, when the age is that of the second's wait at least.
             await (await lab.turn("lane0", actor="third")).finished()
+        if Capability.GATEWAY in lab.target.capabilities:
+            gateway = await serving(lab)
+            await lab.run(routed(lab, "lane0", "second-routed"), "second-routed")
+            gateway.signal(signal.SIGTERM)
+            await gateway.finished()
     lab.release("holder")
     await holder.finished()
 

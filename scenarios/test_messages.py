@@ -12,10 +12,12 @@ from fakes.script import Match, Parts, Rule, Text
 from harness.checkers.messages import (
     ANSWER,
     ASIDE,
+    CALL,
     TOOL,
     bad_record_costs_itself,
     crash_costs_one_record,
     exactly_once_visible,
+    listed_success_is_visible,
     return_implies_terminal,
     sessions_are_apart,
 )
@@ -145,7 +147,33 @@ async def test_resumed_after_a_kill(lab: Lab) -> None:
 
 @scenario(
     "MSG-3",
-    fault="the names of two agents and their sessions, put together, are alike; two long ones are but for their ends",
+    fault="a turn is killed as it writes its answer down, in its session or the table of runs, before or within that",
+    needs=[Capability.TURN, Capability.SESSIONS, Capability.RUNS],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[listed_success_is_visible],
+)
+async def test_killed_as_it_stores_its_answer(lab: Lab) -> None:
+    """A killed turn that is listed as succeeded has its answer in the session."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    await answered_turn(lab, "first")
+
+    async def turn(name: str, strike: Strike) -> None:
+        async with strike():
+            await answered_turn(lab, name)
+        await lab.list_runs(f"{name}-list", everything=True)
+        await answered_turn(lab, f"{name}-next")
+
+    def stores_answer(call: StoppedCall) -> bool:
+        return lab.is_state(call) and f"[[{ANSWER}{call.actor}]]".encode() in call.data()
+
+    await sweep(lab, turn, what="turns killed at their answers", faults=CRASH, most=4, where=stores_answer)
+
+
+@scenario(
+    "MSG-3",
+    fault="the names of two agents and their sessions, put together, are alike; two sessions' differ by a hyphen and "
+    "an underscore, two long ones at their ends",
     needs=[Capability.TURN, Capability.SESSION_NAMES],
     judges=[sessions_are_apart],
 )
@@ -159,6 +187,8 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
     sessions = {
         "apart": ("lane", "a-b"),
         "strange": others,
+        "namesake": (others[0], "a-b" if lab.faulty else "f"),
+        "spelt": ("lane", "a_b" if lab.faulty else "e"),
         "long": ("lane", f"{long}c"),
         "longer": ("lane", f"{long}d"),
     }
@@ -170,7 +200,7 @@ async def test_sessions_of_like_names(lab: Lab) -> None:
 
 async def _turn_with_tool(lab: Lab, name: str) -> None:
     """A turn whose message, tool and answers can each be recognised, and counted, in later requests."""
-    call = lab.target.tool_call(f"printf '[[%s]]' {TOOL}{name}")
+    call = lab.target.tool_call(f": '[[{CALL}{name}]]'; printf '[[%s]]' {TOOL}{name}")
     lab.script(
         Rule("tool", Match(marker=name, turn_step=0), (Parts((Text(f"[[{ASIDE}{name}]] first this"), call)),)),
         Rule("answer", Match(marker=name), (Text(f"[[{ANSWER}{name}]] done"),)),

@@ -8,6 +8,7 @@ from harness.checkers.acknowledged import NEXT, RENEWED, turn_survives_power_los
 from harness.checkers.messages import ANSWER
 from harness.checkers.powerloss import config_survives_power_loss
 from harness.lab import Lab
+from harness.lab.filesystems import home_that_cannot_sync
 from harness.lab.powercut import RecordedFolder
 from harness.scenario import WATCH_STORES, scenario
 from harness.targets.protocol import Capability, DeleteAgent, ListAgents, Setup
@@ -82,8 +83,27 @@ async def test_delete_before_a_power_cut(lab: Lab) -> None:
     await _work_after_cuts(lab, recording)
 
 
-async def _work_after_cuts(lab: Lab, recording: RecordedFolder) -> None:
-    for trial in recording.cuts():
+@scenario(
+    "CFG-10",
+    fault="no sync of an add succeeds, as on a disk that fails (fsync(2): EIO), and then the power is lost",
+    needs=[Capability.ADD_AGENTS],
+    watch=WATCH_STORES,
+    exact=True,
+    judges=[config_survives_power_loss],
+    not_verified=["disks on which one sync fails and the next succeeds"],
+)
+async def test_power_lost_when_nothing_was_synced(lab: Lab) -> None:
+    """An add whose syncs have failed does not exit with 0, or survives a power cut all the same."""
+    lab.prepare(Setup(agents=("lane0",)))
+    await lab.list_agents("before")
+    with home_that_cannot_sync(lab, "no sync succeeds"):
+        async with lab.recorded() as recording:
+            await lab.add("lane1")
+    await _work_after_cuts(lab, recording, at_the_end=_STATES)
+
+
+async def _work_after_cuts(lab: Lab, recording: RecordedFolder, *, at_the_end: int | None = None) -> None:
+    for trial in recording.cuts(at_the_end=at_the_end):
         if lab.look.config().parses:  # else there is nothing to go on with
             await lab.run(lab.adding("lane2"), f"{trial}-add")
             await lab.run(ListAgents(), f"{trial}-list")

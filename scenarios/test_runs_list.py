@@ -17,7 +17,7 @@ from harness.outcome import RunSeen
 from harness.scenario import scenario
 from harness.targets.extras import grow, recycle
 from harness.targets.protocol import CancelRun, Capability, Setup
-from scenarios.child_work import tool_then_text
+from scenarios.child_work import killed_and_not_collected, tool_then_text
 from scenarios.gateway import serving
 
 HISTORY = 300  # runs: more than programs show on one page
@@ -98,6 +98,24 @@ async def test_list_after_a_long_history(lab: Lab) -> None:
         await _listed(lab, "list-while-one-goes-on")
     lab.release("held")
     await held.finished()
+    await _listed(lab, "list-at-the-end")
+
+
+@scenario(
+    "OPS-1",
+    fault="a run is killed with SIGKILL, and whoever has started it does not collect it: it stays a zombie",
+    needs=[Capability.TURN, Capability.RUNS, Capability.TOOLS],
+    judges=[list_shows_truth],
+)
+async def test_list_beside_a_zombie(lab: Lab) -> None:
+    """A run that is dead is not on the list of those that go on, although its process can still be found."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    parent = await killed_and_not_collected(lab, "lane0", by="lane1")
+    if not lab.faulty:
+        await parent.finished()
+    await _listed(lab, "list-after-kill")
+    lab.signal(parent, signal.SIGTERM)
+    await parent.finished()
     await _listed(lab, "list-at-the-end")
 
 

@@ -8,6 +8,7 @@ from fakes.oauth import Fault, OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import closed_config_stays_closed, keys_stay_in, secrets_stay_in
 from harness.lab import Lab
+from harness.lab.elsewhere import PATHS, elsewhere
 from harness.scenario import WATCH_WRITES, scenario
 from harness.targets.protocol import Capability, CheckUp, Intent, ListAgents, ListRuns, Setup
 from scenarios.gateway import routed, serving
@@ -98,6 +99,28 @@ async def _lists(lab: Lab) -> None:
     for capability, intent in asked.items():
         if capability in lab.target.capabilities:
             await lab.run(intent, intent.verb.replace(" ", "-"))
+
+
+@scenario(
+    "AUT-9",
+    fault="a provider answers that what it was asked is to be had elsewhere (307), at another server",
+    needs=[Capability.TURN],
+    judges=[keys_stay_in],
+    not_verified=["redirects by TLS, and those of token endpoints"],
+)
+async def test_keys_when_a_provider_redirects(lab: Lab) -> None:
+    """The key or the token of a provider is not shown to another server, where the provider's answer leads to one."""
+    credential = lab.credential("codex")
+    for name in lab.rounds(providers(lab)):
+        lab.plan(f"{name} redirects")
+        lab.prepare(Setup(agents=("lane0",), models=(name,), credential=credential), home=f"home-{name}")
+        async with elsewhere() as other:
+            leads = Status(307, headers=(("location", f"{other.url}{PATHS[name]}"),))
+            lab.script(*([Rule(name, Match(provider=name), (leads,))] if lab.faulty else []))
+            await (await lab.turn("lane0", actor=name)).finished()
+            lab.look.keys_elsewhere(other, name)
+        if lab.met(name):
+            lab.fired(f"{name} redirects")
 
 
 @scenario(

@@ -14,14 +14,17 @@ from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 
+ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something else
+NOTE = "note"  # a file in the agent's workspace
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
-# compiler does that fails. Two more print nothing, one of which fails.
+# compiler does that fails. One shows a file. Two more print nothing, one of which fails.
 PRINTS = {
     "bytes": r"printf '\377\355\240\200\000\376'; {marked}",
     "flood": r"{marked}; head -c 300000 /dev/zero | tr '\000' x; {marked}",
     "left": "tail -f /dev/null & {marked}",
     "errors": "{marked} >&2; false",
+    "here": f"cat {NOTE}",
 }
 MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
@@ -31,14 +34,16 @@ LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
 @scenario(
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
-    "one leaves a process behind that has its output open, one fails and says why, and two print nothing, one of which "
-    "fails; the last answer comes in lines that end with CR and LF, and in pieces that end within its characters",
+    "one leaves a process behind that has its output open, one fails and says why, one shows a file of the workspace, "
+    "whose name has blanks and a shell's characters, and two print nothing, one of which fails; the last answer comes "
+    "in lines that end with CR and LF, and in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )
 async def test_whatever_tools_print(lab: Lab) -> None:
     """A model is told what each of its tools printed, whatever that was, and what it says itself stays what it was."""
-    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5))
+    layout = {"lane0": ODD} if lab.faulty else {}
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5), layout=layout)
     lab.patience /= 3  # nothing here takes long
     lab.plan("tools that print what is no text")
     marked = {name: shlex.join(["printf", "[[%s]]", f"{TOOL}{name}"]) for name in PRINTS}
@@ -51,6 +56,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
         Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)),
         Rule("answer", Match(marker="lane0"), (answer,)),
     )
+    (lab.site.workspace("lane0") / NOTE).write_text(f"[[{TOOL}here]]", encoding="utf-8")
     await (await lab.turn("lane0")).finished()
     if lab.met("tools"):
         lab.fired("tools that print what is no text")

@@ -12,7 +12,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.striking import Strike
-from harness.targets.protocol import CancelRun, Capability, CheckUp, ListAgents, ListRuns, Setup
+from harness.targets.protocol import CancelRun, Capability, CheckUp, DeleteAgent, ListAgents, ListRuns, Setup
 
 _POLL = 0.01
 # What people write or paste, with what ends a line for str.splitlines and Node's readline, but not in JSON. It is long
@@ -134,3 +134,15 @@ def before_asking(lab: Lab) -> Where:
         return lab.is_state(call) and not lab.asked(call.actor, "codex")
 
     return matches
+
+
+async def added_and_deleted(lab: Lab) -> None:
+    """Two agents are added at once, and one of them is deleted."""
+    await lab.add("lane1", "lane2")
+    await delete_if_possible(lab, "lane1", "delete-lane1")
+
+
+async def delete_if_possible(lab: Lab, name: str, actor: str) -> None:
+    """What holds for an add holds for a delete, of those programs that have one: it may write in a way of its own."""
+    if Capability.DELETE_AGENTS in lab.target.capabilities:
+        await lab.run(DeleteAgent(name=name), actor)

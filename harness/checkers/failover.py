@@ -64,7 +64,7 @@ def falls_over_in_order(history: History) -> list[Finding]:
                 f"{what.actor}: a failure that another model could have made good ended the turn: {ask.said(what)}"
             )
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
-        elif "codex" in providers and "gemini" not in dict(_failures_seen(history, what.actor)):
+        elif _passed_over(history, what.actor):
             message = f"{what.actor} went through {', '.join(providers)}; the second model would have answered"
             findings.append(Finding(rule="FLO-3", message=message, evidence=(seq,)))
         elif bare := _asked_without_tools(history, what.actor):
@@ -77,6 +77,14 @@ def falls_over_in_order(history: History) -> list[Finding]:
         if silent := [what.actor for _, what, _ in ask.turns(history) if not ask.requests(history, what.actor)]:
             raise CannotDecide(f"{', '.join(silent)} succeeded without asking any provider")
     return findings
+
+
+def _passed_over(history: History, actor: str) -> bool:
+    """Whether the third model was asked although the second had not failed. The turn's name ends in who is first."""
+    first = next((each for each in FAILOVER_ORDER if actor.endswith(f"-{each}")), FAILOVER_ORDER[0])
+    second, third = (each for each in FAILOVER_ORDER if each != first)
+    asked = {request.provider for _, request in ask.requests(history, actor)}
+    return third in asked and second not in dict(_failures_seen(history, actor))
 
 
 def slow_answer_is_waited_for(history: History) -> list[Finding]:

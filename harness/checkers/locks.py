@@ -107,8 +107,13 @@ def run_does_not_wait_for_its_asker(history: History) -> list[Finding]:
 
 
 def busy_is_typed(history: History) -> list[Finding]:
-    """LCK-6: the second run of a held session is refused in time, and says by whom it is held."""
-    seq, second = ask.finished(history, "second")
+    """LCK-6: a second run of a held session is refused in time, and says by whom it is held."""
+    routed = [what.actor for _, what in history.of(Finished) if what.actor == "second-routed"]
+    return [each for actor in ("second", *routed) for each in _says_who_has_it(history, actor)] or _wrong_ages(history)
+
+
+def _says_who_has_it(history: History, actor: str) -> list[Finding]:
+    seq, second = ask.finished(history, actor)
     _, holder = ask.started(history, "holder")
     outcome = second.outcome
     if outcome.ok:
@@ -128,10 +133,8 @@ def busy_is_typed(history: History) -> list[Finding]:
         lacks.append(f"it names run {outcome.holder.run}, but the holder's is {' or '.join(sorted(runs))}")
     if outcome.holder is None or outcome.holder.age is None or outcome.holder.age < 0:
         lacks.append("how long it has been held is not said")
-    if not lacks:
-        return _wrong_ages(history)
-    message = f"the second run of a held session was refused with {ask.said(second)}, but {'; '.join(lacks)}"
-    return [Finding(rule="LCK-6", message=message, evidence=(seq,))]
+    message = f"{actor}, of a held session, was refused with {ask.said(second)}, but {'; '.join(lacks)}"
+    return [Finding(rule="LCK-6", message=message, evidence=(seq,))] if lacks else []
 
 
 def _wrong_ages(history: History) -> list[Finding]:

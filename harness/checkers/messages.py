@@ -10,6 +10,7 @@ from harness.events import Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
 ASIDE = "aside-"  # the marker of what a model says beside its tool call is the asking turn's with this before it
+CALL = "call-"  # the marker in the arguments of a tool call is the asking turn's with this before it
 TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
 
@@ -67,8 +68,9 @@ def bad_record_costs_itself(history: History) -> list[Finding]:
 def exactly_once_visible(history: History) -> list[Finding]:
     """MSG-3: what a turn is told of those before it has each acknowledged part once, in order, and nothing twice.
 
-    A turn's parts are its message, what its model says beside its tool call, what the tool said, and the answer, each
-    with a marker of its own. One that was not struck itself works: a session that nobody can go on with shows nothing.
+    A turn's parts are its message, what its model says beside its tool call, what the tool is called with and said, and
+    the answer, each with a marker of its own. One that was not struck itself works: a session that nobody can go on
+    with shows nothing.
     """
     findings, acknowledged, resumed = list[Finding](), list[tuple[int, str]](), 0
     struck = {strike.actor for strike in ask.strikes(history)}
@@ -87,6 +89,25 @@ def exactly_once_visible(history: History) -> list[Finding]:
     if not resumed:
         raise CannotDecide("no turn came after one that was acknowledged")
     return findings[:1]  # what is wrong once is wrong in every later turn
+
+
+def listed_success_is_visible(history: History) -> list[Finding]:
+    """MSG-3: a turn that was killed, and that a list of runs shows as succeeded, has its answer in the session."""
+    findings, judged = list[Finding](), 0
+    for strike in ask.strikes(history):
+        _, killed = ask.started(history, strike.actor)
+        listed, runs = ask.runs_listed(history, f"{strike.actor}-list")
+        later = ask.requests(history, f"{strike.actor}-next")
+        judged += bool(later) and any(run.pid is not None for run in runs)
+        shown = any(run.pid == killed.pid and run.status == "succeeded" for run in runs)
+        if shown and later and f"{ANSWER}{strike.actor}" not in later[0][1].markers:
+            message = (
+                f"{strike.actor}, killed at {strike.call}, is listed as succeeded; the session has no answer of it"
+            )
+            findings.append(Finding(rule="MSG-3", message=message, evidence=(strike.seq, listed, later[0][0])))
+    if not judged:
+        raise CannotDecide("no session was gone on with after a kill, or runs are listed without their processes")
+    return findings
 
 
 def sessions_are_apart(history: History) -> list[Finding]:
@@ -118,11 +139,23 @@ def _session(turn: Started) -> tuple[object, object]:
 def of_turns(history: History, markers: tuple[str, ...]) -> tuple[str, ...]:
     """The markers that stand for parts of this run's turns: programs have [[words]] of their own in their prompts."""
     actors = {what.actor for _, what in history.of(Started)}
-    return tuple(each for each in markers if each.removeprefix(ANSWER).removeprefix(TOOL).removeprefix(ASIDE) in actors)
+    return tuple(each for each in markers if _turn_of(each) in actors)
+
+
+def _turn_of(marker: str) -> str:
+    """The turn of which the marker stands for a part."""
+    return next((rest for part in (ANSWER, TOOL, ASIDE, CALL) if (rest := marker.removeprefix(part)) != marker), marker)
 
 
 def _wrong(markers: tuple[str, ...], acknowledged: list[str]) -> str:
-    """What a conversation has too often, not at all, or in another order than it happened; empty if all is well."""
+    """What a conversation has too often, not at all, or in another order than it happened; empty if all is well.
+
+    What a tool was called with a program may repeat, in the tool's result for example.
+    """
+    calls = [marker for marker in markers if marker.startswith(CALL)]
+    markers = tuple(marker for marker in markers if marker not in calls)
+    if empty := [actor for actor in acknowledged if f"{CALL}{actor}" not in calls]:
+        return f"nothing of what the tools of {', '.join(empty)} had been called with"
     twice = [marker for marker, times in Counter(markers).items() if times > 1]
     if twice:
         return f"the same thing twice: {', '.join(twice)}"

@@ -11,7 +11,7 @@ from harness.verdict import Finding
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
 CALLS = 5  # of which four cannot be carried out
-_NAMES = ("bytes", "flood", "left", "errors")
+_NAMES = ("bytes", "flood", "left", "errors", "here")
 _OK = 200
 _TOOLS = len(_NAMES) + 2  # the last two print nothing
 

@@ -190,10 +190,13 @@ class Lab(Nemesis):
 
     def within(self, intent: Intent, name: str) -> str:
         """A shell command that does this inside a tool call, and counts its own beginning and end as effects."""
+        return f"{self.effect(f'{name}-begun')}; {self.words(intent)}; {self.effect(f'{name}-ended')}"
+
+    def words(self, intent: Intent) -> str:
+        """A simple command for a shell that does this."""
         command = self.target.command(self.site, intent)
         settings = (f"{key}={value}" for key, value in command.env.items())
-        words = shlex.join(["env", "-C", str(command.cwd), *settings, *command.argv])
-        return f"{self.effect(f'{name}-begun')}; {words} </dev/null; {self.effect(f'{name}-ended')}"
+        return shlex.join(["env", "-C", str(command.cwd), *settings, *command.argv]) + " </dev/null"
 
     # -- commands -----------------------------------------------------------------------------------------------
 

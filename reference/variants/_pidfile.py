@@ -7,9 +7,11 @@ waiters never both win: that would be another mistake than the one a variant sta
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 
 from reference import durable, identity, sessions
 from reference.locks import Lock
@@ -33,6 +35,7 @@ class PidFileLock:
         self.path = home.session_lock(agent, session)
         self.run_id = run_id
         self.held = False
+        self._descriptor = -1
         what = f"session {session} of agent {agent}"
         self._busy = Lock(self.path, code="session-busy", what=what)  # for its wording only; never acquired
         self._guard = Lock(home.lock(f"guard-{agent}.{session}"))
@@ -84,6 +87,16 @@ class PidFileLock:
             "since": round(time.time(), 3),
         }
         durable.replace(self.path, json.dumps(record).encode() + b"\n")
+        self._show_that_it_is_at_work()
+
+    def _show_that_it_is_at_work(self) -> None:
+        """Take a kernel's lock on the record too: by these `doctor` knows what to leave alone. Nobody else asks."""
+        before = self._descriptor
+        with suppress(FileNotFoundError):
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        if before >= 0:
+            os.close(before)
 
     def _try(self, deadline: Deadline) -> bool:
         with self._guard.acquire(deadline.sooner(1.0)):

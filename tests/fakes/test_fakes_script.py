@@ -60,6 +60,7 @@ def test_every_field_of_a_match():
     ("make", "key"),
     [
         (lambda: Status(200), "code"),
+        (lambda: Status(307), "headers"),
         (lambda: Status(529, headers=(("a", "b\r\nc: d"),)), "headers"),
         (lambda: Text("x", chunks=0), "chunks"),
         (lambda: Text("x", pace=-1), "pace"),

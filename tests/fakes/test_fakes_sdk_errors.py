@@ -16,7 +16,7 @@ ANTHROPIC = {
     402: ("PaymentRequiredError", "billing_error"),
     403: ("PermissionDeniedError", "permission_error"),
     404: ("NotFoundError", "not_found_error"),
-    408: ("RequestTimeoutError", "invalid_request_error"),
+    408: ("RequestTimeoutError", "timeout_error"),
     409: ("ConflictError", "conflict_error"),
     412: ("PreconditionFailedError", "invalid_request_error"),
     413: ("ContentTooLargeError", "request_too_large"),

@@ -182,6 +182,10 @@ FLO_3 = [
         "one-too-far", falls_over_in_order, "FLO-3", "went through anthropic, gemini, codex", [5],
         asked(1, "a"), asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", "codex"), turn("a", **DONE),
     ),
+    legal("another-first", falls_over_in_order, asked(1, "a-codex", "codex"), asked(2, "a-codex"),
+        turn("a-codex", **DONE)),
+    illegal("another-first-and-too-far", falls_over_in_order, "FLO-3", "went through codex, gemini", [3],
+        asked(1, "a-codex", "codex"), asked(2, "a-codex", "gemini"), turn("a-codex", **DONE)),
     illegal(
         "partial-text", falls_over_in_order, "FLO-3", "gave “do” instead of the next model's answer", [3],
         asked(1, "a"), asked(2, "a", "gemini"), turn("a", text="do"),

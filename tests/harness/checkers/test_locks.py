@@ -106,6 +106,10 @@ def below(*pids: int, actor: str = "holder") -> TreeSeen:
 
 LCK_6 = [
     legal("names-its-holder", busy_is_typed, start("holder"), turn("second", **busy())),
+    legal("named-by-the-gateway-too", busy_is_typed, start("holder"), turn("second", **busy()),
+        turn("second-routed", **busy())),
+    illegal("not-by-the-gateway", busy_is_typed, "LCK-6", "second-routed, of a held session|pid is not named", [4],
+        start("holder"), turn("second", **busy()), turn("second-routed", **busy(holder={"pid": None}))),
     legal("held-by-a-child", busy_is_typed, start("holder"), below(101), turn("second", **busy(holder={"pid": 101}))),
     legal("just-taken", busy_is_typed, start("holder"), turn("second", **busy(holder={"age": 0.0}))),
     *[

@@ -10,6 +10,7 @@ from harness.checkers.messages import (
     bad_record_costs_itself,
     crash_costs_one_record,
     exactly_once_visible,
+    listed_success_is_visible,
     return_implies_terminal,
     sessions_are_apart,
 )
@@ -36,8 +37,12 @@ STRUCK = (start("v"), struck("v", "torn", "write", "main.jsonl"), asked(2, "v", 
 checker, rotten, over = crash_costs_one_record, bad_record_costs_itself, return_implies_terminal
 once = exactly_once_visible
 BEGUN = (start("a", agent="x"), asked(1, "a"))
-PARTS = ("first", "aside-first", "tool-first", "re-first")
+PARTS = ("first", "aside-first", "call-first", "tool-first", "re-first")
 TOLD_ONE = (start("one", agent="a"), asked(1, "one", markers=("one",)), end("one"))
+
+shown = listed_success_is_visible
+KILL = (start("v", pid=7), struck("v", "kill", "write", "main.jsonl"), end("v", **KILLED))
+GONE_ON = (start("v-next"), asked(2, "v-next", markers=("v", "v-next")), end("v-next"))
 
 apart = sessions_are_apart
 ONE = (start("one", agent="x", session="s"), asked(1, "one", markers=("one",)), end("one"))
@@ -50,6 +55,16 @@ CASES = [
         ONE, start("two", agent="x", session="s"), asked(2, "two", markers=("two",)), end("two")),
     undecided("one-turn-each", apart, "no session had two turns",
         ONE, start("two", agent="y", session="s"), asked(2, "two", markers=("two",)), end("two")),
+
+    legal("killed-and-known-to-be", shown, KILL, *runs_listed("v-list", "x", "interrupted"), GONE_ON),
+    legal("killed-after-its-record", shown, KILL, *runs_listed("v-list", "x", "succeeded"),
+        start("v-next"), asked(2, "v-next", markers=("v", "re-v", "v-next")), end("v-next")),
+    legal("another-run-succeeded", shown, KILL, *runs_listed("v-list", "x", "succeeded", pid=8), GONE_ON),
+    illegal("success-without-an-answer", shown, "MSG-3", "v, killed at write main.jsonl, is listed as succeeded",
+        [1, 4, 6], KILL, *runs_listed("v-list", "x", "succeeded"), GONE_ON),
+    undecided("not-gone-on-with", shown, "no session was gone on with", KILL,
+        *runs_listed("v-list", "x", "succeeded"), start("v-next"), end("v-next", ok=False)),
+    undecided("not-listed", shown, "v-list never came", KILL, GONE_ON),
 
     legal("unfinished-record-lost", checker, FIRST, STRUCK, end("v", **KILLED),
         start("next"), asked(3, "next", markers=(*TOLD, "next")), end("next")),
@@ -88,11 +103,15 @@ CASES = [
         FIRST, start("v"), struck("v", "kill"), end("v", **KILLED), start("next"),
         asked(3, "next", markers=(*PARTS, "v", "next")), end("next", ok=False)),
     illegal("tool-result-lost", once, "MSG-3", "nothing of what had been acknowledged as tool-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=("first", "aside-first", "re-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:3], "re-first", "next")), end("next")),
     illegal("aside-lost", once, "MSG-3", "nothing of what had been acknowledged as aside-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=("first", "tool-first", "re-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=("first", *PARTS[2:], "next")), end("next")),
+    legal("call-repeated-in-its-result", once, FIRST, start("next"),
+        asked(2, "next", markers=(*PARTS[:3], "call-first", *PARTS[3:], "next")), end("next")),
+    illegal("arguments-lost", once, "MSG-3", "nothing of what the tools of first had been called with", [2, 4],
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:2], *PARTS[3:], "next")), end("next")),
     illegal("another-order", once, "MSG-3", "in another order: first, aside-first, re-first, tool-first", [2, 4],
-        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:2], "re-first", "tool-first", "next")), end("next")),
+        FIRST, start("next"), asked(2, "next", markers=(*PARTS[:3], "re-first", "tool-first", "next")), end("next")),
     undecided("nothing-acknowledged", once, "no turn came after", start("v"), struck("v", "kill"), end("v", **KILLED),
         turn("next")),
     legal("returned-when-over", over, BEGUN, replied(1), exited("a"), end("a"),

@@ -31,7 +31,7 @@ from harness.targets.reference import ReferenceTarget
 class Stand:
     """What `Look` asks a lab for, and what it has recorded there; commands are those of a real lab."""
 
-    effect, effects, within = Lab.effect, Lab.effects, Lab.within
+    effect, effects, within, words = Lab.effect, Lab.effects, Lab.within, Lab.words
 
     def __init__(self, root: Path) -> None:
         (root / "beats").mkdir()
@@ -173,6 +173,18 @@ def test_a_key_that_strays_is_known_by_the_provider_that_has_one_of_its_own(stan
         ("a request to gemini, and in one to anthropic", fingerprint("a")),
         ("a request to gemini, and in one to codex", fingerprint("g")),
     ]
+
+
+def test_a_key_that_another_server_was_shown_is_told_and_words_that_are_none_are_not(stand: Stand) -> None:
+    """AUT-9. What a program shows of its own accord, and no provider was shown, is nobody's key."""
+    token = stand.fakes.oauth.seed("codex", account="a").access_token
+    stand.secrets, stand.api_keys = stand.fakes.oauth.secrets, lambda: {"a key"}  # type: ignore[attr-defined]
+    other: Any = SimpleNamespace(shown_keys={"anthropic": frozenset({"a key", "dummy"}), "codex": frozenset({token})})
+    stand.look.keys_elsewhere(other, "gemini")
+    assert {seen.fingerprint for seen in stand.seen} == {fingerprint("a key"), fingerprint(token)}
+    assert all("another server than gemini's" in seen.where for seen in stand.seen)
+    stand.look.keys_elsewhere(SimpleNamespace(shown_keys={}), "gemini")
+    assert len(stand.seen) == 2
 
 
 def test_keys_that_no_program_knows_are_told_by_their_paths(tmp_path: Path) -> None:
