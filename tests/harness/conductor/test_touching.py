@@ -92,6 +92,21 @@ one = socket.socket(socket.AF_UNIX); one.bind("sock"); one.listen(); os.mkdir("m
     assert [racing(point, connect) for point in (bind, listen, made, more)] == [True, True, True, False]
 
 
+def test_who_listens_by_a_name_that_led_through_a_descriptor(conduct):
+    """It is closed by then: the kernel tells the name as it was given, and nothing is found by that any more."""
+    server = """
+import os, socket
+folder, one = os.open(".", os.O_RDONLY), socket.socket(socket.AF_UNIX)
+one.bind(f"/proc/self/fd/{folder}/sock"); os.close(folder); one.listen()
+"""
+
+    async def body(rig):
+        families = CHANGES | {Family.SERVE, Family.NETWORK}
+        return (await schedule(rig, First(), {"server": python(server)}, families=families)).trace.points
+
+    assert [*map(str, conduct(body)[-2:])] == ["server.0: bind sock", "server.1: listen sock"]
+
+
 def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):
     """As of mkstemp and mkdtemp, whose letters may form any word; who names a file himself means that name."""
     code = """
