@@ -72,6 +72,22 @@ def test_who_opens_a_file_for_writing_only_has_read_nothing(conduct):
     assert [point.touches[0].tells for point in conduct(body)[-3:]] == [True, True, False]
 
 
+def test_what_finds_its_name_taken_has_not_read_it(conduct):
+    code = """
+import os
+os.mkdir("d"); f = os.open("f", os.O_CREAT | os.O_EXCL)
+for make in (lambda: os.open("f", os.O_CREAT | os.O_EXCL), lambda: os.mkdir("d")):
+    try: make()
+    except FileExistsError: pass
+os.open("f", os.O_RDONLY)
+"""
+
+    async def body(rig):
+        return (await schedule(rig, First(), {"a": python(code)})).trace.points
+
+    assert [point.touches[0].taken for point in conduct(body)[-5:]] == [False, False, True, True, False]
+
+
 def test_who_closes_a_socket_concerns_who_connects(conduct):
     """No call of its own shows it: it belongs to the turn of the point before."""
     server = """
