@@ -1,4 +1,4 @@
-"""Raises a number under a lock; a child lets go of its copy of the lock, and so of the lock (flock(2): it is shared)."""
+"""Raises a number under a lock; a child lets go of its copy, and so of the lock: it is shared (flock(2))."""
 
 import fcntl
 import os
@@ -6,7 +6,7 @@ import sys
 
 os.chdir(sys.argv[1])
 
-lock = open("lock", "w")
+lock = os.open("lock", os.O_WRONLY | os.O_CREAT, 0o600)
 fcntl.flock(lock, fcntl.LOCK_EX)
 child = os.fork()
 if not child:

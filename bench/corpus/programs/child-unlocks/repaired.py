@@ -6,11 +6,11 @@ import sys
 
 os.chdir(sys.argv[1])
 
-lock = open("lock", "w")
+lock = os.open("lock", os.O_WRONLY | os.O_CREAT, 0o600)
 fcntl.flock(lock, fcntl.LOCK_EX)
 child = os.fork()
 if not child:
-    lock.close()
+    os.close(lock)
     os._exit(0)
 os.waitpid(child, 0)
 with open("count") as file:
