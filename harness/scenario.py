@@ -36,7 +36,7 @@ _RULE_ID = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")
 
 WATCH_REPLACEMENTS = frozenset({Family.REPLACE, Family.OPEN})
 WATCH_CONTENTION = WATCH_REPLACEMENTS | {Family.LOCK}  # for a barrier: by the locks it sees who waits for whom it holds
-WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE}
+WATCH_WRITES = WATCH_REPLACEMENTS | {Family.WRITE, Family.SYNC, Family.REMOVE, Family.MAKE, Family.MARK}
 WATCH_STORES = WATCH_WRITES | {Family.MAP}  # for a recording: what is stored through mmap is seen as well
 _WATCH_ENTRIES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE, Family.LIST}
 # Without reads, an actor would have read what it will read first before its first turn. Looks are no turns: what a
@@ -45,7 +45,7 @@ WATCH_ORDER = _WATCH_ENTRIES | {
     Family.READ, Family.LOOK, Family.MARK, Family.INSPECT, Family.SERVE, Family.LOCK, Family.FORK, Family.START,
 }  # fmt: skip
 # What can fail: whatever changes a file or asks for a lock, and for want of permission or descriptors every opening.
-WATCH_CHANGES = WATCH_WRITES | {Family.LOCK, Family.FORK}
+WATCH_CHANGES = WATCH_WRITES | {Family.SERVE, Family.LOCK, Family.FORK}
 WATCH_FAILURES = WATCH_CHANGES | {Family.READ}
 SCHEDULES = 8  # that a strategy gets to show a bug by default; the portfolio has had all its turns but one by then
 WATCH_NOTHING: frozenset[Family] = frozenset()

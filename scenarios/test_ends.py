@@ -7,13 +7,15 @@ import signal
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared, signals_are_told
 from harness.checkers.exits import LINGERING, exits_when_done
-from harness.checkers.gateway import restart_recovers
-from harness.conductor.troubles import ENDED
+from harness.checkers.gateway import restart_recovers, restart_recovers_anywhere
+from harness.conductor.calls import Family
+from harness.conductor.stopped import StoppedCall
+from harness.conductor.troubles import CRASH, ENDED
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.look import worker
 from harness.lab.renumbering import renumber
-from harness.lab.striking import sweep
+from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_CHANGES, scenario
 from harness.targets.extras import recycle
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
@@ -22,6 +24,11 @@ from scenarios.gateway import routed, serving
 from scenarios.work import Rounds, providers
 
 EVERY_FRAME = 1000  # more than any answer here has
+
+
+def is_of_a_socket(call: StoppedCall) -> bool:
+    """Whether it gives a socket its name, or lets it be connected to."""
+    return call.kind.name == "bind" or call.kind.family is Family.SERVE
 
 
 @scenario(
@@ -77,6 +84,34 @@ async def test_gateway_killed_and_restarted(lab: Lab) -> None:
             raise TargetFailed("the second gateway neither says that it listens nor ends")
     await lab.list_runs("list-after", everything=True)
     await lab.run(routed(lab, "lane1", "after"), "after")
+
+
+@scenario(
+    "CHD-8",
+    fault="a gateway is killed before, or in the middle of, one of the operations of its start; another is started",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[restart_recovers_anywhere],
+)
+async def test_gateway_killed_at_its_start(lab: Lab) -> None:
+    """Wherever in its start a gateway is killed, also between its socket's name and its listening, the next serves."""
+
+    async def start(name: str, strike: Strike) -> None:
+        lab.prepare(Setup(agents=("lane0",), models=("anthropic",), grace_seconds=0.5), home=f"home-{name}")
+        async with strike():
+            first = await lab.start(RunGateway(), name)
+            await lab.speaks(first)
+            first.signal(signal.SIGTERM)
+            await first.finished()
+        again = await lab.start(RunGateway(), f"{name}-again")
+        await lab.speaks(again)
+        await lab.settled(again)  # it has told of a failure and ended, or waits for clients
+        await lab.run(routed(lab, "lane0", f"{name}-turn"), f"{name}-turn")
+        again.signal(signal.SIGTERM)
+        await again.finished()
+
+    await sweep(lab, start, what="gateways killed at their start", faults=CRASH, most=8, crucial=is_of_a_socket)
 
 
 @scenario(

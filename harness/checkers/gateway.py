@@ -1,12 +1,14 @@
 """CHD-8: a gateway was killed, and another takes its place.
 
 Actors play roles that their names tell: "cut" is the turn that the killed gateway had, "gateway-2" the new gateway,
-"list-after" lists all runs once it serves, and "after" is a turn that goes through it.
+"list-after" lists all runs once it serves, and "after" is a turn that goes through it. In a sweep over a gateway's
+start "X-again" is the gateway that follows X, and "X-turn" a turn that goes through it.
 """
 
 from __future__ import annotations
 
 from harness.checkers import ask
+from harness.checkers.judge import CannotDecide
 from harness.events import Finished, History, SurvivorSeen
 from harness.verdict import Finding
 
@@ -26,6 +28,28 @@ def restart_recovers(history: History) -> list[Finding]:
         message = f"a process of the killed gateway's run lives on: {survivor.command[:80]}"
         findings.append(Finding(rule=_RULE, message=message, evidence=(seq,)))
     return findings + _cut(history) + _listed(history) + _works(history)
+
+
+def restart_recovers_anywhere(history: History) -> list[Finding]:
+    """CHD-8: wherever in its start a gateway was killed, the next one serves."""
+    strikes = ask.strikes(history)
+    if not strikes:
+        raise CannotDecide("no gateway was struck")
+    return [finding for strike in strikes for finding in _follows(history, strike)]
+
+
+def _follows(history: History, strike: ask.Strike) -> list[Finding]:
+    """The gateway after a killed one was still there when a turn was to go through it, and the turn worked."""
+    begun, _ = ask.started(history, f"{strike.actor}-turn")
+    ended, turn = ask.finished(history, f"{strike.actor}-turn")
+    seq, again = ask.finished(history, f"{strike.actor}-again")
+    if seq < begun:
+        message = f"after a kill ({strike}) the gateway does not start again: {ask.said(again)}"
+        return [Finding(rule=_RULE, message=message, evidence=(strike.seq, seq))]
+    if not turn.outcome.ok:
+        message = f"after a kill ({strike}) and a restart a turn does not work: {ask.said(turn)}"
+        return [Finding(rule=_RULE, message=message, evidence=(strike.seq, ended))]
+    return []
 
 
 def _cut(history: History) -> list[Finding]:

@@ -189,6 +189,10 @@ BY_NUMBER = {kind.number: kind for kind in KINDS}
 # What would carry file operations past any filter, and is always refused: io_uring, and the older io_submit(2).
 IO_URING_SETUP, IO_SETUP = 425, 206
 
+# By a socket's inode, the path that it was to be bound to. The kernel keeps the name as it was given, which may have
+# led through a descriptor that is closed by now, or from a folder that the caller has left.
+_bound: dict[int, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -273,8 +277,13 @@ def memory_written(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[tupl
 def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int, ...], *, follows: bool) -> Operand:
     if place is Place.MEMORY:
         return Operand(paths.mapped(thread, args[index])[0])
-    if place in (Place.ADDRESS, Place.SOCKET):
-        return _found(thread, AT_FDCWD, _path_of_socket(place, index, thread, args), follows=follows)
+    if place is Place.SOCKET:
+        return _found(thread, AT_FDCWD, _path_bound_to(sockets.number(thread, args[index])), follows=follows)
+    if place is Place.ADDRESS:
+        operand = _found(thread, AT_FDCWD, _path_in_address(index, thread, args), follows=follows)
+        if kind.name == "bind":
+            _bound[sockets.number(thread, args[0])] = operand.path
+        return operand
     descriptor = AT_FDCWD if place is Place.PATH else args[index] & 0xFFFFFFFF
     times_of_open_file = kind.family is Family.MARK and place is Place.AT and not args[index + 1]  # utimensat(2)
     if place is Place.DESCRIPTOR or times_of_open_file:
@@ -285,15 +294,20 @@ def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int,
     return _found(thread, descriptor, text, follows=follows)
 
 
-def _path_of_socket(place: Place, index: int, thread: int, args: tuple[int, ...]) -> str:
-    """The path as a Unix socket's address tells it. Raises OSError, with ENOENT for a socket that has none."""
-    if place is Place.SOCKET:
-        text = sockets.name_of(thread, args[index])
-    else:
-        text = sockets.path_in(read_memory(thread, args[index], min(args[index + 1] & 0xFFFFFFFF, _ADDRESS)))
+def _path_in_address(index: int, thread: int, args: tuple[int, ...]) -> str:
+    """The path as a Unix socket's address tells it. Raises OSError, with ENOENT for one that has none."""
+    text = sockets.path_in(read_memory(thread, args[index], min(args[index + 1] & 0xFFFFFFFF, _ADDRESS)))
     if not text:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     return text
+
+
+def _path_bound_to(number: int) -> str:
+    """The path of the socket of this inode. Raises OSError, with ENOENT for one that has none."""
+    text = sockets.name_of(number)
+    if not text:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return _bound.get(number, text)
 
 
 def _how(thread: int, args: tuple[int, ...]) -> tuple[int, int]:

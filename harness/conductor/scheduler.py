@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from harness.conductor import kernel, locks
 from harness.conductor.aims import Aimed
 from harness.conductor.drawn import Drawn
+from harness.conductor.fairness import Tries
 from harness.conductor.faults import strike
 from harness.conductor.glances import Glances
 from harness.conductor.lanes import Lanes, Stop, is_point
@@ -88,6 +89,7 @@ class Scheduler:
         self._drawn = Drawn()
         self._replies = Replies()
         self._pauses = Pauses()
+        self._tries = Tries()
         self._asleep_since: float | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -215,7 +217,7 @@ class Scheduler:
         replies = self._replies.waiting()
         stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
         if not stops and not replies and self._nobody_comes():
-            stops = [stop for lane in lanes if (stop := lane.retries())]
+            stops = self._tries.fair(stop for lane in lanes if (stop := lane.retries()))
             stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
@@ -254,6 +256,7 @@ class Scheduler:
         process, in_vain = call.process, locks.in_vain(call)
         self._makers.see(call, in_vain=in_vain)
         self._pauses.step(in_vain=in_vain)
+        self._tries.step(actor, in_vain=in_vain)
         self._lanes[actor].take(stop, in_vain=in_vain)
         self._underway.sets_out(actor)
         self._underway.something_happens()

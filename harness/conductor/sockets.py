@@ -52,9 +52,8 @@ def number(thread: int, argument: int) -> int:
     return int(link[len(_LINK) : -1])
 
 
-def name_of(thread: int, argument: int) -> str:
-    """The path that an open socket was bound to, as it was given; "" for none. Raises OSError."""
-    wanted = number(thread, argument)
+def name_of(wanted: int) -> str:
+    """The path that the socket of this inode was bound to, as it was given; "" for none. Raises OSError."""
     return next((bound.name for bound in _bound() if bound.number == wanted), "")
 
 

@@ -84,7 +84,7 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
         return tuple(Touch(name, False) for path in reached for name in (path, ANSWERED + path))
     if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
         tells = call.kind.name != "renameat2"
-        return tuple(Touch(_below(root, path), False, tells) for path in call.paths)
+        return tuple(Touch(_below(root, path), False, tells, taken=True) for path in call.paths)
     creates = _creates(call)
     writes = call.kind.family in _CHANGING or call.kind.family is Family.SERVE or creates or _empties(call)
     tells = not (call.open_flags & _NAME_ONLY or call.open_flags & os.O_ACCMODE == os.O_WRONLY)

@@ -24,7 +24,7 @@ TORN = "torn"
 
 # What scenarios sweep over: one trouble, and every fault by which a program may learn of it.
 FULL_DISK = ("ENOSPC", "EDQUOT", "EIO", SHORT)
-DENIED = ("EACCES", "EROFS")
+DENIED = ("EACCES", "EROFS", "EPERM")  # EPERM: many a file system that is shared with another machine keeps no modes
 EXHAUSTED = ("EMFILE", "ENFILE", "ENOLCK", "EINTR")  # EINTR beside ENOLCK: what waiting for a lock may end with
 # A write can be torn: the kernel looks for a SIGKILL between two pages of it (generic_perform_write in mm/filemap.c).
 CRASH = (KILL, TORN)
@@ -43,7 +43,12 @@ class Operation(Enum):
     REPLACE = "renames or links"
     REMOVE = "removes"
     MAKE = "makes a directory or a node"
+    PERMIT = "sets a mode or an owner"
+    DATE = "sets times, or removes an attribute"
+    ATTRIBUTE = "sets an extended attribute"
     BIND = "gives a socket its name"
+    LISTEN = "listens at a socket"
+    CONNECT = "connects to a socket"
     TRY_LOCK = "asks for a lock"
     WAIT_LOCK = "waits for a lock"
 
@@ -59,7 +64,12 @@ POSSIBLE: dict[Operation, tuple[str, ...]] = {
     Operation.REPLACE: ("EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO"),  # rename(2), link(2); EIO: rename(3p)
     Operation.REMOVE: ("EACCES", "EROFS", "EIO"),  # unlink(2), rmdir(2)
     Operation.MAKE: ("EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO"),  # mkdir(2), mknod(2); EIO as for a new entry
-    Operation.BIND: ("EACCES", "EROFS"),  # bind(2)
+    Operation.PERMIT: ("EROFS", "EPERM", "EIO"),  # chmod(2), chown(2)
+    Operation.DATE: ("EROFS", "EPERM"),  # utimensat(2), removexattr(2)
+    Operation.ATTRIBUTE: ("EPERM", "ENOSPC", "EDQUOT"),  # setxattr(2)
+    Operation.BIND: ("EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO"),  # bind(2), bind(3p); it makes a node: mknod(2)
+    Operation.LISTEN: (),  # at a Unix socket nothing that is not the caller's own mistake: listen(2)
+    Operation.CONNECT: ("EACCES",),  # connect(2)
     Operation.TRY_LOCK: ("ENOLCK",),  # flock(2), fcntl(2)
     Operation.WAIT_LOCK: ("ENOLCK", "EINTR"),  # flock(2), fcntl(2) on F_SETLKW
 }
@@ -70,7 +80,15 @@ _BY_FAMILY = {
     Family.MAKE: Operation.MAKE,
     Family.WRITE: Operation.WRITE,
     Family.SYNC: Operation.SYNC,
+    Family.SERVE: Operation.LISTEN,
 }
+_NAMED = {
+    "bind": Operation.BIND,
+    "connect": Operation.CONNECT,
+    **dict.fromkeys(("truncate", "ftruncate"), Operation.RESIZE),
+}
+_ATTRIBUTES = frozenset({"setxattr", "lsetxattr", "fsetxattr", "setxattrat"})
+_PERMITS = frozenset({"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"})
 _OPENS = frozenset({"open", "openat", "openat2", "creat"})
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
@@ -79,13 +97,11 @@ def operation(call: StoppedCall) -> Operation | None:
     """What the call does; None for one that only asks, and for one that lets go of a lock, which cannot fail."""
     if call.kind.name in _OPENS:
         return _opening(call)
-    if call.kind.name in ("truncate", "ftruncate"):
-        return Operation.RESIZE
     if call.kind.family is Family.LOCK:
         return _locking(call)
-    if call.kind.name == "bind":
-        return Operation.BIND
-    return _BY_FAMILY.get(call.kind.family)
+    if call.kind.family is Family.MARK:
+        return _marking(call)
+    return _NAMED.get(call.kind.name) or _BY_FAMILY.get(call.kind.family)
 
 
 def possible(call: StoppedCall) -> tuple[str, ...]:
@@ -94,8 +110,8 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
     if found is None:
         return ()
     divided = (SHORT, TORN) if divisible(call) else ()
-    # A kill or a signal before a read is one after the operation before.
-    ended = (KILL, *ENDED) if found is not Operation.READ else ()
+    # A kill or a signal before what changes nothing is one after the operation before.
+    ended = (KILL, *ENDED) if found not in (Operation.READ, Operation.CONNECT) else ()
     return (*POSSIBLE[found], *divided, *ended)
 
 
@@ -108,6 +124,12 @@ def _opening(call: StoppedCall) -> Operation:
     if call.open_flags & os.O_CREAT and not os.path.lexists(call.path):
         return Operation.CREATE
     return Operation.OPEN if call.open_flags & _WRITING else Operation.READ
+
+
+def _marking(call: StoppedCall) -> Operation:
+    if call.kind.name in _PERMITS:
+        return Operation.PERMIT
+    return Operation.ATTRIBUTE if call.kind.name in _ATTRIBUTES else Operation.DATE
 
 
 def _locking(call: StoppedCall) -> Operation | None:

@@ -29,9 +29,6 @@ _DONE = {
 # What a call that changes nothing did to its object; "read" for all others.
 _SEEN = {
     "connect": "asked for a connection to",
-    **dict.fromkeys(
-        ["mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "bind"], "found"
-    ),
     **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
 }
 _PAST = {"written": "wrote"}
@@ -127,7 +124,7 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
     what = f"{later.actor} {_PAST.get(done, done)} {found.object} at its {later.call}"
     after = f"after {earlier.actor} had {before} {'it' if before != 'opened' else 'it for writing'}"
     if found.read is not None:
-        seen = f"{found.read.actor} had {_SEEN.get(found.read.call, 'read')} it before"
+        seen = f"{found.read.actor} had {_seen(found.read, found.object)} it before"
         return f"{what} {after}; {seen}{_unlocked(found.read, later, points)}"
     if found.own is not None:
         return f"{what} {after}; that came between {found.own.actor}'s {found.own.call} of it and this one"
@@ -250,6 +247,13 @@ def _done(point: Point, name: str) -> str:
     done = _DONE.get(point.call, "changed")
     changed = [touch.object for touch in named(point.touches) if touch.writes]
     return "renamed" if done == "replaced" and name != changed[-1] else done
+
+
+def _seen(point: Point, name: str) -> str:
+    """What a call that changed nothing did to one of its objects."""
+    if any(touch.object == name and touch.taken for touch in point.touches):
+        return "found"
+    return _SEEN.get(point.call, "read")
 
 
 def _at(point: Point) -> str:

@@ -49,6 +49,7 @@ class Touch:
     tells: bool = True  # whether who reads learns what the object holds, and not only that it is there
     alike: str = ""  # the object with a "*" for what a program has drawn by chance (mkstemp); "" where there is none
     behind: bool = False  # whether this was found out only when the point had gone: it belongs to its turn
+    taken: bool = False  # whether the call was to make the object, and found it there
 
     @property
     def lasting(self) -> str:

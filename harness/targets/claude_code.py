@@ -42,7 +42,7 @@ _STATUSES: Mapping[int, Kind] = {400: "fatal", 401: "auth", 403: "auth", 413: "f
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"Not logged in|Please run /login|OAuth|authenticat", "auth"),
     (r"Connection dropped|Connection to the API was lost|Unable to connect|timed out", "retryable"),
-    (r"configuration file at .* is corrupted|EACCES|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
+    (r"configuration file at .* is corrupted|EACCES|EPERM|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
     (r"already exists in|Invalid name|unknown option|missing required", "usage"),
 )
 _NONE = "No MCP servers configured"

@@ -31,7 +31,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"Connection error|fetch failed|ECONNRE", "retryable"),
     (r"already exists|is reserved|not found|Unknown agent|requires --|unknown (?:command|option)", "usage"),
     (r"required option|Invalid --|Pass --|Message \(--message\)", "usage"),
-    (r"[Cc]onfig (?:is )?invalid|Invalid config|EACCES|EROFS|ENOSPC|EMFILE", "local"),
+    (r"[Cc]onfig (?:is )?invalid|Invalid config|EACCES|EPERM|EROFS|ENOSPC|EMFILE", "local"),
 )
 _LOCKED = re.compile(r"session file locked \(timeout \d+ms\): pid=(\d+) ")
 _ALL_FAILED = re.compile(r"All models failed \(\d+\): (.*)")

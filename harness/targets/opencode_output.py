@@ -15,7 +15,7 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"Token refresh failed|API key is missing", "auth"),
     (r"Cannot connect to API|socket connection|timed out|overloaded|rate limit", "retryable"),
-    (r"not valid JSON|Failed query|EACCES|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
+    (r"not valid JSON|Failed query|EACCES|EPERM|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
     (r"Session not found|Model not found|Unknown argument|is required for|Provide either", "usage"),
 )
 

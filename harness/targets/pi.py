@@ -49,7 +49,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"\b40[13]\b|No API key|refresh|log ?in", "auth"),
     (r"\b(?:429|5\d\d)\b|overloaded|rate limit|[Cc]onnection error|fetch failed|terminated|ECONN", "retryable"),
     (r"\b4\d\d\b|context", "fatal"),
-    (r"EACCES|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
+    (r"EACCES|EPERM|EROFS|ENOSPC|EMFILE|EIO|EDQUOT", "local"),
     (r"Unknown (?:option|provider)|not found", "usage"),
 )
 

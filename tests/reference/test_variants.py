@@ -65,6 +65,7 @@ OURS = (
     "gateway-goes-on-alone",
     "gateway-limits-answers",
     "gateway-lost-runs-here",
+    "gateway-noted-once-it-listens",
     "gateway-prints-progress",
     "gateway-resumes-runs",
     "gateway-returns-on-acceptance",

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness.checkers.gateway import restart_recovers as checker
-from tests.harness.histories import check, end, illegal, legal, runs_listed, start, survivor, undecided
+from harness.checkers.gateway import restart_recovers_anywhere as anywhere
+from tests.harness.histories import check, end, illegal, legal, runs_listed, start, struck, survivor, undecided
 
 LOST = (start("cut", agent="a"), end("cut", ok=False, kind="ambiguous"))
 AGAIN = start("gateway-2", "gateway run")
@@ -30,6 +31,12 @@ CASES = [
         LOST, survivor("gateway-1"), AGAIN, LISTED, WORKS),
     illegal("does-not-work", checker, "CHD-8", "after the restart a turn does not work", [6],
         LOST, AGAIN, LISTED, start("after", agent="b"), end("after", ok=False)),
+    legal("killed-at-its-start", anywhere, struck("s", "kill"), start("s-turn"), end("s-turn"), end("s-again")),
+    illegal("killed-before-it-listens", anywhere, "CHD-8", "kill (kill at listen) the gateway does not start", [0, 1],
+        struck("s", "kill", "listen"), end("s-again", ok=False), start("s-turn"), end("s-turn")),
+    illegal("does-not-serve-again", anywhere, "CHD-8", "and a restart a turn does not work", [0, 2],
+        struck("s", "kill"), start("s-turn"), end("s-turn", ok=False), end("s-again")),
+    undecided("never-struck", anywhere, "no gateway was struck", start("unstruck-turn"), end("unstruck-turn")),
     undecided("never-restarted", checker, "gateway-2 was never started", LOST, LISTED, WORKS),
     undecided("nobody-came-after", checker, "after never came to an end", LOST, AGAIN, LISTED),
 ]  # fmt: skip

@@ -43,6 +43,37 @@ def test_a_polling_actor_does_not_starve_the_holder(conduct):
     assert attempts <= 3 + 2 + 1 + 3  # three that succeed, and at most two in vain for each who waits
 
 
+def test_who_is_held_while_it_has_what_another_asks_for_is_not_starved(conduct):
+    """b lets go of y as soon as it has learnt that x is taken: a must not have given up before."""
+    head = """
+import fcntl, sys, time
+x, y = open("x", "w"), open("y", "w")
+def gets(lock, how):
+    try: fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError: return False
+    return True
+"""
+    patient = """
+fcntl.flock(x, fcntl.LOCK_EX)
+sys.exit(not any(gets(y, fcntl.LOCK_EX) or time.sleep(0.001) for _ in range(100)))
+"""
+    polite = """
+while fcntl.flock(y, fcntl.LOCK_SH) or not gets(x, fcntl.LOCK_EX):
+    fcntl.flock(y, fcntl.LOCK_UN)
+    time.sleep(0.001)
+"""
+
+    async def body(rig):
+        actors = {"a": python(head + patient), "b": python(head + polite)}
+        scheduler = await schedule(rig, Replayed(*"aaa", *"bbbbbb", First()), actors, families=CHANGES)
+        return [str(point) for point in scheduler.trace.points], [await rig.running[name].ended() for name in "ab"]
+
+    points, statuses = conduct(body)
+    held = ["b.2: flock lock:y", "b.3: flock lock:x", "b.4: flock lock:y", "b.5: flock lock:y", "a.3: flock lock:y"]
+    assert points[5:10] == held
+    assert statuses == [0, 0]
+
+
 def test_a_client_does_not_ask_again_before_somebody_answers(conduct):
     """Nor when the socket has its name, as one that does not listen yet refuses."""
     client = """

@@ -35,9 +35,10 @@ def test_the_name_that_a_socket_was_bound_to(folder: Path) -> None:
     ):
         bound.bind("./name")
         thread = threading.get_native_id()
-        assert [sockets.name_of(thread, each.fileno()) for each in (bound, unbound)] == ["./name", ""]
+        numbers = [sockets.number(thread, each.fileno()) for each in (bound, unbound)]
+        assert [sockets.name_of(number) for number in numbers] == ["./name", ""]
         with pytest.raises(OSError, match="Bad file descriptor"):
-            sockets.name_of(thread, file.fileno())
+            sockets.number(thread, file.fileno())
 
 
 def test_who_answers_at_a_path(folder: Path) -> None:

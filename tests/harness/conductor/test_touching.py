@@ -72,6 +72,22 @@ def test_who_opens_a_file_for_writing_only_has_read_nothing(conduct):
     assert [point.touches[0].tells for point in conduct(body)[-3:]] == [True, True, False]
 
 
+def test_what_finds_its_name_taken_has_not_read_it(conduct):
+    code = """
+import os
+os.mkdir("d"); f = os.open("f", os.O_CREAT | os.O_EXCL)
+for make in (lambda: os.open("f", os.O_CREAT | os.O_EXCL), lambda: os.mkdir("d")):
+    try: make()
+    except FileExistsError: pass
+os.open("f", os.O_RDONLY)
+"""
+
+    async def body(rig):
+        return (await schedule(rig, First(), {"a": python(code)})).trace.points
+
+    assert [point.touches[0].taken for point in conduct(body)[-5:]] == [False, False, True, True, False]
+
+
 def test_who_closes_a_socket_concerns_who_connects(conduct):
     """No call of its own shows it: it belongs to the turn of the point before."""
     server = """
@@ -90,6 +106,21 @@ one = socket.socket(socket.AF_UNIX); one.bind("sock"); one.listen(); os.mkdir("m
     calls = ["server.0: bind sock", "server.1: listen sock", "server.2: mkdir made", "server.3: mkdir more"]
     assert [*map(str, (bind, listen, made, more)), str(connect)] == [*calls, "client.0: connect sock"]
     assert [racing(point, connect) for point in (bind, listen, made, more)] == [True, True, True, False]
+
+
+def test_who_listens_by_a_name_that_led_through_a_descriptor(conduct):
+    """It is closed by then: the kernel tells the name as it was given, and nothing is found by that any more."""
+    server = """
+import os, socket
+folder, one = os.open(".", os.O_RDONLY), socket.socket(socket.AF_UNIX)
+one.bind(f"/proc/self/fd/{folder}/sock"); os.close(folder); one.listen()
+"""
+
+    async def body(rig):
+        families = CHANGES | {Family.SERVE, Family.NETWORK}
+        return (await schedule(rig, First(), {"server": python(server)}, families=families)).trace.points
+
+    assert [*map(str, conduct(body)[-2:])] == ["server.0: bind sock", "server.1: listen sock"]
 
 
 def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):

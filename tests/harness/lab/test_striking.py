@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -173,6 +174,42 @@ def test_other_operations_between_do_not_lead_astray(loop_runner, launcher, tmp_
     fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
     assert fired[:-1] == [f"openat home/struck{n}-{letter}" for n, letter in enumerate("abcd")]
     assert found.untried == ()
+
+
+def test_killed_between_a_name_and_what_makes_it_fit_for_use(loop_runner, launcher, tmp_path):
+    """Renamed and still open to others; bound and not yet listening."""
+    work = """
+import os, socket
+f = os.open("new", os.O_CREAT | os.O_WRONLY, 0o644)
+os.rename("new", "secret")
+os.chmod("secret", 0o600)
+s = socket.socket(socket.AF_UNIX); s.bind("sock"); s.listen(); os.mkdir("done")
+"""
+    left = []
+
+    async def test_toy(lab) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+        secret, sock, done = (lab.site.home / name for name in ("secret", "sock", "done"))
+
+        async def round_of(name, strike):
+            async with strike():
+                await lab.run(Raw(words=(work,)), name)
+            found = secret.exists() and secret.stat().st_mode & 0o777
+            left.append((oct(found), sock.exists(), done.exists()))
+            for path in (path for path in (secret, sock) if path.exists()):
+                path.unlink()
+            if done.exists():
+                done.rmdir()
+
+        where = {secret, sock}
+        await sweep(lab, round_of, what="swept", faults=("kill",), most=9, where=lambda c: Path(c.path) in where)
+
+    found = ran(loop_runner, launcher, tmp_path, as_scenario(test_toy))
+    assert found.judgement.verdict is Verdict.CONFORMS, found.judgement.notes
+    fired = [what.detail.partition(": ")[2] for _, what in found.history.of(FaultFired)]
+    assert fired[1:-1] == ["chmod home/secret", "bind home/sock", "listen home/sock"]
+    assert left[2:] == [("0o644", False, False), ("0o600", False, False), ("0o600", True, False)]
 
 
 def test_names_drawn_by_chance_are_found_again(loop_runner, launcher, tmp_path):

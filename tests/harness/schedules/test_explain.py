@@ -90,8 +90,11 @@ def test_a_refused_connection_is_no_read() -> None:
     )
 
 
-def test_a_name_that_was_taken_is_no_read() -> None:
-    points = [at("b", 0, "mkdir", "-lock"), at("a", 0, "rmdir", "lock"), at("b", 1, "rmdir", "lock")]
+@pytest.mark.parametrize("call", ["mkdir", "openat"])
+def test_a_name_that_was_taken_is_no_read(call: str) -> None:
+    """An open with O_EXCL is one by its touch alone."""
+    taken = Point(actor="b", index=0, call=call, touches=(Touch("lock", False, taken=True),))
+    points = [taken, at("a", 0, "rmdir", "lock"), at("b", 1, "rmdir", "lock")]
     assert explain(trace(*points, preempted=1)) == (
         "b removed lock at its rmdir after a had removed it; b had found it before"
     )
