@@ -21,7 +21,9 @@ from harness.conductor import calls, kernel, notifications
 from harness.processes import quiet, stat
 
 _AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
-_SPINS_SECONDS = 0.01  # of processor time in which a program makes a call or sleeps, unless it waits for its child
+# Of processor time in which a program makes a call or sleeps, unless it waits for its child. A fork spins while others
+# have a lock of the kernel's: for tens of milliseconds, where the host has taken a virtual processor away meanwhile.
+_SPINS_SECONDS = 0.1
 _MOST_SECONDS = 1.0  # where the kernel does not tell that time
 _DYING_SECONDS = 0.5  # that a process takes to end on a busy machine: a tenth of a millisecond, else
 

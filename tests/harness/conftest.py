@@ -133,8 +133,8 @@ class Rig:
         return self.running[name]
 
     async def python(self, name: str, code: str, *words: str, **options: Any) -> Running:
-        """Start a small Python program, without site packages."""
-        return await self.start(name, sys.executable, "-S", "-E", "-c", code, *words, **options)
+        """Start a small Python program without site packages; -P: from 3.13 on `-c` looks for modules where it runs."""
+        return await self.start(name, sys.executable, "-S", "-E", "-P", "-c", code, *words, **options)
 
     # what a barrier asks of its surroundings
     def still_running(self, actors: Any) -> list[str]:

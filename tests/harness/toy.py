@@ -22,7 +22,7 @@ while True:
 
 
 class Toy:
-    name, version, argv = "toy", "1", (sys.executable, "-S", "-E", "-c")
+    name, version, argv = "toy", "1", (sys.executable, "-S", "-E", "-P", "-c")
     patience, needs_tls, capabilities = 60.0, False, frozenset({Capability.ADD_AGENTS})
 
     def prepare(self, site, setup):

@@ -91,7 +91,7 @@ async def schedule(
 
 
 def python(code):
-    return (sys.executable, "-S", "-E", "-c", code)
+    return (sys.executable, "-S", "-E", "-P", "-c", code)
 
 
 def order(scheduler):
