@@ -91,7 +91,7 @@ class PidFileLock:
 
     def _show_that_it_is_at_work(self) -> None:
         """Take a kernel's lock on the record too: by these `doctor` knows what to leave alone. Nobody else asks."""
-        before = self._descriptor
+        before, self._descriptor = self._descriptor, -1
         with suppress(FileNotFoundError):
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)

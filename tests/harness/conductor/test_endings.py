@@ -49,6 +49,12 @@ def test_no_call_of_the_parent_is_interrupted(conduct, parent) -> None:
     assert conduct(body) == (0, "", 0)
 
 
+async def until(holds) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - /proc has no event
+            await asyncio.sleep(0.001)
+
+
 SPINS = (
     PYTHON
     + """
@@ -63,8 +69,7 @@ while not os.waitpid(child, os.WNOHANG)[0]: pass
 def test_a_child_that_waits_for_its_end_can_be_killed(conduct) -> None:
     async def body(rig):
         running = await rig.python("one", SPINS, families=FAMILIES)
-        while not running.said():  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(0.001)
+        await until(running.said)
         wait_in(int(running.said()), EXIT_GROUP)
         os.kill(int(running.said()), signal.SIGKILL)
         return await running.ended()
@@ -83,12 +88,6 @@ print(*children, flush=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No end is let go because its parent has not slept for long."""
     monkeypatch.setattr(endings, "_MOST_SECONDS", float("inf"))
-
-
-async def until(holds) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - /proc has no event
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.usefixtures("patient")
