@@ -97,9 +97,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
+    _distribute_well(config)
+    if config.getoption("looponfail", False):
+        _report_unseen(config)
+
+
+def _distribute_well(config: pytest.Config) -> None:
+    """Who has nothing left to do takes over what another worker has not begun, unless a user wants it otherwise.
+
+    pytest-xdist's own choice, `--dist load`, hands out the last scenarios early, also to who has a long one to end.
+    """
+    unsaid = config.getoption("dist", None) == "no"  # and None without pytest-xdist
+    if unsaid and config.getoption("numprocesses") and workers.shipped(config.args, modules=config.getoption("pyargs")):
+        config.option.dist = "worksteal"
+
+
+def _report_unseen(config: pytest.Config) -> None:
     """`pytest -f` runs again when a file changes, so the report lies where it does not look: in a hidden folder."""
-    if not config.getoption("looponfail", False):
-        return
     if given := config.getoption("report"):
         _check_unwatched(Path(given).resolve(), Path.cwd())
     else:

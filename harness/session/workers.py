@@ -1,4 +1,4 @@
-"""How many workers `-n auto` has: the processors are no measure for what mostly waits."""
+"""How pytest-xdist distributes the shipped scenarios: how many workers `-n auto` has, and who runs what."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ def automatic(words: Sequence[str], *, modules: bool) -> int | None:
     `words` name what a session runs, as modules (`--pyargs`) or paths. None leaves it to pytest-xdist: for others than
     the shipped scenarios, and where PYTEST_XDIST_AUTO_NUM_WORKERS says how many.
     """
-    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or not all(_is_shipped(word, modules) for word in words):
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or not shipped(words, modules=modules):
         return None
     processors = len(os.sched_getaffinity(0))
     return max(processors, min(2 * processors, _ENOUGH))
+
+
+def shipped(words: Sequence[str], *, modules: bool) -> bool:
+    """Whether a session runs nothing but shipped scenarios. Some of these take ten times as long as most."""
+    return all(_is_shipped(word, modules) for word in words)
 
 
 def _is_shipped(word: str, modules: bool) -> bool:

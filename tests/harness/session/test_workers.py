@@ -1,4 +1,4 @@
-"""How many workers `-n auto` has for the shipped scenarios, and that it stays away from all other tests."""
+"""How many workers `-n auto` has for the shipped scenarios, who runs what, and that other tests stay as they are."""
 
 from __future__ import annotations
 
@@ -44,14 +44,36 @@ def test_who_says_how_many_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.automatic([str(SCENARIOS)], modules=False) is None
 
 
-ON_ONE = (
-    "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import pytest; sys.exit(pytest.main())"
-)
+ON_ONE = """
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import pytest
+class Look:
+    def pytest_unconfigure(self, config):
+        print("distributed by", config.option.dist)
+sys.exit(pytest.main(plugins=[Look()]))
+"""
 
 
 def test_the_session_starts_so_many(tmp_path: Path) -> None:
-    options = ["-n", "auto", "--rule", "CFG-2", "--report", str(tmp_path), "-p", "no:cacheprovider"]
-    command = [sys.executable, "-c", ON_ONE, str(SCENARIOS), *options]
+    said = _session([str(SCENARIOS), "--rule", "CFG-2", "--report", str(tmp_path)])
+    assert "2 workers [" in said
+    assert "distributed by worksteal" in said
+
+
+def test_another_way_to_distribute_is_kept(tmp_path: Path) -> None:
+    said = _session([str(SCENARIOS), "--dist", "load", "--rule", "CFG-2", "--report", str(tmp_path)])
+    assert "distributed by load\n" in said
+
+
+def test_other_tests_are_distributed_as_ever(tmp_path: Path) -> None:
+    other = tmp_path / "test_other.py"
+    other.write_text("def test_nothing_of_ours() -> None:\n    assert True\n")
+    assert "distributed by load\n" in _session([str(other)])
+
+
+def _session(words: list[str]) -> str:
+    command = [sys.executable, "-c", ON_ONE, *words, "-n", "auto", "-p", "no:cacheprovider"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "2 workers [" in ran.stdout
+    return ran.stdout
