@@ -9,6 +9,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shutil import copy2
 
 from harness.errors import LabError
 from harness.targets.files import replace_json
@@ -35,14 +36,14 @@ def _agents(file: Path, workspaces: Path, names: list[str]) -> None:
 
 
 def _transcripts(first: Path, names: list[str], sessions: int) -> None:
-    content, mode = first.read_bytes(), first.stat().st_mode
+    """One copy has all the names: for the kernel a new file is dearer by far, more so where many were just deleted."""
     folders = [first.parent.parent / name for name in names]
     for folder in folders:
         folder.mkdir(mode=0o700, exist_ok=True)
-    for number in range(1, sessions):
-        transcript = folders[number % len(folders)] / f"session{number}.jsonl"
-        transcript.write_bytes(content)
-        transcript.chmod(mode)
+    copies = (folders[number % len(folders)] / f"session{number}.jsonl" for number in range(1, sessions))
+    one = copy2(first, next(copies))
+    for name in copies:
+        name.hardlink_to(one)
 
 
 def _runs(table: Path, names: list[str], sessions: int) -> None:
