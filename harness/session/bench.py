@@ -26,6 +26,7 @@ from harness.runner import Ground, Trial, can_conduct
 from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Profile
+from harness.session.patience import patiently
 from harness.targets.protocol import Target
 from harness.undisturbed import run_undisturbed
 from harness.verdict import Judgement, Verdict
@@ -81,7 +82,7 @@ class Bench:
         """
         try:
             ground = self._living_ground()
-            return self._runner.run(self._campaign(scenario, ground, round_))
+            return self._runner.run(patiently(self._campaign(scenario, ground, round_)))
         except LabError as failure:
             return self.failed(scenario, str(failure))
         except Exception:  # noqa: BLE001 - a record in which the scenario is missing would read as if it had not been asked
@@ -101,8 +102,10 @@ class Bench:
 
     def once(self, scenario: Scenario) -> Trial:
         """One run of a scenario, with the first seed, on this target. Raises LabError."""
-        plan = self._first_plan(scenario)
-        return self._runner.run(run_undisturbed(scenario, self.target, plan, self._living_ground(), Profile()))
+        undisturbed = run_undisturbed(
+            scenario, self.target, self._first_plan(scenario), self._living_ground(), Profile()
+        )
+        return self._runner.run(patiently(undisturbed))
 
     async def _campaign(self, scenario: Scenario, ground: Ground, round_: int) -> Campaign:
         if self.settings.exhaustive and scenario.scheduled:

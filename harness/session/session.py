@@ -204,7 +204,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodeready(self, node: Any) -> None:
         self._nodes.append(node)
-        self._interruptible.arm()
+        self._interruptible.arm_for_workers()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
