@@ -143,6 +143,14 @@ class Lanes:
         lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 
+    def bury(self) -> list[int]:
+        """Drop the stops of processes that a signal has ended, or is about to end; gives those processes."""
+        dying = [process for process, lane in self._by_process.items() if any(map(_is_dying, lane.stops))]
+        for process in dying:
+            self._by_process[process].stops.clear()
+            self._by_process[process].settled = 0
+        return dying
+
     def take(self, stop: Stop, *, in_vain: bool) -> None:
         """The stop has its turn: it leaves its lane."""
         lane = next(lane for lane in self if stop in lane.stops)
@@ -185,6 +193,10 @@ class Lanes:
         process, attempts = self._failed
         found = stat.fields(process)
         return attempts if found is None or found[0] in ("Z", "X") else frozenset()
+
+
+def _is_dying(stop: Stop) -> bool:
+    return stat.is_dying(stop.call.thread)
 
 
 def _attempt(call: StoppedCall, point: Point) -> _Attempt:

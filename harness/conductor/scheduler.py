@@ -203,13 +203,21 @@ class Scheduler:
         """Whether all have been started, and none is on its way to its next stop."""
         if len(self.expected) < self._parties:
             return False
-        if self._underway.anybody():
+        if self._underway.anybody() or self._bury():
             return False
         for lanes in self._lanes.values():
             lanes.settle()
         if self._steps and (behind := (*self._releases.found(), *self._glances.found())):
             self._steps[-1] = self._steps[-1].having(behind)
         return True
+
+    def _bury(self) -> bool:
+        """Wait for the ends of those that were killed where they waited; True: someone was, and others may notice."""
+        found = [(actor, process) for actor, lanes in self._lanes.items() for process in lanes.bury()]
+        for actor, process in found:
+            kernel.await_end(process, _LEAVING)
+            self._underway.sets_out(actor)
+        return bool(found)
 
     def _ready(self) -> list[Stop | Held]:
         """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
