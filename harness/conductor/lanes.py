@@ -122,6 +122,10 @@ class Lanes:
         """Whether none goes on unless it gets its turn, or somebody lets go of a lock."""
         return any(lane.stops or lane.sleeps for lane in self)
 
+    def sleeps(self) -> bool:
+        """Whether one waits inside the kernel for somebody's lock."""
+        return any(lane.sleeps for lane in self)
+
     def threads(self) -> frozenset[int]:
         """Those that wait for their turn."""
         return frozenset(stop.call.thread for lane in self for stop in lane.stops)
@@ -151,12 +155,12 @@ class Lanes:
             self._by_process[process].settled = 0
         return dying
 
-    def take(self, stop: Stop, *, in_vain: bool) -> None:
-        """The stop has its turn: it leaves its lane."""
+    def take(self, stop: Stop, *, in_vain: bool, again: bool = False) -> None:
+        """The stop has its turn: it leaves its lane. One that only tries `again` was no point of its own."""
         lane = next(lane for lane in self if stop in lane.stops)
         lane.stops.remove(stop)
         lane.settled -= 1
-        lane.taken += 1
+        lane.taken += not again
         attempt = _attempt(stop.call, stop.point)
         if in_vain:
             others = {other for other in lane.failed if other[0] == attempt[0]}

@@ -31,11 +31,21 @@ def parent(pid: int) -> int:
 def is_dying(thread: int) -> bool:
     """Whether a thread has ended, is about to, or was sent a signal that ends its process without a handler.
 
-    Such a signal leaves a SIGKILL with each thread at once (kernel/signal.c, complete_signal), which field 31 shows. From
-    the first moment of its end on, field 9 has PF_EXITING.
+    Such a signal leaves a SIGKILL with each thread at once (kernel/signal.c, complete_signal), which field 31 shows.
+    From the first moment of its end on, field 9 has PF_EXITING.
     """
     found = fields(thread)
     return found is None or bool(int(found[6]) & _PF_EXITING or int(found[28]) & _SIGKILL)
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal (SigCgt of /proc/PID/status); not where that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
+            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:
+        return False
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def start_time(pid: int) -> int:

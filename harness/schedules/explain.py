@@ -257,5 +257,6 @@ def _seen(point: Point, name: str) -> str:
 
 
 def _at(point: Point) -> str:
-    objects = " and ".join(touch.object for touch in named(point.touches))
+    to_another = point.call.startswith(("rename", "link"))
+    objects = (" to " if to_another else " and ").join(touch.object for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")
