@@ -215,10 +215,9 @@ def expire_timer(process: int) -> None:
     One that is gone gets none. Raises OSError.
     """
     info = _SIGINFO.pack(signal.SIGALRM, 0, _SI_TIMER)
-    if _libc.syscall(_SYS_RT_SIGQUEUEINFO, process, int(signal.SIGALRM), info) < 0 and (
-        code := ctypes.get_errno()
-    ) not in (0, errno.ESRCH):
-        raise OSError(code, f"rt_sigqueueinfo: {os.strerror(code)}")
+    sent = _libc.syscall(_SYS_RT_SIGQUEUEINFO, process, int(signal.SIGALRM), info)
+    if sent < 0 and ctypes.get_errno() != errno.ESRCH:
+        _check(sent, "rt_sigqueueinfo")
 
 
 def await_end(process: int, seconds: float) -> None:

@@ -90,6 +90,14 @@ class Lane:
         """The first stop that would sleep for a lock. In a ring of these the kernel fails one: EDEADLK of fcntl(2)."""
         return next((stop for stop in self.stops if stop.call.waits() and locks.would_wait(stop.call)), None)
 
+    def bury(self) -> bool:
+        """Drop the stops of threads that have ended, or are about to. False: there are none."""
+        dying = [stop for stop in self.stops if stat.is_dying(stop.call.thread)]
+        for stop in dying:
+            self.settled -= self.stops.index(stop) < self.settled
+            self.stops.remove(stop)
+        return bool(dying)
+
     def settle(self) -> None:
         """Give the stops that have come since the last time their places, behind those that have one."""
         if self.settled == len(self.stops):  # as in nearly every lane
@@ -148,12 +156,8 @@ class Lanes:
         lane.sleeps = False
 
     def bury(self) -> list[int]:
-        """Drop the stops of processes that a signal has ended, or is about to end; gives those processes."""
-        dying = [process for process, lane in self._by_process.items() if any(map(_is_dying, lane.stops))]
-        for process in dying:
-            self._by_process[process].stops.clear()
-            self._by_process[process].settled = 0
-        return dying
+        """Drop the stops of threads that a signal, or an exec of their process's, has ended; gives their processes."""
+        return [process for process, lane in self._by_process.items() if lane.bury()]
 
     def take(self, stop: Stop, *, in_vain: bool, again: bool = False) -> None:
         """The stop has its turn: it leaves its lane. One that only tries `again` was no point of its own."""
@@ -197,10 +201,6 @@ class Lanes:
         process, attempts = self._failed
         found = stat.fields(process)
         return attempts if found is None or found[0] in ("Z", "X") else frozenset()
-
-
-def _is_dying(stop: Stop) -> bool:
-    return stat.is_dying(stop.call.thread)
 
 
 def _attempt(call: StoppedCall, point: Point) -> _Attempt:

@@ -15,6 +15,7 @@ from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Trees
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
+from harness.processes import stat
 from harness.processes.quiet import Quiet
 
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
@@ -80,7 +81,8 @@ class Underway:
         """Wait for the ends of those that were killed where they waited. True: someone was, and others may notice."""
         found = [(actor, process) for actor, lanes in self._lanes.items() for process in lanes.bury()]
         for actor, process in found:
-            kernel.await_end(process, LEAVING)
+            if stat.is_dying(process):
+                kernel.await_end(process, LEAVING)
             self.sets_out(actor)
         return bool(found)
 

@@ -13,7 +13,7 @@ from harness.conductor import kernel, notifications
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier
 from tests.asleep import EXIT_GROUP, MKDIR, wait_in
-from tests.harness.conductor.ordered import ORDERED, Replayed, Rotating, order, python, schedule
+from tests.harness.conductor.ordered import ORDERED, First, Replayed, Rotating, order, python, schedule
 
 REPLACE = frozenset({Family.REPLACE})
 RENAMER = """
@@ -244,3 +244,21 @@ def test_who_is_killed_where_it_waits_has_no_turn_any_more(conduct):
         return went
 
     assert conduct(body) == [(["b"] * 4, [1] * 4)] * 10
+
+
+def test_a_thread_that_an_exec_ends_where_it_waits_takes_nothing_with_it(conduct):
+    """execve(2) ends all other threads; the process lives, and what its new program asks for is a point as ever."""
+    code = """
+import os, sys, threading
+thread = threading.Thread(target=lambda: open("old", "w"))
+thread.start()
+descriptor = os.open(f"/proc/self/task/{thread.native_id}/syscall", os.O_RDONLY)
+while not os.pread(descriptor, 99, 0).startswith(b"257 "): pass  # it is at openat(2), and this one is not asleep
+os.execv(sys.executable, [sys.executable, "-S", "-E", "-c", "open('new', 'w').close(); open('last', 'w').close()"])
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=ORDERED)
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a.0: openat new", "a.1: openat last"]
