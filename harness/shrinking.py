@@ -71,7 +71,8 @@ def schedule_lines(trial: Trial, found: Simplest | None) -> tuple[str, ...]:
     told = found if found is not None and found.trial is trial else None
     faults, neighbour = trial.plan.decisions.faults, told.neighbour if told else None
     violated = trial.judgement.verdict is Verdict.VIOLATED
-    head = [f"why: {explain(trial.trace, faults, neighbour)}"] if violated else []
+    sought = told is not None and told.steady
+    head = [f"why: {explain(trial.trace, faults, neighbour, sought=sought)}"] if violated else []
     head.append(_how_simple(told) if told else f"{_many(trial.trace.preemptions(), 'preemption')}, by {trial.strategy}")
     if neighbour is not None:
         head.append(

@@ -45,6 +45,7 @@ class Family(Enum):
     SERVE = "serve"  # from when on a Unix socket can be connected to
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
+    LIMIT = "limit"  # times after which a program wants a signal: no director sees these either, see limits.py
     FORK = "fork"  # of processes and threads; these concern no file
     START = "start"  # exec: an actor's first is the start of its program
     END = "end"  # of a process that is not killed: no director sees it, see endings.py
@@ -172,6 +173,9 @@ KINDS = (
     Kind("listen", 50, Family.SERVE, ((Place.SOCKET, 0),)),
     Kind("flock", 73, Family.LOCK, ((_D, 0),)),
     Kind("fcntl", 72, Family.LOCK, ((_D, 0),), only_values=(1, LOCK_COMMANDS)),
+    Kind("alarm", 37, Family.LIMIT),
+    Kind("setitimer", 38, Family.LIMIT),
+    Kind("timer_settime", 223, Family.LIMIT),
     Kind("clone", 56, Family.FORK),
     Kind("fork", 57, Family.FORK),
     Kind("vfork", 58, Family.FORK),

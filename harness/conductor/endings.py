@@ -133,12 +133,7 @@ def _is_interruptible(parent: int) -> bool:
     """Whether the end of a child may interrupt it: a process of the run, not our launcher, that catches SIGCHLD."""
     if stat.parent(parent) == os.getpid():
         return False
-    try:
-        with open(f"/proc/{parent}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - asked often
-            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
-    except OSError:
-        return False
-    return bool(int(caught, 16) >> (signal.SIGCHLD - 1) & 1)
+    return stat.catches(parent, signal.SIGCHLD)
 
 
 def _spins(end: _End) -> bool:

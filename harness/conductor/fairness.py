@@ -12,8 +12,6 @@ from collections.abc import Iterable
 
 from harness.conductor.lanes import Stop
 
-_LEAD = 16  # attempts: as many as a strategy lets an actor repeat itself (`Spins`)
-
 
 class Tries:
     """How often each actor has asked in vain since anybody did anything else."""
@@ -28,8 +26,6 @@ class Tries:
         else:
             self._by_actor.clear()
 
-    def fair(self, stops: Iterable[Stop]) -> list[Stop]:
-        """Those of whose actors none has asked much oftener than the one that has asked least."""
-        tried = [(self._by_actor[stop.call.actor], stop) for stop in stops]
-        least = min((times for times, _ in tried), default=0)
-        return [stop for times, stop in tried if times < least + _LEAD]
+    def next(self, stops: Iterable[Stop]) -> Stop:
+        """The one whose actor has asked least, of those the first by name."""
+        return min(stops, key=lambda stop: (self._by_actor[stop.call.actor], stop.point.actor))

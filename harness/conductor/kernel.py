@@ -12,6 +12,7 @@ import errno
 import os
 import platform
 import select
+import signal
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,6 +25,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_RENAMEAT2 = 316
 _SYS_PROCESS_VM_READV = 310
+_SYS_RT_SIGQUEUEINFO = 129
 _SYS_SECCOMP = 317
 _SYS_PIDFD_GETFD = 438
 _SECCOMP_SET_MODE_FILTER = 1
@@ -34,6 +36,8 @@ _SECCOMP_RET_USER_NOTIF = 0x7FC00000
 
 _VECTOR = struct.Struct("=QQ")  # iovec: base, length
 _SIG_SETMASK = 2
+_SI_TIMER = -2  # asm-generic/siginfo.h
+_SIGINFO = struct.Struct("=iii116x")  # siginfo_t: number, errno, code
 _NO_SIGNALS = bytes(128)  # sigset_t
 _ONE, _NO_FLAGS = ctypes.c_ulong(1), ctypes.c_ulong(0)
 _PIDFD_THREAD = os.O_EXCL  # Linux 6.9
@@ -203,6 +207,17 @@ def _check(result: int, what: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
     return int(result)
+
+
+def expire_timer(process: int) -> None:
+    """Send a process SIGALRM as a timer of its own would (rt_sigqueueinfo(2)): flock(1) asks where it comes from.
+
+    One that is gone gets none. Raises OSError.
+    """
+    info = _SIGINFO.pack(signal.SIGALRM, 0, _SI_TIMER)
+    sent = _libc.syscall(_SYS_RT_SIGQUEUEINFO, process, int(signal.SIGALRM), info)
+    if sent < 0 and ctypes.get_errno() != errno.ESRCH:
+        _check(sent, "rt_sigqueueinfo")
 
 
 def await_end(process: int, seconds: float) -> None:

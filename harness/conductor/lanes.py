@@ -90,6 +90,14 @@ class Lane:
         """The first stop that would sleep for a lock. In a ring of these the kernel fails one: EDEADLK of fcntl(2)."""
         return next((stop for stop in self.stops if stop.call.waits() and locks.would_wait(stop.call)), None)
 
+    def bury(self) -> bool:
+        """Drop the stops of threads that have ended, or are about to. False: there are none."""
+        dying = [stop for stop in self.stops if stat.is_dying(stop.call.thread)]
+        for stop in dying:
+            self.settled -= self.stops.index(stop) < self.settled
+            self.stops.remove(stop)
+        return bool(dying)
+
     def settle(self) -> None:
         """Give the stops that have come since the last time their places, behind those that have one."""
         if self.settled == len(self.stops):  # as in nearly every lane
@@ -122,6 +130,10 @@ class Lanes:
         """Whether none goes on unless it gets its turn, or somebody lets go of a lock."""
         return any(lane.stops or lane.sleeps for lane in self)
 
+    def sleeps(self) -> bool:
+        """Whether one waits inside the kernel for somebody's lock."""
+        return any(lane.sleeps for lane in self)
+
     def threads(self) -> frozenset[int]:
         """Those that wait for their turn."""
         return frozenset(stop.call.thread for lane in self for stop in lane.stops)
@@ -143,12 +155,16 @@ class Lanes:
         lane.stops.append(Stop(call, point, bool(lane.failed) and _attempt(call, point) in lane.failed, looked))
         lane.sleeps = False
 
-    def take(self, stop: Stop, *, in_vain: bool) -> None:
-        """The stop has its turn: it leaves its lane."""
+    def bury(self) -> list[int]:
+        """Drop the stops of threads that a signal, or an exec of their process's, has ended; gives their processes."""
+        return [process for process, lane in self._by_process.items() if lane.bury()]
+
+    def take(self, stop: Stop, *, in_vain: bool, again: bool = False) -> None:
+        """The stop has its turn: it leaves its lane. One that only tries `again` was no point of its own."""
         lane = next(lane for lane in self if stop in lane.stops)
         lane.stops.remove(stop)
         lane.settled -= 1
-        lane.taken += 1
+        lane.taken += not again
         attempt = _attempt(stop.call, stop.point)
         if in_vain:
             others = {other for other in lane.failed if other[0] == attempt[0]}

@@ -29,7 +29,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.strikes import Strikes
 from harness.conductor.supervisor import Supervisor
 from harness.conductor.touching import touches
-from harness.conductor.underway import Underway
+from harness.conductor.underway import LEAVING, Underway
 from harness.events import FaultFired, Scheduled, What
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.points import Point, Touch, named, started
@@ -45,8 +45,7 @@ _SELDOM = 0.02
 # before the first, however late the loop comes to it. Who sleeps until then only waits for us.
 _ROUNDS = 10
 _ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
-_LEAVING = 1.0  # seconds: the most that an end takes in the kernel, which waits for nobody there
-MOST_STEPS = 50_000  # a program that goes on for ever is let go then
+MOST_STEPS = 50_000  # with repeated attempts; a program that goes on for ever is let go then
 
 
 class Scheduler:
@@ -81,6 +80,7 @@ class Scheduler:
         self._strikes = Strikes(decisions, aimed, strategy, self._lanes)  # switches are the strategy's affair
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
         self._steps: list[Step] = []
+        self._repeated = 0  # attempts, beside the steps
         self._releases = Releases()
         self._glances = Glances(root)
         self._deciding = False
@@ -175,7 +175,7 @@ class Scheduler:
     def _end(self, actor: str) -> None:
         """An actor's listener has hung up; what it had open, and its locks, may be there for some moments yet."""
         for process in self._surroundings.processes(actor):
-            kernel.await_end(process, _LEAVING)
+            kernel.await_end(process, LEAVING)
         self._go_on()
 
     # -- decisions --------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class Scheduler:
                     continue
                 if ready := self._ready():
                     self._decide(ready)
-                elif not self._resume():
+                elif not (self._try_again() or self._call_off() or self._resume()):
                     break
         except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped
             self.failure = failure
@@ -203,7 +203,7 @@ class Scheduler:
         """Whether all have been started, and none is on its way to its next stop."""
         if len(self.expected) < self._parties:
             return False
-        if self._underway.anybody():
+        if self._underway.anybody() or self._underway.bury():
             return False
         for lanes in self._lanes.values():
             lanes.settle()
@@ -212,13 +212,12 @@ class Scheduler:
         return True
 
     def _ready(self) -> list[Stop | Held]:
-        """Whose turn it can be: at most one stop a lane. Attempts in vain, or to sleep, only in the last resort."""
+        """Whose turn it can be: at most one stop a lane. Attempts to sleep only in the last resort."""
         lanes = [lane for lanes in self._lanes.values() for lane in lanes]
         replies = self._replies.waiting()
         stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
-        if not stops and not replies and self._nobody_comes():
-            stops = self._tries.fair(stop for lane in lanes if (stop := lane.retries()))
-            stops = stops or [stop for lane in lanes if (stop := lane.sleeper())]
+        if not stops and not replies and self._nobody_comes() and not any(lane.retries() for lane in lanes):
+            stops = [stop for lane in lanes if (stop := lane.sleeper())]
         if stops:
             self._asleep_since = None
         for stop in stops:
@@ -247,17 +246,41 @@ class Scheduler:
             self._underway.reply_goes()
         else:
             self._perform(waiting, fault)
-        if len(self._steps) >= MOST_STEPS:
+        if len(self._steps) + self._repeated >= MOST_STEPS:
             self.open()
 
-    def _perform(self, stop: Stop, fault: Fault | None) -> None:
+    def _try_again(self) -> bool:
+        """Where nobody can go on, one repeats an attempt that must fail again. False: there is none.
+
+        That is no step of the schedule: how often somebody tries is a matter of the clock, for who tries for a second.
+        """
+        stops = [stop for lanes in self._lanes.values() for lane in lanes if (stop := lane.retries())]
+        if not stops or self._replies.waiting() or not self._nobody_comes():
+            return False
+        self._repeated += 1
+        self._perform(self._tries.next(stops), None, again=True)
+        if len(self._steps) + self._repeated >= MOST_STEPS:
+            self.open()
+        return True
+
+    def _call_off(self) -> bool:
+        """While somebody is stopped, one that sleeps for a lock learns that its own time limit is over. False: nobody.
+
+        As an attempt that is repeated, that is no step: it follows from the steps before.
+        """
+        actor = self._underway.pass_limit() if self._pauses else ""
+        if actor:
+            self._record(FaultFired(fault=self._fault, detail=f"the time is over in which {actor} waits for a lock"))
+        return bool(actor)
+
+    def _perform(self, stop: Stop, fault: Fault | None, *, again: bool = False) -> None:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
         self._makers.see(call, in_vain=in_vain)
         self._pauses.step(in_vain=in_vain)
         self._tries.step(actor, in_vain=in_vain)
-        self._lanes[actor].take(stop, in_vain=in_vain)
+        self._lanes[actor].take(stop, in_vain=in_vain, again=again)
         self._underway.sets_out(actor)
         self._underway.something_happens()
         if fault is None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from harness.conductor import calls, notifications
 from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
 from harness.conductor.endings import Endings
+from harness.conductor.limits import Limits
 from harness.conductor.lookups import Lookups
 from harness.conductor.stopped import Director, StoppedCall
 from harness.errors import LabError
@@ -55,6 +56,7 @@ class Supervisor:
         self.converses = False  # whether it has asked for a connection: what it sends may be on its way to a fake
         # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
         self.plural = Family.FORK not in families
+        self.limits = Limits()  # that its processes have set themselves, where those calls stop
         self._root = os.path.realpath(root)
         self._below = f"{self._root}/"
         self._directors = directors  # shared with the lab, which adds and removes them
@@ -197,6 +199,8 @@ class Supervisor:
             return True
         call = self._decode(stopped)
         self.plural = self.plural or call.kind.family is Family.FORK
+        if call.kind.family is Family.LIMIT:
+            self.limits.see(call)
         if not self._is_kept(call):
             call.go()
         looks = call.kind.family is Family.LOOK

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.conductor import calls
+from harness.conductor import calls, kernel
 from harness.conductor.lanes import Lanes
 from harness.conductor.lookers import Lookers
 from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Trees
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
+from harness.processes import stat
 from harness.processes.quiet import Quiet
 
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
 # again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
 _BUSY = 10.0
+LEAVING = 1.0  # seconds: the most that an end takes in the kernel, which waits for nobody there
 
 
 class Underway:
@@ -74,6 +76,23 @@ class Underway:
         if not self._lanes[call.actor].stopped():
             self._asleep[call.actor] = quiet
         return True
+
+    def bury(self) -> bool:
+        """Wait for the ends of those that were killed where they waited. True: someone was, and others may notice."""
+        found = [(actor, process) for actor, lanes in self._lanes.items() for process in lanes.bury()]
+        for actor, process in found:
+            if stat.is_dying(process):
+                kernel.await_end(process, LEAVING)
+            self.sets_out(actor)
+        return bool(found)
+
+    def pass_limit(self) -> str:
+        """Tell one actor that sleeps for a lock that the time which it has set itself is over; "" if none has."""
+        for actor, lanes in self._lanes.items():
+            if lanes.sleeps() and self._supervisors[actor].limits.pass_one(self.processes(actor)):
+                self.sets_out(actor)
+                return actor
+        return ""
 
     def something_happens(self) -> None:
         """A call is about to be let go. Who sleeps and looks in turns may find what it waits for behind it."""

@@ -6,6 +6,7 @@ are known to the kernel by the launcher's name. The code is compiled once, befor
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -61,6 +62,10 @@ def _status(end: SystemExit) -> int:
 
 
 def _end(status: int) -> NoReturn:
+    """As the interpreter ends (Py_FinalizeEx): first its threads, then what atexit was told, then the buffers."""
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()

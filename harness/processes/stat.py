@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 
 KNOWS_CHILDREN = os.path.exists("/proc/thread-self/children")  # noqa: PTH110 - a kernel without CONFIG_PROC_CHILDREN
+_PF_EXITING = 0x4  # linux/sched.h
+_SIGKILL = 1 << (signal.SIGKILL - 1)
 _ROUNDS = 10  # more only if everything forks as fast as we read
 
 
@@ -23,6 +26,26 @@ def parent(pid: int) -> int:
     """A process's, or thread's, parent (field 4). 0 when it is gone."""
     found = fields(pid)
     return int(found[1]) if found else 0
+
+
+def is_dying(thread: int) -> bool:
+    """Whether a thread has ended, is about to, or was sent a signal that ends its process without a handler.
+
+    Such a signal leaves a SIGKILL with each thread at once (kernel/signal.c, complete_signal), which field 31 shows.
+    From the first moment of its end on, field 9 has PF_EXITING.
+    """
+    found = fields(thread)
+    return found is None or bool(int(found[6]) & _PF_EXITING or int(found[28]) & _SIGKILL)
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal (SigCgt of /proc/PID/status); not where that cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
+            caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
+    except OSError:
+        return False
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def start_time(pid: int) -> int:

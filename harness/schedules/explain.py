@@ -34,6 +34,8 @@ _SEEN = {
 _PAST = {"written": "wrote"}
 _FEW = 3  # this many points of one actor that concern nobody else are drawn, more are counted
 
+_NO_ORDER = "no order of the calls was found in which it does not happen"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overwrite:
@@ -46,10 +48,16 @@ class Overwrite:
     own: Point | None  # instead of that its own last change, behind which the earlier one has come
 
 
-def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | None = None) -> str:
-    """One sentence: who overwrote whose change of what, else whose order decides; then the faults that came."""
+def explain(
+    trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | None = None, *, sought: bool = False
+) -> str:
+    """One sentence: who overwrote whose change of what, else whose order decides; then the faults that came.
+
+    `sought` says that a passing schedule was looked for: where there is no neighbour, none was found.
+    """
+    told = list(_faults(trace.points, faults))
     found = _most_telling(trace.points, neighbour)
-    if found is not None:
+    if found is not None and (found.read or found.own or neighbour or not sought):
         said = _overwritten(found, trace.points)
     elif neighbour is not None and (halves := mixed(trace.points, neighbour.first, neighbour.second)):
         old, new = halves
@@ -59,9 +67,11 @@ def explain(trace: Trace, faults: Iterable[Fault] = (), neighbour: Neighbour | N
     elif neighbour is not None:
         first, second = neighbour.first, neighbour.second
         said = f"what decides is that {_at(first)}{_let_go_of(first, second)} comes before {_at(second)}"
+    elif told:
+        return "; ".join(told)
     else:
-        said = "no actor undid what another one had changed"
-    return "; ".join([said, *_faults(trace.points, faults)])
+        said = _NO_ORDER if sought else "no actor undid what another one had changed"
+    return "; ".join([said, *told])
 
 
 def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
@@ -257,5 +267,6 @@ def _seen(point: Point, name: str) -> str:
 
 
 def _at(point: Point) -> str:
-    objects = " and ".join(touch.object for touch in named(point.touches))
+    to_another = point.call.startswith(("rename", "link"))
+    objects = (" to " if to_another else " and ").join(touch.object for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")

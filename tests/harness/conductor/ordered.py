@@ -11,7 +11,7 @@ from harness.conductor.scheduler import Scheduler
 from harness.processes import tree
 from harness.schedules.decisions import Decisions
 
-CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.FORK})
+CHANGES = frozenset({Family.REPLACE, Family.OPEN, Family.REMOVE, Family.MAKE, Family.LOCK, Family.LIMIT, Family.FORK})
 ORDERED = CHANGES | {Family.READ, Family.LIST}  # without reads an actor has read what it will before its first turn
 # Reads a number, and replaces the file by one that is greater by one: the update that a second one can lose.
 INCREMENT = """

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from harness.schedules.decisions import Decisions
 from harness.schedules.replay import Recording, Replay
 from tests.harness.conductor.ordered import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
@@ -74,6 +78,78 @@ def test_who_gives_up_meanwhile_is_found_out_and_the_token_repeats_it(conduct):
     assert [str(point.fingerprint) for point in again.trace.points] == [
         str(point.fingerprint) for point in found.trace.points
     ]
+
+
+def limited(setting, seconds, goes_on="pass"):
+    """Waits for the lock for so long, and goes on without it, or does something else."""
+    return (
+        f"""
+import ctypes, fcntl, os, signal, sys
+def late(number, frame): raise TimeoutError
+signal.signal(signal.SIGALRM, late)
+lock = open("lock", "a")
+{setting.format(seconds)}
+try: fcntl.{"lockf" if "itimer" in setting else "flock"}(lock, fcntl.LOCK_EX)
+except TimeoutError: {goes_on}
+signal.alarm(0); signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+        + INCREMENT
+    )
+
+
+ALARM, ITIMER = "signal.alarm({})", "signal.setitimer(signal.ITIMER_REAL, {})"
+TIMER = """
+libc, made = ctypes.CDLL(None), ctypes.c_int()
+spec = (ctypes.c_long * 4)(0, 0, {}, 0)
+assert libc.timer_create(1, None, ctypes.byref(made)) == libc.timer_settime(made, 0, spec, None) == 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        (limited(ALARM, 3), "1"),
+        (limited(ITIMER, 3.5), "1"),
+        (limited(TIMER, 3), "1"),
+        (limited(ALARM, 3, "sys.exit(75)"), "1"),
+        (limited(ALARM, 300), "2"),
+        (limited("signal.alarm(3); signal.alarm({})", 0), "2"),
+        (limited("signal.alarm({}); signal.signal(signal.SIGALRM, signal.SIG_IGN)", 3), "2"),
+    ],
+    ids=["alarm", "setitimer", "timer_settime", "who then ends", "of minutes", "taken back", "without a handler"],
+)
+def test_a_time_limit_passes_while_the_holder_is_stopped(conduct, code, count):
+    """At once, as no clock decides, and in a replay as well."""
+
+    async def body(rig):
+        began = time.monotonic()
+        found, first = await counted(rig, First(), code, decisions="a.2!SIGSTOP")
+        recording = Recording.of(found.trace, Decisions.parse("a.2!SIGSTOP").faults)
+        replay = Replay(Recording.parse(recording.token))
+        _, second = await counted(rig, replay, code, decisions=str(recording.decisions))
+        replay.finish()
+        return first, second, time.monotonic() - began
+
+    first, second, seconds = conduct(body)
+    assert (first, second) == (count, count)
+    assert seconds < 3.0
+
+
+def test_the_limit_of_a_command_passes(conduct):
+    """flock(1) only believes a timer, and timeout(1) ends its child."""
+    shell = "PATH=/usr/bin:/bin; exec 9>>lock\n{}\nread n <count; echo $((n + 1)) >new.$$; mv new.$$ count"
+
+    async def body(rig):
+        counts = []
+        for waiting in ("flock -w 2 9", "timeout 2 flock 9", "flock 9"):
+            (rig.folder / "count").write_text("0\n")
+            actors = {name: ("/bin/sh", "-c", shell.format(waiting)) for name in "ab"}
+            await schedule(rig, First(), actors, families=ORDERED, decisions="a.1!SIGSTOP")
+            counts.append((rig.folder / "count").read_text())
+            rig.running.clear()
+        return counts
+
+    assert conduct(body) == ["1\n", "1\n", "2\n"]
 
 
 def test_who_waits_for_a_stopped_holder_is_not_kept_for_ever(conduct):

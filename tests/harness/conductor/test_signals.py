@@ -13,6 +13,7 @@ from harness.conductor import kernel, notifications
 from harness.conductor.calls import Family
 from harness.conductor.directors import Barrier
 from tests.asleep import EXIT_GROUP, MKDIR, wait_in
+from tests.harness.conductor.ordered import ORDERED, First, Replayed, Rotating, order, python, schedule
 
 REPLACE = frozenset({Family.REPLACE})
 RENAMER = """
@@ -209,3 +210,55 @@ def test_a_call_that_a_signal_ended_before_it_was_taken_is_counted_even_if_it_is
         return running.supervisor.withdrawn
 
     assert conduct(body) == 1
+
+
+# On one processor, where the killed one waits behind the other: it is not gone when that one stops again.
+VICTIM = """
+import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); os.nice(19)
+held = bytearray(1 << 26)
+with open("pid.new", "w") as file: file.write(str(os.getpid()))
+os.rename("pid.new", "pid")
+for name in "xyz": open(name, "w").close()
+"""
+KILLER = """
+import os, signal
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+pid = int(open("pid").read())
+os.kill(pid, signal.SIGTERM)
+for name in "1234": open(name, "w").close()
+"""
+
+
+def test_who_is_killed_where_it_waits_has_no_turn_any_more(conduct):
+    async def body(rig):
+        went = []
+        for _ in range(10):
+            strategy = Replayed(*"aaab", Rotating())  # a has its pid in the file, and waits to make x
+            actors = {"a": python(VICTIM), "b": python(KILLER)}
+            scheduler = await schedule(rig, strategy, actors, families=ORDERED)
+            went.append((order(scheduler)[4:], [len(step.enabled) for step in scheduler.trace.steps[4:]]))
+            rig.running.clear()
+            rig.directors.clear()
+            (rig.folder / "pid").unlink()
+        return went
+
+    assert conduct(body) == [(["b"] * 4, [1] * 4)] * 10
+
+
+def test_a_thread_that_an_exec_ends_where_it_waits_takes_nothing_with_it(conduct):
+    """execve(2) ends all other threads; the process lives, and what its new program asks for is a point as ever."""
+    code = """
+import os, sys, threading
+thread = threading.Thread(target=lambda: open("old", "w"))
+thread.start()
+descriptor = os.open(f"/proc/self/task/{thread.native_id}/syscall", os.O_RDONLY)
+while not os.pread(descriptor, 99, 0).startswith(b"257 "): pass  # it is at openat(2), and this one is not asleep
+os.execv(sys.executable, [sys.executable, "-S", "-E", "-c", "open('new', 'w').close(); open('last', 'w').close()"])
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=ORDERED)
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a.0: openat new", "a.1: openat last"]
