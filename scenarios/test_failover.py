@@ -16,11 +16,13 @@ from harness.checkers.failover import (
 )
 from harness.checkers.local_errors import (
     UNREADABLE,
-    lack_of_ports_stays_local,
+    lack_stays_local,
     local_error_stays_local,
     unreadable_credential_stays_local,
 )
+from harness.conductor.calls import Family
 from harness.lab import Lab
+from harness.lab.ports import Lack
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
@@ -49,6 +51,10 @@ MIDWAY: dict[str, tuple[str, Reply]] = {
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
 REFUSED_SILENTLY = Parts((), stop="refusal")  # Gemini then blocks the prompt, and gives no answer at all
+LACKS = {
+    "portless": Lack(fault="no port left for a connection", of="port"),
+    "descriptorless": Lack(fault="no descriptor left for a connection", of="descriptor"),
+}
 IDLE = 3.0  # seconds of silence that are a stall: eight times the pause between two frames of a slow answer
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "bad-request": ("anthropic", Status(400)),
@@ -110,16 +116,18 @@ async def test_unreadable_credential_stays_local(lab: Lab) -> None:
 @scenario(
     "FLO-1",
     fault="this machine has no port left for the turn's first connection, and one for every other (connect(2): "
-    "EADDRNOTAVAIL)",
+    "EADDRNOTAVAIL); for that of the next turn no descriptor (socket(2): EMFILE)",
     needs=[Capability.TURN, Capability.FAILOVER],
+    watch={Family.SOCKET},
     exact=True,
-    judges=[lack_of_ports_stays_local],
+    judges=[lack_stays_local],
 )
 async def test_no_port_for_a_connection(lab: Lab) -> None:
     """A connection that this machine cannot begin is no failure of the provider, in whose place nobody is asked."""
     lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex")))
-    with lab.out_of_ports("no port left for a connection"):
-        await (await lab.turn("lane0", actor="second")).finished()
+    for actor, lack in LACKS.items():
+        with lab.lacking(lack):
+            await (await lab.turn("lane0", actor=actor)).finished()
     await (await lab.turn("lane0", actor="after-relief")).finished()
 
 

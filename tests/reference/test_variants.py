@@ -55,6 +55,7 @@ OURS = (
     "dead-recorded-as-succeeded",
     "delete-writes-its-own-way",
     "denied-is-untyped",
+    "descriptors-are-the-providers",
     "disk-full-swallowed",
     "entries-written-anew",
     "exit-status-is-dropped",

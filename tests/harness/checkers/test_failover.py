@@ -18,7 +18,7 @@ from harness.checkers.failover import (
     slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
-    lack_of_ports_stays_local,
+    lack_stays_local,
     local_error_stays_local,
     unreadable_credential_stays_local,
 )
@@ -30,7 +30,7 @@ SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
 LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
 DENIED: dict[str, Any] = {"ok": False, "kind": "local", "message": "denied"}
 UNREAD = unreadable_credential_stays_local
-PORTLESS = lack_of_ports_stays_local
+PORTLESS = lack_stays_local
 RELIEVED = (asked(8, "after-relief"), *turn("after-relief"))
 REPAIRED = (asked(8, "after-repair", "codex"), *turn("after-repair"))
 AFTER = (asked(8, "after-lock"), *turn("after-lock"))
@@ -73,7 +73,7 @@ FLO_1 = [
     legal("ends-without-a-port", PORTLESS, turn("second", **DENIED), RELIEVED),
     legal("tries-the-same-again", PORTLESS, asked(1, "second"), turn("second"), RELIEVED),
     illegal(
-        "goes-on-without-a-port", PORTLESS, "FLO-1", "had no port for a connection|went on to gemini/m", [1, 2],
+        "goes-on-without-a-port", PORTLESS, "FLO-1", "could not begin a connection|went on to gemini/m", [1, 2],
         start("second"), asked(1, "second", "gemini"), turn("second")[1], RELIEVED,
     ),
     illegal(
