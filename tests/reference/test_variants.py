@@ -60,6 +60,7 @@ OURS = (
     "entries-written-anew",
     "exit-status-is-dropped",
     "exit-zero-when-killed",
+    "failed-work-is-an-empty-answer",
     "failover-on-stdout",
     "fence-at-the-end-only",
     "gateway-address-taken",
