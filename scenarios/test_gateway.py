@@ -14,6 +14,7 @@ from harness.checkers.gateway_loss import (
     lost_gateway_is_final,
     lost_worker_is_final,
 )
+from harness.checkers.large_state import gateway_keeps_nothing
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -131,6 +132,23 @@ async def test_lost_worker(lab: Lab) -> None:
     await lab.run(routed(lab, "lane0", AFTER), AFTER)
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
+
+
+@scenario(
+    "RES-4",
+    fault="",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    judges=[gateway_keeps_nothing],
+    not_verified=["threads, of which a pool may begin some as they are needed"],
+)
+async def test_gateway_after_each_turn(lab: Lab) -> None:
+    """A gateway that has done a turn has nothing more open than after the one before."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    gateway = await serving(lab)
+    for number in range(4):
+        await lab.run(routed(lab, "lane0", f"turn-{number}"), f"turn-{number}")
+        await lab.settled(gateway)
+        lab.look.holdings(gateway, f"after turn {number}")
 
 
 @scenario(

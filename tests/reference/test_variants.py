@@ -66,6 +66,7 @@ OURS = (
     "gateway-address-taken",
     "gateway-failure-exits-zero",
     "gateway-goes-on-alone",
+    "gateway-keeps-descriptors",
     "gateway-limits-answers",
     "gateway-lost-runs-here",
     "gateway-noted-once-it-listens",
