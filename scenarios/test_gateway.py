@@ -153,15 +153,16 @@ async def test_gateway_after_each_turn(lab: Lab) -> None:
 
 @scenario(
     "CHD-5",
-    fault="one of two building runs of a gateway is cancelled by its id",
+    fault="one of three building runs of a gateway is cancelled by its id, and whoever waits for another gets SIGTERM",
     needs=[*NEEDS, Capability.GATEWAY, Capability.RUNS, Capability.CANCEL],
     judges=[peers_unharmed],
 )
 async def test_peer_of_a_run_cancelled_in_the_gateway(lab: Lab) -> None:
     """Cancelling a run that a gateway does leaves the gateway alone, and what else it does."""
-    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    lab.prepare(Setup(agents=("peer", "victim", "given-up"), grace_seconds=0.5))
     lab.plan("victim cancelled")
-    builds = {name: lab.build(name, *KINDS["session"]) if lab.faulty else "true" for name in ("peer", "victim")}
+    names = ("peer", "victim", "given-up") if lab.faulty else ("peer", "victim")
+    builds = {name: lab.build(name, *KINDS["session"]) if lab.faulty else "true" for name in names}
     lab.script(*(rule for name, build in builds.items() for rule in tool_then_text(lab, name, build)))
     await serving(lab)
     runs = [await lab.start(routed(lab, name, name), name) for name in builds]
@@ -176,5 +177,7 @@ async def test_peer_of_a_run_cancelled_in_the_gateway(lab: Lab) -> None:
         if row.agent == "victim":
             await lab.run(CancelRun(id=row.id), "cancel")
             lab.fired("victim cancelled")
-    await lab.ends_within(runs[1], GRACE)
+    lab.signal(runs[2], signal.SIGTERM)
+    for ended in runs[1:]:
+        await lab.ends_within(ended, GRACE)
     await lab.look.beat("peer", more=OUTLIVES, within=GRACE)
