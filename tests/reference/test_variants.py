@@ -82,6 +82,7 @@ OURS = (
     "hangs-on-closed-stdin",
     "idle-time-for-the-whole-answer",
     "key-of-another-provider",
+    "killed-tool-is-a-success",
     "locks-by-the-homes-path",
     "long-commands-end-the-turn",
     "long-message-is-cut",
