@@ -30,9 +30,10 @@ class RequestReceived:
     `rule` names the script rule that answers, "" when none matched; `bytes` is the body's length on the wire;
     `peer_port` is the client's TCP port. `marker` is the newest of the user's texts, `markers` are all that the
     conversation has, the model's own texts included. `results` has a digest of each tool result, equal for those that
-    say the same, and `told` the first marker in each, both in the order of the calls. `tools` is how many tools it
-    offers. `near_misses` says, for a request that a strict script refuses, which rules came closest and what they
-    missed. A request that is not HTTP has an empty method and path.
+    say the same, and `told` the first marker in each, both in the order of the calls. `added` is how each text begins
+    that the client has put in by itself (`<system-reminder>`). `tools` is how many tools it offers. `near_misses` says,
+    for a request that a strict script refuses, which rules came closest and what they missed. A request that is not
+    HTTP has an empty method and path.
     """
 
     exchange: int
@@ -49,6 +50,7 @@ class RequestReceived:
     markers: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     tools: int = 0
     near_misses: tuple[str, ...] = ()
 

@@ -44,6 +44,7 @@ def asked(
         markers=markers_in(request),
         results=results.digests,
         told=results.markers,
+        added=parsed.turn.added,
         tools=results.tools,
         near_misses=near_misses,
     )

@@ -179,7 +179,7 @@ async def test_damaged_config(lab: Lab) -> None:
 )
 async def test_unknown_keys(lab: Lab) -> None:
     """What a newer version or another program wrote into the config survives an add, and a delete."""
-    extra = {"x-future": {"nested": [1, {"deep": None}], "text": "ü"}, "x-empty": {}, "x-number": 1.5}
+    extra = {"x-future": {"nested": [1, {"deep": None}], "text": "ü"}, "x-empty": {}, "x-number": 1.5, "x-null": None}
     lab.plan("unknown keys in the config")
     unknown = (extra, ENTRY_EXTRA) if lab.faulty else ({}, {})
     lab.prepare(Setup(agents=("lane0",), extra=unknown[0], entry_extra=unknown[1]))

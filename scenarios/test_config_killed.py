@@ -104,6 +104,6 @@ async def test_temporaries_of_four_adds(lab: Lab) -> None:
     """Adds that run at the same time do not write into each other's files."""
     lab.prepare(Setup(agents=("first",)))
     lab.look.config()
-    with lab.witnessed(lab.is_beside_config):
+    with lab.witnessed(lab.may_become_config):
         async with lab.barrier("adds held before replacing the config", parties=4, where=lab.is_config):
             await lab.add(*LANES)

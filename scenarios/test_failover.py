@@ -11,15 +11,18 @@ from harness.checkers.failover import (
     falls_over_in_order,
     fatal_stops,
     root_cause_first,
+    silent_answer_is_an_answer,
     slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
     UNREADABLE,
-    lack_of_ports_stays_local,
+    lack_stays_local,
     local_error_stays_local,
     unreadable_credential_stays_local,
 )
+from harness.conductor.calls import Family
 from harness.lab import Lab
+from harness.lab.ports import Lack
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
@@ -47,6 +50,11 @@ MIDWAY: dict[str, tuple[str, Reply]] = {
 }
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
+REFUSED_SILENTLY = Parts((), stop="refusal")  # Gemini then blocks the prompt, and gives no answer at all
+LACKS = {
+    "portless": Lack(fault="no port left for a connection", of="port"),
+    "descriptorless": Lack(fault="no descriptor left for a connection", of="descriptor"),
+}
 IDLE = 3.0  # seconds of silence that are a stall: eight times the pause between two frames of a slow answer
 FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "bad-request": ("anthropic", Status(400)),
@@ -55,8 +63,9 @@ FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     "too-large": ("anthropic", Status(413)),
     "context-overflow": ("anthropic", Status(400, message=OVERFLOW)),
     "context-overflow-codex": ("codex", Status(400, "context_length_exceeded")),
-    CONTENT: ("anthropic", REFUSED),
+    CONTENT: ("anthropic", REFUSED_SILENTLY),
     f"{CONTENT}-gemini": ("gemini", REFUSED),
+    f"{CONTENT}-prompt-gemini": ("gemini", REFUSED_SILENTLY),
     f"{CONTENT}-codex": ("codex", REFUSED),
 }
 
@@ -107,16 +116,18 @@ async def test_unreadable_credential_stays_local(lab: Lab) -> None:
 @scenario(
     "FLO-1",
     fault="this machine has no port left for the turn's first connection, and one for every other (connect(2): "
-    "EADDRNOTAVAIL)",
+    "EADDRNOTAVAIL); for that of the next turn no descriptor (socket(2): EMFILE)",
     needs=[Capability.TURN, Capability.FAILOVER],
+    watch={Family.SOCKET},
     exact=True,
-    judges=[lack_of_ports_stays_local],
+    judges=[lack_stays_local],
 )
 async def test_no_port_for_a_connection(lab: Lab) -> None:
     """A connection that this machine cannot begin is no failure of the provider, in whose place nobody is asked."""
     lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex")))
-    with lab.out_of_ports("no port left for a connection"):
-        await (await lab.turn("lane0", actor="second")).finished()
+    for actor, lack in LACKS.items():
+        with lab.lacking(lack):
+            await (await lab.turn("lane0", actor=actor)).finished()
     await (await lab.turn("lane0", actor="after-relief")).finished()
 
 
@@ -185,23 +196,30 @@ async def test_retryable_failures(lab: Lab) -> None:
 
 @scenario(
     "FLO-3",
-    fault="the first provider's answer comes word by word, and takes longer than the provider may be silent",
-    needs=[Capability.TURN, Capability.FAILOVER],
-    judges=[slow_answer_is_waited_for],
+    fault="the first provider's answer comes word by word, and takes longer than the provider may be silent; another "
+    "one, after a tool's result, has no words",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.TOOLS],
+    judges=[slow_answer_is_waited_for, silent_answer_is_an_answer],
     not_verified=[
         "a program whose time for a silent provider cannot be set: what it would take for a stall is unknown"
     ],
 )
 async def test_answer_that_takes_its_time(lab: Lab) -> None:
-    """An answer that goes on coming is no stall, however long it takes."""
-    lab.plan("a slow answer")
+    """An answer that goes on coming is no stall, however long it takes, nor is one that ends without a word."""
+    for name in ("slow", "silent"):
+        lab.plan(f"a {name} answer")
     lab.prepare(Setup(agents=("lane0",), models=providers(lab), credential=lab.credential("codex"), idle_seconds=IDLE))
     words = SLOWLY.split()
     slow = Text(SLOWLY, chunks=len(words), pace=IDLE / len(words) if lab.faulty else 0.0)
-    lab.script(Rule("slow", Match(marker="slow"), (slow,)))
-    await (await lab.turn("lane0", actor="slow")).finished()
-    if lab.met("slow"):
-        lab.fired("a slow answer")
+    lab.script(
+        Rule("slow", Match(marker="slow"), (slow,)),
+        Rule("tool", Match(marker="silent", turn_step=0), (lab.target.tool_call("true"),)),
+        Rule("silent", Match(marker="silent"), (Parts(()) if lab.faulty else Text("done"),)),
+    )
+    for name in ("slow", "silent"):
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(f"a {name} answer")
 
 
 @scenario(

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
 from harness.checkers.fan_in import (
+    QUIET,
     STRANGER,
     every_answer_is_told,
     every_result_once,
+    failure_is_no_silence,
     task,
     told_step_by_step,
     told_to_nobody_else,
@@ -40,16 +42,18 @@ NAMESAKE, ELSEWHERE = "lane", "ma"  # an agent and a session whose names are how
 
 @scenario(
     "MSG-4",
-    fault="one of three agents that work for another is refused by each of its providers",
+    fault="one of three agents that work for another is refused by each of its providers; a fourth has nothing to say",
     needs=[*NEEDS, Capability.FAILOVER],
-    judges=[every_result_once, every_answer_is_told, told_to_nobody_else],
+    judges=[every_result_once, every_answer_is_told, failure_is_no_silence, told_to_nobody_else],
 )
 async def test_one_child_fails(lab: Lab) -> None:
     """Of three agents at work for a session, each is reported once, the one that fails included, and to it alone."""
-    lab.prepare(Setup(agents=("lane0", *OTHERS, NAMESAKE), models=("anthropic", "gemini")))
+    lab.prepare(Setup(agents=("lane0", *OTHERS, QUIET, NAMESAKE), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
-    lab.script(*([overloaded] if lab.faulty else []), *_delegates(lab, "parent", OTHERS, before=PAGE))
+    quiet = Rule("quiet", Match(marker=task("parent", QUIET)), (Parts(()),))
+    agents = (*OTHERS, QUIET) if lab.faulty else OTHERS
+    lab.script(*([overloaded, quiet] if lab.faulty else []), *_delegates(lab, "parent", agents, before=PAGE))
     lab.plan("an agent refused by all providers")
     await (await lab.turn("lane0", actor="parent")).finished()
     if lab.refused(failing, 529):

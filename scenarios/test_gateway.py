@@ -14,6 +14,7 @@ from harness.checkers.gateway_loss import (
     lost_gateway_is_final,
     lost_worker_is_final,
 )
+from harness.checkers.large_state import gateway_keeps_nothing
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -134,16 +135,34 @@ async def test_lost_worker(lab: Lab) -> None:
 
 
 @scenario(
+    "RES-4",
+    fault="",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    judges=[gateway_keeps_nothing],
+    not_verified=["threads, of which a pool may begin some as they are needed"],
+)
+async def test_gateway_after_each_turn(lab: Lab) -> None:
+    """A gateway that has done a turn has nothing more open than after the one before."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    gateway = await serving(lab)
+    for number in range(4):
+        await lab.run(routed(lab, "lane0", f"turn-{number}"), f"turn-{number}")
+        await lab.settled(gateway)
+        lab.look.holdings(gateway, f"after turn {number}")
+
+
+@scenario(
     "CHD-5",
-    fault="one of two building runs of a gateway is cancelled by its id",
+    fault="one of three building runs of a gateway is cancelled by its id, and whoever waits for another gets SIGTERM",
     needs=[*NEEDS, Capability.GATEWAY, Capability.RUNS, Capability.CANCEL],
     judges=[peers_unharmed],
 )
 async def test_peer_of_a_run_cancelled_in_the_gateway(lab: Lab) -> None:
     """Cancelling a run that a gateway does leaves the gateway alone, and what else it does."""
-    lab.prepare(Setup(agents=("peer", "victim"), grace_seconds=0.5))
+    lab.prepare(Setup(agents=("peer", "victim", "given-up"), grace_seconds=0.5))
     lab.plan("victim cancelled")
-    builds = {name: lab.build(name, *KINDS["session"]) if lab.faulty else "true" for name in ("peer", "victim")}
+    names = ("peer", "victim", "given-up") if lab.faulty else ("peer", "victim")
+    builds = {name: lab.build(name, *KINDS["session"]) if lab.faulty else "true" for name in names}
     lab.script(*(rule for name, build in builds.items() for rule in tool_then_text(lab, name, build)))
     await serving(lab)
     runs = [await lab.start(routed(lab, name, name), name) for name in builds]
@@ -158,5 +177,7 @@ async def test_peer_of_a_run_cancelled_in_the_gateway(lab: Lab) -> None:
         if row.agent == "victim":
             await lab.run(CancelRun(id=row.id), "cancel")
             lab.fired("victim cancelled")
-    await lab.ends_within(runs[1], GRACE)
+    lab.signal(runs[2], signal.SIGTERM)
+    for ended in runs[1:]:
+        await lab.ends_within(ended, GRACE)
     await lab.look.beat("peer", more=OUTLIVES, within=GRACE)

@@ -110,7 +110,7 @@ async def test_two_rests_at_once(lab: Lab) -> None:
 async def test_turns_after_a_failover(lab: Lab) -> None:
     """A failover is over with its turn, and a cooldown concerns only the model that asked for it, and ends."""
     credential = lab.credential("codex")
-    briefly = Status(429, headers=(("retry-after", str(REST)),))
+    briefly = Status(429, headers=(("retry-after-ms", f"{1000 * REST}"), ("retry-after", str(REST))))
     failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly}
     for name in lab.rounds(failures):
         lab.plan(name)

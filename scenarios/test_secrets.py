@@ -8,7 +8,7 @@ from fakes.oauth import Fault, OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import closed_config_stays_closed, keys_stay_in, secrets_stay_in
 from harness.lab import Lab
-from harness.lab.elsewhere import PATHS, elsewhere
+from harness.lab.elsewhere import PATHS, TOKENS, elsewhere
 from harness.scenario import WATCH_WRITES, scenario
 from harness.targets.protocol import Capability, CheckUp, Intent, ListAgents, ListRuns, Setup
 from scenarios.gateway import routed, serving
@@ -103,10 +103,11 @@ async def _lists(lab: Lab) -> None:
 
 @scenario(
     "AUT-9",
-    fault="a provider answers that what it was asked is to be had elsewhere (307), at another server",
+    fault="a provider, or its token endpoint, answers that what it was asked is to be had elsewhere (307), at another "
+    "server",
     needs=[Capability.TURN],
     judges=[keys_stay_in],
-    not_verified=["redirects by TLS, and those of token endpoints"],
+    not_verified=["redirects by TLS"],
 )
 async def test_keys_when_a_provider_redirects(lab: Lab) -> None:
     """The key or the token of a provider is not shown to another server, where the provider's answer leads to one."""
@@ -121,6 +122,22 @@ async def test_keys_when_a_provider_redirects(lab: Lab) -> None:
             lab.look.keys_elsewhere(other, name)
         if lab.met(name):
             lab.fired(f"{name} redirects")
+    if Capability.OAUTH in lab.target.capabilities:
+        await _token_endpoint_redirects(lab)
+
+
+async def _token_endpoint_redirects(lab: Lab) -> None:
+    """A turn has to renew its credential where a token endpoint leads to another one."""
+    lab.plan("the token endpoint redirects")
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("renewed", expired=True)))
+    async with elsewhere() as other:
+        if lab.faulty:
+            leads = f"{other.url}{TOKENS}"
+            lab.fakes.oauth.set_fault(Fault(kind="error-before-commit", status=307, location=leads))
+        await (await lab.turn("lane0", actor="renewed")).finished()
+        lab.look.keys_elsewhere(other, "the token endpoint")
+    if lab.decided("renewed", "error-before-commit"):
+        lab.fired("the token endpoint redirects")
 
 
 @scenario(

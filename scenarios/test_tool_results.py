@@ -18,7 +18,7 @@ ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something el
 NOTE = "note"  # a file in the agent's workspace
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
-# compiler does that fails. One shows a file. Two more print nothing, one of which fails.
+# compiler does that fails. One shows a file. Three more print nothing: one fails, and one is killed, as for its memory.
 PRINTS = {
     "bytes": r"printf '\377\355\240\200\000\376'; {marked}",
     "flood": r"{marked}; head -c 300000 /dev/zero | tr '\000' x; {marked}",
@@ -35,8 +35,8 @@ LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
     "one leaves a process behind that has its output open, one fails and says why, one shows a file of the workspace, "
-    "whose name has blanks and a shell's characters, and two print nothing, one of which fails; the last answer comes "
-    "in lines that end with CR and LF, and in pieces that end within its characters",
+    "whose name has blanks and a shell's characters, and three print nothing: one fails, one is killed; the "
+    "last answer comes in lines that end with CR and LF, and in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )
@@ -48,7 +48,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     lab.plan("tools that print what is no text")
     marked = {name: shlex.join(["printf", "[[%s]]", f"{TOOL}{name}"]) for name in PRINTS}
     commands = {name: PRINTS[name].format(marked=marked[name]) if lab.faulty else marked[name] for name in PRINTS}
-    silent = ("true", "false" if lab.faulty else "echo other")
+    silent = ("true", "false", "kill -9 $$") if lab.faulty else ("true", "echo other", "echo third")
     calls = tuple(lab.target.tool_call(command) for command in (*commands.values(), *silent))
     framing = Framing(newline="crlf", pieces="utf8") if lab.faulty else Framing()
     answer = Broken(answer=Text(SAID), framing=framing)

@@ -33,9 +33,9 @@ class Fault:
     one (or, with a delay, learns it late), which it cannot tell from the first case.
 
     Attributes:
-        status: the answer of the two error kinds. seconds: how long a delay-after-commit lasts, by the event
-        loop's clock. after_bytes: how much of the body a truncate-after-commit sends, at least one byte short
-        of all.
+        status: the answer of the two error kinds: an HTTP error, or a redirect (3xx), which leads to `location`.
+        seconds: how long a delay-after-commit lasts, by the event loop's clock. after_bytes: how much of the body a
+        truncate-after-commit sends, at least one byte short of all.
     """
 
     kind: FaultKind
@@ -43,12 +43,15 @@ class Fault:
     times: int | None = 1
     seconds: float = 1.0
     after_bytes: int = 16
+    location: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
             raise OAuthSettingsError(f"fault kind {self.kind!r} is not one of {', '.join(FAULT_KINDS)}")
-        if not 400 <= self.status <= 599:
-            raise OAuthSettingsError(f"fault status {self.status} is not an HTTP error, 400 to 599")
+        if not 300 <= self.status <= 599:
+            raise OAuthSettingsError(f"fault status {self.status} is neither an HTTP error nor a redirect, 300 to 599")
+        if (self.status < 400) != bool(self.location):
+            raise OAuthSettingsError("a fault has a location where its status is that of a redirect, and only there")
         if self.times is not None and self.times < 1:
             raise OAuthSettingsError("fault times must be at least 1, or None for every grant")
         if not 0 <= self.seconds < 3600:

@@ -5,7 +5,7 @@ All decisions are the grants'; each is committed in one step between the two gat
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fakes.events import TokenAnswered, TokenRequested, fingerprint
@@ -104,7 +104,12 @@ def _fail_before(asked: _Asked, fault: Fault) -> None:
         asked.answered(0, "error-before-commit")
         asked.exchange.reset()
     else:
-        asked.refuse(asked.dialect.failure(fault.status), "error-before-commit")
+        asked.refuse(_failure(asked, fault), "error-before-commit")
+
+
+def _failure(asked: _Asked, fault: Fault) -> HttpReply:
+    reply = asked.dialect.failure(fault.status)
+    return replace(reply, headers=(*reply.headers, ("location", fault.location))) if fault.location else reply
 
 
 def _deliver(asked: _Asked, decision: Decision, tokens: IssuedTokens) -> None:
@@ -118,7 +123,7 @@ def _deliver(asked: _Asked, decision: Decision, tokens: IssuedTokens) -> None:
 
 
 def _error(asked: _Asked, fault: Fault, reply: HttpReply, decision: Decision) -> None:
-    asked.refuse(asked.dialect.failure(fault.status), "dropped-after-commit")
+    asked.refuse(_failure(asked, fault), "dropped-after-commit")
 
 
 def _drop(asked: _Asked, fault: Fault, reply: HttpReply, decision: Decision) -> None:

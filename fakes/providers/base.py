@@ -19,6 +19,7 @@ from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, decoded_body
 from fakes.wire.sse import compact
 
+_BEGINNING = 300  # characters of a text that the client has put in by itself
 _MARKER = re.compile(r"\[\[([A-Za-z0-9._-]+)\]\]")
 
 
@@ -48,11 +49,15 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Where a conversation stands: the last user message, its marker, the tool results after it."""
+    """Where a conversation stands: the last user message, its marker, the tool results after it.
+
+    `added` is how each text begins that the client has put in by itself.
+    """
 
     text: str
     marker: str
     step: int
+    added: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +135,18 @@ def turn_of(elements: Iterable[Element]) -> Turn:
     in front of the next, and some send a message of their own when they go on with another model.
     """
     number, texts, step, marker = -1, [""], 0, ""
+    added = list[str]()
     for element in elements:
         if element is None:
             step += 1
-        elif not element[1].lstrip().startswith("<system-reminder>"):
+        elif element[1].lstrip().startswith("<system-reminder>"):
+            added.append(element[1][:_BEGINNING])
+        else:
             fresh = element[0] != number or step > 0
             texts = [element[1]] if fresh else [*texts, element[1]]
             number, step = element[0], 0
             marker = [marker, *_MARKER.findall(element[1])][-1]
-    return Turn(text="\n".join(texts), marker=marker, step=step)
+    return Turn(text="\n".join(texts), marker=marker, step=step, added=tuple(added))
 
 
 def markers_in(request: HttpRequest) -> tuple[str, ...]:

@@ -176,7 +176,12 @@ def _quota_details(headers: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict[str, Any]]:
-    """The response in chunks, or in one when it is not streamed; the last has finishReason and all of the usage."""
+    """The response in chunks, or in one when it is not streamed; the last has finishReason and all of the usage.
+
+    A model that declines without a word has not been asked: the prompt itself was blocked, and there is no candidate.
+    """
+    if stop_of(answer) == "refusal" and not parts_of(answer):
+        return [_blocked(parsed, exchange)]
     streamed = list(_streamed(answer, exchange)) if parsed.stream else []
     groups = streamed or [_whole(answer, exchange)]  # a model that says nothing does so in one chunk
     chunks = [_chunk(parts, parsed, exchange) for parts in groups]
@@ -191,6 +196,12 @@ def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict
         **({"thoughtsTokenCount": usage.thought} if usage.thought else {}),
     }
     return chunks
+
+
+def _blocked(parsed: ParsedRequest, exchange: int) -> dict[str, Any]:
+    chunk = _chunk([], parsed, exchange)
+    del chunk["candidates"]
+    return {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, **chunk}
 
 
 def _chunk(parts: list[dict[str, Any]], parsed: ParsedRequest, exchange: int) -> dict[str, Any]:

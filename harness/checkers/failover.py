@@ -104,6 +104,24 @@ def slow_answer_is_waited_for(history: History) -> list[Finding]:
     return []
 
 
+def silent_answer_is_an_answer(history: History) -> list[Finding]:
+    """FLO-3: an answer that has no words, but came to its end, ends the turn, and nobody else is asked."""
+    seq, what = ask.finished(history, "silent")
+    answers = ask.replies(history)
+    requests = ask.requests(history, "silent")
+    answered = [(s, each) for s, each in requests if each.turn_step and _kind_of(answers.get(each.exchange)) == "ok"]
+    if not answered:
+        raise CannotDecide(f"no model was told of the tool's result: {ask.said(what)}")
+    first, request = answered[0]
+    if others := [(s, each.provider) for s, each in requests if each.provider != request.provider]:
+        message = f"an answer without words was taken for a failure, and {others[0][1]} was asked instead"
+        return [Finding(rule="FLO-3", message=message, evidence=(first, others[0][0]))]
+    if what.outcome.ok:
+        return []
+    message = f"an answer without words was taken for a failure: {ask.said(what)}"
+    return [Finding(rule="FLO-3", message=message, evidence=(first, seq))]
+
+
 def _asked_without_tools(history: History, actor: str) -> Finding | None:
     """A provider that was asked in another's place, and never offered tools as the other one had been.
 
@@ -124,7 +142,7 @@ def _asked_without_tools(history: History, actor: str) -> Finding | None:
 
 
 def fatal_stops(history: History) -> list[Finding]:
-    """FLO-4: what one provider refused is sent to no other."""
+    """FLO-4: what one provider refused is sent to no other, and is no success that says nothing."""
     findings, judged = [], 0
     answers = ask.replies(history)
     for seq, what, _ in ask.turns(history):
@@ -138,7 +156,7 @@ def fatal_stops(history: History) -> list[Finding]:
         if others:
             message = f"{what.actor}: what {provider} had refused was sent to {', '.join(others)} too"
             findings.append(Finding(rule="FLO-4", message=message, evidence=(seq, *(s for s, _ in asked[refused:]))))
-        elif asked[refused][1].rule.startswith(CONTENT):
+        elif asked[refused][1].rule.startswith(CONTENT) and what.outcome.text.strip():
             continue  # a model that declines has said something, which a program may give as its answer
         elif what.outcome.ok and not any(_kind_of(answers.get(request.exchange)) == "ok" for request in later):
             findings.append(

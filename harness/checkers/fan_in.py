@@ -14,6 +14,7 @@ from harness.verdict import Finding
 
 _NESTED = 2  # dots in the name of a task that an agent was given by one that works for another itself
 STRANGER = "stranger"  # an agent for which no other works; begins the names of turns of sessions for which none works
+QUIET = "quiet4"  # an agent whose model has nothing to say, and succeeds with that
 _NAMED = 3  # tasks of one agent in a finding
 
 
@@ -39,7 +40,8 @@ def every_result_once(history: History) -> list[Finding]:
         for each, asked in _asked(history).items()
         if told[ANSWER + each] > 1
     ]
-    silent = {each: asked for each, asked in _due(history).items() if not told[ANSWER + each] and told[each] < 2}
+    due = {each: asked for each, asked in _due(history).items() if not each.endswith(f".{QUIET}")}
+    silent = {each: asked for each, asked in due.items() if not told[ANSWER + each] and told[each] < 2}
     for agent in sorted({each.rpartition(".")[2] for each in silent}):
         lost = {each: asked for each, asked in silent.items() if each.endswith(f".{agent}")}
         failed = [run for run in listed if run.agent == agent and run.status not in ("succeeded", "running")]
@@ -57,8 +59,35 @@ def every_answer_is_told(history: History) -> list[Finding]:
     return [
         Finding(rule="MSG-4", message=f"{final.marker} was not told what {each} had answered", evidence=(asked, seq))
         for each, asked in tasks.items()
-        if each in answered and ANSWER + each not in final.markers
+        if each in answered and ANSWER + each not in final.markers and not each.endswith(f".{QUIET}")
     ]
+
+
+def failure_is_no_silence(history: History) -> list[Finding]:
+    """MSG-4: of an agent that has failed another thing is told than of one that had nothing to say (QUIET).
+
+    Words in which digits stand (names, ids, times) differ anyway, and do not count.
+    """
+    listed = _listed(history)
+    if not any(run.agent == QUIET and run.status == "succeeded" for run in listed):
+        return []
+    seq, final = _last_of_parents(history)
+    quiet = {_in_words(text) for text in final.added if QUIET in text}
+    failed = {run.agent for run in listed if run.status == "failed" and run.agent}
+    return [
+        Finding(
+            rule="MSG-4",
+            message=f"{final.marker} was told of {agent}, which had failed, what it was told of {QUIET}, which had "
+            "succeeded with nothing to say",
+            evidence=(seq,),
+        )
+        for agent in sorted(failed)
+        if any(agent in text and _in_words(text) in quiet for text in final.added)
+    ]
+
+
+def _in_words(text: str) -> str:
+    return " ".join(word for word in text.split() if not any(map(str.isdigit, word)))
 
 
 def told_to_nobody_else(history: History) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""RES-4: what a command costs must not depend on how much has been done before.
+"""RES-4: what a command costs must not depend on how much has been done before, nor what a gateway keeps open.
 
 Processor time is compared, not time: it is the same whatever else the machine does. Of several rounds the cheapest one
 counts, in which least was disturbed.
@@ -6,9 +6,11 @@ counts, in which least was disturbed.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import Finished, History
+from harness.events import FileSeen, Finished, History
 from harness.verdict import Finding
 
 AGENTS = 1000
@@ -16,6 +18,23 @@ SESSIONS = 5000
 ROUNDS = 4
 FACTOR = 3.0
 STATES = ("small", "large")  # how the actors' names end
+HOLDINGS = "holdings of "  # begins the role of a look at what an actor has open
+DESCRIPTORS, CHILDREN = "descriptors", "children"  # of which there must not be more after each turn
+
+
+def gateway_keeps_nothing(history: History) -> list[Finding]:
+    """RES-4: from look to look, with a turn between them, a gateway does not have more open each time."""
+    looks = [(seq, seen.facts) for seq, seen in history.of(FileSeen) if seen.role.startswith(HOLDINGS)]
+    if len(looks) < 3 or not all(what.outcome.ok for _, what, _ in ask.turns(history)):
+        raise CannotDecide("a turn of the gateway failed, or what it has open was not looked at")
+    findings = []
+    for kind in (DESCRIPTORS, CHILDREN):
+        counts = [facts[kind] for _, facts in looks]
+        if all(before < after for before, after in pairwise(counts)):
+            seen = ", ".join(map(str, counts))
+            message = f"a gateway that waits has more {kind} after each turn: {seen}"
+            findings.append(Finding(rule="RES-4", message=message, evidence=tuple(seq for seq, _ in looks)))
+    return findings
 
 
 def large_state_costs_little(history: History) -> list[Finding]:

@@ -52,15 +52,17 @@ def unreadable_credential_stays_local(history: History) -> list[Finding]:
     return []
 
 
-def lack_of_ports_stays_local(history: History) -> list[Finding]:
-    """FLO-1: the run that could not begin its connection asks no further provider, and leaves no cooldown."""
-    seq, second = ask.finished(history, "second")
-    others = [(s, request) for s, request in ask.requests(history, "second") if request.provider != FAILOVER_ORDER[0]]
-    if others:
-        where = ", ".join(f"{request.provider}/{request.model}" for _, request in others)
-        message = f"this machine had no port for a connection, and the turn went on to {where}: {ask.said(second)}"
-        return [Finding(rule="FLO-1", message=message, evidence=(*(s for s, _ in others), seq))]
-    findings = _cooled_down(history)
+def lack_stays_local(history: History) -> list[Finding]:
+    """FLO-1: runs that could not begin their connections ask no further provider, and leave no cooldown."""
+    findings = []
+    for seq, what, _ in ask.turns(history):
+        asked = [] if what.actor.startswith("after") else ask.requests(history, what.actor)
+        if others := [(s, request) for s, request in asked if request.provider != FAILOVER_ORDER[0]]:
+            where = ", ".join(f"{request.provider}/{request.model}" for _, request in others)
+            message = f"{what.actor} could not begin a connection on this machine, and went on to {where}: "
+            evidence = (*(s for s, _ in others), seq)
+            findings.append(Finding(rule="FLO-1", message=message + ask.said(what), evidence=evidence))
+    findings = findings or _cooled_down(history)
     if not findings:
         _later_turn_asked(history)
     return findings

@@ -13,7 +13,8 @@ ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, 
 CALLS = 5  # of which four cannot be carried out
 _NAMES = ("bytes", "flood", "left", "errors", "here")
 _OK = 200
-_TOOLS = len(_NAMES) + 2  # the last two print nothing
+_SILENT = 3  # tools that print nothing, the last of all; of them the first alone succeeds
+_TOOLS = len(_NAMES) + _SILENT
 
 
 def results_are_told(history: History) -> list[Finding]:
@@ -30,10 +31,10 @@ def results_are_told(history: History) -> list[Finding]:
         return [_finding(f"lane0 {ended}; {told}", at, seq)]
     if missing := [name for name in _NAMES if f"{TOOL}{name}" not in last.markers]:
         return [_finding(f"the model was told nothing of what the tools printed: {', '.join(missing)}", at, seq)]
-    expected = [*(f"{TOOL}{name}" for name in _NAMES), "", ""]
+    expected = [*(f"{TOOL}{name}" for name in _NAMES), *[""] * _SILENT]
     if list(last.told) != expected and sorted(last.told) == sorted(expected):
         return [_finding("the model was told what one tool had printed as the result of another", at, seq)]
-    if len(last.results) == _TOOLS and len(set(last.results)) < _TOOLS:
+    if len(last.results) == _TOOLS and last.results[-_SILENT] in last.results[1 - _SILENT :]:
         message = "a tool that failed and one that did not, neither of which had printed anything, are told of alike"
         return [_finding(message, at, seq)]
     if hung or not what.outcome.ok:

@@ -50,6 +50,7 @@ class Family(Enum):
     START = "start"  # exec: an actor's first is the start of its program
     END = "end"  # of a process that is not killed: no director sees it, see endings.py
     NETWORK = "network"
+    SOCKET = "socket"  # new ones for the internet, which are part of NETWORK only for a run that asks
 
     __hash__ = object.__hash__  # that of Enum is a function in Python, and sets are asked of it at every stop
 
@@ -86,6 +87,7 @@ class Kind:
 _MS_SYNC = 4  # msync(2)
 _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells was decided when that was opened
 _FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
+_INTERNET = (2, 10)  # AF_INET, AF_INET6
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
 WRITES_VECTORS = frozenset({"writev", "pwritev", "pwritev2"})
 _IOVEC, _IOV_MAX = struct.Struct("=QQ"), 1024  # struct iovec: base, length; limits.h
@@ -183,6 +185,7 @@ KINDS = (
     Kind("execve", 59, Family.START),
     Kind("execveat", 322, Family.START),
     Kind("exit_group", 231, Family.END),
+    Kind("socket", 41, Family.SOCKET, only_values=(0, (*_INTERNET, *_FRAMES))),  # before its like: one of them stops it
     Kind("socket", 41, Family.NETWORK, only_values=(0, _FRAMES)),
     Kind("connect", 42, Family.NETWORK, ((Place.ADDRESS, 1),), follows=True),
     Kind("sendto", 44, Family.NETWORK, only_nonzero=4),

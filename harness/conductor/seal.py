@@ -115,7 +115,7 @@ def _asks_name_daemon(call: StoppedCall) -> bool:
 
 def _addresses(call: StoppedCall) -> Iterator[bytes]:
     """The raw socket addresses that a call names, in the order in which the kernel takes them."""
-    if call.kind.name == "socket":  # for frames, which need no address to leave by
+    if call.kind.name == "socket":  # for frames, which need no address to leave by; one for the internet has none yet
         yield struct.pack("=H", call.args[0] & 0xFFFF)
     elif call.kind.name == "connect":
         yield _address(call, call.args[1], call.args[2])

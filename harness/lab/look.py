@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from harness.checkers.large_state import CHILDREN, DESCRIPTORS, HOLDINGS
 from harness.conductor import holders
 from harness.contents import contents
 from harness.events import (
@@ -154,6 +155,13 @@ class Look(SecretLook):
         if not listening:
             self._lab.record(PortSeen(port=0, process=""))
 
+    def holdings(self, actor: Actor, when: str) -> None:
+        """How many descriptors an actor's processes have open, and how many children they have, zombies included."""
+        below = [f"/proc/{pid}" for pid in self._lab.processes(actor.name)]
+        facts = {"when": when, DESCRIPTORS: sum(map(_descriptors, below)), CHILDREN: sum(map(_children, below))}
+        role = f"{HOLDINGS}{actor.name}"
+        self._lab.record(FileSeen(role=role, path="/proc", exists=True, size=0, digest="", parses=None, facts=facts))
+
     async def survivors(self, actor: Actor, grace: float, *, handles: Collection[RunSeen] = ()) -> None:
         """Wait until nothing of the actor is left, at most `grace` seconds; record whatever still is.
 
@@ -212,6 +220,21 @@ def document(role: str, path: Path) -> FileSeen:
         role=role, path=str(path), exists=True, size=len(data), digest=digest(data), parses=isinstance(found, dict),
         mode=there.mode, facts=facts,
     )  # fmt: skip
+
+
+def _descriptors(process: str) -> int:
+    try:
+        return sum(1 for _ in Path(process, "fd").iterdir())
+    except OSError:  # it has ended
+        return 0
+
+
+def _children(process: str) -> int:
+    """Those of each of its threads (proc_pid_children(5)); the ended ones count until they are waited for."""
+    try:
+        return sum(len((task / "children").read_text().split()) for task in Path(process, "task").iterdir())
+    except OSError:
+        return 0
 
 
 def _keys(table: Mapping[str, object], within: str = "") -> dict[str, str]:

@@ -27,6 +27,7 @@ from harness.journal import Journal
 from harness.lab.actor import Actor
 from harness.lab.ageing import age
 from harness.lab.gates import Gate, HeldReply
+from harness.lab.ports import Lack
 from harness.lab.stage import HOLD_SECONDS, Stage
 from harness.processes.tree import Stillness
 from harness.schedules.decisions import Decisions, Fault, Follow
@@ -63,7 +64,7 @@ class Nemesis(Stage):
         self.trace: Trace | None = None  # of the part of the run that was scheduled
         self.stops: tuple[Fault, ...] = ()  # what its strategy has drawn besides
         self.diverged: Diverged | None = None  # the run is a replay, and left its recording
-        self.portless = ""  # the fault that keeps the next connection from being made; see ports.py
+        self.lack: Lack | None = None  # what keeps the next connection from being made; see ports.py
         self._strategy = strategy
         self._decisions = decisions
         self._barrier: Barrier | None = None
@@ -214,14 +215,14 @@ class Nemesis(Stage):
                 keeper.open()
 
     @contextmanager
-    def out_of_ports(self, fault: str) -> Iterator[None]:
-        """Let the first connection that is begun inside fail, as no local port is left for it (connect(2))."""
-        self.plan(fault)
-        self.portless = fault if self.faulty else ""
+    def lacking(self, lack: Lack) -> Iterator[None]:
+        """Let the first connection that is begun inside fail, as this machine has no port, or descriptor, for it."""
+        self.plan(lack.fault)
+        self.lack = lack if self.faulty else None
         try:
             yield
         finally:
-            self.portless = ""
+            self.lack = None
 
     def aged(self, folder: Path, seconds: float, *, but: Path) -> None:
         """Let what lies in a folder look seconds older, as after a sleep of the machine; not in the control arm.

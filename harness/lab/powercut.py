@@ -65,13 +65,19 @@ class RecordedFolder:
                 self._put(state)
                 self._lab.record(_lost(self._log, state, trial, lasting))
                 if at_the_end is not None and not number:
-                    self._lab.fired(FAULT, f"after {len(self._log.operations)} calls")  # one state may tell enough
+                    self._fired(f"after {len(self._log.operations)} calls")  # one state may tell enough
                 yield trial
         finally:
             folders.remove(self.folder)
             kept.rename(self.folder)
         if at_the_end is None:
-            self._lab.fired(FAULT, f"{len(tried)} states after {len(self._log.operations)} calls")
+            self._fired(f"{len(tried)} states after {len(self._log.operations)} calls")
+
+    def _fired(self, detail: str) -> None:
+        """Where it is not known what was written (a file that came from elsewhere), no cut of it was tried."""
+        assert self._log is not None
+        if not self._log.unknown:
+            self._lab.fired(FAULT, detail)
 
     def _put(self, state: State) -> None:
         if not folders.remove(self.folder):

@@ -15,8 +15,8 @@ from harness.processes import tree
 from reports.redact import held, hide
 
 if TYPE_CHECKING:
-    from fakes.server import Fakes
     from harness.lab import Lab
+    from harness.lab.elsewhere import Elsewhere
 
 
 class SecretLook:
@@ -90,12 +90,14 @@ class SecretLook:
                 where = f"a request to {provider}, and in one to {others[key]}"
                 self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(key)))
 
-    def keys_elsewhere(self, other: Fakes, led_by: str) -> None:
+    def keys_elsewhere(self, other: Elsewhere, led_by: str) -> None:
         """Each API key, or token, that a server was shown to which nothing but a provider's answer leads."""
         secrets = self._lab.secrets() | self._lab.api_keys()
-        for key in sorted(secrets & {key for keys in other.shown_keys.values() for key in keys}):
-            where = f"a request to another server than {led_by}'s, to which its answer had led (a redirect)"
-            self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(key)))
+        shown = {key for keys in other.fakes.shown_keys.values() for key in keys}
+        where = f"a request to another server than {led_by}'s, to which its answer had led (a redirect)"
+        for key in sorted(secrets):
+            if key in shown or fingerprint(key) in other.redeemed:
+                self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(key)))
 
     def command_lines(self) -> None:
         """Search the command lines of all that runs, which everybody on the machine can read, for tokens and keys."""

@@ -45,6 +45,10 @@ class Territory:
         folder = str(self.target.config_file(self.site).resolve().parent)
         return any(path.rpartition("/")[0] == folder for path in call.paths)
 
+    def may_become_config(self, call: StoppedCall) -> bool:
+        """Whether a stopped call names a file beside the config, or one in the folder for temporary files."""
+        return self.is_beside_config(call) or any(Path(path).is_relative_to(self.site.tmp) for path in call.paths)
+
     def is_store(self, call: StoppedCall) -> bool:
         """Whether a stopped call concerns a file of credentials, or a temporary that is named after one."""
         names = [path.name for path in self.target.credentials_files(self.site)]

@@ -160,6 +160,14 @@ STOPS = {
 }
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_gemini_blocks_a_prompt_where_a_model_declines_without_a_word(stream):
+    blocked = Parts((), stop="refusal")
+    (body,) = events(GeminiFormat(), blocked) if stream else (whole(GeminiFormat(), blocked),)
+    assert body["promptFeedback"] == {"blockReason": "PROHIBITED_CONTENT"}
+    assert "candidates" not in body
+
+
 PATCH = ToolCall("patch", input="*** Begin\n+ü\n")
 
 

@@ -214,6 +214,8 @@ def test_a_wrong_policy_is_refused(text):
         lambda: Fault(kind="explode"),
         lambda: Fault(kind="drop-after-commit", times=0),
         lambda: Fault(kind="error-before-commit", status=200),
+        lambda: Fault(kind="error-before-commit", status=307),
+        lambda: Fault(kind="error-before-commit", status=503, location="http://elsewhere/"),
     ],
 )
 def test_wrong_settings_are_refused(make):

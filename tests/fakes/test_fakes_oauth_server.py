@@ -340,6 +340,20 @@ def test_a_fault_lasts_as_often_as_it_says_and_can_be_changed(serve, token_call)
     serve(NONE, body, oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=500, times=2)))
 
 
+def test_a_redirect_leads_where_it_says_and_spends_nothing(serve, talk, post):
+    async def body(served):
+        token = served.fakes.oauth.seed("f", account="a").refresh_token
+        asked = f"grant_type=refresh_token&refresh_token={token}&client_id=app_EMoamEEZ73f0CkXaXp7hrann".encode()
+        form = "content-type: application/x-www-form-urlencoded"
+        raw, _ = await talk(served.fakes.port, post("/oauth/token", asked, form, "connection: close"))
+        assert raw.startswith(b"HTTP/1.1 307")
+        assert b"location: http://elsewhere/token\r\n" in raw
+        assert served.fakes.oauth.family_of(token) == ("f", 0)
+
+    leads = Fault(kind="error-before-commit", status=307, location="http://elsewhere/token")
+    serve(NONE, body, oauth=OAuthSettings(fault=leads))
+
+
 def test_a_delayed_answer_comes_after_its_commit(serve, token_call):
     async def body(served):
         seeded = served.fakes.oauth.seed("f", account="a")

@@ -82,6 +82,12 @@ def test_where_an_anthropic_turn_stands(messages, marker, step):
     assert (turn.marker, turn.step) == (marker, step)
 
 
+def test_what_a_client_adds_by_itself_is_known_by_its_beginning():
+    told = f"<system-reminder>lane1 has done it{' well' * 100}</system-reminder>"
+    assert anthropic([user("[[a]]"), call(), user(result(), told)]).turn.added == (told[:300],)
+    assert anthropic([user("[[a]]")]).turn.added == ()
+
+
 ANSWER = {"functionResponse": {"name": "exec", "response": {"ok": True}}}
 ASKED = {"parts": [{"text": "[[a]]"}]}
 

@@ -14,10 +14,11 @@ from harness.checkers.failover import (
     fatal_stops,
     only_the_failed_rests,
     root_cause_first,
+    silent_answer_is_an_answer,
     slow_answer_is_waited_for,
 )
 from harness.checkers.local_errors import (
-    lack_of_ports_stays_local,
+    lack_stays_local,
     local_error_stays_local,
     unreadable_credential_stays_local,
 )
@@ -29,10 +30,12 @@ SPENT = TokenRequested(exchange=9, grant_type="refresh_token", token="abcd")
 LOCKED: dict[str, Any] = {"ok": False, "kind": "busy", "message": "locked"}
 DENIED: dict[str, Any] = {"ok": False, "kind": "local", "message": "denied"}
 UNREAD = unreadable_credential_stays_local
-PORTLESS = lack_of_ports_stays_local
+PORTLESS = lack_stays_local
 RELIEVED = (asked(8, "after-relief"), *turn("after-relief"))
 REPAIRED = (asked(8, "after-repair", "codex"), *turn("after-repair"))
 AFTER = (asked(8, "after-lock"), *turn("after-lock"))
+
+SILENT = (asked(1, "silent"), replied(1), asked(2, "silent", step=1), replied(2))
 
 FLO_1 = [
     legal("stays-local", local_error_stays_local, turn("second", **LOCKED), AFTER),
@@ -70,7 +73,7 @@ FLO_1 = [
     legal("ends-without-a-port", PORTLESS, turn("second", **DENIED), RELIEVED),
     legal("tries-the-same-again", PORTLESS, asked(1, "second"), turn("second"), RELIEVED),
     illegal(
-        "goes-on-without-a-port", PORTLESS, "FLO-1", "had no port for a connection|went on to gemini/m", [1, 2],
+        "goes-on-without-a-port", PORTLESS, "FLO-1", "could not begin a connection|went on to gemini/m", [1, 2],
         start("second"), asked(1, "second", "gemini"), turn("second")[1], RELIEVED,
     ),
     illegal(
@@ -205,6 +208,13 @@ FLO_3 = [
     illegal("slow-is-cut", slow_answer_is_waited_for, "FLO-3", "did not become the turn's", [1, 2],
         start("slow"), asked(1, "slow"), end("slow", text="one two")),
     undecided("slow-asks-nobody", slow_answer_is_waited_for, "asked no provider", start("slow"), end("slow", ok=False)),
+    legal("silent-ends-the-turn", silent_answer_is_an_answer, SILENT, turn("silent")),
+    illegal("silent-fails", silent_answer_is_an_answer, "FLO-3", "taken for a failure: “no words”", [2, 5],
+        SILENT, turn("silent", ok=False, message="no words")),
+    illegal("silent-is-asked-elsewhere", silent_answer_is_an_answer, "FLO-3", "and gemini was asked instead", [2, 4],
+        SILENT, asked(3, "silent", "gemini", step=1), turn("silent")),
+    undecided("silent-never-told", silent_answer_is_an_answer, "no model was told of the tool's result",
+        asked(1, "silent"), replied(1), turn("silent")),
     undecided("no-turn", falls_over_in_order, "no turn was started", asked(1, "a")),
     undecided("never-ended", falls_over_in_order, "b never came", asked(1, "a"), turn("a", **DONE), start("b")),
     undecided("asked-nobody", falls_over_in_order, "a succeeded without asking", turn("a", **DONE)),
@@ -233,7 +243,8 @@ FLO_4 = [
     ),
     illegal("success", fatal_stops, "FLO-4", "a refused request was reported as success", [3], REFUSED, turn("a")),
     legal("declined", fatal_stops, DECLINED, turn("a", ok=False)),
-    legal("declined-and-told-so", fatal_stops, DECLINED, turn("a")),
+    legal("declined-and-told-so", fatal_stops, DECLINED, turn("a", text="I cannot help")),
+    illegal("declined-and-silent", fatal_stops, "FLO-4", "was reported as success", [3], DECLINED, turn("a")),
     illegal(
         "declined-and-sent-to-others", fatal_stops, "FLO-4", "what anthropic had refused was sent to gemini too",
         [4, 0, 2], DECLINED, asked(2, "a", "gemini"), turn("a"),

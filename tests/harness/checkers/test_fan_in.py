@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.checkers.fan_in import (
     every_answer_is_told,
     every_result_once,
+    failure_is_no_silence,
     task,
     told_step_by_step,
     told_to_nobody_else,
@@ -36,6 +38,14 @@ def next_turn(*markers: str, **ending: Any) -> Any:
     return start("next"), asked(9, "next", markers=(*markers, "next")), end("next", **ending)
 
 
+def told_of(failed: str, quiet: str, *, status: str = "succeeded") -> Any:
+    """The next turn is told of an agent that failed and of one that had nothing to say; then the list of both."""
+    request = replace(asked(9, "next", markers=("p", "next")), added=(failed, quiet))
+    ends = {"lane1": "failed", "quiet4": status}
+    runs = tuple(RunSeen(id=f"r-{agent}", agent=agent, status=end, pid=7) for agent, end in ends.items())
+    return start("next"), request, end("next"), start("list", "runs list"), end("list", "runs list", runs=runs)
+
+
 CASES = [
     legal("told-once", once, PARENT, WORK, asked(4, "p", markers=RESULT), end("p"), next_turn(*RESULT),
         listed("succeeded")),
@@ -58,6 +68,11 @@ CASES = [
         PARENT, WORK, end("p"), next_turn(*RESULT, "re-p.lane1"), listed("succeeded")),
     illegal("session-unusable", once, "MSG-4", "next does not work: |E", [7],
         PARENT, WORK, end("p"), next_turn(*RESULT, ok=False), listed("succeeded")),
+    legal("failure-told-as-such", failure_is_no_silence, told_of("lane1 failed: r-1", "quiet4 has done it: r-2")),
+    legal("silence-failed-too", failure_is_no_silence, told_of("lane1 failed", "quiet4 failed", status="failed")),
+    illegal("failure-told-as-silence", failure_is_no_silence, "MSG-4", "lane1, which had failed, what it was told",
+        [1], told_of("lane1 has done it: r-1", "quiet4 has done it: r-2")),
+    undecided("no-list-of-both", failure_is_no_silence, "did not list its runs", PARENT),
     legal("answer-told", every_answer_is_told, PARENT, WORK, end("p"), next_turn(*RESULT)),
     legal("had-no-answer", every_answer_is_told, PARENT, WORK[:1], replied(2, status=529), end("p"),
         next_turn("p", "p.lane1", "p.lane1")),

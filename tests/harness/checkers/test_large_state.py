@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.large_state import FACTOR
+from harness.checkers.large_state import CHILDREN, DESCRIPTORS, FACTOR, HOLDINGS, gateway_keeps_nothing
 from harness.checkers.large_state import large_state_costs_little as checker
-from harness.events import Finished
-from tests.harness.histories import check, end, illegal, legal, undecided
+from harness.events import FileSeen, Finished
+from tests.harness.histories import check, end, illegal, legal, turn, undecided
 
 
 def ended(state: str, cpu: float, number: int = 0, verb: str = "runs list", **ending: Any) -> Finished:
@@ -19,7 +19,26 @@ def ended(state: str, cpu: float, number: int = 0, verb: str = "runs list", **en
 SMALL, SAME, FAILED = ended("small", 0.1), ended("large", 0.1), ended("large", 0.1, ok=False)
 ADDS = (ended("small", 0.1, verb="agents add"), ended("large", 0.4, verb="agents add"))
 
+
+def holding(descriptors: int, children: int = 1) -> FileSeen:
+    facts = {DESCRIPTORS: descriptors, CHILDREN: children}
+    return FileSeen(role=f"{HOLDINGS}g", path="/proc", exists=True, size=0, digest="", parses=None, facts=facts)
+
+
+def gateways(*looks: FileSeen, **ending: Any) -> Any:
+    return [event for number, look in enumerate(looks) for event in (*turn(f"turn-{number}", **ending), look)]
+
+
 CASES = [
+    legal("nothing-kept", gateway_keeps_nothing, gateways(holding(9), holding(9), holding(9))),
+    legal("a-pool-fills", gateway_keeps_nothing, gateways(holding(9), holding(10), holding(10))),
+    illegal("descriptors-kept", gateway_keeps_nothing, "RES-4", "more descriptors after each turn: 9, 10, 11",
+        [2, 5, 8], gateways(holding(9), holding(10), holding(11))),
+    illegal("zombies-kept", gateway_keeps_nothing, "RES-4", "more children after each turn: 0, 1, 2",
+        [2, 5, 8], gateways(holding(9, 0), holding(9, 1), holding(9, 2))),
+    undecided("seen-twice", gateway_keeps_nothing, "was not looked at", gateways(holding(9), holding(10))),
+    undecided("turn-failed", gateway_keeps_nothing, "a turn of the gateway failed",
+        gateways(holding(9), holding(10), holding(11), ok=False)),
     legal("the-same", checker, SMALL, SAME),
     legal("just-within", checker, SMALL, ended("large", 0.1 * FACTOR)),
     legal("the-cheapest-round-counts", checker, SMALL, ended("large", 9.0), ended("large", 0.1, 1)),

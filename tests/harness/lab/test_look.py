@@ -19,6 +19,7 @@ from fakes.events import fingerprint
 from fakes.oauth import OAuthSettings
 from fakes.oauth.rules import Grant
 from fakes.oauth.state import OAuthState
+from harness.checkers.large_state import CHILDREN, DESCRIPTORS
 from harness.events import FileSeen
 from harness.lab import Lab
 from harness.lab.look import Look, document
@@ -177,14 +178,18 @@ def test_a_key_that_strays_is_known_by_the_provider_that_has_one_of_its_own(stan
 
 def test_a_key_that_another_server_was_shown_is_told_and_words_that_are_none_are_not(stand: Stand) -> None:
     """AUT-9. What a program shows of its own accord, and no provider was shown, is nobody's key."""
-    token = stand.fakes.oauth.seed("codex", account="a").access_token
+    seeded = stand.fakes.oauth.seed("codex", account="a")
+    token, refresh = seeded.access_token, seeded.refresh_token
     stand.secrets, stand.api_keys = stand.fakes.oauth.secrets, lambda: {"a key"}  # type: ignore[attr-defined]
-    other: Any = SimpleNamespace(shown_keys={"anthropic": frozenset({"a key", "dummy"}), "codex": frozenset({token})})
+    shown = {"anthropic": frozenset({"a key", "dummy"}), "codex": frozenset({token})}
+    redeemed = {fingerprint(refresh), fingerprint("dummy")}
+    other: Any = SimpleNamespace(fakes=SimpleNamespace(shown_keys=shown), redeemed=redeemed)
     stand.look.keys_elsewhere(other, "gemini")
-    assert {seen.fingerprint for seen in stand.seen} == {fingerprint("a key"), fingerprint(token)}
+    assert {seen.fingerprint for seen in stand.seen} == {fingerprint(each) for each in ("a key", token, refresh)}
     assert all("another server than gemini's" in seen.where for seen in stand.seen)
-    stand.look.keys_elsewhere(SimpleNamespace(shown_keys={}), "gemini")
-    assert len(stand.seen) == 2
+    nothing: Any = SimpleNamespace(fakes=SimpleNamespace(shown_keys={}), redeemed=set())
+    stand.look.keys_elsewhere(nothing, "gemini")
+    assert len(stand.seen) == 3
 
 
 def test_keys_that_no_program_knows_are_told_by_their_paths(tmp_path: Path) -> None:
@@ -192,6 +197,22 @@ def test_keys_that_no_program_knows_are_told_by_their_paths(tmp_path: Path) -> N
     config = tmp_path / "config.json"
     config.write_text('{"agents": {"a": {"workspace": "/a", "x-note": 1}}, "x-own": {"x-within": 2}}')
     assert list(document("config", config).facts["keys"]) == ["agents", "x-own", "agents/a/x-note", "x-own/x-within"]
+
+
+def test_what_a_process_has_open_is_counted_and_so_are_children_that_nobody_waits_for(stand: Stand) -> None:
+    """RES-4. A zombie is a child until it is waited for."""
+    actor: Any = SimpleNamespace(name="g", pid=os.getpid())
+    stand.processes = lambda name: {os.getpid()}  # type: ignore[attr-defined]
+    stand.look.holdings(actor, "before")
+    pipe, child = os.pipe(), subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    stand.look.holdings(actor, "after")
+    child.wait()
+    for end in pipe:
+        os.close(end)
+    before, after = (seen.facts for seen in stand.seen)
+    assert after[DESCRIPTORS] - before[DESCRIPTORS] == 2
+    assert after[CHILDREN] - before[CHILDREN] == 1
 
 
 def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
