@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.conductor import calls, kernel, notifications
+from harness.conductor import kernel, notifications, operands
 from harness.processes import quiet, stat
 
 _AGAIN_SECONDS = 0.001  # until a parent that runs is looked at again
@@ -92,7 +92,7 @@ class Endings:
         found = stat.fields(parent)
         if found is None:
             return True
-        if found[0] == "D" and not (self._has_taken(parent) or quiet.lends_memory(parent, calls.read_memory)):
+        if found[0] == "D" and not (self._has_taken(parent) or quiet.lends_memory(parent, operands.read_memory)):
             return False
         return found[0] != "R" and self._ear.listen() is not notifications.Sign.CALL
 

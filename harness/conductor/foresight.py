@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.conductor import calls
+from harness.conductor import calls, operands
 from harness.conductor.attempts import (
     Appears,
     Attempt,
@@ -105,9 +105,9 @@ class Foresight:
             now = os.pread(self._open[inode], len(before) + 1, 0)
             if len(now) != len(before) or now == before:
                 continue
-            for start in range(0, len(now), calls.PAGE):
-                page = now[start : start + calls.PAGE]
-                if page != before[start : start + calls.PAGE]:
+            for start in range(0, len(now), operands.PAGE):
+                page = now[start : start + operands.PAGE]
+                if page != before[start : start + operands.PAGE]:
                     yield actor, Bytes(inode=inode, offset=start, data=page)
 
     def attempt(self, call: StoppedCall) -> Attempt | None:

@@ -14,7 +14,7 @@ import termios
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from harness.conductor import calls, kernel
+from harness.conductor import kernel, operands
 from harness.conductor.paths import open_file, position
 from harness.conductor.stopped import StoppedCall
 
@@ -42,7 +42,7 @@ def size(call: StoppedCall) -> int:
     with suppress(OSError):
         if copy := _COPIES.get(call.kind.name):
             return _left(call, copy)
-        return sum(length for _, length in calls.memory_written(call.kind, call.thread, call.args))
+        return sum(length for _, length in operands.memory_written(call.kind, call.thread, call.args))
     return 0
 
 
@@ -112,7 +112,7 @@ def _offset(call: StoppedCall, argument: int | None) -> int | None:
     """The offset that an argument points to; None for where the descriptor stands. Raises OSError."""
     if argument is None or not call.args[argument]:
         return None
-    return int.from_bytes(calls.read_memory(call.thread, call.args[argument], 8), "little")
+    return int.from_bytes(operands.read_memory(call.thread, call.args[argument], 8), "little")
 
 
 def _borrowed(call: StoppedCall, argument: int, stack: ExitStack) -> int:

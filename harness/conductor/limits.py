@@ -11,7 +11,7 @@ import signal
 import struct
 from collections.abc import Collection
 
-from harness.conductor import calls, kernel
+from harness.conductor import kernel, operands
 from harness.conductor.stopped import StoppedCall
 from harness.processes import stat
 
@@ -53,7 +53,7 @@ def _set(call: StoppedCall) -> float | None:
         return None
     address = args[1] if name == "setitimer" else args[2]
     try:
-        _, _, whole, part = _TIMER.unpack(calls.read_memory(call.thread, address, _TIMER.size))
+        _, _, whole, part = _TIMER.unpack(operands.read_memory(call.thread, address, _TIMER.size))
     except (OSError, struct.error):
         return None
     return float(whole + part / _PARTS[name])

@@ -12,7 +12,7 @@ import math
 import os
 import struct
 
-from harness.conductor import calls, holders, sockets
+from harness.conductor import holders, operands, sockets
 from harness.conductor.paths import AT_FDCWD, open_file, position
 from harness.conductor.stopped import StoppedCall
 
@@ -111,7 +111,7 @@ def record(call: StoppedCall) -> str:
 def _is_marked(call: StoppedCall) -> bool:
     """Whether the file has the extended attribute already that the call is to set."""
     try:
-        operand, name = call.operands[0], calls.read_text(call.thread, call.args[1])
+        operand, name = call.operands[0], operands.read_text(call.thread, call.args[1])
         is_open = operand.text is None and operand.descriptor != AT_FDCWD
         os.getxattr(open_file(call.thread, operand.descriptor) if is_open else call.path, name, follow_symlinks=is_open)
     except (OSError, IndexError):  # it has not, or the caller will be told what is wrong
@@ -168,7 +168,7 @@ def _wanted(call: StoppedCall) -> tuple[int, int, int] | None:
     None for one that cannot be read, or that the kernel will refuse.
     """
     try:
-        raw = calls.read_memory(call.thread, call.args[2], _FLOCK.size)
+        raw = operands.read_memory(call.thread, call.args[2], _FLOCK.size)
         if len(raw) < _FLOCK.size:
             return None
         kind, whence, _, start, length, _, _ = _FLOCK.unpack(raw)

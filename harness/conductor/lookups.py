@@ -14,9 +14,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.conductor import calls, notifications
-from harness.conductor.calls import CALLERS_OWN_FAULT
+from harness.conductor import calls, notifications, operands
 from harness.conductor.notifications import Notification
+from harness.conductor.operands import CALLERS_OWN_FAULT
 
 _OPENS = {"open": 0, "openat": 1, "openat2": 1}  # where the path stands
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
@@ -48,8 +48,8 @@ class Lookups:
         if place is None or not _text(stopped, place).endswith(self._endings):  # asked of every opening there is
             return False
         try:
-            source = self._files.get(calls.operands(kind, stopped.thread, stopped.args)[0].path)
-            flags = calls.open_flags(kind, stopped.thread, stopped.args) or 0
+            source = self._files.get(operands.operands(kind, stopped.thread, stopped.args)[0].path)
+            flags = operands.open_flags(kind, stopped.thread, stopped.args) or 0
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
@@ -84,8 +84,8 @@ def _text(stopped: Notification, place: int) -> bytes:
     """The path that the call names, or b"" when the kernel will refuse the call itself. Raises OSError."""
     thread, address = stopped.thread, stopped.args[place]
     try:
-        data = calls.read_memory(thread, address, min(_LOOK, calls.PAGE - address % calls.PAGE))
-        return data.split(b"\0", 1)[0] if b"\0" in data else os.fsencode(calls.read_text(thread, address))
+        data = operands.read_memory(thread, address, min(_LOOK, operands.PAGE - address % operands.PAGE))
+        return data.split(b"\0", 1)[0] if b"\0" in data else os.fsencode(operands.read_text(thread, address))
     except OSError as error:
         if error.errno in CALLERS_OWN_FAULT:
             return b""

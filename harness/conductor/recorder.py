@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.conductor.attempts import Attempt, Copies, Nothing, Writes
-from harness.conductor.calls import CALLERS_OWN_FAULT
 from harness.conductor.foresight import MOST_BYTES, Foresight, Unclear
+from harness.conductor.operands import CALLERS_OWN_FAULT
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk, shape
 from harness.powerloss.log import Change, FileOperation, Log, Sync

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from harness.conductor import kernel
-from harness.conductor.calls import Kind, Operand
+from harness.conductor.calls import Kind
+from harness.conductor.operands import Operand
 from harness.conductor.paths import AT_FDCWD
 
 NAMES = frozenset({"rename", "renameat", "renameat2"})

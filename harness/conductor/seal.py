@@ -20,9 +20,9 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.conductor import calls
-from harness.conductor.calls import CALLERS_OWN_FAULT
+from harness.conductor import operands
 from harness.conductor.names import Address
+from harness.conductor.operands import CALLERS_OWN_FAULT
 from harness.conductor.redirect import NAME_SERVICE, Redirect
 from harness.conductor.stopped import StoppedCall
 
@@ -130,13 +130,13 @@ def _addresses(call: StoppedCall) -> Iterator[bytes]:
 
 def _named(call: StoppedCall, header: int) -> Iterator[bytes]:
     """The address of one message, if it has one: msg_name and msg_namelen begin its header."""
-    raw = calls.read_memory(call.thread, header, 12)
+    raw = operands.read_memory(call.thread, header, 12)
     if len(raw) == 12 and (pointer := struct.unpack_from("=Q", raw)[0]):
         yield _address(call, pointer, struct.unpack_from("=I", raw, 8)[0])
 
 
 def _address(call: StoppedCall, pointer: int, length: int) -> bytes:
-    return calls.read_memory(call.thread, pointer, min(length & 0xFFFFFFFF, _MAX_ADDRESS))
+    return operands.read_memory(call.thread, pointer, min(length & 0xFFFFFFFF, _MAX_ADDRESS))
 
 
 def _outside(raw: bytes, *, connecting: bool) -> _Outside | None:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from harness.conductor import calls, kernel, notifications, renames
-from harness.conductor.calls import Kind, Operand
+from harness.conductor import kernel, notifications, operands, renames
+from harness.conductor.calls import Kind
+from harness.conductor.operands import Operand
 
 if TYPE_CHECKING:
     from harness.conductor.supervisor import Supervisor
@@ -66,15 +67,15 @@ class StoppedCall:
         Nothing for any other call. Raises OSError.
         """
         found = b""
-        for address, size in calls.memory_written(self.kind, self.thread, self.args):
+        for address, size in operands.memory_written(self.kind, self.thread, self.args):
             if size and len(found) < most:
-                found += calls.read_memory(self.thread, address, min(size, most - len(found)))
+                found += operands.read_memory(self.thread, address, min(size, most - len(found)))
         return found
 
     def look_again(self) -> None:
         """Find its objects anew, while it waits: others may have led its names elsewhere."""
         with suppress(OSError):
-            self.operands = tuple([calls.found_again(self.thread, operand) for operand in self.operands])
+            self.operands = tuple([operands.found_again(self.thread, operand) for operand in self.operands])
             self.paths = tuple([operand.path for operand in self.operands])
 
     def waits(self) -> bool:

@@ -16,11 +16,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from harness.conductor import calls, notifications
-from harness.conductor.calls import CALLERS_OWN_FAULT, Family, Operand
+from harness.conductor import calls, notifications, operands
+from harness.conductor.calls import Family
 from harness.conductor.endings import Endings
 from harness.conductor.limits import Limits
 from harness.conductor.lookups import Lookups
+from harness.conductor.operands import CALLERS_OWN_FAULT, Operand
 from harness.conductor.stopped import Director, StoppedCall
 from harness.errors import LabError
 
@@ -204,7 +205,7 @@ class Supervisor:
         if not self._is_kept(call):
             call.go()
         looks = call.kind.family is Family.LOOK
-        return call.done and (looks or (call.kind.may_read and calls.changes_nothing(call.open_flags)))
+        return call.done and (looks or (call.kind.may_read and operands.changes_nothing(call.open_flags)))
 
     def _refuse(self, stopped: notifications.Notification) -> None:
         """A call that cannot be read is not let go either: the run would be judged by what was seen of it."""
@@ -235,16 +236,16 @@ class Supervisor:
 
     def _decode(self, stopped: notifications.Notification) -> StoppedCall:
         kind = calls.BY_NUMBER[stopped.number]
-        operands: tuple[Operand, ...] = ()
+        named: tuple[Operand, ...] = ()
         flags: int | None = None
         try:
-            flags = calls.open_flags(kind, stopped.thread, stopped.args)
-            if self._reads or not calls.changes_nothing(flags):
-                operands = calls.operands(kind, stopped.thread, stopped.args)
+            flags = operands.open_flags(kind, stopped.thread, stopped.args)
+            if self._reads or not operands.changes_nothing(flags):
+                named = operands.operands(kind, stopped.thread, stopped.args)
         except OSError as error:
             if error.errno not in CALLERS_OWN_FAULT:
                 raise
-        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, operands, self.watched, flags or 0)
+        return StoppedCall(self, stopped.id, stopped.thread, kind, stopped.args, named, self.watched, flags or 0)
 
     def _is_watched(self, call: StoppedCall) -> bool:
         return call.kind.names_none or any(path == self._root or path.startswith(self._below) for path in call.paths)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.conductor import calls, kernel
+from harness.conductor import kernel, operands
 from harness.conductor.lanes import Lanes
 from harness.conductor.lookers import Lookers
 from harness.conductor.nappers import Nappers
@@ -38,7 +38,7 @@ class Underway:
 
     def sets_out(self, actor: str) -> None:
         """It was started, or let go."""
-        self._running[actor] = Quiet(calls.read_memory)
+        self._running[actor] = Quiet(operands.read_memory)
         self._asleep.pop(actor, None)
 
     def stops(self, actor: str) -> None:

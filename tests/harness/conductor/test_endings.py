@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from harness.conductor import calls, endings
+from harness.conductor import endings, operands
 from harness.conductor.calls import Family
 from harness.processes import quiet, stat
 from tests.asleep import EXIT_GROUP, OPENAT, sleeps_in, wait_in
@@ -118,7 +118,7 @@ SPAWNS = (
 @pytest.mark.parametrize("lends", [True, False], ids=["lends its memory", "works"])
 def test_a_child_ends_while_its_parent_sleeps_deeply_only_if_it_waits_for_an_exec(conduct, monkeypatch, lends) -> None:
     """A fork that waits for a lock in the kernel is over in microseconds, so posix_spawn(3) stands in for it."""
-    spawns = functools.partial(quiet.lends_memory, read=calls.read_memory)
+    spawns = functools.partial(quiet.lends_memory, read=operands.read_memory)
     if not lends:
         monkeypatch.setattr(quiet, "lends_memory", lambda *_: False)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conductor import calls
+from harness.conductor import operands
 from harness.processes import quiet, stat
 from harness.processes.quiet import Quiet
 
@@ -44,12 +44,12 @@ def until(what: Quiet, pid: int, *, lasts: float | None = None) -> float:
 
 def test_a_long_sleep_is_quiet() -> None:
     with running("import time; time.sleep(60)") as pid:
-        assert until(Quiet(calls.read_memory), pid) < quiet._SOON
+        assert until(Quiet(operands.read_memory), pid) < quiet._SOON
 
 
 def test_short_sleeps_are_waited_for_and_not_for_ever() -> None:
     with running("import time\nwhile True: time.sleep(0.05)") as pid:
-        found = Quiet(calls.read_memory)
+        found = Quiet(operands.read_memory)
         until(found, pid)
         assert found._dozed > quiet._SOON
 
@@ -59,7 +59,7 @@ def test_who_waits_for_the_exec_of_its_child_is_quiet_with_it(tmp_path: Path) ->
     os.mkfifo(tmp_path / "pipe")
     actions = f"[(os.POSIX_SPAWN_OPEN, 0, {str(tmp_path / 'pipe')!r}, os.O_RDONLY, 0)]"
     with running(f"import os; os.posix_spawn('/bin/true', ['true'], {{}}, file_actions={actions})") as pid:
-        found = Quiet(calls.read_memory)
+        found = Quiet(operands.read_memory)
         until(found, pid)
         assert stat.fields(pid)[0] == "D"
         os.close(os.open(tmp_path / "pipe", os.O_WRONLY))
@@ -83,14 +83,14 @@ def test_only_who_lends_its_memory_waits_for_its_child(call: str, memory: int, l
 
 def test_what_works_is_not_quiet_and_lasts() -> None:
     with running("while True: pass") as pid:
-        found = Quiet(calls.read_memory)
+        found = Quiet(operands.read_memory)
         assert not any(found.look([pid]) for _ in range(20))
         assert until(found, pid, lasts=0.3) > 0
 
 
 def test_what_sleeps_and_wakes_lasts_too() -> None:
     with running("import time\nwhile True: time.sleep(0.01)") as pid:
-        assert until(Quiet(calls.read_memory), pid, lasts=0.3) >= 0.3
+        assert until(Quiet(operands.read_memory), pid, lasts=0.3) >= 0.3
 
 
 def test_waiting_for_a_processor_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_waiting_for_a_processor_counts_for_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(quiet.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(quiet, "_read", lambda pids, read, stopped: None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: worked[0])
-    found = Quiet(calls.read_memory)
+    found = Quiet(operands.read_memory)
     for second in range(1, 101):
         clock[0] += 1.0
         worked[0] += 0.1
@@ -114,7 +114,7 @@ def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(quiet, "_read", lambda pids, read, stopped: frozenset({("1", "same")}) if asleep[0] else None)
     monkeypatch.setattr(quiet, "_worked", lambda pids: 0.0)
     monkeypatch.setattr(quiet, "dozes", lambda thread, within, read: within >= 0.4)
-    found = Quiet(calls.read_memory)
+    found = Quiet(operands.read_memory)
     for _ in range(50):
         clock[0] += 0.2
         assert not found.look([1])
@@ -137,7 +137,7 @@ def test_a_doze_that_begins_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_who_wakes_up_only_to_look_naps(code: str, expected: bool) -> None:
     with running(code) as pid:
-        found, end = Quiet(calls.read_memory), time.monotonic() + (PATIENCE if expected else 1.5)
+        found, end = Quiet(operands.read_memory), time.monotonic() + (PATIENCE if expected else 1.5)
         while not (naps := found.naps([pid])) and time.monotonic() < end:
             found.look([pid])
             time.sleep(0.005)
@@ -148,7 +148,7 @@ def test_who_is_woken_up_by_others_does_not_nap() -> None:
     """As one is at each call that the supervisor answers: it sleeps for most of the time, and not until a timer."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         assert process.stdin is not None
-        found, end = Quiet(calls.read_memory), time.monotonic() + 1.0
+        found, end = Quiet(operands.read_memory), time.monotonic() + 1.0
         while time.monotonic() < end:
             os.write(process.stdin.fileno(), b"x")
             time.sleep(0.005)
