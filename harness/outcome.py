@@ -43,7 +43,7 @@ class RunSeen:
     agent: str
     status: str
     pid: int | None
-    jobs: tuple[str, ...] = ()  # handles of background work that the run left behind on purpose
+    jobs: tuple[str, ...] = ()  # handles of background work that the run left behind on purpose, and that goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import signal
 
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.children import (
+    BRIEF,
     background_is_listed,
     killed_is_not_success,
     killed_tree_ends,
@@ -177,13 +178,13 @@ async def test_workspace_after_the_end(lab: Lab) -> None:
 
 @scenario(
     "CHD-4",
-    fault="a tool call asks for background work",
+    fault="tool calls ask for background work that goes on, and for some that ends by itself",
     needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
     judges=[background_is_listed],
 )
 async def test_wanted_background_work(lab: Lab) -> None:
-    """Background work that was asked for is listed with a handle, and cancelling the handle ends it."""
-    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
+    """Background work is listed with a handle for as long as it goes on, and cancelling the handle ends it."""
+    lab.prepare(Setup(agents=("lane0", BRIEF), grace_seconds=0.5))
     lab.plan("background work")
     command = lab.build("background", *KINDS["session"])
     if lab.faulty:
@@ -194,6 +195,10 @@ async def test_wanted_background_work(lab: Lab) -> None:
         return
     if await lab.look.beat("background"):
         lab.fired("background work")
+    lab.script(*tool_then_text(lab, BRIEF, "true", background=True))
+    brief = await lab.turn(BRIEF)
+    await brief.finished()
+    await brief.tree_ended(lab.target.patience)  # where it has not, the list may well show it
     listed = await lab.list_runs("list")
     for number, handle in enumerate(handle for row in listed for handle in row.jobs):
         await lab.run(CancelRun(id=handle), f"cancel{number}")

@@ -6,43 +6,52 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from fakes.script import Match, Rule, Text
+from fakes.script import Match, Rule, Status, Text
 from harness.checkers.repair import BESIDE, FIRST, LIST, LOOK, REPAIR, TURN, check_up_is_right, repair_harms_nobody
+from harness.conductor.troubles import FULL_DISK
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.lab.striking import Strike, sweep
+from harness.scenario import WATCH_CHANGES, WATCH_REPLACEMENTS, scenario
 from harness.targets.extras import transcripts
 from harness.targets.protocol import Capability, CheckUp, ListAgents, Setup
 from scenarios.gateway import routed, serving
+from scenarios.work import Rounds
 
 NEEDS = (Capability.ADD_AGENTS, Capability.TURN, Capability.SESSIONS, Capability.CHECK_UP)
-DAMAGES: dict[str, Callable[[bytes], bytes]] = {
-    "cut": lambda data: data[: len(data) // 2],
-    "garbage": lambda data: b"\x00\xff\xfe{" * (len(data) // 4 + 1),
+Damage = Callable[[Path], object]
+DAMAGES: dict[str, Damage] = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "garbage": lambda path: path.write_bytes(b"\x00\xff\xfe{" * (path.stat().st_size // 4 + 1)),
 }
+RESTING = Status(529, headers=(("retry-after", "3600"),))
 
 
 @scenario(
     "OPS-6",
-    fault="one file of the state after the other, but for conversations, is cut short or overwritten; then the state "
-    "is looked at, and repaired where something was found",
+    fault="one file of the state after the other, but for conversations, is cut short or overwritten; the config is "
+    "removed, and the credentials are opened to others; then the state is looked at, and repaired where something was "
+    "found",
     needs=[*NEEDS, Capability.OAUTH],
     judges=[check_up_is_right],
     not_verified=["what the list of runs says after its records were damaged"],
 )
 async def test_check_up_of_damaged_state(lab: Lab) -> None:
     """A check-up that finds nothing, or has repaired everything, leaves a state that works."""
-    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=lab.credential("codex")))
+    resting = ("anthropic",) if Capability.FAILOVER in lab.target.capabilities else ()  # of which a record is kept
+    models = (*resting, "codex")
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=models, credential=lab.credential("codex")))
+    lab.script(*(Rule("rests", Match(provider=name), (RESTING,)) for name in resting))
     await lab.add("lane2")
     await lab.run(ListAgents(), LIST.removeprefix("-"))
     await lab.add("last")  # a backup has what was there before the last change
     await (await lab.turn("lane0", actor=FIRST)).finished()
     lab.plan("damaged state")
-    files = {path.name: (path, path.read_bytes()) for path in _files(lab)}
-    for name in lab.rounds(f"{file}-{damage}" for file in files for damage in DAMAGES):
-        file, _, damage = name.rpartition("-")
-        path, whole = files[file]
+    files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
+    damages = _damages(lab, [path for path, *_ in files])
+    for name in lab.rounds(damages):
         if lab.faulty:
-            path.write_bytes(DAMAGES[damage](whole))
+            path, damage = damages[name]
+            damage(path)
             lab.fired("damaged state", name)
         said = await lab.run(CheckUp(), f"{name}{LOOK}")
         if not said.ok:
@@ -50,8 +59,22 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
         if said.ok:  # else it is said that a person is needed
             await (await lab.turn("lane0", actor=f"{name}{TURN}")).finished()
             await lab.run(ListAgents(), f"{name}{LIST}")
-        for path, whole in files.values():  # each round begins with the same state
+            lab.look.credentials(name)
+        for path, whole, mode in files:  # each round begins with the same state
             path.write_bytes(whole)
+            path.chmod(mode)
+
+
+def _damages(lab: Lab, files: list[Path]) -> dict[str, tuple[Path, Damage]]:
+    """What is done to which file, by the name of the round."""
+    found = {f"{path.name}-{name}": (path, damage) for path in files for name, damage in DAMAGES.items()}
+    config, credentials = lab.target.config_file(lab.site), lab.target.credentials_files(lab.site)
+    found |= {f"{path.name}-gone": (path, Path.unlink) for path in files if path == config}
+    return found | {f"{path.name}-opened": (path, _opened) for path in files if path in credentials}
+
+
+def _opened(path: Path) -> None:
+    path.chmod(0o644)
 
 
 def _files(lab: Lab) -> list[Path]:
@@ -60,6 +83,27 @@ def _files(lab: Lab) -> list[Path]:
     spared = set(transcripts(lab.target, lab.site, "lane0")) if Capability.TRANSCRIPTS in has else set()
     found = (path for path in sorted(lab.site.home.rglob("*")) if path.is_file() and path.stat().st_size)
     return [path for path in found if path not in spared]
+
+
+@scenario(
+    "OPS-6",
+    fault="one operation of the repair of a damaged config fails, or writes less than it should, as on a full disk",
+    needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
+    watch=WATCH_CHANGES,
+    exact=True,
+    judges=[check_up_is_right],
+)
+async def test_repair_on_a_full_disk(lab: Lab) -> None:
+    """A repair that meets a full disk at any operation says so, or has done its work."""
+    lab.prepare(Setup(agents=("bystander",)))
+    await lab.run(ListAgents(), LIST.removeprefix("-"))
+
+    async def repaired_and_listed(name: str, strike: Strike) -> None:
+        await Rounds(lab).repair(name, strike)
+        await lab.run(ListAgents(), f"{name}{LIST}")
+
+    what = "a repair on a full disk"
+    await sweep(lab, repaired_and_listed, what=what, faults=FULL_DISK, most=6, crucial=lab.is_config)
 
 
 @scenario(

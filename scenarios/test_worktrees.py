@@ -67,7 +67,6 @@ def _at_a_branch(lab: Lab, call: str) -> Where:
 
 async def _four_at_once(lab: Lab) -> None:
     """One add is kept at a rename of its git's, with the lock that this has, while three others try."""
-    _prepared(lab)
     async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
         first = await lab.start(adding(lab, LANES[0]), f"add-{LANES[0]}")
         await until_kept(first)
@@ -79,9 +78,18 @@ async def _four_at_once(lab: Lab) -> None:
     look(lab, "after")
 
 
+async def _added_by_a_hook(lab: Lab) -> None:
+    """An add with what git sets for the hooks of a commit in a worktree (githooks(5)); the commit is elsewhere."""
+    elsewhere = repository.make(lab.site.root / "elsewhere") / ".git"
+    lab.environment = {"GIT_DIR": str(elsewhere), "GIT_INDEX_FILE": str(elsewhere / "index")}
+    await lab.run(adding(lab, "hooked"), "add-hooked")
+    lab.environment = {}
+
+
 @scenario(
     "GIT-1",
-    fault="four agents are added in worktrees at once, and the first is kept in the middle of its git",
+    fault="four agents are added in worktrees at once, and the first is kept in the middle of its git; before, one is "
+    "added by a hook of another repository",
     needs=NEEDS,
     watch=WATCH_REPLACEMENTS,
     exact=True,
@@ -89,6 +97,9 @@ async def _four_at_once(lab: Lab) -> None:
 )
 async def test_four_worktrees_at_once(lab: Lab) -> None:
     """Worktrees of one repository that are made at once are all there, or their adds fail and leave nothing."""
+    _prepared(lab)
+    if lab.faulty:
+        await _added_by_a_hook(lab)
     await _four_at_once(lab)
 
 
@@ -102,6 +113,7 @@ async def test_four_worktrees_at_once(lab: Lab) -> None:
 )
 async def test_repository_after_worktrees(lab: Lab) -> None:
     """The repository whose worktrees agents get keeps its config, its branch, and what is at work in its checkout."""
+    _prepared(lab)
     await _four_at_once(lab)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Collection
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
@@ -18,11 +19,13 @@ from harness.events import (
     TreeEnded,
     WorkspaceSeen,
 )
+from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 # The usual one first; a hang-up has many, and may end a run by itself (None), but 0 is none of them.
 _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
+BRIEF = "brief"  # the agent whose background work ends by itself
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
 
@@ -56,14 +59,24 @@ def workspace_quiet(history: History) -> list[Finding]:
 
 
 def background_is_listed(history: History) -> list[Finding]:
-    """CHD-4: wanted background work lives on under a handle, and is gone once the handle was cancelled."""
+    """CHD-4: wanted background work lives on under a handle, which ends with it, and cancelling the handle ends it."""
     if not any(what.advanced for _, what in history.of(ChildBeat)):
         raise CannotDecide("the background work was not seen at work after its turn")
     seq, runs = ask.runs_listed(history, "list")
     if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"
         return [Finding(rule="CHD-4", message=message, evidence=(seq,))]
-    return _survivors(history, "CHD-4", "although its handle had been cancelled")
+    return _still_listed(history, seq, runs) + _survivors(history, "CHD-4", "although its handle had been cancelled")
+
+
+def _still_listed(history: History, seq: int, runs: Collection[RunSeen]) -> list[Finding]:
+    """Whether the list shows the work of `BRIEF`, of which nothing was left."""
+    ended = [at for at, what in history.before(seq).of(TreeEnded) if what.actor == BRIEF]
+    handles = [handle for run in runs if run.agent == BRIEF for handle in run.jobs]
+    if not ended or not handles:
+        return []
+    message = f"the list of runs shows {handles[0]}, background work that had ended by itself"
+    return [Finding(rule="CHD-4", message=message, evidence=(ended[0], seq))]
 
 
 def peers_unharmed(history: History) -> list[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.checkers.operator import config_unchanged
-from harness.events import Finished, History, ReplySent, Started
+from harness.events import FileSeen, Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
 LOOK, REPAIR, TURN, LIST = "-look", "-repair", "-turn", "-list"  # end the names of a round's actors
@@ -20,7 +20,10 @@ BESIDE = "list-beside"  # the list of runs after a repair beside them
 
 
 def check_up_is_right(history: History) -> list[Finding]:
-    """OPS-6: where all is said to be well, or repaired, the next commands work, and what was acknowledged is there."""
+    """OPS-6: where all is said to be well, or repaired, it is.
+
+    The next commands work, what was acknowledged is there, and no credential can be read by others.
+    """
     findings, judged = list[Finding](), 0
     configured = _configured(history)
     for seq, said in history.of(Finished):
@@ -35,6 +38,10 @@ def check_up_is_right(history: History) -> list[Finding]:
             if wrong := _wrong(history, what, configured):
                 message = f"{said.actor} said that all is well, and then {what.actor} {wrong}"
                 findings.append(Finding(rule="OPS-6", message=message, evidence=(seq, at)))
+        for at, seen in _credentials(history, seq)[:1]:
+            message = f"{said.actor} said that all is well, and others can read {seen.path.rpartition('/')[2]}"
+            message = f"{message}: mode {seen.mode:04o}"
+            findings.append(Finding(rule="OPS-6", message=message, evidence=(seq, at)))
     if not judged:
         raise CannotDecide("no check-up came to an end")
     return findings
@@ -46,12 +53,25 @@ def _configured(history: History) -> frozenset[str]:
     return frozenset(lists[0] or ()) if lists else frozenset()
 
 
-def _tried(history: History, seq: int, name: str) -> list[tuple[int, Finished]]:
-    """What was tried after a check-up of this round, and before the next check-up."""
+def _until_the_next(history: History, seq: int) -> History:
+    """What came after a check-up and before the next."""
     later = history.after(seq)
     end = min((at for at, what in later.of(Started) if what.verb == "doctor"), default=None)
-    part = later if end is None else later.before(end)
+    return later if end is None else later.before(end)
+
+
+def _tried(history: History, seq: int, name: str) -> list[tuple[int, Finished]]:
+    """What was tried after a check-up of this round."""
+    part = _until_the_next(history, seq)
     return [(at, what) for at, what in part.of(Finished) if what.actor in {f"{name}{each}" for each in TRIED}]
+
+
+def _credentials(history: History, seq: int) -> list[tuple[int, FileSeen]]:
+    """The files of credentials that others could read after a check-up."""
+    looks = _until_the_next(history, seq).of(FileSeen)
+    return [
+        (at, seen) for at, seen in looks if seen.role == "credentials" and seen.mode is not None and seen.mode & 0o077
+    ]
 
 
 def _wrong(history: History, what: Finished, configured: frozenset[str]) -> str:

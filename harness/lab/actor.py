@@ -87,7 +87,7 @@ class Actor:
         with _no_exit("command"):
             command = lab.target.command(lab.site, intent)
         zone = {"TZ": lab.time_zone} if lab.time_zone else {}
-        environment = {**command.env, **zone, tree.ACTOR_VARIABLE: name}
+        environment = {**command.env, **lab.environment, **zone, tree.ACTOR_VARIABLE: name}
         if strange := [word for word in (*command.argv, *environment, *environment.values()) if type(word) is not str]:
             raise LabError(
                 f"no command for {name}: {strange[0]!r} is no text", hint="argv and env of Command are of str"

@@ -27,6 +27,7 @@ from reference.messages import Message
 from reference.parts import Parts
 
 OURS = (
+    "background-ends-unnoticed",
     "background-keeps-locks",
     "backup-opened-to-others",
     "bad-input-traceback",
@@ -46,6 +47,7 @@ OURS = (
     "config-lock-by-path",
     "config-lock-given-up",
     "config-lock-unsupported",
+    "config-missing-is-first-use",
     "config-no-folder-fsync",
     "config-no-fsync",
     "config-one-temporary",
@@ -58,6 +60,9 @@ OURS = (
     "denied-is-untyped",
     "descriptors-are-the-providers",
     "disk-full-swallowed",
+    "doctor-passes-over-cooldowns",
+    "doctor-passes-over-modes",
+    "doctor-ticks-off-failures",
     "entries-written-anew",
     "exit-status-is-dropped",
     "exit-zero-when-killed",
@@ -76,6 +81,7 @@ OURS = (
     "gateway-returns-on-acceptance",
     "gateway-tells-errors-in-short",
     "gateway-trusts-the-pid",
+    "git-obeys-the-environment",
     "given-up-ends-the-gateways-runs",
     "half-a-call-is-mended",
     "hang-up-exits-zero",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.checkers.children import (
+    BRIEF,
     RECYCLED,
     background_is_listed,
     killed_is_not_success,
@@ -47,6 +48,13 @@ LAST_LOOK = TreeSeen(when="at the end of the run", processes=())
 
 def workspace(fingerprint: str, when: str = "later", agent: str = "lane0") -> WorkspaceSeen:
     return WorkspaceSeen(workspace=agent, when=when, fingerprint=fingerprint)
+
+
+def brief(*handles: str) -> Any:
+    """The list of two runs with background work; that of the second has these handles left."""
+    rows = (("lane0", ("job1",)), (BRIEF, handles))
+    seen = (RunSeen(id=f"r-{agent}", agent=agent, status="succeeded", pid=None, jobs=jobs) for agent, jobs in rows)
+    return start("list", "runs list"), end("list", "runs list", runs=tuple(seen))
 
 
 def runs(*handles: str) -> Any:
@@ -103,6 +111,12 @@ CHD_3 = [
 
 CHD_4 = [
     legal("listed-and-cancelled", background_is_listed, beat("background"), runs("job1"), QUIET),
+    legal("ended-by-itself", background_is_listed, beat("background"), TreeEnded(actor=BRIEF), brief(), QUIET),
+    legal("not-quite-ended", background_is_listed, beat("background"), brief("job2"), TreeEnded(actor=BRIEF), QUIET),
+    illegal(
+        "listed-for-ever", background_is_listed, "CHD-4", "shows job2, background work that had ended", [1, 3],
+        beat("background"), TreeEnded(actor=BRIEF), brief("job2"), QUIET,
+    ),
     illegal("not-listed", background_is_listed, "CHD-4", "no list of runs shows a handle", [2], beat("background"),
         runs()),
     illegal(

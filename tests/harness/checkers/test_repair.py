@@ -31,12 +31,17 @@ def doctor(name: str, *, ok: bool = True, **more: Any) -> tuple[Any, ...]:
 
 LISTED = (start("a-list", "agents list"), end("a-list", "agents list", agents=("lane0", "lane1")))
 WORKS = (start("a-turn"), asked(1, "a-turn", markers=("first", "a-turn")), end("a-turn"), *LISTED)
+CLOSED, OPENED = (file("credentials", path="LAB/home/credentials.json", mode=mode) for mode in (0o600, 0o644))
 CHECKS = [
     legal("all-well", RIGHT, BEFORE, doctor("a-look"), WORKS),
     legal("repaired", RIGHT, BEFORE, doctor("a-look", ok=False), doctor("a-repair"), WORKS),
     legal("needs-a-person", RIGHT, BEFORE, doctor("a-look", ok=False), doctor("a-repair", ok=False)),
     legal("another-round", RIGHT, BEFORE, doctor("a-look"), WORKS, doctor("b-look", ok=False),
         start("b-turn"), end("b-turn", ok=False)),
+    legal("closed-in-time", RIGHT, BEFORE, doctor("a-look", ok=False), doctor("a-repair"), WORKS, CLOSED,
+        doctor("b-look", ok=False), OPENED),
+    illegal("open-to-others", RIGHT, "OPS-6", "a-look said that all is well, and others can read", [4, 5],
+        BEFORE, doctor("a-look"), OPENED),
     illegal("passed-over", RIGHT, "OPS-6", "a-look said that all is well, and then a-turn failed", [4, 6],
         BEFORE, doctor("a-look"), start("a-turn"), end("a-turn", ok=False)),
     illegal("not-repaired", RIGHT, "OPS-6", "a-repair said that all is well|a-turn failed", [6, 8],
