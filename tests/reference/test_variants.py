@@ -126,6 +126,7 @@ OURS = (
     "session-wait-silent",
     "signal-is-a-database-error",
     "silent-answers-are-failures",
+    "slow-commands-end-the-turn",
     "stdout-noise",
     "stopped-tool-is-a-result",
     "stream-errors-are-refusals",
