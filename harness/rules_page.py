@@ -42,6 +42,7 @@ PROJECTS: Mapping[str, str] = {
     "GC": "goclaw",
     "CP": "copilot-cli",
     "OAP": "openai-python",
+    "AGA": "agenta",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

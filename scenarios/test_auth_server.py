@@ -64,7 +64,7 @@ async def test_token_endpoint_fails_in_passing(lab: Lab) -> None:
 @scenario(
     "AUT-6",
     fault="the provider refuses a token that by every clock is good, in one turn only after a tool call, in another "
-    "when a second program has renewed it by then; then one that refuses every token",
+    "when a second program has renewed it by then; then one that refuses every token, for another model too",
     needs=[Capability.TURN, Capability.OAUTH],
     judges=[refused_once_refreshed_once],
 )
@@ -72,10 +72,13 @@ async def test_token_refused_before_its_time(lab: Lab) -> None:
     """A token that is refused is renewed once, whatever the clock says, and not again and again."""
     lab.fakes.demand_live_token()
     midway = ["ended-midway"] if Capability.TOOLS in lab.target.capabilities else []
+    another = ("codex",) if Capability.SIBLINGS in lab.target.capabilities else ()  # with the same credential
     for name in ("ended-early", *midway, RENEWED, "always-refused"):
         lab.plan(name)
         credential = lab.credential(name)
-        lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=credential), home=f"home-{name}")
+        siblings = another if name == "always-refused" else ()
+        setup = Setup(agents=("lane0",), models=("codex",), siblings=siblings, credential=credential)
+        lab.prepare(setup, home=f"home-{name}")
         if lab.faulty and name == "ended-early":
             lab.fakes.oauth.end_access(credential.access_token)
         elif name in midway:

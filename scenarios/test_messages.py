@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -211,13 +213,14 @@ async def _turn_with_tool(lab: Lab, name: str) -> None:
 @scenario(
     "MSG-5",
     fault="the provider keeps the last answers of two turns back until their commands can get no further; the command "
-    "of a third gets SIGTERM, that of a fourth its time-out",
+    "of a third gets SIGTERM, that of a fourth its time-out; the gateway of a fifth gets SIGTERM, and its tool has "
+    "something left to do then",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[return_implies_terminal],
 )
 async def test_return_after_the_last_answer(lab: Lab) -> None:
     """A command returns when its turn is over and not before, here and through a gateway, also when it is ended."""
-    lab.prepare(Setup(agents=("direct", "routed"), models=("anthropic",), grace_seconds=10.0))
+    lab.prepare(Setup(agents=("direct", "routed", "stopped"), models=("anthropic",), grace_seconds=10.0))
     turns, works = [lab.turning("direct")], list[Actor]()
     if Capability.GATEWAY in lab.target.capabilities:
         works = [await serving(lab)]
@@ -234,6 +237,7 @@ async def test_return_after_the_last_answer(lab: Lab) -> None:
         await _list_if_possible(lab, f"list-after-{turn.agent}")
     if works and lab.faulty:
         await _ended_in_the_gateway(lab, works)
+        await _ended_with_the_gateway(lab, works[0])
 
 
 async def _ended_in_the_gateway(lab: Lab, works: Sequence[Actor]) -> None:
@@ -250,6 +254,29 @@ async def _ended_in_the_gateway(lab: Lab, works: Sequence[Actor]) -> None:
         await run.finished()
         await _list_if_possible(lab, f"list-after-{name}")
         lab.release(name)
+
+
+async def _ended_with_the_gateway(lab: Lab, gateway: Actor) -> None:
+    """A turn whose gateway is told to end, and whose tool has something left to do when it is."""
+    begun, told, pipe = lab.effects("begun"), lab.effects("told"), lab.site.root / "end-of-tool"
+    os.mkfifo(pipe)
+    descriptor = os.open(pipe, os.O_RDWR)  # Linux opens both ends at once (fifo(7)), so that nobody waits for the other
+    try:
+        last = f"echo to end >> {told}; read line < {shlex.quote(str(pipe))}; exit"
+        call = lab.target.tool_call(f"trap '{last}' TERM INT HUP; echo begun >> {begun}; sleep 120 & wait")
+        lab.script(Rule("stopped", Match(marker="stopped", turn_step=0), (call,)))
+        run = await lab.start(routed(lab, "stopped", "stopped"), "stopped")
+        if not await lab.look.grows(begun, within=lab.patience):
+            raise TargetFailed("the tool call of a turn in the gateway was not carried out")
+        lab.signal(gateway, signal.SIGTERM)
+        await lab.look.grows(told, within=lab.patience)
+        await lab.settled(run)
+        await _list_if_possible(lab, "list-beside-stopped")
+        os.write(descriptor, b"end\n")
+        await run.finished()
+    finally:
+        os.close(descriptor)
+    await _list_if_possible(lab, "list-after-stopped")
 
 
 async def _list_if_possible(lab: Lab, actor: str) -> None:

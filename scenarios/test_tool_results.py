@@ -11,6 +11,7 @@ from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole
 from harness.lab import Lab
 from harness.lab.actor import Streams
 from harness.scenario import scenario
+from harness.targets.extras import limited_tool_call
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 
@@ -65,7 +66,8 @@ async def test_whatever_tools_print(lab: Lab) -> None:
 @scenario(
     "MSG-6",
     fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
-    "nothing, and one a command that is longer than an argument may be (execve(2))",
+    "nothing, one a command that is longer than an argument may be (execve(2)), and one only a second for what takes a "
+    "minute",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[mistakes_are_told],
 )
@@ -75,11 +77,13 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
     lab.plan("calls that cannot be carried out")
     good = lab.target.tool_call(shlex.join(["printf", "[[%s]]", f"{TOOL}good"]))
     long = lab.target.tool_call(f"true {'and so on ' * (MAX_ARG_STRLEN // 8)}")
+    slow = limited_tool_call(lab.target, "sleep 60", 1) or good
     mistaken = (
         ToolCall("no_such_tool", {"path": "x"}),
         ToolCall(good.name, dict.fromkeys(good.arguments, 7)),
         ToolCall(good.name),
         long,
+        slow,
     )
     calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
     lab.script(

@@ -1,8 +1,8 @@
 """What an adapter may have beside the protocol, and how it is asked for. Most need none of it.
 
-`names`, `too_many`, `oauth_client` and `shared` are attributes, and `service` is a method, that are taken as empty
-where an adapter has none. The other methods are what single scenarios ask for; only an adapter that claims the
-capability has them.
+`names`, `too_many`, `oauth_client` and `shared` are attributes, and `service` and `limited_tool_call` are methods, that
+are taken as empty where an adapter has none. The other methods are what single scenarios ask for; only an adapter that
+claims the capability has them.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ def delegation(target: Target, agent: str, message: str) -> ToolCall:
     For an adapter that claims SUBAGENTS: its `delegation(agent, message)`.
     """
     call: ToolCall = getattr(target, "delegation")(agent, message)  # noqa: B009 - only such adapters have it
+    return call
+
+
+def limited_tool_call(target: Target, command: str, seconds: int) -> ToolCall | None:
+    """How a model gives a shell command only so many seconds; None where the program's tool takes no limit.
+
+    For an adapter with `limited_tool_call(command, seconds)`.
+    """
+    limited = getattr(target, "limited_tool_call", None)
+    call: ToolCall | None = None if limited is None else limited(command, seconds)
     return call
 
 

@@ -114,6 +114,9 @@ class OpenClawTarget:
         """The tool `exec`; without `yieldMs` it would move a command to the background after ten seconds."""
         return ToolCall("exec", {"command": command, **({"background": True} if background else {"yieldMs": 120_000})})
 
+    def limited_tool_call(self, command: str, seconds: int) -> ToolCall:
+        return ToolCall("exec", {"command": command, "timeout": seconds, "yieldMs": 120_000})
+
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
         """The lock file of this release: it records the holder's start time, which a reused pid cannot share."""
         sessions = _agent(site, agent) / "sessions"

@@ -121,6 +121,9 @@ class PiTarget:
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("bash", {"command": command})
 
+    def limited_tool_call(self, command: str, seconds: int) -> ToolCall:
+        return ToolCall("bash", {"command": command, "timeout": seconds})
+
     def plant_holder(self, site: Site, agent: str, pid: int) -> bool:
         return False
 

@@ -127,6 +127,9 @@ class ReferenceTarget:
     def tool_call(self, command: str, *, background: bool = False) -> ToolCall:
         return ToolCall("exec", {"command": command, **({"background": True} if background else {})})
 
+    def limited_tool_call(self, command: str, seconds: int) -> ToolCall:
+        return ToolCall("exec", {"command": command, "timeout": seconds})
+
     def delegation(self, agent: str, message: str) -> ToolCall:
         return ToolCall("delegate", {"agent": agent, "message": message})
 

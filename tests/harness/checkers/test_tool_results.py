@@ -49,17 +49,17 @@ MSG_6 = [
     undecided("no-answer", long_answers_are_whole, "no turn was given an answer", turn("direct", ok=False)),
 ]  # fmt: skip
 
-ANSWERED = (*BEGUN, asked(2, "lane0", step=5, markers=("lane0", "tool-good")))
+ANSWERED = (*BEGUN, asked(2, "lane0", step=6, markers=("lane0", "tool-good")))
 MISTAKES = [
     legal("all-answered", mistakes_are_told, ANSWERED, ENDED),
-    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 5 calls", [1, 2],
+    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 6 calls", [1, 2],
         BEGUN, turn("lane0", ok=False, message="no such tool")[1]),
-    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 5 calls", [1, 3],
+    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 6 calls", [1, 3],
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
-    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 5 calls", [2, 3],
+    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 6 calls", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=("lane0", "tool-good")), ENDED),
     illegal("all-are-refused", mistakes_are_told, "MSG-6", "that could be run", [2, 3],
-        BEGUN, asked(2, "lane0", step=5, markers=("lane0",)), ENDED),
+        BEGUN, asked(2, "lane0", step=6, markers=("lane0",)), ENDED),
     illegal("fails-afterwards", mistakes_are_told, "MSG-6", "lane0 failed: “too much”", [2, 3],
         ANSWERED, turn("lane0", ok=False, message="too much")[1]),
     undecided("nobody-was-asked", mistakes_are_told, "asked no provider", turn("lane0", ok=False)),
