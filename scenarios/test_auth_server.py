@@ -135,7 +135,7 @@ async def test_token_that_lasts_no_time(lab: Lab) -> None:
 async def test_expiry_far_from_utc(lab: Lab) -> None:
     """A turn of several requests refreshes an expired token once, in whichever time zone it is."""
     lab.plan("far from UTC")
-    lab.time_zone = FAR_EAST if lab.faulty else ""
+    lab.environment = FAR_EAST if lab.faulty else {}
     lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential("codex", expired=True)))
     call = lab.target.tool_call(lab.effect("lane0"))
     lab.script(Rule("tool", Match(marker="lane0", turn_step=0), (call,)), Rule("answer", Match(), (Text("done"),)))

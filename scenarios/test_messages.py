@@ -262,8 +262,9 @@ async def _ended_with_the_gateway(lab: Lab, gateway: Actor) -> None:
     os.mkfifo(pipe)
     descriptor = os.open(pipe, os.O_RDWR)  # Linux opens both ends at once (fifo(7)), so that nobody waits for the other
     try:
-        last = f"echo to end >> {told}; read line < {shlex.quote(str(pipe))}; exit"
-        call = lab.target.tool_call(f"trap '{last}' TERM INT HUP; echo begun >> {begun}; sleep 120 & wait")
+        last = f"echo to end >> {shlex.quote(str(told))}; read line < {shlex.quote(str(pipe))}; exit"
+        begin = f"trap {shlex.quote(last)} TERM INT HUP; echo begun >> {shlex.quote(str(begun))}"
+        call = lab.target.tool_call(f"{begin}; sleep 120 & wait")
         lab.script(Rule("stopped", Match(marker="stopped", turn_step=0), (call,)))
         run = await lab.start(routed(lab, "stopped", "stopped"), "stopped")
         if not await lab.look.grows(begun, within=lab.patience):

@@ -51,7 +51,7 @@ async def test_no_retry_storm(lab: Lab) -> None:
     if lab.faulty:
         lab.script(*(Rule(name, Match(provider=name), (reply,)) for name, reply in BROKEN.items()))
     await (await lab.turn("lane0", actor="broken")).finished()
-    lab.time_zone = FAR_EAST if lab.faulty else ""  # dates are in GMT
+    lab.environment = FAR_EAST if lab.faulty else {}  # dates are in GMT
     siblings = ("codex",) if Capability.SIBLINGS in lab.target.capabilities else ()  # of the account that is used up
     for home, replies in {"overload": OVERLOADED, ACCOUNT: USED_UP}.items():
         twice = siblings if home == ACCOUNT else ()

@@ -34,7 +34,7 @@ def starting_with(first: str, others: tuple[str, ...]) -> tuple[str, ...]:
 
 # 14 hours ahead of UTC, as nobody is further. Some programs know zones by places alone, others have no list of places.
 _PLACE = "Pacific/Kiritimati"
-FAR_EAST = _PLACE if Path("/usr/share/zoneinfo", _PLACE).exists() else "EAST-14"
+FAR_EAST = {"TZ": _PLACE if Path("/usr/share/zoneinfo", _PLACE).exists() else "EAST-14"}
 
 
 class Rounds:

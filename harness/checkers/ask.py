@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.checkers.judge import CannotDecide
 from harness.events import (
     Exited,
+    FileSeen,
     Finished,
     History,
     PowerLost,
@@ -130,3 +131,8 @@ def said(what: Finished) -> str:
     status = f"exit {outcome.exit_status}" if outcome.exit_status is not None else "killed"
     words = outcome.message or outcome.code or what.stderr.strip().rpartition("\n")[2] or "nothing"
     return f"“{words[:200]}” ({status})"
+
+
+def is_for_others(seen: FileSeen) -> bool:
+    """Whether the group of a file, or everybody, may do something with it."""
+    return bool((seen.mode or 0) & 0o077)

@@ -201,7 +201,7 @@ def secrets_stay_in(history: History) -> list[Finding]:
         raise CannotDecide("no credential file was ever seen")
     findings = []
     for seq, seen in looks:
-        if seen.mode is not None and seen.mode & 0o077:
+        if ask.is_for_others(seen):
             message = f"a credential file was readable by others: mode {seen.mode:04o}"
             findings.append(Finding(rule="AUT-9", message=message, evidence=(seq,)))
             break
@@ -248,16 +248,12 @@ def closed_config_stays_closed(history: History) -> list[Finding]:
     if len(looks) < 2 or not any(what.outcome.ok for _, what in history.of(Finished) if what.verb == "agents add"):
         raise CannotDecide("the config was not seen before and after an add that succeeded")
     (first, before), *later = looks
-    opened = [(seq, seen) for seq, seen in later if not _for_others(before) and _for_others(seen)]
+    opened = [(seq, seen) for seq, seen in later if not ask.is_for_others(before) and ask.is_for_others(seen)]
     message = "a config that its owner had closed to others was opened to them by being written"
     return [
         Finding(rule="AUT-9", message=f"{message}: mode {seen.mode:04o}", evidence=(first, seq))
         for seq, seen in opened[:1]
     ] + _exposed(history)
-
-
-def _for_others(seen: FileSeen) -> bool:
-    return bool((seen.mode or 0) & 0o077)
 
 
 def _gaps(looks: list[tuple[int, FileSeen]]) -> list[Finding]:

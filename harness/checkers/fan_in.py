@@ -40,7 +40,7 @@ def every_result_once(history: History) -> list[Finding]:
         for each, asked in _asked(history).items()
         if told[ANSWER + each] > 1
     ]
-    due = {each: asked for each, asked in _due(history).items() if not each.endswith(f".{QUIET}")}
+    due = _with_answers(_due(history))
     silent = {each: asked for each, asked in due.items() if not told[ANSWER + each] and told[each] < 2}
     for agent in sorted({each.rpartition(".")[2] for each in silent}):
         lost = {each: asked for each, asked in silent.items() if each.endswith(f".{agent}")}
@@ -54,12 +54,12 @@ def every_answer_is_told(history: History) -> list[Finding]:
     """MSG-4: where nobody was killed, an agent that was answered has an answer: it is not told of as failed."""
     seq, final = _last_of_parents(history)
     whole = {what.exchange for _, what in history.of(ReplySent) if what.status == 200 and what.outcome == "complete"}
-    tasks = _asked(history)
+    tasks = _with_answers(_asked(history))
     answered = {what.marker for _, what in history.of(RequestReceived) if what.exchange in whole} & tasks.keys()
     return [
         Finding(rule="MSG-4", message=f"{final.marker} was not told what {each} had answered", evidence=(asked, seq))
         for each, asked in tasks.items()
-        if each in answered and ANSWER + each not in final.markers and not each.endswith(f".{QUIET}")
+        if each in answered and ANSWER + each not in final.markers
     ]
 
 
@@ -172,6 +172,11 @@ def _asked(history: History) -> dict[str, int]:
         if what.marker.partition(".")[0] in parents and not parents.intersection(what.markers):
             begun.setdefault(what.marker, seq)
     return begun
+
+
+def _with_answers(tasks: dict[str, int]) -> dict[str, int]:
+    """Without those of the agent that has nothing to say."""
+    return {each: asked for each, asked in tasks.items() if not each.endswith(f".{QUIET}")}
 
 
 def _due(history: History) -> dict[str, int]:

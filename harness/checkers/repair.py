@@ -39,8 +39,8 @@ def check_up_is_right(history: History) -> list[Finding]:
                 message = f"{said.actor} said that all is well, and then {what.actor} {wrong}"
                 findings.append(Finding(rule="OPS-6", message=message, evidence=(seq, at)))
         for at, seen in _credentials(history, seq)[:1]:
-            message = f"{said.actor} said that all is well, and others can read {seen.path.rpartition('/')[2]}"
-            message = f"{message}: mode {seen.mode:04o}"
+            file = f"{seen.path.rpartition('/')[2]}: mode {seen.mode:04o}"
+            message = f"{said.actor} said that all is well, and others can read {file}"
             findings.append(Finding(rule="OPS-6", message=message, evidence=(seq, at)))
     if not judged:
         raise CannotDecide("no check-up came to an end")
@@ -69,9 +69,7 @@ def _tried(history: History, seq: int, name: str) -> list[tuple[int, Finished]]:
 def _credentials(history: History, seq: int) -> list[tuple[int, FileSeen]]:
     """The files of credentials that others could read after a check-up."""
     looks = _until_the_next(history, seq).of(FileSeen)
-    return [
-        (at, seen) for at, seen in looks if seen.role == "credentials" and seen.mode is not None and seen.mode & 0o077
-    ]
+    return [(at, seen) for at, seen in looks if seen.role == "credentials" and ask.is_for_others(seen)]
 
 
 def _wrong(history: History, what: Finished, configured: frozenset[str]) -> str:

@@ -193,6 +193,8 @@ class Scheduler:
                     self._decide(ready)
                 elif not (self._try_again() or self._call_off() or self._resume()):
                     break
+                if len(self._steps) + self._repeated >= MOST_STEPS:
+                    self.open()
         except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped
             self.failure = failure
             self.open()
@@ -246,8 +248,6 @@ class Scheduler:
             self._underway.reply_goes()
         else:
             self._perform(waiting, fault)
-        if len(self._steps) + self._repeated >= MOST_STEPS:
-            self.open()
 
     def _try_again(self) -> bool:
         """Where nobody can go on, one repeats an attempt that must fail again. False: there is none.
@@ -259,8 +259,6 @@ class Scheduler:
             return False
         self._repeated += 1
         self._perform(self._tries.next(stops), None, again=True)
-        if len(self._steps) + self._repeated >= MOST_STEPS:
-            self.open()
         return True
 
     def _call_off(self) -> bool:

@@ -86,8 +86,7 @@ class Actor:
         """Start the command. Raises LabError when the program is not there or cannot be supervised."""
         with _no_exit("command"):
             command = lab.target.command(lab.site, intent)
-        zone = {"TZ": lab.time_zone} if lab.time_zone else {}
-        environment = {**command.env, **lab.environment, **zone, tree.ACTOR_VARIABLE: name}
+        environment = {**command.env, **lab.environment, tree.ACTOR_VARIABLE: name}
         if strange := [word for word in (*command.argv, *environment, *environment.values()) if type(word) is not str]:
             raise LabError(
                 f"no command for {name}: {strange[0]!r} is no text", hint="argv and env of Command are of str"

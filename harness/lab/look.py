@@ -32,6 +32,7 @@ from harness.lab.actor import Actor
 from harness.lab.secret_look import SecretLook
 from harness.outcome import RunSeen
 from harness.processes import tree
+from harness.processes.stat import children as children_of
 
 _COMMAND_LIMIT = 200
 _POLL = 0.005  # seconds
@@ -157,8 +158,9 @@ class Look(SecretLook):
 
     def holdings(self, actor: Actor, when: str) -> None:
         """How many descriptors an actor's processes have open, and how many children they have, zombies included."""
-        below = [f"/proc/{pid}" for pid in self._lab.processes(actor.name)]
-        facts = {"when": when, DESCRIPTORS: sum(map(_descriptors, below)), CHILDREN: sum(map(_children, below))}
+        below = self._lab.processes(actor.name)
+        children = sum(len(children_of(pid)) for pid in below)
+        facts = {"when": when, DESCRIPTORS: sum(map(_descriptors, below)), CHILDREN: children}
         role = f"{HOLDINGS}{actor.name}"
         self._lab.record(FileSeen(role=role, path="/proc", exists=True, size=0, digest="", parses=None, facts=facts))
 
@@ -222,18 +224,10 @@ def document(role: str, path: Path) -> FileSeen:
     )  # fmt: skip
 
 
-def _descriptors(process: str) -> int:
+def _descriptors(pid: int) -> int:
     try:
-        return sum(1 for _ in Path(process, "fd").iterdir())
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:  # it has ended
-        return 0
-
-
-def _children(process: str) -> int:
-    """Those of each of its threads (proc_pid_children(5)); the ended ones count until they are waited for."""
-    try:
-        return sum(len((task / "children").read_text().split()) for task in Path(process, "task").iterdir())
-    except OSError:
         return 0
 
 

@@ -37,7 +37,6 @@ class Stage(Territory):
     def __init__(self, *, target: Target, site: Site, journal: Journal, faulty: bool) -> None:
         super().__init__(target, site)
         self.environment: dict[str, str] = {}  # of what is started from now on, beside what its adapter sets
-        self.time_zone = ""  # of what is started from now on, as tzset(3) reads it; "" for the machine's own
         self.faulty = faulty  # False in the control arm: the same work, without the fault
         self.actors: dict[str, Actor] = {}
         self._journal = journal
