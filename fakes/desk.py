@@ -8,25 +8,26 @@ import asyncio
 from collections.abc import Callable
 
 from fakes import received
-from fakes.conversations import Conversations
 from fakes.delivery import deliver
 from fakes.events import Provider
 from fakes.exchange import Exchange, Record
+from fakes.fetching import answer_stored
 from fakes.gates import Gates
 from fakes.oauth.server import AuthorizationServer
 from fakes.oauth.signins import SignIns
 from fakes.oauth.state import OAuthState
 from fakes.position import Position, unmatched
 from fakes.providers.anthropic import AnthropicFormat
-from fakes.providers.base import BadRequest, WireFormat
+from fakes.providers.base import BadRequest, ParsedRequest, WireFormat
 from fakes.providers.chat import ChatFormat
 from fakes.providers.code_assist import CodeAssistFormat
 from fakes.providers.codex import CodexFormat
 from fakes.providers.gemini import GeminiFormat
 from fakes.questions import answer_question, refusal
 from fakes.routes import NOWHERE, Route, route_of
-from fakes.script import Parts, Request, Script, Status, Text
+from fakes.script import Parts, Reply, Request, Script, Status, Text
 from fakes.shown_keys import shown_key, with_key
+from fakes.stored import StoredResponses
 from fakes.tunnels import Tunnels
 from fakes.wire.connection import Connection
 from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody
@@ -57,7 +58,7 @@ class Desk:
         clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
-        self._conversations = Conversations()
+        self._stored = StoredResponses()
         self.closing = False
         self.connections: set[Connection] = set()
         self.shown: set[tuple[str, str]] = set()  # to which provider which API key or bearer token was
@@ -137,6 +138,7 @@ class Desk:
         self.closing = True
         for exchange in list(self._open.values()):
             exchange.lost(by_client=False)
+        self._stored.cancel_all()
         for task in list(self.tunnels.handshakes):
             task.cancel()
         for connection in list(self.connections):
@@ -147,7 +149,7 @@ class Desk:
     def _completion(self, exchange: Exchange, request: HttpRequest) -> None:
         form = self._forms[exchange.provider]
         try:
-            parsed = self._conversations.followed(form.parse(request), exchange.number)
+            parsed = self._stored.followed(form.parse(request))
         except (BadRequest, UnreadableBody) as error:
             exchange.model, stream = form.peek(request)
             self._record(received.bare(exchange, request.method, request.path, len(request.body), stream=stream))
@@ -174,11 +176,14 @@ class Desk:
         elif parsed.warms_up:
             deliver(exchange, _NOTHING, form, parsed)
         elif chosen is not None:
-            deliver(exchange, with_key(chosen.reply, key), form, parsed)
+            self._reply(exchange, with_key(chosen.reply, key), form, parsed)
         elif self.position.script.strict:
             exchange.send(form.error(unmatched(asked, misses), exchange=exchange.number), "unmatched")
         else:
-            deliver(exchange, _OK, form, parsed)
+            self._reply(exchange, _OK, form, parsed)
+
+    def _reply(self, exchange: Exchange, reply: Reply, form: WireFormat, parsed: ParsedRequest) -> None:
+        deliver(exchange, self._stored.keep(exchange, reply, parsed), form, parsed)
 
     def _refusal_of_token(self, token: str, provider: Provider) -> Status | None:
         if not self.require_live_token or provider != "codex" or self._oauth.is_live(token):
@@ -199,6 +204,8 @@ class Desk:
             self._fail(exchange, route, request.path, 405, message, "method", (("allow", allowed),))
         elif route.endpoint == "oauth":
             self._authorization.answer(exchange, request)
+        elif route.endpoint == "stored":
+            answer_stored(exchange, request, self._forms[route.provider], self._stored)
         else:
             form = self._forms[route.provider]
             answer_question(exchange, route, request, form, self.position.script)

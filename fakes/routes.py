@@ -10,9 +10,10 @@ from fakes.providers.account import ACCOUNT
 from fakes.providers.code_assist import PATHS, PREFIX
 from fakes.providers.gemini import COUNT, model_and_method
 from fakes.providers.models import is_models_path
+from fakes.stored import CANCEL, stored_name
 from fakes.wire.http import HttpRequest
 
-Endpoint = Literal["completion", "oauth", "models", "count", "account", "control", "none"]
+Endpoint = Literal["completion", "oauth", "models", "count", "stored", "account", "control", "none"]
 CONTROL = "/__fakes__/"
 
 _ANTHROPIC_HOSTS = ("api.anthropic.com", "platform.claude.com", "console.anthropic.com")
@@ -33,6 +34,8 @@ NOWHERE = Route(endpoint="none", provider="unknown", methods=())
 _READ = ("GET", "HEAD")
 _MESSAGES = Route(endpoint="completion", provider="anthropic")
 _RESPONSES = Route(endpoint="completion", provider="codex")
+_STORED = Route(endpoint="stored", provider="codex", methods=("GET", "HEAD", "DELETE"))
+_STORED_WORK = Route(endpoint="stored", provider="codex")
 _GENERATE = Route(endpoint="completion", provider="gemini")
 _ASSIST = Route(endpoint="completion", provider="code-assist")
 EXACT: dict[str, Route] = {
@@ -58,6 +61,8 @@ TEMPLATES: dict[str, Route] = {
         for method in ("generateContent", "streamGenerateContent")
     },
     "/v1beta/models/{model}:countTokens": Route(endpoint="count", provider="gemini"),
+    "/v1/responses/{response}": _STORED,
+    "/v1/responses/{response}/cancel": _STORED_WORK,
     "/v1/models": Route(endpoint="models", provider="codex", methods=_READ),
     "/v1/models/{model}": Route(endpoint="models", provider="codex", methods=_READ),
     "/v1beta/models": Route(endpoint="models", provider="gemini", methods=_READ),
@@ -70,6 +75,8 @@ def route_of(request: HttpRequest) -> Route:
     known = EXACT.get(request.path)
     if known is not None:
         return known
+    if stored_name(request.path):
+        return _STORED_WORK if request.path.endswith(CANCEL) else _STORED
     found = model_and_method(request.path)
     if found is not None:
         return Route(endpoint="count", provider="gemini") if found[1] == COUNT else _GENERATE

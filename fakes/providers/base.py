@@ -66,9 +66,10 @@ class ParsedRequest:
 
     `prompt_size` is the body's length in bytes; `sse` is false for a stream that is not server-sent events;
     `reports_usage` is false for a stream whose client did not ask for token counts; `asked_at` is the second, by the
-    server's clock, that the answer states, 0 where answers state none. `stored` is whether a client may go on from the
-    answer by its name, and `previous` the number of the exchange whose answer this one goes on from, 0 for none that
-    is known. `warms_up` is true when no answer is wanted: the prompt is only to be read into the provider's cache.
+    server's clock, that the answer states, 0 where answers state none. `stored` is whether a client may come back to
+    the answer by its name, `background` whether it is worked out while nobody waits for it, and `previous` the name of
+    the answer that this one goes on from, "" for none. `warms_up` is true when no answer is wanted: the prompt is only
+    to be read into the provider's cache.
     """
 
     model: str
@@ -79,7 +80,8 @@ class ParsedRequest:
     reports_usage: bool = True
     asked_at: int = 0
     stored: bool = False
-    previous: int = 0
+    background: bool = False
+    previous: str = ""
     warms_up: bool = False
 
 

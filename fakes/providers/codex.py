@@ -32,7 +32,6 @@ BACKEND_PATH = "/backend-api/codex/responses"
 
 _USAGE_LIMIT = "usage_limit_reached"
 _RESETS_IN_SECONDS = 3600
-_DIGITS = 32  # of the exchange's number in a response's name
 _INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
@@ -65,21 +64,22 @@ class CodexFormat:
             prompt_size=len(request.body),
             asked_at=int(self._clock()),
             stored=body.get("store") is not False,
-            previous=_exchange_of(body.get("previous_response_id") or ""),
+            background=body.get("background") is True,
+            previous=body.get("previous_response_id") or "",
         )
 
     def frames(self, answer: Answer, parsed: ParsedRequest, exchange: int) -> Wire:
         """The events from response.created to response.completed, or the response."""
         if not parsed.stream:
-            done = _response(parsed, exchange, answer)
-            return Wire(frames=[to_bytes(done)], content_type="application/json")
+            said = unfinished(parsed, exchange, "queued") if parsed.background else response(parsed, exchange, answer)
+            return Wire(frames=[to_bytes(said)], content_type="application/json")
         events = enumerate(_events(answer, parsed, exchange))
         frames = [_numbered(name, fields, number) for number, (name, fields) in events]
         return Wire(frames=frames, content_type=CONTENT_TYPE)
 
     def failure(self, error: StreamError, parsed: ParsedRequest, exchange: int, position: int) -> bytes:
         """A response.failed event that carries the error code."""
-        failed = _unfinished(parsed, exchange, "failed")
+        failed = unfinished(parsed, exchange, "failed")
         failed["error"] = {"code": error.error, "message": streamed_message(error)}
         return _numbered("response.failed", {"response": failed}, position)
 
@@ -127,22 +127,18 @@ def _usage(answer: Answer, parsed: ParsedRequest) -> dict[str, Any]:
     }
 
 
-def _response_id(exchange: int) -> str:
-    return f"resp_{exchange:0{_DIGITS}d}"
+def response_id(exchange: int) -> str:
+    """The name of the response that an exchange is answered with."""
+    return f"resp_{exchange:032d}"
 
 
-def _exchange_of(name: str) -> int:
-    """The number of the exchange whose response has this name, 0 for a name that no response has here."""
-    digits = name.removeprefix("resp_")
-    named = len(digits) == _DIGITS and digits != name and digits.isascii() and digits.isdecimal()
-    return int(digits) if named else 0
-
-
-def _unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, Any]:
+def unfinished(parsed: ParsedRequest, exchange: int, state: str) -> dict[str, Any]:
+    """A response that says nothing: "queued", "in_progress", "failed" or "cancelled"."""
     return {
-        "id": _response_id(exchange),
+        "id": response_id(exchange),
         "object": "response",
         "access_programs": None,
+        "background": parsed.background,
         "created_at": parsed.asked_at,
         "status": state,
         "error": None,
@@ -164,10 +160,11 @@ def _state(answer: Answer) -> str:
     return "completed" if stop_of(answer) == "end" else "incomplete"
 
 
-def _response(parsed: ParsedRequest, exchange: int, answer: Answer) -> dict[str, Any]:
+def response(parsed: ParsedRequest, exchange: int, answer: Answer) -> dict[str, Any]:
+    """A response with all that is said in it."""
     reason = _INCOMPLETE.get(stop_of(answer))
     return {
-        **_unfinished(parsed, exchange, _state(answer)),
+        **unfinished(parsed, exchange, _state(answer)),
         "incomplete_details": {"reason": reason} if reason else None,
         "output": [_item(part, exchange, index) for index, part in enumerate(parts_of(answer))],
         "usage": _usage(answer, parsed),
@@ -211,15 +208,20 @@ _Event = tuple[str, dict[str, Any]]
 
 
 def _events(answer: Answer, parsed: ParsedRequest, exchange: int) -> Iterator[_Event]:
-    opening = _unfinished(parsed, exchange, "in_progress")
-    yield "response.created", {"response": opening}
+    opening = unfinished(parsed, exchange, "in_progress")
+    if parsed.background:
+        queued = unfinished(parsed, exchange, "queued")
+        yield "response.created", {"response": queued}
+        yield "response.queued", {"response": queued}
+    else:
+        yield "response.created", {"response": opening}
     yield "response.in_progress", {"response": opening}
     for index, part in enumerate(parts_of(answer)):
         item = _item(part, exchange, index)
         yield "response.output_item.added", {"output_index": index, "item": _opening(item)}
         yield from _part_events(part, {"item_id": item["id"], "output_index": index})
         yield "response.output_item.done", {"output_index": index, "item": item}
-    yield f"response.{_state(answer)}", {"response": _response(parsed, exchange, answer)}
+    yield f"response.{_state(answer)}", {"response": response(parsed, exchange, answer)}
 
 
 def _part_events(part: Part, at: dict[str, Any]) -> Iterator[_Event]:

@@ -25,7 +25,7 @@ def rendered(form: WireFormat, answer: Answer, parsed: ParsedRequest, exchange: 
         return form.frames(answer, parsed, exchange)
     # All that an answer's bytes hang on, and no turn.
     asked = (parsed.model, parsed.stream, parsed.prompt_size, parsed.sse, parsed.reports_usage, parsed.asked_at)
-    kept = _kept(form, answer, *asked)
+    kept = _kept(form, answer, *asked, parsed.background)
     number = b"%020d" % exchange
     frames = [frame.replace(_STAND_IN_DIGITS, number) for frame in kept.frames]
     return Wire(frames=frames, content_type=kept.content_type)
@@ -41,6 +41,7 @@ def _kept(
     sse: bool,
     reports_usage: bool,
     asked_at: int,
+    background: bool,
 ) -> Wire:
     """A rendering with the stand-in number. The request states its second, so that none is kept for longer."""
     parsed = ParsedRequest(
@@ -51,5 +52,6 @@ def _kept(
         sse=sse,
         reports_usage=reports_usage,
         asked_at=asked_at,
+        background=background,
     )
     return form.frames(answer, parsed, _STAND_IN)

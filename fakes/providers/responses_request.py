@@ -59,6 +59,8 @@ def read(body: Mapping[str, Any]) -> list[Element]:
         BadRequest: the API would answer 400.
     """
     check_fields(body, _FIELDS)
+    if body.get("background") and body.get("store") is False:
+        raise BadRequest("Background mode requires store=true.", "background")
     templated = bool(body.get("prompt"))
     if not templated and not required(body, "model", "string"):
         raise missing("model")

@@ -109,10 +109,41 @@ def test_a_patch_may_be_applied_without_a_word(openai_client):
     [
         {"prompt": {"id": "pmpt_1"}},
         {"model": "g", "prompt": {"id": "pmpt_1"}},
-        {"model": "g", "previous_response_id": "resp_1"},
         {"model": "g", "conversation": "conv_1"},
     ],
     ids=str,
 )
 def test_what_is_stored_may_be_all_of_a_request(openai_client, asked):
     assert openai_client.responses.create(**asked).output_text == TEXT
+
+
+def test_a_stored_response_is_gone_on_from_fetched_and_deleted(openai_client):
+    import openai
+
+    said = openai_client.responses.create(model="g", input="x")
+    assert openai_client.responses.create(model="g", previous_response_id=said.id).output_text == TEXT
+    assert openai_client.responses.retrieve(said.id).output_text == TEXT
+    openai_client.responses.delete(said.id)
+    with pytest.raises(openai.NotFoundError, match=f"Response with id '{said.id}' not found"):
+        openai_client.responses.retrieve(said.id)
+    with pytest.raises(openai.BadRequestError) as refused:
+        openai_client.responses.create(model="g", input="x", previous_response_id=said.id)
+    assert (refused.value.code, refused.value.param) == ("previous_response_not_found", "previous_response_id")
+
+
+def test_work_in_the_background_is_polled_cancelled_and_streamed_again(openai_client):
+    import openai
+
+    queued = openai_client.responses.create(model="g", input="x", background=True)
+    assert (queued.status, queued.output_text, queued.background) == ("queued", "", True)
+    done = openai_client.responses.retrieve(queued.id)
+    assert (done.status, done.output_text) == ("completed", TEXT)
+    assert openai_client.responses.cancel(queued.id).status == "completed"
+    first = [event.type for event in openai_client.responses.create(model="g", input="x", background=True, stream=True)]
+    assert first[:3] == ["response.created", "response.queued", "response.in_progress"]
+    with openai_client.responses.stream(response_id=queued.id, starting_after=2) as stream:
+        again = [event.type for event in stream]
+    assert again == first[3:]
+    plain = openai_client.responses.create(model="g", input="x")
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel a synchronous response"):
+        openai_client.responses.cancel(plain.id)

@@ -165,6 +165,9 @@ def test_openai(driven):
     assert (midway["name"], midway["code"], midway["message"]) == ("APIError", "rate_limit_exceeded", "too fast")
     assert found["failed"] == "response.failed"
     assert found["models"] == ["fake-model"]
+    assert found["stored"] == ["queued", "completed", "completed"]
+    assert (found["again"][1], found["again"][-1]) == ("response.queued", "response.completed")
+    assert (found["gone"]["name"], found["gone"]["status"]) == ("NotFoundError", 404)
 
 
 def test_anthropic(driven):

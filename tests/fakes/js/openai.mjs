@@ -82,4 +82,10 @@ for (const [name, create] of Object.entries(asks)) {
 }
 found.errors.chat.midway = await failed(() => drain(asks.chat("[[limited]]", { stream: true })));
 found.failed = (await drain(asks.responses("[[limited]]", { stream: true }))).at(-1).type;
+const queued = await client.responses.create({ model: "m", input: "x", background: true });
+const done = await client.responses.retrieve(queued.id);
+found.stored = [queued.status, done.status, (await client.responses.cancel(queued.id)).status];
+found.again = (await drain(client.responses.retrieve(queued.id, { stream: true }))).map((event) => event.type);
+await client.responses.delete(queued.id);
+found.gone = await failed(() => client.responses.retrieve(queued.id));
 console.log(JSON.stringify(found));
