@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -92,24 +92,25 @@ def redact(text: str, secrets: Collection[str] = (), paths: Mapping[str, str] | 
 
 def redact_json(value: Any, secrets: Collection[str] = (), paths: Mapping[str, str] | None = None) -> Any:
     """The same for parsed JSON: every text in it, and whatever text stands under a secret's key."""
+    # Keys and many values come again and again in one document.
+    return _cleaned(value, lru_cache(maxsize=1024)(partial(redact, secrets=secrets, paths=paths)))
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return redact(value, secrets, paths)
+        return clean(value)
     if isinstance(value, Mapping):
-        return {_text(key, secrets, paths): _entry(key, item, secrets, paths) for key, item in value.items()}
+        return {_cleaned(key, clean): _entry(key, item, clean) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [redact_json(item, secrets, paths) for item in value]
+        return [_cleaned(item, clean) for item in value]
     return value
 
 
-def _text(key: Any, secrets: Collection[str], paths: Mapping[str, str] | None) -> Any:
-    return redact(key, secrets, paths) if isinstance(key, str) else key
-
-
-def _entry(key: Any, value: Any, secrets: Collection[str], paths: Mapping[str, str] | None) -> Any:
+def _entry(key: Any, value: Any, clean: Callable[[str], str]) -> Any:
     named = isinstance(key, str) and _SECRET_KEY.fullmatch(key)
     if named and isinstance(value, str) and value:
         return value if _MARKER.fullmatch(value) else marker(value)
-    return redact_json(value, secrets, paths)
+    return _cleaned(value, clean)
 
 
 def held(text: str, secrets: Collection[str]) -> list[str]:

@@ -43,7 +43,7 @@ def to_result(campaign: Campaign, *, where: str, found_by: tuple[str, ...] | Non
     def clean(text: str) -> str:
         return redact(text, secrets, paths)
 
-    history = [redact_json(event.as_json(), secrets, paths) for event in trial.history.events]
+    history = redact_json([event.as_json() for event in trial.history.events], secrets, paths)
     return Result(
         scenario=scenario.name,
         title=scenario.title,

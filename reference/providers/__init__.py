@@ -16,6 +16,7 @@ from reference.messages import Message, Reply, ToolSpec
 if TYPE_CHECKING:
     from reference.deadline import Deadline
 
+_LONGEST_LABEL = 63  # octets (RFC 1035 section 2.3.4)
 _LONGEST_IDLE = 1_000_000  # seconds; a socket cannot wait for any length of time
 APIS = ("anthropic-messages", "google-generative-ai", "openai-codex-responses")
 
@@ -73,10 +74,10 @@ def is_address(url: str) -> bool:
 
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna")  # as the resolver will
-        known = parts.scheme in ("http", "https") and bool(host)
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        known = parts.scheme in ("http", "https") and all(1 <= len(label) <= _LONGEST_LABEL for label in labels)
         return known and parts.port != 0 and all("!" <= character <= "~" for character in url)
-    except ValueError:  # an unclosed bracket, a port that is no number, a part of a name that is empty or too long
+    except ValueError:  # an unclosed bracket, a port that is no number
         return False
 
 
