@@ -15,7 +15,7 @@ from harness.verdict import Finding
 
 AGENTS = 1000
 SESSIONS = 5000
-ROUNDS = 4
+ROUNDS = 3
 FACTOR = 3.0
 STATES = ("small", "large")  # how the actors' names end
 HOLDINGS = "holdings of "  # begins the role of a look at what an actor has open

@@ -130,9 +130,8 @@ def _restore(store: config.ConfigStore, backup: str) -> None:
     with store.lock(path).acquire(Deadline.after(_SECONDS)):
         data = durable.read(backup)
         config.check_shape(jsonfile.parse_object(data))
-        if os.path.exists(path):
-            _put_aside(path)
-        durable.replace(path, data)
+        # Only once the new one is written: a full disk leaves the damaged one where it was.
+        durable.replace(path, data, before_rename=lambda: _put_aside(path) if os.path.exists(path) else None)
 
 
 def _credentials(home: Home) -> Iterator[Problem]:

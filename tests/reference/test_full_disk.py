@@ -26,6 +26,12 @@ rm "$1/fill"
 run agents add lane1 --workspace "$2"
 run agent --local --agent lane0 --message three
 run agents list
+printf '"damaged"' > "$REFERENCE_HOME/config.json"
+dd if=/dev/zero of="$1/fill" bs=1k count=1000 2>/dev/null
+run doctor --fix
+cat "$REFERENCE_HOME/config.json"; echo
+rm "$1/fill"
+run doctor --fix
 """
 
 
@@ -42,7 +48,7 @@ def lines(program: Any, tmp_path: Path) -> list[Any]:
 
 
 def test_full_disk(lines: list[Any]) -> None:
-    added, first, refused, again, second, listed, links, relieved, third, last = lines
+    added, first, refused, again, second, listed, links, relieved, third, last, *repairs = lines
     assert added["ok"] is True
     assert first["error"]["code"] == "no-models"
     for failed in (refused, again, second):
@@ -53,3 +59,7 @@ def test_full_disk(lines: list[Any]) -> None:
     assert relieved["ok"] is True
     assert third["error"]["code"] == "no-models"
     assert [a["name"] for a in last["agents"]] == ["lane0", "lane1"]
+    unrepaired, kept, repaired = repairs
+    assert unrepaired["error"]["code"] == "problems-found"
+    assert kept == "damaged"  # what cannot be replaced is not put aside either
+    assert repaired["ok"] is True
