@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvloop
 
@@ -91,6 +92,20 @@ def serve() -> Callable[..., list[Any]]:
 def serve_on_both(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
     """The same on each event loop, for what depends on the transport."""
     return _server_on(request.param)
+
+
+@pytest.fixture
+def asking(serve: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Run a body with an HTTP client of fakes that play a script, and with the fakes; returns what was recorded."""
+
+    def run(script: Script, body: Callable[[httpx.AsyncClient, Served], Awaitable[None]]) -> list[Any]:
+        async def with_client(served: Served) -> None:
+            async with httpx.AsyncClient(base_url=served.fakes.url, timeout=LIMIT) as client:
+                await body(client, served)
+
+        return serve(script, with_client)
+
+    return run
 
 
 async def _talk(port: int, data: bytes) -> tuple[bytes, str]:
