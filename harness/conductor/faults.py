@@ -37,7 +37,7 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
             return call.fail(fault.number)
         case FaultKind.KILL:
             return call.kill()
-        case FaultKind.SIGNAL:
+        case FaultKind.SIGNAL | FaultKind.STALL:
             return _interrupt(call, fault.number)
         case FaultKind.SHORT:
             return _shorten(call) or _let_go(call)

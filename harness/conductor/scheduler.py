@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from harness.conductor import kernel, locks
 from harness.conductor.aims import Aimed
+from harness.conductor.calls import Family
 from harness.conductor.candidates import Candidates
 from harness.conductor.drawn import Drawn
 from harness.conductor.glances import Glances
@@ -28,7 +29,7 @@ from harness.conductor.strikes import Strikes, told
 from harness.conductor.supervisor import Supervisor
 from harness.conductor.underway import LEAVING, Underway
 from harness.events import FaultFired, What
-from harness.schedules.decisions import Decisions, Fault
+from harness.schedules.decisions import Decisions, Fault, FaultKind
 from harness.schedules.points import Point, Touch, started
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
@@ -80,6 +81,7 @@ class Scheduler:
         self._repeated = 0  # attempts, beside the steps
         self._releases = Releases()
         self._glances = Glances(root)
+        self._ports: set[str] = set()  # those, and abstract names, that an actor has bound or listened at
         self._deciding = False
         self._open = False
         self._drawn = Drawn()
@@ -123,13 +125,28 @@ class Scheduler:
             if self._underway.only_looks(call):
                 self._go_on()
             return unordered and self._strikes.without_turn(call)
+        self._park(call)
+        return True
+
+    def take_port(self, call: StoppedCall) -> bool:
+        """A call names a socket otherwise than by a path. Where no actor has the name, as of a fake, it is no point."""
+        if self._open or call.actor not in self._lanes or self._strikes.aimed:
+            return False
+        if call.kind.family is not Family.NETWORK:
+            self._ports.add(call.path)
+        elif call.path not in self._ports:
+            return False
+        self._park(call)
+        return True
+
+    def _park(self, call: StoppedCall) -> None:
+        """The call waits for its turn."""
         alone = not call.supervisor.plural and self._underway.is_alone(call.actor)
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._underway.stops(call.actor)
         if call.supervisor.plural:  # another of its threads may still run
             self._underway.sets_out(call.actor)
         self._go_on()
-        return True
 
     def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
         """A reply of a fake waits. One that comes after the end, as of a replay that diverged, waits for nobody."""
@@ -233,7 +250,7 @@ class Scheduler:
 
         As an attempt that is repeated, that is no step: it follows from the steps before.
         """
-        actor = self._underway.pass_limit() if self._pauses else ""
+        actor = self._underway.pass_limit(self._pauses.longest_limit) if self._pauses else ""
         if actor:
             self._record(FaultFired(fault=self._fault, detail=f"the time is over in which {actor} waits for a lock"))
         return bool(actor)
@@ -251,8 +268,8 @@ class Scheduler:
             call.go()
         elif self._strikes.carry_out(call, stop.point, fault):
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
-            if fault.what == "SIGSTOP":
-                self._pauses.hold(process, actor)
+            if fault.pauses:
+                self._pauses.hold(process, actor, stalls=fault.kind is FaultKind.STALL)
         call.supervisor.serve(_SOON)
 
     def _resume(self) -> bool:

@@ -37,6 +37,11 @@ class Strikes:
         self._root = root
         self._record = record
 
+    @property
+    def aimed(self) -> bool:
+        """Whether the run has one fault, and no schedule."""
+        return self._aimed is not None
+
     def unordered(self, call: StoppedCall) -> bool:
         """Whether the call need not wait for a turn, as the one fault of the run finds it all the same."""
         return self._aimed is not None and not call.again and self._aimed.unordered(call)
@@ -69,9 +74,11 @@ class Strikes:
         """The stop that the strategy draws, if it does: of who takes or has what another one may ask for in vain."""
         if not isinstance(self._strategy, Stopping):
             return None
-        if not (locks.takes(stop.call) or self._others_ask_in_vain(stop)) or not self._strategy.stops():
+        may_matter = locks.takes(stop.call) or self._others_ask_in_vain(stop)
+        pause = self._strategy.stops() if may_matter else ""
+        if not pause:
             return None
-        fault = Fault(stop.point.actor, stop.point.index, "SIGSTOP")
+        fault = Fault(stop.point.actor, stop.point.index, pause)
         self.drawn.append(fault)
         return fault
 

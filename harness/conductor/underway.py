@@ -86,10 +86,10 @@ class Underway:
             self.sets_out(actor)
         return bool(found)
 
-    def pass_limit(self) -> str:
-        """Tell one actor that sleeps for a lock that the time which it has set itself is over; "" if none has."""
+    def pass_limit(self, longest: float) -> str:
+        """Tell one actor that sleeps for a lock that its time limit is over; "" if none has one of so few seconds."""
         for actor, lanes in self._lanes.items():
-            if lanes.sleeps() and self._supervisors[actor].limits.pass_one(self.processes(actor)):
+            if lanes.sleeps() and self._supervisors[actor].limits.pass_one(self.processes(actor), longest):
                 self.sets_out(actor)
                 return actor
         return ""

@@ -188,6 +188,8 @@ def _suffered(fault: Fault) -> str:
             return f"never happened, as {fault.actor} was killed there"
         case FaultKind.SIGNAL if fault.what == "SIGSTOP":
             return "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
+        case FaultKind.STALL:
+            return "was followed by a long pause (SIGSTOP), until the others had ended, or waited for seconds"
         case FaultKind.SIGNAL:
             return f"came with {fault.what}"
 

@@ -175,7 +175,7 @@ class _Shrinking:
         """Let others go first by the order alone, and not by a pause: that is needed only where somebody gives up."""
         trace, best = self.best.trace, self.best.decisions
         for fault in best.faults:
-            if fault.what == "SIGSTOP":
+            if fault.pauses:
                 faults = [other for other in best.faults if other != fault]
                 unstopped = trace.unstopped(fault.actor, fault.index)
                 return (yield from self._try(Decisions.from_trace(unstopped, faults, best.absent)))

@@ -196,6 +196,11 @@ def test_without_an_overwriting_the_order_is_told() -> None:
         ("short", "a's rename of a.tmp to openclaw.json was cut short"),
         ("torn", "a's rename of a.tmp to openclaw.json was cut off in its middle, as a was killed there"),
         ("kill", "a's rename of a.tmp to openclaw.json never happened, as a was killed there"),
+        (
+            "stall",
+            "a's rename of a.tmp to openclaw.json was followed by a long pause (SIGSTOP), "
+            "until the others had ended, or waited for seconds",
+        ),
         ("SIGTERM", "a's rename of a.tmp to openclaw.json came with SIGTERM"),
     ],
 )

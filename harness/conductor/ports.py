@@ -1,0 +1,73 @@
+"""Names of sockets that are no paths: ports of this machine, and abstract names (unix(7)).
+
+Such a name goes as "port:8080", whatever its protocol and address, or as "@name". Who listens at a port is read in
+/proc/net/tcp (proc_pid_net(5)), which does not show who has bound one and does not listen yet: nobody is said to bind
+in vain then. `sockets` knows who has an abstract name.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from harness.conductor import kernel
+
+_PORT, _ABSTRACT = "port:", "@"
+_LISTENS = "0A"  # TCP_LISTEN
+_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A socket that can be connected to by TCP."""
+
+    number: int  # its inode
+    name: str  # of its port
+
+
+def is_name(text: str) -> bool:
+    """Whether this is such a name; paths of stopped calls are absolute."""
+    return text.startswith((_PORT, _ABSTRACT))
+
+
+def name_in(raw: bytes) -> str:
+    """The name in a socket's address; "" for a path, for none, and for a port that the kernel is to choose."""
+    family = struct.unpack_from("=H", raw)[0] if len(raw) > 3 else socket.AF_UNSPEC
+    if family in (socket.AF_INET, socket.AF_INET6):
+        return _of_port(struct.unpack_from("!H", raw, 2)[0])
+    if family == socket.AF_UNIX and not raw[2]:
+        return abstract(raw[3:])
+    return ""
+
+
+def abstract(name: bytes) -> str:
+    """An abstract name, without the byte before it. Some programs fill the whole address with zeroes behind it."""
+    return _ABSTRACT + os.fsdecode(name.rstrip(b"\0").replace(b"\0", b"@"))
+
+
+def of_socket(thread: int, argument: int) -> str:
+    """The name that an open socket was bound to; "" for none. Raises OSError, also for what is no socket."""
+    with socket.socket(fileno=kernel.borrow_from_thread(thread, argument & 0xFFFFFFFF)) as borrowed:
+        found = borrowed.getsockname()
+    if isinstance(found, tuple):
+        return _of_port(found[1]) if borrowed.family in (socket.AF_INET, socket.AF_INET6) else ""
+    return abstract(found[1:]) if isinstance(found, bytes) and found else ""
+
+
+def listeners() -> Iterator[Listener]:
+    """All of this network namespace. Raises OSError where that cannot be told."""
+    for table in _TABLES:
+        with suppress(FileNotFoundError), open(table, encoding="ascii") as lines:  # noqa: PTH123 - asked at each attempt
+            next(lines)
+            for line in lines:
+                words = line.split()
+                if words[3] == _LISTENS:
+                    yield Listener(number=int(words[9]), name=_of_port(int(words[1].rpartition(":")[2], 16)))
+
+
+def _of_port(port: int) -> str:
+    return f"{_PORT}{port}" if port else ""
