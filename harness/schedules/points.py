@@ -36,6 +36,8 @@ _CHANGING = re.compile(
 )
 # Which bytes a record lock is about: the same in every run, and what tells one lock of a file from another.
 _RECORD = re.compile(r"^lock:.*(@-?\d+\+-?\d+)$", re.DOTALL)
+# An abstract name is the whole machine's, so that programs make it of what no other run has: an inode, a digest.
+_ABSTRACT = re.compile(r"^((?:[a-z-]+:)?@)")
 # A shorter number is a pid too, in a container that has just begun; but mostly it tells one slot or lane from another.
 _SHORT_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d{1,2}(?![A-Za-z0-9])")
 
@@ -93,6 +95,8 @@ def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
 @lru_cache(maxsize=4096)  # asked for every point, several times
 def lasting(name: str) -> str:
     """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
+    if abstract := _ABSTRACT.match(name):
+        return f"{abstract[1]}*"
     record = _RECORD.match(name)
     end = record.start(1) if record else len(name)
     return _CHANGING.sub("*", name[:end]) + name[end:]

@@ -11,7 +11,7 @@ import pytest
 
 from harness.conductor import ports, sockets
 from harness.conductor.calls import Family
-from harness.schedules.points import racing
+from harness.schedules.points import lasting, racing
 from harness.schedules.replay import Recording, Replay
 from tests.harness.conductor.ordered import ORDERED, First, Replayed, python, schedule
 
@@ -96,6 +96,14 @@ def test_a_client_may_come_before_the_server_listens_and_waits_then(conduct, ser
     assert [point.call for point in (openat, refused, listen, connect)] == ["openat", "connect", "listen", "connect"]
     assert racing(refused, listen)
     assert refused.fingerprint == connect.fingerprint
+
+
+def test_what_is_of_one_run_in_such_a_name_tells_no_runs_apart() -> None:
+    """Whoever shares the machine's abstract names makes one of what nobody else has."""
+    for one, other in (("@S853389", "@Sab"), ("answered:@lock-1", "answered:@lock-2"), ("port:8080", "port:45123")):
+        assert lasting(one) == lasting(other)
+    assert lasting("answered:@lock-1") != lasting("@lock-1")
+    assert lasting("pkg@1/file") != lasting("pkg@2/file")
 
 
 def test_a_port_of_nobody_s_is_no_point(conduct):

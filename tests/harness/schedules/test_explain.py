@@ -208,6 +208,19 @@ def test_faults_are_told(what: str, said: str) -> None:
     assert explain(trace(*add("a")), [Fault("a", 2, what), Fault("a", 9, "EIO")]) == said
 
 
+def test_who_asks_for_a_connection_has_read_nothing() -> None:
+    """It reads where the server listens, and asks before it does: neither is a half of one thing."""
+    told, asked, listens = (
+        at("cli", 0, "open", "-port"),
+        at("cli", 1, "connect", "-port:80"),
+        at("srv", 1, "listen", "port:80"),
+    )
+    schedule = trace(at("srv", 0, "rename", "new", "port"), told, asked, listens)
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=asked, second=listens)
+    said = "what decides is that cli's connect of port:80 comes before srv's listen of port:80"
+    assert explain(schedule, (), pair) == said
+
+
 def test_a_stop_is_told_as_a_pause() -> None:
     said = explain(trace(*add("a")), [Fault("a", 0, "SIGSTOP")])
     pause = "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
