@@ -221,6 +221,16 @@ def test_who_asks_for_a_connection_has_read_nothing() -> None:
     assert explain(schedule, (), pair) == said
 
 
+def test_who_sets_a_mode_overwrites_nothing() -> None:
+    """Python's dbm.dumb opens for appending, sets the mode, and appends what it had in memory."""
+    read, chmod = at("a", 0, "openat", "-db"), at("a", 1, "chmod", "db")
+    mine, theirs = at("a", 2, "write", "db"), at("b", 0, "write", "db")
+    said = "a wrote db at its write after b had written it; a had read it before"
+    assert explain(trace(read, theirs, chmod, mine, preempted=1)) == said
+    only_marks = "a changed db at its chmod after b had written it; a had read it before"
+    assert explain(trace(read, theirs, chmod, preempted=1)) == only_marks
+
+
 def test_a_stop_is_told_as_a_pause() -> None:
     said = explain(trace(*add("a")), [Fault("a", 0, "SIGSTOP")])
     pause = "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
