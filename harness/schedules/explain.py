@@ -107,8 +107,8 @@ def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
 def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
-    by_itself = later.call not in _MARKS  # what it has only marked it neither knows nor has made
-    before = (p for p in points[:place] if not (by_itself and p.call in _MARKS and _started(p) == _started(later)))
+    contents = later.call not in _MARKS  # what it has only marked it neither knows nor has made
+    before = (p for p in points[:place] if not (contents and p.call in _MARKS and _started(p) == _started(later)))
     touching = [p for p in before if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
     since = touching[own[-1] + 1 :] if own else touching
