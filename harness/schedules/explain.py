@@ -132,8 +132,17 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
         replaces = _done(found.later, found.object) == "replaced"
         return found.read is not None, found.object in deciding, found.later.call not in _MARKS, replaces
 
-    likely = [o for o in overwrites(points) if o.read or first[_started(o.later)] < points.index(o.earlier)]
+    likely = [
+        o for o in overwrites(points)
+        if o.read or o.own or (first[_started(o.later)] < points.index(o.earlier) and not _makes_anew(o))
+    ]  # fmt: skip
     return max(reversed(likely), key=telling, default=None)
+
+
+def _makes_anew(found: Overwrite) -> bool:
+    """Whether it only makes what another one has removed, as a lock file or a journal."""
+    removed = _done(found.earlier, found.object) == "removed"
+    return removed and _done(found.later, found.object) in ("opened", "made", "linked", "bound")
 
 
 def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
@@ -152,7 +161,7 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
         return f"{what} {after}; {later.actor} had looked at it before"
     begun = next(point for point in points if _started(point) == _started(later))
     how = "started" if begun.call == "start" else "begun"
-    return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
+    return f"{what} {after}; {begun.actor} had {how} before that, and may have seen what was there then"
 
 
 def _unlocked(first: Point, last: Point, points: Sequence[Point]) -> str:

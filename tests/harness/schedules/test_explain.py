@@ -231,6 +231,22 @@ def test_who_sets_a_mode_overwrites_nothing() -> None:
     assert explain(trace(read, theirs, chmod, preempted=1)) == only_marks
 
 
+def test_who_makes_anew_what_another_one_has_removed_overwrites_nothing() -> None:
+    """As SQLite's journal, which each writer makes and removes."""
+    begun, removed, made = at("a", 0, "start"), at("b", 0, "unlink", "db-journal"), at("a", 1, "openat", "db-journal")
+    assert explain(trace(begun, removed, made, preempted=1)) == "no actor undid what another one had changed"
+    own = "a opened db-journal at its openat after b had removed it; that came between a's openat of it and this one"
+    assert explain(trace(replace(made, index=0), removed, made, preempted=1)) == own
+
+
+def test_it_is_said_of_the_actor_that_it_had_begun_before_and_not_of_a_process_of_its_that_had_not() -> None:
+    begun, change, later = at("a", 0, "start"), at("b", 0, "rename", "new", "db"), at("a/4", 0, "rename", "t", "db")
+    said = (
+        "a/4 replaced db at its rename after b had replaced it; a had started before that, and may have seen what was"
+    )
+    assert explain(trace(begun, change, later, preempted=1)) == f"{said} there then"
+
+
 def test_a_stop_is_told_as_a_pause() -> None:
     said = explain(trace(*add("a")), [Fault("a", 0, "SIGSTOP")])
     pause = "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
