@@ -134,15 +134,15 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
 
     likely = [
         o for o in overwrites(points)
-        if o.read or o.own or (first[_started(o.later)] < points.index(o.earlier) and not _makes_anew(o))
+        if o.read or (first[_started(o.later)] < points.index(o.earlier) and not _makes_anew(o))
     ]  # fmt: skip
     return max(reversed(likely), key=telling, default=None)
 
 
 def _makes_anew(found: Overwrite) -> bool:
-    """Whether it only makes what another one has removed, as a lock file or a journal."""
-    removed = _done(found.earlier, found.object) == "removed"
-    return removed and _done(found.later, found.object) in ("opened", "made", "linked", "bound")
+    """Whether it only makes what another one has taken away, as a lock file or a journal."""
+    taken = _done(found.earlier, found.object) in ("removed", "renamed")
+    return taken and _done(found.later, found.object) in ("opened", "made", "linked", "bound")
 
 
 def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
