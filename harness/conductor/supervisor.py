@@ -175,6 +175,10 @@ class Supervisor:
         """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
         return not self.closed and self._ear.listen() is notifications.Sign.CALL
 
+    def orphans(self) -> frozenset[int]:
+        """Processes of the tree that have detached themselves, where ends stop."""
+        return self._endings.orphans()
+
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)

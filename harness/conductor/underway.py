@@ -15,7 +15,7 @@ from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Trees
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
-from harness.processes import stat
+from harness.processes import stat, tree
 from harness.processes.quiet import Quiet
 
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
@@ -109,7 +109,9 @@ class Underway:
 
     def processes(self, actor: str) -> frozenset[int]:
         """All that are known of the actor."""
-        return self._surroundings.processes(actor) | self._lanes[actor].processes()
+        known = self._surroundings.processes(actor) | self._lanes[actor].processes()
+        orphans = self._supervisors[actor].orphans()
+        return known | tree.family(orphans) if orphans else known
 
     def _awaken(self) -> None:
         """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""
