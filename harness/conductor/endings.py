@@ -67,9 +67,13 @@ class Endings:
         self._orphans = {process for process in self._orphans if stat.fields(process)}
         return frozenset(self._orphans)
 
+    def orphan(self, thread: int) -> None:
+        """The process of this thread ends. Its children are others' from then on, and nobody could tell whose."""
+        self._orphans |= stat.children(thread)
+
     def take(self, stopped: notifications.Notification) -> None:
-        """A process is about to end. Its children are others' from then on, and nobody could tell whose they were."""
-        self._orphans |= stat.children(stopped.thread)
+        """A process is about to end."""
+        self.orphan(stopped.thread)
         parent = stat.parent(stopped.thread)
         if not _is_interruptible(parent):
             notifications.proceed(self._listener, stopped.id)

@@ -63,7 +63,8 @@ def _interrupt(call: StoppedCall, number: int) -> bool:
     Who was quicker, it in dying or we with our answer, would otherwise decide whether the call took place.
     """
     process = call.process
-    ends = _ends(process, number)
+    if ends := _ends(process, number):
+        call.supervisor.orphan(process)
     sent = send(process, number)
     if sent and ends:
         kernel.await_end(process, _DYING)

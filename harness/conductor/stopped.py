@@ -120,6 +120,7 @@ class StoppedCall:
         try:
             if not self.waits():
                 return False
+            self.supervisor.orphan(self.thread)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)

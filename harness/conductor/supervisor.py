@@ -176,8 +176,12 @@ class Supervisor:
         return not self.closed and self._ear.listen() is notifications.Sign.CALL
 
     def orphans(self) -> frozenset[int]:
-        """Processes of the tree that have detached themselves, where ends stop."""
+        """Processes of the tree whose parents have ended, where ends stop or are of our making."""
         return self._endings.orphans()
+
+    def orphan(self, thread: int) -> None:
+        """The process of this thread is about to be ended by a signal of ours, so that its end does not stop."""
+        self._endings.orphan(thread)
 
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
