@@ -1,8 +1,8 @@
 """Names of sockets that are no paths: ports of this machine, and abstract names (unix(7)).
 
-Such a name goes as "port:8080", whatever its protocol and address, or as "@name". Who listens at a port is read in
-/proc/net/tcp (proc_pid_net(5)), which does not show who has bound one and does not listen yet: nobody is said to bind
-in vain then. `sockets` knows who has an abstract name.
+Such a name goes as "port:8080", whatever its protocol and address, or as "@name". Who listens at a port is asked of the
+kernel by sock_diag(7), which does not tell of one that is bound and not listened at yet: nobody is said to bind in vain
+then. `sockets` knows who has an abstract name.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.conductor import kernel
+from harness.conductor import diag, kernel
 
 _PORT, _ABSTRACT = "port:", "@"
-_LISTENS = "0A"  # TCP_LISTEN
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_PLACE, _NUMBER = struct.Struct("!4xH"), struct.Struct("=68xI")  # of an inet_diag_msg: the own port, and the inode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +57,10 @@ def of_socket(thread: int, argument: int) -> str:
 
 
 def listeners() -> Iterator[Listener]:
-    """All of this network namespace. Raises OSError where that cannot be told."""
-    for table in _TABLES:
-        with suppress(FileNotFoundError), open(table, encoding="ascii") as lines:  # noqa: PTH123 - asked at each attempt
-            next(lines)
-            for line in lines:
-                words = line.split()
-                if words[3] == _LISTENS:
-                    yield Listener(number=int(words[9]), name=_of_port(int(words[1].rpartition(":")[2], 16)))
+    """All of this network namespace. Raises OSError where that cannot be told (CONFIG_INET_DIAG)."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for body in diag.tcp(family, 1 << diag.LISTENS):
+            yield Listener(number=_NUMBER.unpack_from(body)[0], name=_of_port(_PLACE.unpack_from(body)[0]))
 
 
 def _of_port(port: int) -> str:

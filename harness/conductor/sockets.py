@@ -15,17 +15,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.conductor import ports
+from harness.conductor import diag, ports
 from harness.conductor.paths import open_file
 
-_DIAG, _DUMP = 4, 0x301  # NETLINK_SOCK_DIAG; NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
-_BY_FAMILY, _ERROR, _DONE = 20, 2, 3  # SOCK_DIAG_BY_FAMILY, NLMSG_ERROR, NLMSG_DONE
-_HEADER, _REQUEST = struct.Struct("=IHHII"), struct.Struct("=BBHIIIII")  # nlmsghdr, unix_diag_req
 _MESSAGE, _ATTRIBUTE = struct.Struct("=BBBBIII"), struct.Struct("=HH")  # unix_diag_msg, rtattr
 _NAME, _NODE = 0, 1  # UNIX_DIAG_NAME, UNIX_DIAG_VFS
 _SHOW = 1 << _NAME | 1 << _NODE
-_UNCONNECTED, _LISTENS = 1 << 7, 1 << 10  # by TCP_CLOSE, TCP_LISTEN
-_PAGE = 1 << 16  # bytes: more than the kernel sends at once
+_STATES = 1 << diag.CLOSED | 1 << diag.LISTENS
 _LINK = "socket:["
 
 
@@ -60,9 +56,11 @@ def name_of(wanted: int) -> str:
 
 
 def answering() -> frozenset[int]:
-    """The inodes of all sockets that answer at a name. Raises OSError where that cannot be told."""
-    at_ports = {listener.number for listener in ports.listeners()}
-    return frozenset(at_ports | {bound.number for bound in _bound() if bound.answers})
+    """The inodes of all sockets that answer at a name. Raises OSError where that cannot be told of Unix sockets."""
+    found = {bound.number for bound in _bound() if bound.answers}
+    with suppress(OSError):
+        found |= {listener.number for listener in ports.listeners()}
+    return frozenset(found)
 
 
 def has_owner(name: str) -> bool:
@@ -93,32 +91,12 @@ def _listens(name: str) -> bool:
 
 def _bound() -> Iterator[Bound]:
     """All of this network namespace that have a name and are not connected. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _DIAG) as kernel:
-        request = _REQUEST.pack(socket.AF_UNIX, 0, 0, _UNCONNECTED | _LISTENS, 0, _SHOW, 0, 0)
-        kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _DUMP, 0, 0) + request)
-        while True:
-            for kind, body in _pieces(kernel.recv(_PAGE), _HEADER, _HEADER.size):
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    raise OSError(-int.from_bytes(body[:4], "little", signed=True), "sock_diag")
-                yield from _told(body)
-
-
-def _told(body: bytes) -> Iterator[Bound]:
-    _, kind, state, _, inode, _, _ = _MESSAGE.unpack_from(body)
-    found = dict(_pieces(body[_MESSAGE.size :], _ATTRIBUTE, _ATTRIBUTE.size))
-    raw, answers = found.get(_NAME, b""), 1 << state == _LISTENS or kind == socket.SOCK_DGRAM
-    if _NODE in found:
-        node = int.from_bytes(found[_NODE][:4], "little")
-        yield Bound(number=inode, node=node, name=os.fsdecode(raw.split(b"\0", 1)[0]), answers=answers)
-    elif raw[:1] == b"\0":
-        yield Bound(number=inode, node=0, name=ports.abstract(raw[1:]), answers=answers)
-
-
-def _pieces(data: bytes, head: struct.Struct, size: int) -> Iterator[tuple[int, bytes]]:
-    """The messages of a datagram, or the attributes of a message: each begins with its length and its type."""
-    while len(data) >= size:
-        length, kind = head.unpack_from(data)[:2]
-        yield kind, data[size:length]
-        data = data[(length + 3) & ~3 :]
+    for body in diag.unix(_STATES, _SHOW):
+        _, kind, state, _, inode, _, _ = _MESSAGE.unpack_from(body)
+        found = dict(diag.pieces(body[_MESSAGE.size :], _ATTRIBUTE, _ATTRIBUTE.size))
+        raw, answers = found.get(_NAME, b""), state == diag.LISTENS or kind == socket.SOCK_DGRAM
+        if _NODE in found:
+            node = int.from_bytes(found[_NODE][:4], "little")
+            yield Bound(number=inode, node=node, name=os.fsdecode(raw.split(b"\0", 1)[0]), answers=answers)
+        elif raw[:1] == b"\0":
+            yield Bound(number=inode, node=0, name=ports.abstract(raw[1:]), answers=answers)
