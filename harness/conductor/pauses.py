@@ -56,7 +56,19 @@ class Pauses:
         enough = self._in_vain >= _IN_VAIN or self._steps >= _STEPS
         if not (self._stalls and enough):
             return enough
-        return self._in_vain >= _STALLED_IN_VAIN or self._steps >= _STALLED_STEPS or self._asked_for_long()
+        return self._in_vain >= _STALLED_IN_VAIN or self._steps >= _STALLED_STEPS or self._asked_for(_STALLED_SECONDS)
+
+    def outlasts(self, looks: int | None) -> bool:
+        """Whether it goes on although nobody can, for those that only look, who have done so this often; None: nobody.
+
+        They may give up as those do that ask for a lock. How often they look is not the schedule's affair either.
+        """
+        if not self._actors or looks is None:
+            return False
+        self._asked_since = self._asked_since or time.monotonic()
+        if self._stalls:
+            return looks < _STALLED_IN_VAIN and not self._asked_for(_STALLED_SECONDS)
+        return looks < _IN_VAIN and not self._asked_for(_LIMIT)
 
     @property
     def longest_limit(self) -> float:
@@ -70,8 +82,8 @@ class Pauses:
         if self._asked_since is None and in_vain:
             self._asked_since = time.monotonic()
 
-    def _asked_for_long(self) -> bool:
-        return self._asked_since is not None and time.monotonic() - self._asked_since >= _STALLED_SECONDS
+    def _asked_for(self, seconds: float) -> bool:
+        return self._asked_since is not None and time.monotonic() - self._asked_since >= seconds
 
     def end_one(self) -> tuple[str, bool] | None:
         """Let the process that was stopped last go on: its actor, and whether it is still there; None if none was."""

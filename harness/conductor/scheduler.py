@@ -73,10 +73,10 @@ class Scheduler:
         self._record = record
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
-        self._strikes = Strikes(
-            decisions, aimed, strategy, self._lanes, root, record
-        )  # switches are the strategy's affair
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
+        self._strikes = Strikes(  # switches are the strategy's affair
+            decisions, aimed, strategy, self._lanes, root, record, self._underway.others_look
+        )
         self._steps: list[Step] = []
         self._repeated = 0  # attempts, beside the steps
         self._releases = Releases()
@@ -197,8 +197,10 @@ class Scheduler:
                     continue
                 if ready := self._candidates.find(self._root, len(self._steps)):
                     self._decide(ready)
-                elif not (self._try_again() or self._call_off() or self._resume()):
-                    break
+                elif not (self._try_again() or self._call_off()):
+                    looks = self._underway.looks(but=self._pauses.concern) if self._pauses else None
+                    if self._pauses.outlasts(looks) or not self._resume():
+                        break
                 if len(self._steps) + self._repeated >= MOST_STEPS:
                     self.open()
         except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped

@@ -27,6 +27,7 @@ class Strikes:
         lanes: Mapping[str, Lanes],
         root: str,
         record: Callable[[What], None],
+        others_look: Callable[[str], bool],
     ) -> None:
         self.struck: list[Point] = []  # where a fault took place
         self.drawn: list[Fault] = []  # stops, by the strategy
@@ -36,6 +37,7 @@ class Strikes:
         self._lanes = lanes
         self._root = root
         self._record = record
+        self._others_look = others_look  # whether others than the actor only look whether something is there
 
     @property
     def aimed(self) -> bool:
@@ -71,10 +73,10 @@ class Strikes:
         return fault if fault is not None and fits(stop.call, fault) else None
 
     def _stop(self, stop: Stop) -> Fault | None:
-        """The stop that the strategy draws, if it does: of who takes or has what another one may ask for in vain."""
+        """The stop that the strategy draws, if it does: of who takes or has what another one may wait for."""
         if not isinstance(self._strategy, Stopping):
             return None
-        may_matter = locks.takes(stop.call) or self._others_ask_in_vain(stop)
+        may_matter = locks.takes(stop.call) or self._others_ask_in_vain(stop) or self._others_look(stop.call.actor)
         pause = self._strategy.stops() if may_matter else ""
         if not pause:
             return None

@@ -6,7 +6,7 @@ step of another wakes it up. Nothing here decides who goes next: that is the sch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.conductor import kernel, operands
 from harness.conductor.lanes import Lanes
@@ -93,6 +93,15 @@ class Underway:
                 self.sets_out(actor)
                 return actor
         return ""
+
+    def others_look(self, actor: str) -> bool:
+        """Whether another one does nothing but look whether something is there."""
+        return self.looks(but=lambda other: other == actor) is not None
+
+    def looks(self, *, but: Callable[[str], bool]) -> int | None:
+        """How often those have looked since the last step who do nothing else, whoever has least; None: nobody does."""
+        awake = (a for a in self._lanes if a in self._nappers and not (but(a) or self._supervisors[a].ended.is_set()))
+        return min((self._nappers.looks(actor, self.processes(actor)) for actor in awake), default=None)
 
     def something_happens(self) -> None:
         """A call is about to be let go. Who sleeps and looks in turns may find what it waits for behind it."""

@@ -172,6 +172,37 @@ def test_a_stall_lasts_until_who_looks_at_the_clock_gives_up(conduct):
     assert conduct(body) == ("2", "1", "1")
 
 
+LOOKING = (
+    """
+import os, time
+os.mkdir(f"begun-{os.getpid()}")
+until = time.monotonic() + SECONDS
+for look in range(LOOKS):
+    if not os.path.exists("lock") or time.monotonic() > until: break
+    time.sleep(0.01)
+os.close(os.open("lock", os.O_CREAT))
+"""
+    + INCREMENT
+    + "if os.path.exists('lock'): os.unlink('lock')"
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks", "pause", "count"),
+    [(60, 20, "SIGSTOP", "1"), (1.5, 10**6, "SIGSTOP", "2"), (1.5, 10**6, "stall", "1"), (60, 10**6, "SIGSTOP", "2")],
+    ids=["a few looks", "seconds", "seconds, and a stall", "for ever"],
+)
+def test_who_only_looks_whether_a_lock_is_gone_may_give_up_as_well(conduct, seconds, looks, pause, count):
+    """Nobody sees it ask for anything."""
+
+    async def body(rig):
+        code = LOOKING.replace("SECONDS", str(seconds)).replace("LOOKS", str(looks))
+        _, first = await counted(rig, First(), code, decisions=f"a.2!{pause}")
+        return first
+
+    assert conduct(body) == count
+
+
 def test_a_stall_ends_though_the_others_never_give_up(conduct, monkeypatch):
     monkeypatch.setattr("harness.conductor.pauses._STALLED_SECONDS", 0.2)
 
