@@ -17,10 +17,9 @@ from harness.conductor.faults import send
 _IN_VAIN = 40
 _STEPS = 500  # of the others: who polls by other calls than attempts at a lock would go on for ever
 # The same for a stall, which lasts until programs give up that look at the clock between two attempts: ten seconds is
-# the longest that many of them wait. Who never sleeps between has tried often enough before that.
+# the longest that many of them wait. Who hardly sleeps between has tried often enough before that: each try costs.
 _STALLED_SECONDS = 11.0
-_STALLED_IN_VAIN = 5000
-_STALLED_STEPS = 5000
+_STALLED_IN_VAIN = _STALLED_STEPS = 1500
 # Seconds. Who has itself called after longer is to wait on: that a holder gets no processor for so long is no schedule
 # any more. A machine that sleeps, or a container that is frozen, may stall for a minute.
 _LIMIT, _STALLED_LIMIT = 5.0, 60.0

@@ -2,7 +2,7 @@
 
 Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
 good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. In every
-fourth run somebody may be stopped who has what the others ask for; in every second of these, from the fifteenth run
+fourth run somebody may be stopped who has what the others ask for; in every fourth of these, from the fifteenth run
 on, so long that time limits pass, which takes seconds where a program looks at the clock.
 """
 
@@ -16,7 +16,7 @@ from harness.schedules.strategies.stops import Stops
 from harness.schedules.strategy import Profile, Strategy
 
 _STOPS_EVERY = 4
-_STALLS_EVERY, _USUAL = 8, 8  # a campaign of the usual length is to be quick
+_STALLS_EVERY = 16  # a campaign of the usual length is to be quick: it has none
 TURNS = ("pos", "pct", "pos", "urw", "pos", "random-walk", "pos", "pct", "pos", "urw")
 
 
@@ -28,8 +28,7 @@ def pick(number: int, seed: int, profile: Profile) -> tuple[str, Strategy]:
     strategy = make(name, before, seed, profile)
     if number % _STOPS_EVERY != _STOPS_EVERY // 2:
         return name, strategy
-    stalls = number >= _USUAL and number % _STALLS_EVERY == _STALLS_EVERY - _STOPS_EVERY // 2
-    pause = STALL if stalls else STOP
+    pause = STALL if number % _STALLS_EVERY == _STALLS_EVERY - _STOPS_EVERY // 2 else STOP
     return name, Stops(strategy, random.Random(f"stops#{seed}#{number}"), pause)
 
 

@@ -217,7 +217,7 @@ def test_in_every_fourth_run_somebody_may_be_stopped_once() -> None:
     stopping = [strategy for strategy in strategies if isinstance(strategy, Stopping)]
     assert len(stopping) == 100
     drawn = ["".join(strategy.stops() for _ in range(30)) for strategy in stopping]
-    assert Counter(drawn) == {STOP: 51, STALL: 49}
+    assert Counter(drawn) == {STOP: 75, STALL: 25}
     assert drawn[:4] == [STOP, STOP, STOP, STALL]  # a campaign of the usual length has no long one
 
 
