@@ -1,8 +1,9 @@
 """What it costs a command that its system calls stop: free-running, that is, every call is let go at once.
 
 Arms: the command by itself; with the calls stopped at which config races are made (REPLACE, OPEN); with every call
-that changes a file; with every opening for reading too; and strace, where it is installed, which prints the calls that
-change files (strace(1): with `--seccomp-bpf` it stops those alone). All are started by the same launcher.
+that changes a file; with all calls that can be stopped but reads and looks (locks, forks, starts, ends, timers,
+sockets, attributes, maps); with every opening for reading; and strace, where it is installed, which prints the calls
+that change files (strace(1): with `--seccomp-bpf` it stops those alone). All are started by the same launcher.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ from harness.targets.protocol import Command, Setup, Site, Target
 
 PLAIN = "plain"
 WRITES = "pileup, writes too"
+ALL_BUT_READS = "pileup, all but reads"
 READS = "pileup, reads too"
 _TARGETS = ("reference", "openclaw@2026.3.8")
 _NETWORK = frozenset({Family.NETWORK})
-_AIMS = {OURS: 1.1, WRITES: 1.1, READS: 1.25}
+_MANY = frozenset({Family.READ, Family.LOOKUP, Family.LOOK})
+_AIMS = {OURS: 1.1, WRITES: 1.1, ALL_BUT_READS: 1.1, READS: 1.25}
 _WRITE_SIDE = ",".join(f"?{kind.name}" for kind in KINDS if kind.family in WATCH_WRITES)  # "?": where it is unknown
 
 
@@ -105,6 +108,7 @@ class _Bench:
             PLAIN: lambda: once(PLAIN, ()),
             OURS: lambda: once(OURS, WATCH_REPLACEMENTS | _NETWORK),
             WRITES: lambda: once(WRITES, WATCH_WRITES | _NETWORK),
+            ALL_BUT_READS: lambda: once(ALL_BUT_READS, frozenset(Family) - _MANY),
             READS: lambda: once(READS, WATCH_WRITES | _NETWORK | {Family.READ}),
         }
         if strace := shutil.which("strace"):

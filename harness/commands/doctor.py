@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from harness import needs
 from harness.commands.doctor_names import leads_to_fakes
-from harness.conductor import kernel, sockets
+from harness.conductor import kernel, ports, sockets
 from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import PileupError
@@ -87,14 +88,23 @@ async def _unseen() -> list[str]:
         wanted = {"the call that it sleeps in": "syscall", "the time that it ran": "schedstat"}
         missing = [what for what, name in wanted.items() if not _readable(Path(f"/proc/{process.pid}/{name}"))]
         process.close()
-        return missing if _sockets_are_told() else [*missing, "who answers at a Unix socket's name (CONFIG_UNIX_DIAG)"]
+        return [*missing, *_untold()]
     finally:
         launcher.stop()
 
 
-def _sockets_are_told() -> bool:
+def _untold() -> list[str]:
+    """What the kernel does not tell of sockets."""
+    asked: list[tuple[str, Callable[[], Iterable[object]]]] = [
+        ("who answers at a Unix socket's name (CONFIG_UNIX_DIAG)", sockets.answering),
+        ("who listens at a port (CONFIG_INET_DIAG)", ports.listeners),
+    ]
+    return [what for what, ask in asked if not _is_told(ask)]
+
+
+def _is_told(ask: Callable[[], Iterable[object]]) -> bool:
     try:
-        sockets.answering()
+        tuple(ask())
     except OSError:
         return False
     return True

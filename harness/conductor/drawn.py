@@ -3,6 +3,7 @@
 mkstemp(3) and mkdtemp(3) put six letters or digits into a name, as `sed -i`, mktemp(1), perl, Python's tempfile and
 Node's mkdtemp do. A third of them have no digit, so a reader of the name cannot tell "sedFWmqmE" from a word. How they
 are made does: for the owner alone, and only if the name is free. git makes its objects so, and nobody may write them.
+`ln -f` makes a link beside the one that it replaces: "Cu" and six of these (force-link.c of the GNU coreutils).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from harness.schedules.points import Touch
 _MODES = {  # argument, values
     "open": (2, (0o600, 0o444)), "openat": (3, (0o600, 0o444)), "mkdir": (1, (0o700,)), "mkdirat": (2, (0o700,)),
 }  # fmt: skip
+_LINKS = frozenset({"symlink", "symlinkat", "link", "linkat"})
+_FORCED_LINK = re.compile("Cu[A-Za-z0-9]{6}")
 _LIKE_CHANCE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
 # A folder for its owner alone is common, and mostly has a word for a name; 1 drawn name in 200 looks like one.
 _NO_WORD = re.compile(r"(?<![A-Za-z0-9])(?![a-z_]+(?![A-Za-z0-9_]))[A-Za-z0-9_]{6,}(?![A-Za-z0-9])")
@@ -56,6 +59,8 @@ class Drawn:
 
 
 def _draws(call: StoppedCall) -> bool:
+    if call.kind.name in _LINKS:
+        return bool(_FORCED_LINK.fullmatch(os.path.basename(call.path)))  # noqa: PTH119
     argument, modes = _MODES.get(call.kind.name, (0, ()))
     if call.args[argument] not in modes or not locks.makes_only(call) or locks.in_vain(call):
         return False

@@ -60,9 +60,20 @@ class Endings:
         self._has_taken = has_taken
         self._look_soon = look_soon
         self._held: list[_End] = []
+        self._orphans: set[int] = set()
+
+    def orphans(self) -> frozenset[int]:
+        """The processes that live, and whose parents have ended: they have detached themselves, as a daemon does."""
+        self._orphans = {process for process in self._orphans if stat.fields(process)}
+        return frozenset(self._orphans)
+
+    def orphan(self, thread: int) -> None:
+        """The process of this thread ends. Its children are others' from then on, and nobody could tell whose."""
+        self._orphans |= stat.children(thread)
 
     def take(self, stopped: notifications.Notification) -> None:
         """A process is about to end."""
+        self.orphan(stopped.thread)
         parent = stat.parent(stopped.thread)
         if not _is_interruptible(parent):
             notifications.proceed(self._listener, stopped.id)

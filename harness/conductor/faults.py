@@ -37,7 +37,7 @@ def strike(call: StoppedCall, fault: Fault) -> bool:
             return call.fail(fault.number)
         case FaultKind.KILL:
             return call.kill()
-        case FaultKind.SIGNAL:
+        case FaultKind.SIGNAL | FaultKind.STALL:
             return _interrupt(call, fault.number)
         case FaultKind.SHORT:
             return _shorten(call) or _let_go(call)
@@ -63,7 +63,8 @@ def _interrupt(call: StoppedCall, number: int) -> bool:
     Who was quicker, it in dying or we with our answer, would otherwise decide whether the call took place.
     """
     process = call.process
-    ends = _ends(process, number)
+    if ends := _ends(process, number):
+        call.supervisor.orphan(process)
     sent = send(process, number)
     if sent and ends:
         kernel.await_end(process, _DYING)

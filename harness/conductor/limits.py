@@ -15,8 +15,6 @@ from harness.conductor import kernel, operands
 from harness.conductor.stopped import StoppedCall
 from harness.processes import stat
 
-# Seconds. Who would wait for longer is to wait on: that a holder gets no processor for so long is no schedule any more.
-_LONGEST = 5.0
 _TIMER = struct.Struct("=qqqq")  # itimerspec, and itimerval: the interval, then the time, each in seconds and a rest
 _ITIMER_REAL = 0
 _PARTS = {"setitimer": 1e6, "timer_settime": 1e9}
@@ -35,10 +33,10 @@ class Limits:
         if seconds is not None:
             self._seconds[call.process] = seconds
 
-    def pass_one(self, processes: Collection[int]) -> bool:
-        """Tell one of these processes that its time is over. False: none has a limit, a short one, and a handler."""
+    def pass_one(self, processes: Collection[int], longest: float) -> bool:
+        """Tell one of these processes that its time is over. False: none has one of so few seconds, and a handler."""
         for process in sorted(processes & self._seconds.keys()):
-            if 0 < self._seconds.pop(process) <= _LONGEST and stat.catches(process, signal.SIGALRM):
+            if 0 < self._seconds.pop(process) <= longest and stat.catches(process, signal.SIGALRM):
                 kernel.expire_timer(process)
                 return True
         return False

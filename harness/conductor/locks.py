@@ -12,7 +12,7 @@ import math
 import os
 import struct
 
-from harness.conductor import holders, operands, sockets
+from harness.conductor import holders, operands, ports, sockets
 from harness.conductor.paths import AT_FDCWD, open_file, position
 from harness.conductor.stopped import StoppedCall
 
@@ -53,6 +53,8 @@ def in_vain(call: StoppedCall) -> bool:
         return bool(call.path) and sockets.refuses(call.path)
     if call.kind.name in _MARKERS:
         return makes_only(call) and _is_marked(call)
+    if ports.is_name(call.path):
+        return call.kind.name == "bind" and sockets.has_owner(call.path)
     return makes_only(call) and bool(call.path) and os.path.lexists(call.path)
 
 

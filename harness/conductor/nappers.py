@@ -34,6 +34,10 @@ class Nappers:
             return True
         return quiet.dozes() and (self._turns[actor].since(processes) >= _TURNS or quiet.slept > _LONGEST)
 
+    def looks(self, actor: str, processes: Collection[int]) -> int:
+        """How often one of them has looked since the last step, at most."""
+        return self._turns[actor].since(processes)
+
     def stops(self, actor: str) -> None:
         """It has come to a point: it has found what it was looking for."""
         self._turns.pop(actor, None)

@@ -7,7 +7,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-from harness.conductor import kernel, paths, sockets
+from harness.conductor import kernel, paths, ports, sockets
 from harness.conductor.calls import WRITES, WRITES_VECTORS, Family, Kind, Place
 from harness.conductor.paths import AT_FDCWD
 
@@ -31,7 +31,7 @@ _bound: dict[int, str] = {}
 class Operand:
     """One object that a stopped call names."""
 
-    path: str  # absolute, its directory resolved as the caller sees it
+    path: str  # absolute, its directory resolved as the caller sees it; or a name of `ports`
     descriptor: int = AT_FDCWD  # of the caller: the open file, or where a relative `text` starts
     text: str | None = None  # the path as the caller gave it; None for an open file
     follows: bool = False  # whether a link in the last component is followed
@@ -45,6 +45,8 @@ def operands(kind: Kind, thread: int, args: tuple[int, ...]) -> tuple[Operand, .
 
 def found_again(thread: int, operand: Operand) -> Operand:
     """What the operand of a call that has waited means by now. Raises OSError."""
+    if ports.is_name(operand.path):
+        return operand
     return _found(thread, operand.descriptor, operand.text, follows=operand.follows)
 
 
@@ -111,9 +113,15 @@ def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int,
     if place is Place.MEMORY:
         return Operand(paths.mapped(thread, args[index])[0])
     if place is Place.SOCKET:
-        return _found(thread, AT_FDCWD, _path_bound_to(sockets.number(thread, args[index])), follows=follows)
+        number = sockets.number(thread, args[index])
+        if name := ports.of_socket(thread, args[index]):
+            return Operand(name)
+        return _found(thread, AT_FDCWD, _path_bound_to(number), follows=follows)
     if place is Place.ADDRESS:
-        operand = _found(thread, AT_FDCWD, _path_in_address(index, thread, args), follows=follows)
+        raw = read_memory(thread, args[index], min(args[index + 1] & 0xFFFFFFFF, _ADDRESS))
+        if name := ports.name_in(raw):
+            return Operand(name)
+        operand = _found(thread, AT_FDCWD, _path_in_address(raw), follows=follows)
         if kind.name == "bind":
             _bound[sockets.number(thread, args[0])] = operand.path
         return operand
@@ -127,9 +135,9 @@ def _operand(kind: Kind, place: Place, index: int, thread: int, args: tuple[int,
     return _found(thread, descriptor, text, follows=follows)
 
 
-def _path_in_address(index: int, thread: int, args: tuple[int, ...]) -> str:
+def _path_in_address(raw: bytes) -> str:
     """The path as a Unix socket's address tells it. Raises OSError, with ENOENT for one that has none."""
-    text = sockets.path_in(read_memory(thread, args[index], min(args[index + 1] & 0xFFFFFFFF, _ADDRESS)))
+    text = sockets.path_in(raw)
     if not text:
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     return text

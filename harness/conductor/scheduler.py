@@ -16,23 +16,21 @@ from collections.abc import Callable, Sequence
 
 from harness.conductor import kernel, locks
 from harness.conductor.aims import Aimed
+from harness.conductor.calls import Family
+from harness.conductor.candidates import Candidates
 from harness.conductor.drawn import Drawn
-from harness.conductor.fairness import Tries
-from harness.conductor.faults import strike
 from harness.conductor.glances import Glances
 from harness.conductor.lanes import Lanes, Stop, is_point
-from harness.conductor.makers import Makers
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.pauses import Pauses
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
-from harness.conductor.strikes import Strikes
+from harness.conductor.strikes import Strikes, told
 from harness.conductor.supervisor import Supervisor
-from harness.conductor.touching import touches
 from harness.conductor.underway import LEAVING, Underway
-from harness.events import FaultFired, Scheduled, What
-from harness.schedules.decisions import Decisions, Fault
-from harness.schedules.points import Point, Touch, named, started
+from harness.events import FaultFired, What
+from harness.schedules.decisions import Decisions, Fault, FaultKind
+from harness.schedules.points import Point, Touch, started
 from harness.schedules.strategy import Choice, Strategy
 from harness.schedules.trace import Step, Trace
 
@@ -44,7 +42,6 @@ _SELDOM = 0.02
 # Rounds of the loop between two looks: by then a fake has accepted, read and held or answered what was sent to it
 # before the first, however late the loop comes to it. Who sleeps until then only waits for us.
 _ROUNDS = 10
-_ASLEEP = 1.0  # seconds for which a sleeping actor is waited for, before an attempt is repeated that must fail again
 MOST_STEPS = 50_000  # with repeated attempts; a program that goes on for ever is let go then
 
 
@@ -66,7 +63,6 @@ class Scheduler:
     ) -> None:
         """`aimed` says where the one fault of a run strikes that is no replay; else the decisions do, by the point."""
         self.expected: list[str] = []  # actors started under this scheduler, in order
-        self.struck: list[Point] = []  # where a fault took place
         self.failure: Exception | None = None  # of the strategy: a replay that diverged, or a bug
         self._fault = fault
         self._parties = parties
@@ -77,25 +73,31 @@ class Scheduler:
         self._record = record
         self._lanes: dict[str, Lanes] = {}
         self._supervisors: dict[str, Supervisor] = {}
-        self._strikes = Strikes(decisions, aimed, strategy, self._lanes)  # switches are the strategy's affair
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
+        self._strikes = Strikes(  # switches are the strategy's affair
+            decisions, aimed, strategy, self._lanes, root, record, self._underway.others_look
+        )
         self._steps: list[Step] = []
         self._repeated = 0  # attempts, beside the steps
         self._releases = Releases()
         self._glances = Glances(root)
+        self._ports: set[str] = set()  # those, and abstract names, that an actor has bound or listened at
         self._deciding = False
         self._open = False
-        self._makers = Makers()
         self._drawn = Drawn()
         self._replies = Replies()
         self._pauses = Pauses()
-        self._tries = Tries()
-        self._asleep_since: float | None = None
+        self._candidates = Candidates(self._lanes, self._supervisors, self._replies, self._pauses, self._drawn)
         self._watcher: asyncio.Task[None] | None = None
 
     @property
     def trace(self) -> Trace:
         return Trace(tuple(self._steps))
+
+    @property
+    def struck(self) -> list[Point]:
+        """Where a fault took place: the list itself, which grows during the run."""
+        return self._strikes.struck
 
     @property
     def stops(self) -> tuple[Fault, ...]:
@@ -117,30 +119,34 @@ class Scheduler:
             return False
         unordered = self._strikes.unordered(call)
         if unordered or not is_point(call, self._where):
-            self._makers.see(call, in_vain=False)
+            self._candidates.see(call, in_vain=False)
             if self._steps and started(self._steps[-1].chosen.actor) == call.actor:
                 self._glances.see(call)
             if self._underway.only_looks(call):
                 self._go_on()
-            return unordered and self._strike(call)
+            return unordered and self._strikes.without_turn(call)
+        self._park(call)
+        return True
+
+    def take_port(self, call: StoppedCall) -> bool:
+        """A call names a socket otherwise than by a path. Where no actor has the name, as of a fake, it is no point."""
+        if self._open or call.actor not in self._lanes or self._strikes.aimed:
+            return False
+        if call.kind.family is not Family.NETWORK:
+            self._ports.add(call.path)
+        elif call.path not in self._ports:
+            return False
+        self._park(call)
+        return True
+
+    def _park(self, call: StoppedCall) -> None:
+        """The call waits for its turn."""
         alone = not call.supervisor.plural and self._underway.is_alone(call.actor)
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
         self._underway.stops(call.actor)
         if call.supervisor.plural:  # another of its threads may still run
             self._underway.sets_out(call.actor)
         self._go_on()
-        return True
-
-    def _strike(self, call: StoppedCall) -> bool:
-        """The fault strikes at a call without a turn, if it is meant. False: nobody has released it."""
-        fault = self._strikes.without_turn(call)
-        if fault is None:
-            return False
-        point = Point(actor=call.actor, index=call.index, call=call.kind.name, touches=touches(call, self._root))
-        self._record(_told(point, (), fault))
-        if strike(call, fault):
-            self.struck.append(point)
-        return True
 
     def hold(self, name: str, touches: tuple[Touch, ...], reply: Reply) -> None:
         """A reply of a fake waits. One that comes after the end, as of a replay that diverged, waits for nobody."""
@@ -189,10 +195,12 @@ class Scheduler:
             while not self._open and self._settled():
                 if self._pauses.over and self._resume():
                     continue
-                if ready := self._ready():
+                if ready := self._candidates.find(self._root, len(self._steps)):
                     self._decide(ready)
-                elif not (self._try_again() or self._call_off() or self._resume()):
-                    break
+                elif not (self._try_again() or self._call_off()):
+                    looks = self._underway.looks(but=self._pauses.concern) if self._pauses else None
+                    if self._pauses.outlasts(looks) or not self._resume():
+                        break
                 if len(self._steps) + self._repeated >= MOST_STEPS:
                     self.open()
         except Exception as failure:  # noqa: BLE001 - whatever the strategy did, nothing may stay stopped
@@ -213,28 +221,6 @@ class Scheduler:
             self._steps[-1] = self._steps[-1].having(behind)
         return True
 
-    def _ready(self) -> list[Stop | Held]:
-        """Whose turn it can be: at most one stop a lane. Attempts to sleep only in the last resort."""
-        lanes = [lane for lanes in self._lanes.values() for lane in lanes]
-        replies = self._replies.waiting()
-        stops = [stop for lane in lanes if (stop := lane.ready(self._makers))]
-        if not stops and not replies and self._nobody_comes() and not any(lane.retries() for lane in lanes):
-            stops = [stop for lane in lanes if (stop := lane.sleeper())]
-        if stops:
-            self._asleep_since = None
-        for stop in stops:
-            stop.look_again(self._root, len(self._steps), self._drawn)
-        return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
-
-    def _nobody_comes(self) -> bool:
-        """Whether every living actor waits for its turn, or those that sleep have slept for long."""
-        alive = [actor for actor, supervisor in self._supervisors.items() if not supervisor.ended.is_set()]
-        if all(self._lanes[actor].helpless() or self._pauses.concern(actor) for actor in alive):
-            return True
-        now = asyncio.get_running_loop().time()
-        self._asleep_since = self._asleep_since or now
-        return now - self._asleep_since > _ASLEEP
-
     def _decide(self, ready: Sequence[Stop | Held]) -> None:
         last = self._steps[-1].chosen if self._steps else None
         enabled = tuple(waiting.point for waiting in ready)
@@ -242,7 +228,7 @@ class Scheduler:
         self._steps.append(Step(enabled=enabled, chosen=chosen))
         waiting = ready[enabled.index(chosen)]
         fault = self._strikes.at(waiting, paused=bool(self._pauses)) if isinstance(waiting, Stop) else None
-        self._record(_told(chosen, enabled, fault))
+        self._record(told(chosen, enabled, fault))
         if isinstance(waiting, Held):
             self._replies.go(waiting)
             self._underway.reply_goes()
@@ -254,11 +240,11 @@ class Scheduler:
 
         That is no step of the schedule: how often somebody tries is a matter of the clock, for who tries for a second.
         """
-        stops = [stop for lanes in self._lanes.values() for lane in lanes if (stop := lane.retries())]
-        if not stops or self._replies.waiting() or not self._nobody_comes():
+        stop = self._candidates.in_vain()
+        if stop is None:
             return False
         self._repeated += 1
-        self._perform(self._tries.next(stops), None, again=True)
+        self._perform(stop, None, again=True)
         return True
 
     def _call_off(self) -> bool:
@@ -266,7 +252,7 @@ class Scheduler:
 
         As an attempt that is repeated, that is no step: it follows from the steps before.
         """
-        actor = self._underway.pass_limit() if self._pauses else ""
+        actor = self._underway.pass_limit(self._pauses.longest_limit) if self._pauses else ""
         if actor:
             self._record(FaultFired(fault=self._fault, detail=f"the time is over in which {actor} waits for a lock"))
         return bool(actor)
@@ -275,19 +261,17 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
-        self._makers.see(call, in_vain=in_vain)
+        self._candidates.step(call, in_vain=in_vain)
         self._pauses.step(in_vain=in_vain)
-        self._tries.step(actor, in_vain=in_vain)
         self._lanes[actor].take(stop, in_vain=in_vain, again=again)
         self._underway.sets_out(actor)
         self._underway.something_happens()
         if fault is None:
             call.go()
-        elif strike(call, fault):
-            self.struck.append(stop.point)
+        elif self._strikes.carry_out(call, stop.point, fault):
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
-            if fault.what == "SIGSTOP":
-                self._pauses.hold(process, actor)
+            if fault.pauses:
+                self._pauses.hold(process, actor, stalls=fault.kind is FaultKind.STALL)
         call.supervisor.serve(_SOON)
 
     def _resume(self) -> bool:
@@ -312,16 +296,3 @@ class Scheduler:
             waiting = any(lanes.stopped() for lanes in self._lanes.values()) or bool(self._replies)
             self._underway.strike_off(others_wait=waiting)
             self._go_on()
-
-
-def _told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:
-    touches = named(chosen.touches)
-    return Scheduled(
-        actor=chosen.actor,
-        index=chosen.index,
-        call=chosen.call,
-        reads=tuple(touch.object for touch in touches if not touch.writes),
-        writes=tuple(touch.object for touch in touches if touch.writes),
-        others=tuple(point.actor for point in enabled if point != chosen),
-        fault=fault.what if fault else "",
-    )

@@ -2,7 +2,7 @@
 
 Who answers is asked of the kernel by sock_diag(7), which tells the inode that a socket was bound to: its name may have
 been a relative one, and may have been changed since. A kernel without it (CONFIG_UNIX_DIAG) tells nothing, and then
-nobody is said to connect in vain. Names without a path (abstract ones, unix(7)) are not looked at.
+nobody is said to connect in vain. Of names that are no paths (`ports`) it tells the same.
 """
 
 from __future__ import annotations
@@ -12,28 +12,26 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from harness.conductor import diag, ports
 from harness.conductor.paths import open_file
 
-_DIAG, _DUMP = 4, 0x301  # NETLINK_SOCK_DIAG; NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH
-_BY_FAMILY, _ERROR, _DONE = 20, 2, 3  # SOCK_DIAG_BY_FAMILY, NLMSG_ERROR, NLMSG_DONE
-_HEADER, _REQUEST = struct.Struct("=IHHII"), struct.Struct("=BBHIIIII")  # nlmsghdr, unix_diag_req
 _MESSAGE, _ATTRIBUTE = struct.Struct("=BBBBIII"), struct.Struct("=HH")  # unix_diag_msg, rtattr
 _NAME, _NODE = 0, 1  # UNIX_DIAG_NAME, UNIX_DIAG_VFS
 _SHOW = 1 << _NAME | 1 << _NODE
-_UNCONNECTED, _LISTENS = 1 << 7, 1 << 10  # by TCP_CLOSE, TCP_LISTEN
-_PAGE = 1 << 16  # bytes: more than the kernel sends at once
+_STATES = 1 << diag.CLOSED | 1 << diag.LISTENS
 _LINK = "socket:["
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """A socket that has a path."""
+    """A Unix socket that has a name."""
 
     number: int  # the socket's own inode
-    node: int  # the inode of its path
-    name: str  # as it was given
+    node: int  # the inode of its path; 0 for an abstract name
+    name: str  # as it was given, an abstract one as `ports` has it
     answers: bool  # whether it takes what is sent there: it listens, or is one for datagrams
 
 
@@ -54,17 +52,30 @@ def number(thread: int, argument: int) -> int:
 
 def name_of(wanted: int) -> str:
     """The path that the socket of this inode was bound to, as it was given; "" for none. Raises OSError."""
-    return next((bound.name for bound in _bound() if bound.number == wanted), "")
+    return next((bound.name for bound in _bound() if bound.number == wanted and bound.node), "")
 
 
 def answering() -> frozenset[int]:
-    """The inodes of all sockets that answer at a path. Raises OSError where that cannot be told."""
-    return frozenset(bound.number for bound in _bound() if bound.answers)
+    """The inodes of all sockets that answer at a name. Raises OSError where that cannot be told of Unix sockets."""
+    found = {bound.number for bound in _bound() if bound.answers}
+    with suppress(OSError):
+        found |= {listener.number for listener in ports.listeners()}
+    return frozenset(found)
+
+
+def has_owner(name: str) -> bool:
+    """Whether a name that is no path is somebody's already. False where that cannot be told."""
+    with suppress(OSError):
+        return any(bound.name == name for bound in _bound() if not bound.node) or _listens(name)
+    return False
 
 
 def refuses(path: str) -> bool:
-    """Whether nobody answers who connects to a path now. False where that cannot be told."""
+    """Whether nobody answers who connects to a path, or to another name, now. False where that cannot be told."""
     try:
+        if ports.is_name(path):
+            abstract = (bound for bound in _bound() if bound.name == path and not bound.node)
+            return not (any(bound.answers for bound in abstract) or _listens(path))
         node = os.stat(path).st_ino  # noqa: PTH116 - asked at each attempt
         return not any(bound.answers for bound in _bound() if bound.node == node)
     except FileNotFoundError:
@@ -73,33 +84,19 @@ def refuses(path: str) -> bool:
         return False
 
 
+def _listens(name: str) -> bool:
+    """Whether somebody listens at this port. Raises OSError."""
+    return any(listener.name == name for listener in ports.listeners())
+
+
 def _bound() -> Iterator[Bound]:
-    """All of this network namespace that have a path and are not connected. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, _DIAG) as kernel:
-        request = _REQUEST.pack(socket.AF_UNIX, 0, 0, _UNCONNECTED | _LISTENS, 0, _SHOW, 0, 0)
-        kernel.send(_HEADER.pack(_HEADER.size + len(request), _BY_FAMILY, _DUMP, 0, 0) + request)
-        while True:
-            for kind, body in _pieces(kernel.recv(_PAGE), _HEADER, _HEADER.size):
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    raise OSError(-int.from_bytes(body[:4], "little", signed=True), "sock_diag")
-                yield from _told(body)
-
-
-def _told(body: bytes) -> Iterator[Bound]:
-    _, kind, state, _, inode, _, _ = _MESSAGE.unpack_from(body)
-    found = dict(_pieces(body[_MESSAGE.size :], _ATTRIBUTE, _ATTRIBUTE.size))
-    if _NODE in found:
-        node = int.from_bytes(found[_NODE][:4], "little")
-        name = os.fsdecode(found.get(_NAME, b"").split(b"\0", 1)[0])
-        answers = 1 << state == _LISTENS or kind == socket.SOCK_DGRAM
-        yield Bound(number=inode, node=node, name=name, answers=answers)
-
-
-def _pieces(data: bytes, head: struct.Struct, size: int) -> Iterator[tuple[int, bytes]]:
-    """The messages of a datagram, or the attributes of a message: each begins with its length and its type."""
-    while len(data) >= size:
-        length, kind = head.unpack_from(data)[:2]
-        yield kind, data[size:length]
-        data = data[(length + 3) & ~3 :]
+    """All of this network namespace that have a name and are not connected. Raises OSError."""
+    for body in diag.unix(_STATES, _SHOW):
+        _, kind, state, _, inode, _, _ = _MESSAGE.unpack_from(body)
+        found = dict(diag.pieces(body[_MESSAGE.size :], _ATTRIBUTE, _ATTRIBUTE.size))
+        raw, answers = found.get(_NAME, b""), state == diag.LISTENS or kind == socket.SOCK_DGRAM
+        if _NODE in found:
+            node = int.from_bytes(found[_NODE][:4], "little")
+            yield Bound(number=inode, node=node, name=os.fsdecode(raw.split(b"\0", 1)[0]), answers=answers)
+        elif raw[:1] == b"\0":
+            yield Bound(number=inode, node=0, name=ports.abstract(raw[1:]), answers=answers)

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.conductor import kernel, notifications, operands, renames
 from harness.conductor.calls import Kind
@@ -120,6 +120,7 @@ class StoppedCall:
         try:
             if not self.waits():
                 return False
+            self.supervisor.orphan(self.thread)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         finally:
             os.close(pidfd)
@@ -147,3 +148,10 @@ class Director(Protocol):
     """Decides about stopped calls. `take` returns True when it keeps the call to release it later (or has done so)."""
 
     def take(self, call: StoppedCall) -> bool: ...
+
+
+@runtime_checkable
+class OrdersPorts(Protocol):
+    """A director that is also shown calls that name a socket otherwise than by a path (`ports`), by this method."""
+
+    def take_port(self, call: StoppedCall) -> bool: ...

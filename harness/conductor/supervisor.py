@@ -16,13 +16,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from harness.conductor import calls, notifications, operands
+from harness.conductor import calls, notifications, operands, ports
 from harness.conductor.calls import Family
 from harness.conductor.endings import Endings
 from harness.conductor.limits import Limits
 from harness.conductor.lookups import Lookups
 from harness.conductor.operands import CALLERS_OWN_FAULT, Operand
-from harness.conductor.stopped import Director, StoppedCall
+from harness.conductor.stopped import Director, OrdersPorts, StoppedCall
 from harness.errors import LabError
 
 _SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
@@ -175,6 +175,14 @@ class Supervisor:
         """Whether a call has stopped that nobody has taken yet: its caller looks as if it slept."""
         return not self.closed and self._ear.listen() is notifications.Sign.CALL
 
+    def orphans(self) -> frozenset[int]:
+        """Processes of the tree whose parents have ended, where ends stop or are of our making."""
+        return self._endings.orphans()
+
+    def orphan(self, thread: int) -> None:
+        """The process of this thread is about to be ended by a signal of ours, so that its end does not stop."""
+        self._endings.orphan(thread)
+
     def answered(self, call: StoppedCall) -> None:
         """The call will not be asked again."""
         self._unanswered.pop(_identity(call), None)
@@ -223,6 +231,8 @@ class Supervisor:
             self.converses = True
             if self._seal.take(call):
                 return True
+        if ports.is_name(call.path):
+            return self._is_ordered(call)
         if not (self._is_watched(call) and notifications.still_waits(self.listener, call.id)):
             return False
         self._count(call)
@@ -230,6 +240,13 @@ class Supervisor:
             call.perform()
             return True
         return self._is_taken(call)
+
+    def _is_ordered(self, call: StoppedCall) -> bool:
+        ordering = [director for director in self._directors if isinstance(director, OrdersPorts)]
+        if not (ordering and notifications.still_waits(self.listener, call.id)):
+            return False
+        self._count(call)
+        return any(director.take_port(call) for director in ordering)
 
     def _is_taken(self, call: StoppedCall) -> bool:
         return any(director.take(call) for director in self._directors)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from harness.conductor import locks
+from harness.conductor import locks, ports
 from harness.conductor.calls import Family
 from harness.conductor.paths import AT_FDCWD, REMOVED, links, lost_name
 from harness.conductor.stopped import StoppedCall
@@ -82,6 +82,8 @@ def _objects(call: StoppedCall, root: str) -> tuple[Touch, ...]:
     if call.kind.name == "connect":
         reached = (_below(root, path) for path in call.paths)
         return tuple(Touch(name, False) for path in reached for name in (path, ANSWERED + path))
+    if ports.is_name(call.path):
+        return (Touch(call.path, not locks.in_vain(call)),)
     if locks.in_vain(call):  # it will only learn that its name is taken: whoever makes sure of a folder calls mkdir
         tells = call.kind.name != "renameat2"
         return tuple(Touch(_below(root, path), False, tells, taken=True) for path in call.paths)

@@ -6,7 +6,7 @@ step of another wakes it up. Nothing here decides who goes next: that is the sch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.conductor import kernel, operands
 from harness.conductor.lanes import Lanes
@@ -15,7 +15,7 @@ from harness.conductor.nappers import Nappers
 from harness.conductor.parties import Trees
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
-from harness.processes import stat
+from harness.processes import stat, tree
 from harness.processes.quiet import Quiet
 
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
@@ -86,13 +86,22 @@ class Underway:
             self.sets_out(actor)
         return bool(found)
 
-    def pass_limit(self) -> str:
-        """Tell one actor that sleeps for a lock that the time which it has set itself is over; "" if none has."""
+    def pass_limit(self, longest: float) -> str:
+        """Tell one actor that sleeps for a lock that its time limit is over; "" if none has one of so few seconds."""
         for actor, lanes in self._lanes.items():
-            if lanes.sleeps() and self._supervisors[actor].limits.pass_one(self.processes(actor)):
+            if lanes.sleeps() and self._supervisors[actor].limits.pass_one(self.processes(actor), longest):
                 self.sets_out(actor)
                 return actor
         return ""
+
+    def others_look(self, actor: str) -> bool:
+        """Whether another one does nothing but look whether something is there."""
+        return self.looks(but=lambda other: other == actor) is not None
+
+    def looks(self, *, but: Callable[[str], bool]) -> int | None:
+        """How often those have looked since the last step who do nothing else, whoever has least; None: nobody does."""
+        awake = (a for a in self._lanes if a in self._nappers and not (but(a) or self._supervisors[a].ended.is_set()))
+        return min((self._nappers.looks(actor, self.processes(actor)) for actor in awake), default=None)
 
     def something_happens(self) -> None:
         """A call is about to be let go. Who sleeps and looks in turns may find what it waits for behind it."""
@@ -109,7 +118,9 @@ class Underway:
 
     def processes(self, actor: str) -> frozenset[int]:
         """All that are known of the actor."""
-        return self._surroundings.processes(actor) | self._lanes[actor].processes()
+        known = self._surroundings.processes(actor) | self._lanes[actor].processes()
+        orphans = self._supervisors[actor].orphans()
+        return known | tree.family(orphans) if orphans else known
 
     def _awaken(self) -> None:
         """Whom the last step has woken up, by a pipe, a signal, a futex, is on its way again before anybody goes on."""

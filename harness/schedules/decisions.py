@@ -21,6 +21,8 @@ from harness.schedules.strategies.spins import Polls
 from harness.schedules.strategy import Choice
 from harness.schedules.trace import Trace
 
+STOP, STALL = "SIGSTOP", "stall"  # a pause, and one that is so long that time limits pass
+PAUSES = (STOP, STALL)
 NOTHING = "-"  # the text of no decisions: an empty word is lost on a command line
 
 _NAME = r"[^\s;>!]+"
@@ -28,7 +30,7 @@ _INDEX = r"0|[1-9][0-9]{0,8}"
 _SWITCH = re.compile(rf"(?P<actor>{_NAME})\.(?P<index>{_INDEX})>(?P<other>{_NAME})")
 _FAULT = re.compile(rf"(?P<actor>{_NAME})\.(?P<index>{_INDEX})!(?P<what>[A-Za-z0-9]+)")
 _ABSENT = re.compile(rf"(?P<actor>{_NAME})!absent")
-_WORDS = ("short", "torn", "kill")  # the faults that are neither an errno nor a signal
+_WORDS = ("short", "torn", "kill", "stall")  # the faults that are neither an errno nor a signal
 _HINT = 'copy the whole list from a report, quoted: "add-lane0.5>add-lane2;add-lane2.7!ENOSPC"'
 
 
@@ -40,6 +42,7 @@ class FaultKind(Enum):
     TORN = "the call moves half of its bytes, and the actor is killed"
     KILL = "the actor is killed, and the call does not happen"
     SIGNAL = "the actor gets a signal, then the call goes on"
+    STALL = "the actor is stopped after the call for so long that others' time limits pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens at the actor's point of that index: "ENOSPC", "short", "torn", "kill" or "SIGTERM"."""
+    """What happens at the actor's point of that index: "ENOSPC", "short", "torn", "kill", "stall" or "SIGTERM"."""
 
     actor: str
     index: int
@@ -71,7 +74,7 @@ class Fault:
         if self.what not in (*_WORDS, *errno.errorcode.values(), *signal.Signals.__members__):
             raise UsageError(
                 f"there is no fault {self.what!r}",
-                hint="a fault is an errno such as ENOSPC, short, torn, kill, or a signal such as SIGTERM",
+                hint="a fault is an errno such as ENOSPC, short, torn, kill, stall, or a signal such as SIGTERM",
             )
 
     @property
@@ -81,8 +84,13 @@ class Fault:
         return FaultKind.SIGNAL if self.what in signal.Signals.__members__ else FaultKind.ERRNO
 
     @property
+    def pauses(self) -> bool:
+        """Whether the actor's process is stopped, and goes on later."""
+        return self.what in PAUSES
+
+    @property
     def number(self) -> int:
-        """The errno or the signal; 0 for a short write, SIGKILL for what kills."""
+        """The errno or the signal; 0 for a short write, SIGKILL for what kills, SIGSTOP for a stall."""
         match self.kind:
             case FaultKind.ERRNO:
                 return int(getattr(errno, self.what))
@@ -90,6 +98,8 @@ class Fault:
                 return int(signal.Signals[self.what])
             case FaultKind.KILL | FaultKind.TORN:
                 return int(signal.SIGKILL)
+            case FaultKind.STALL:
+                return int(signal.SIGSTOP)
             case FaultKind.SHORT:
                 return 0
 

@@ -32,6 +32,11 @@ _SEEN = {
     **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
 }
 _PAST = {"written": "wrote"}
+# What changes nothing that stands in a file: who only does this after another one's change overwrites nothing of it.
+_MARKS = frozenset({
+    "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat",
+    "utime", "utimes", "futimesat", "utimensat",
+})  # fmt: skip
 _FEW = 3  # this many points of one actor that concern nobody else are drawn, more are counted
 
 _NO_ORDER = "no order of the calls was found in which it does not happen"
@@ -102,7 +107,9 @@ def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
 def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
-    touching = [p for p in points[:place] if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
+    contents = later.call not in _MARKS  # what it has only marked it neither knows nor has made
+    before = (p for p in points[:place] if not (contents and p.call in _MARKS and _started(p) == _started(later)))
+    touching = [p for p in before if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
     since = touching[own[-1] + 1 :] if own else touching
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
@@ -110,22 +117,32 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
         return None
     last = touching[own[-1]] if own else None
     changed = last is not None and _writes(last, name)
-    read, before = (None, last) if changed else (last, None)
-    return Overwrite(object=name, earlier=changes[-1], later=later, read=read, own=before)
+    read, changed_by = (None, last) if changed else (last, None)
+    return Overwrite(object=name, earlier=changes[-1], later=later, read=read, own=changed_by)
 
 
 def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
-    """With a read seen, then one that concerns the deciding points, then one that began before; the last of these."""
+    """With a read seen, then one that concerns the deciding points, is no mark, replaces; the last of these."""
     deciding = (
         {touch.object for p in (neighbour.first, neighbour.second) for touch in p.touches} if neighbour else set()
     )
     first = {_started(point): place for place, point in reversed(list(enumerate(points)))}
 
-    def telling(found: Overwrite) -> tuple[bool, bool, bool]:
-        return found.read is not None, found.object in deciding, _done(found.later, found.object) == "replaced"
+    def telling(found: Overwrite) -> tuple[bool, bool, bool, bool]:
+        replaces = _done(found.later, found.object) == "replaced"
+        return found.read is not None, found.object in deciding, found.later.call not in _MARKS, replaces
 
-    likely = [o for o in overwrites(points) if o.read or first[_started(o.later)] < points.index(o.earlier)]
+    likely = [
+        o for o in overwrites(points)
+        if o.read or (first[_started(o.later)] < points.index(o.earlier) and not _makes_anew(o))
+    ]  # fmt: skip
     return max(reversed(likely), key=telling, default=None)
+
+
+def _makes_anew(found: Overwrite) -> bool:
+    """Whether it only makes what another one has taken away, as a lock file or a journal."""
+    taken = _done(found.earlier, found.object) in ("removed", "renamed")
+    return taken and _done(found.later, found.object) in ("opened", "made", "linked", "bound")
 
 
 def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
@@ -144,7 +161,7 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
         return f"{what} {after}; {later.actor} had looked at it before"
     begun = next(point for point in points if _started(point) == _started(later))
     how = "started" if begun.call == "start" else "begun"
-    return f"{what} {after}; {later.actor} had {how} before that, and may have seen what was there then"
+    return f"{what} {after}; {begun.actor} had {how} before that, and may have seen what was there then"
 
 
 def _unlocked(first: Point, last: Point, points: Sequence[Point]) -> str:
@@ -188,6 +205,8 @@ def _suffered(fault: Fault) -> str:
             return f"never happened, as {fault.actor} was killed there"
         case FaultKind.SIGNAL if fault.what == "SIGSTOP":
             return "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
+        case FaultKind.STALL:
+            return "was followed by a long pause (SIGSTOP), until the others had ended, or waited for seconds"
         case FaultKind.SIGNAL:
             return f"came with {fault.what}"
 

@@ -54,8 +54,9 @@ def _new(points: Sequence[Point]) -> Iterator[Half]:
 
 
 def _reads(points: Sequence[Point]) -> Iterator[tuple[int, Point, str]]:
+    """Who asks for a connection learns that somebody is there, and reads nothing."""
     for place, point in enumerate(points):
-        for touch in named(point.touches):
+        for touch in named(point.touches) if point.call != "connect" else ():
             if not touch.writes and touch.tells and not touch.object.startswith("lock:"):
                 yield place, point, touch.object
 

@@ -29,13 +29,16 @@ CONTENT_OF = "content-of:"
 # read this, and nothing else of it.
 FACTS_OF = "facts-of:"
 UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, HELD, ANSWERED, CONTENT_OF, FACTS_OF)
-# What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID.
+# What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID; and the folder
+# of a git object, which has the first two digits of a digest that a commit's time is in.
 _CHANGING = re.compile(
     r"(?<![A-Za-z0-9])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{3,}|tmp[a-z0-9_]{8}"
-    r"|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])"
+    r"|(?<=objects/)[0-9a-f]{2}|(?=[A-Za-z0-9_]*\d)[A-Za-z0-9_]{8,})(?![A-Za-z0-9])"
 )
 # Which bytes a record lock is about: the same in every run, and what tells one lock of a file from another.
 _RECORD = re.compile(r"^lock:.*(@-?\d+\+-?\d+)$", re.DOTALL)
+# An abstract name is the whole machine's, so that programs make it of what no other run has: an inode, a digest.
+_ABSTRACT = re.compile(r"^((?:[a-z-]+:)?@)")
 # A shorter number is a pid too, in a container that has just begun; but mostly it tells one slot or lane from another.
 _SHORT_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d{1,2}(?![A-Za-z0-9])")
 
@@ -93,6 +96,8 @@ def named(touches: Iterable[Touch]) -> tuple[Touch, ...]:
 @lru_cache(maxsize=4096)  # asked for every point, several times
 def lasting(name: str) -> str:
     """An object's name without what differs from run to run: "openclaw.json.*.tmp"."""
+    if abstract := _ABSTRACT.match(name):
+        return f"{abstract[1]}*"
     record = _RECORD.match(name)
     end = record.start(1) if record else len(name)
     return _CHANGING.sub("*", name[:end]) + name[end:]

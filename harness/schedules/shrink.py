@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
 from harness.schedules.neighbour import Deciding, Neighbour
-from harness.schedules.points import contested
+from harness.schedules.points import contested, started
 from harness.schedules.reorder import Meaning, Order, Reorder
 from harness.schedules.trace import Trace
 
 BUDGET = 200  # replays
 CONFIRM = 3  # a run that does not violate this often in a row is not shrunk
 _ORDERS = 5_000  # what the search from below looks at before it takes orders as they come
+_LATER = 6  # points of who was paused, at which a preemption is tried in the place of the pause
 _REPEAT = CONFIRM - 1  # replays that confirm the result, after the one that found it
 
 Search = Generator[Decisions, Trace | None, "Shrunk | Unsteady"]
@@ -139,6 +140,8 @@ class _Shrinking:
         yield from self._drop()
         while (yield from self._ddmin()) or (yield from self._drop()) or (yield from self._move()):
             pass
+        while (yield from self._unstop()):
+            yield from self._ddmin()
         while (yield from self._fewer()):
             yield from self._ddmin()
         yield from self._confirm()
@@ -175,10 +178,22 @@ class _Shrinking:
         """Let others go first by the order alone, and not by a pause: that is needed only where somebody gives up."""
         trace, best = self.best.trace, self.best.decisions
         for fault in best.faults:
-            if fault.what == "SIGSTOP":
+            if fault.pauses:
                 faults = [other for other in best.faults if other != fault]
                 unstopped = trace.unstopped(fault.actor, fault.index)
-                return (yield from self._try(Decisions.from_trace(unstopped, faults, best.absent)))
+                candidate = Decisions.from_trace(unstopped, faults, best.absent)
+                return (yield from self._try(candidate)) or (yield from self._preempt_later(fault))
+        return False
+
+    def _preempt_later(self, pause: Fault) -> Asking:
+        """At one of the next points of who was stopped: there it may have let go of what the others waited for."""
+        points, entries = self.best.trace.points, self.best.decisions.entries
+        behind = itertools.dropwhile(lambda point: (point.actor, point.index) != (pause.actor, pause.index), points)
+        other = next((point.actor for point in behind if started(point.actor) != started(pause.actor)), None)
+        for index in range(pause.index + 1, pause.index + 1 + _LATER) if other else ():
+            switch = Switch(pause.actor, index, str(other))
+            if (yield from self._try(Decisions(tuple(switch if entry == pause else entry for entry in entries)))):
+                return True
         return False
 
     def _drop(self) -> Asking:

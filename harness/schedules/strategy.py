@@ -66,6 +66,9 @@ class Strategy(Protocol):
 class Stopping(Strategy, Protocol):
     """A strategy that may also stop a process at its point (SIGSTOP), until the others can get no further."""
 
-    def stops(self) -> bool:
-        """Whether who has been chosen is stopped. Asked only of one that has, or takes, what others may ask for."""
+    def stops(self) -> str:
+        """By what who has been chosen is stopped, "SIGSTOP" or "stall"; "" if by nothing.
+
+        Asked only of one that has, or takes, what others may ask for.
+        """
         ...

@@ -87,8 +87,9 @@ def test_conductor_sees_stops_and_writes_its_rows(tmp_path: Path) -> None:
     found = conductor.run(rounds=1, say=quiet, targets=("reference",))
     document = json.loads(results.write(found, tmp_path).read_text())
     counts = {row["arm"]: row["value"] for row in document["rows"] if row["unit"] == "count"}
-    assert 0 < counts[OURS] < counts[conductor.WRITES]
-    assert {row["arm"] for row in document["rows"] if row["unit"] == "x"} >= {OURS, conductor.WRITES}
+    assert 0 < counts[OURS] < counts[conductor.WRITES] < counts[conductor.ALL_BUT_READS]
+    arms = {OURS, conductor.WRITES, conductor.ALL_BUT_READS}
+    assert {row["arm"] for row in document["rows"] if row["unit"] == "x"} >= arms
 
 
 def test_reference_is_measured_alone_in_a_crowd_and_with_a_large_state(

@@ -2,18 +2,21 @@
 
 Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
 good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. In every
-fourth run somebody may be stopped who has what the others ask for.
+fourth run somebody may be stopped who has what the others ask for; in every fourth of these, from the fifteenth run
+on, so long that time limits pass, which takes seconds where a program looks at the clock.
 """
 
 from __future__ import annotations
 
 import random
 
+from harness.schedules.decisions import STALL, STOP
 from harness.schedules.strategies.registry import STRATEGIES
 from harness.schedules.strategies.stops import Stops
 from harness.schedules.strategy import Profile, Strategy
 
 _STOPS_EVERY = 4
+_STALLS_EVERY = 16  # a campaign of the usual length is to be quick: it has none
 TURNS = ("pos", "pct", "pos", "urw", "pos", "random-walk", "pos", "pct", "pos", "urw")
 
 
@@ -25,7 +28,8 @@ def pick(number: int, seed: int, profile: Profile) -> tuple[str, Strategy]:
     strategy = make(name, before, seed, profile)
     if number % _STOPS_EVERY != _STOPS_EVERY // 2:
         return name, strategy
-    return name, Stops(strategy, random.Random(f"stops#{seed}#{number}"))
+    pause = STALL if number % _STALLS_EVERY == _STALLS_EVERY - _STOPS_EVERY // 2 else STOP
+    return name, Stops(strategy, random.Random(f"stops#{seed}#{number}"), pause)
 
 
 def make(name: str, number: int, seed: int, profile: Profile) -> Strategy:

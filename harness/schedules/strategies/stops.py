@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 
+from harness.schedules.decisions import STOP
 from harness.schedules.points import Point
 from harness.schedules.strategy import Choice, Strategy
 
@@ -15,17 +16,18 @@ _CHANCE = 1 / 3  # of each moment that may matter; a critical section seldom has
 
 
 class Stops:
-    """One run; `strategy` chooses who goes."""
+    """One run; `strategy` chooses who goes, and `pause` is what stops somebody: STOP or STALL."""
 
-    def __init__(self, strategy: Strategy, chance: random.Random) -> None:
+    def __init__(self, strategy: Strategy, chance: random.Random, pause: str = STOP) -> None:
         self._strategy = strategy
         self._chance = chance
+        self._pause = pause
         self._stopped = False
 
     def choose(self, choice: Choice) -> Point:
         return self._strategy.choose(choice)
 
-    def stops(self) -> bool:
+    def stops(self) -> str:
         """At most once in a run."""
         self._stopped, before = self._stopped or self._chance.random() < _CHANCE, self._stopped
-        return self._stopped and not before
+        return self._pause if self._stopped and not before else ""

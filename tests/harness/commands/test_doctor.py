@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from harness.commands import doctor
-from harness.conductor import kernel, sockets
+from harness.conductor import kernel, ports, sockets
 from harness.errors import LabError
 
 
@@ -86,7 +87,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 FORBIDDEN = """
 import struct, sys
 from harness.commands import doctor
-from harness.conductor import kernel, sockets
+from harness.conductor import kernel, ports, sockets
 steps = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50001), (6, 0, 0, 0x7FFF0000)]
 kernel.install_filter(b"".join(struct.pack("=HBBI", *step) for step in steps))  # this call fails with EPERM
 for check in doctor.examine():
@@ -155,14 +156,20 @@ def test_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: Any, state
     assert bool(check.advice) == (state != "good")
 
 
-def test_a_kernel_that_does_not_tell_of_unix_sockets_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("where", "name", "said"),
+    [
+        (sockets, "answering", "who answers at a Unix socket's name (CONFIG_UNIX_DIAG)"),
+        (ports, "listeners", "who listens at a port (CONFIG_INET_DIAG)"),
+    ],
+)
+def test_a_kernel_that_does_not_tell_of_sockets_is_named(
+    monkeypatch: pytest.MonkeyPatch, where: ModuleType, name: str, said: str
+) -> None:
     def unknown() -> frozenset[int]:
         raise OSError(errno.ENOENT, "sock_diag")
 
     monkeypatch.setattr(kernel, "supported", lambda: True)
-    monkeypatch.setattr(sockets, "answering", unknown)
+    monkeypatch.setattr(where, name, unknown)
     check = doctor._schedules()
-    assert (check.state, check.finding) == (
-        "limited",
-        "cannot be read: who answers at a Unix socket's name (CONFIG_UNIX_DIAG)",
-    )
+    assert (check.state, check.finding) == ("limited", f"cannot be read: {said}")

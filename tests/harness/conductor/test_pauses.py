@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.schedules.decisions import Decisions
+from harness.schedules.decisions import STOP, Decisions
 from harness.schedules.replay import Recording, Replay
 from tests.harness.conductor.ordered import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
 
@@ -39,7 +39,7 @@ class StopsAt(First):
 
     def stops(self):
         self._left -= 1
-        return self._left == -1
+        return STOP if self._left == -1 else ""
 
 
 class Midway(Rotating):
@@ -50,7 +50,7 @@ class Midway(Rotating):
         return self._at
 
     def stops(self):
-        return self._at.actor == "a" and "new." in str(self._at)
+        return STOP if self._at.actor == "a" and "new." in str(self._at) else ""
 
 
 async def counted(rig, strategy, code, decisions="-"):
@@ -133,6 +133,84 @@ def test_a_time_limit_passes_while_the_holder_is_stopped(conduct, code, count):
     first, second, seconds = conduct(body)
     assert (first, second) == (count, count)
     assert seconds < 3.0
+
+
+def test_a_stall_is_so_long_that_a_time_limit_of_half_a_minute_passes(conduct):
+    """At once, as a short one does while somebody is stopped; one of minutes is to wait on all the same."""
+
+    async def body(rig):
+        code = {seconds: limited(ALARM, seconds) for seconds in (30, 300)}
+        return [(await counted(rig, First(), code[seconds], decisions="a.2!stall"))[1] for seconds in code]
+
+    assert conduct(body) == ["1", "2"]
+
+
+WAITING_SECONDS = (
+    """
+import fcntl, os, time
+lock, until = open("lock", "a"), time.monotonic() + 1.5
+while time.monotonic() < until:
+    try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+    except BlockingIOError: time.sleep(0.01)
+"""
+    + INCREMENT
+)
+
+
+def test_a_stall_lasts_until_who_looks_at_the_clock_gives_up(conduct):
+    """Forty attempts would be over before. Its replay takes the same steps, however many attempts there are."""
+
+    async def body(rig):
+        _, short = await counted(rig, First(), WAITING_SECONDS, decisions="a.2!SIGSTOP")
+        found, first = await counted(rig, First(), WAITING_SECONDS, decisions="a.2!stall")
+        recording = Recording.of(found.trace, Decisions.parse("a.2!stall").faults)
+        replay = Replay(Recording.parse(recording.token))
+        _, second = await counted(rig, replay, WAITING_SECONDS, decisions=str(recording.decisions))
+        replay.finish()
+        return short, first, second
+
+    assert conduct(body) == ("2", "1", "1")
+
+
+LOOKING = (
+    """
+import os, time
+os.mkdir(f"begun-{os.getpid()}")
+until = time.monotonic() + SECONDS
+for look in range(LOOKS):
+    if not os.path.exists("lock") or time.monotonic() > until: break
+    time.sleep(0.01)
+os.close(os.open("lock", os.O_CREAT))
+"""
+    + INCREMENT
+    + "if os.path.exists('lock'): os.unlink('lock')"
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks", "pause", "count"),
+    [(60, 20, "SIGSTOP", "1"), (1.5, 10**6, "SIGSTOP", "2"), (1.5, 10**6, "stall", "1"), (60, 10**6, "SIGSTOP", "2")],
+    ids=["a few looks", "seconds", "seconds, and a stall", "for ever"],
+)
+def test_who_only_looks_whether_a_lock_is_gone_may_give_up_as_well(conduct, seconds, looks, pause, count):
+    """Nobody sees it ask for anything."""
+
+    async def body(rig):
+        code = LOOKING.replace("SECONDS", str(seconds)).replace("LOOKS", str(looks))
+        _, first = await counted(rig, First(), code, decisions=f"a.2!{pause}")
+        return first
+
+    assert conduct(body) == count
+
+
+def test_a_stall_ends_though_the_others_never_give_up(conduct, monkeypatch):
+    monkeypatch.setattr("harness.conductor.pauses._STALLED_SECONDS", 0.2)
+
+    async def body(rig):
+        _, count = await counted(rig, First(), PATIENT, decisions="a.2!stall")
+        return count
+
+    assert conduct(body) == "2"
 
 
 def test_the_limit_of_a_command_passes(conduct):

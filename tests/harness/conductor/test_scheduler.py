@@ -154,6 +154,34 @@ def test_a_child_that_works_is_waited_for_though_its_birth_is_no_stop(conduct):
     assert conduct(body) == ["a.0: mkdir first", "a/1.0: mkdir child", "b.0: mkdir second"]
 
 
+def test_a_daemon_that_works_is_waited_for_though_it_is_nobodys_child_any_more(conduct):
+    """Its parent has ended before it first stopped, so that no list of an actor's descendants has it."""
+    daemon = "os.setsid(); (os.fork() and os._exit(0)); sum(range(10**7)); os.mkdir('daemon'); os._exit(0)"
+    code = f"import os\nif not os.fork(): {daemon}\nos.wait(); os.mkdir('starter')"
+
+    async def body(rig):
+        families = frozenset({Family.MAKE, Family.FORK, Family.END})
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=families)
+        return [str(point) for point in scheduler.trace.steps[0].enabled]
+
+    assert conduct(body) == ["a.0: mkdir starter", "a/1.0: mkdir daemon"]
+
+
+@pytest.mark.parametrize("fault", ["kill", "SIGTERM"])
+def test_the_child_of_one_that_is_killed_is_waited_for(conduct, fault):
+    """It has not stopped before, and learns of the end by a pipe."""
+    child = "os.close(w); os.read(r, 1); sum(range(10**7)); os.mkdir('child'); os._exit(0)"
+    code = f"import os\nr, w = os.pipe()\nif not os.fork(): {child}\nos.mkdir('parent')"
+
+    async def body(rig):
+        actors = {"a": python(code), "b": python("import os; os.mkdir('first')")}
+        families = frozenset({Family.MAKE, Family.FORK})
+        scheduler = await schedule(rig, First(), actors, families=families, decisions=f"a.0!{fault}")
+        return [str(point) for point in scheduler.trace.points]
+
+    assert conduct(body) == ["a.0: mkdir parent", "a/1.0: mkdir child", "b.0: mkdir first"]
+
+
 def test_every_step_is_recorded(conduct):
     async def body(rig):
         (rig.folder / "count").write_text("0")

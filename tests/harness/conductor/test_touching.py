@@ -124,13 +124,14 @@ one.bind(f"/proc/self/fd/{folder}/sock"); os.close(folder); one.listen()
 
 
 def test_names_drawn_by_chance_do_not_tell_runs_apart(conduct):
-    """As of mkstemp and mkdtemp, and of git; letters may form any word. Who names a file himself means that name."""
+    """As of mkstemp, mkdtemp, git and ln; letters may form any word. Who names a file himself means that name."""
     code = """
 import os, sys
 drawn, own = sys.argv[1:]
 os.close(os.open(drawn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)); os.rename(drawn, "config")
 os.mkdir("x-" + drawn, 0o700); os.close(os.open(f"x-{drawn}/f", os.O_WRONLY | os.O_CREAT))
 os.close(os.open("tmp_obj_" + drawn[3:], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o444))
+os.symlink("config", "Cu" + drawn[3:]); os.rename("Cu" + drawn[3:], "link"); os.symlink("config", "Custom")
 os.mkdir("private", 0o700); os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 """
 
@@ -140,7 +141,7 @@ os.mkdir("private", 0o700); os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.
             scheduler = await schedule(rig, First(), {"a": (*python(code), *words)})
             rig.running.clear()
             found.append([point.fingerprint for point in scheduler.trace.points])
-            for left in (words[1], f"x-{words[0]}/f", f"tmp_obj_{words[0][3:]}"):
+            for left in (words[1], f"x-{words[0]}/f", f"tmp_obj_{words[0][3:]}", "link", "Custom"):
                 (rig.folder / left).unlink()
             (rig.folder / f"x-{words[0]}").rmdir()
             (rig.folder / "private").rmdir()
@@ -153,11 +154,14 @@ os.mkdir("private", 0o700); os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.
         "mkdir x-*",
         "openat x-*/f",
         "openat *",
+        "symlink *",
+        "rename * link",
+        "symlink Custom",
         "mkdir private",
         "openat owner-lock",
     ]
-    assert first[-7:] == again[-7:] == made
-    assert other[-7:] == [*made[:-1], "openat other-lock"]
+    assert first[-10:] == again[-10:] == made
+    assert other[-10:] == [*made[:-1], "openat other-lock"]
 
 
 def test_making_a_folder_that_is_there_changes_nothing(conduct):

@@ -22,7 +22,7 @@ from tests.harness.schedules.simulated import Programs, Ran, point, simulate
 
 ACTORS = st.text("abz019._-/~#\u00e9\u2603", min_size=1, max_size=8)
 INDICES = st.integers(0, 999_999_999)
-WHAT = st.sampled_from(["ENOSPC", "EINTR", "short", "kill", "SIGTERM", "SIGSTOP"])
+WHAT = st.sampled_from(["ENOSPC", "EINTR", "short", "kill", "SIGTERM", "SIGSTOP", "stall"])
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
     st.builds(Switch, ACTORS, INDICES, ACTORS), st.builds(Fault, ACTORS, INDICES, WHAT), st.builds(Absent, ACTORS)
 )
@@ -76,9 +76,10 @@ def test_any_other_text_is_refused_with_the_fix(text: str) -> None:
 
 
 def test_kinds_of_faults() -> None:
-    found = {what: Fault("a", 0, what) for what in ("EIO", "short", "torn", "kill", "SIGTERM")}
+    found = {what: Fault("a", 0, what) for what in ("EIO", "short", "torn", "kill", "SIGTERM", "stall")}
     assert [fault.kind for fault in found.values()] == list(FaultKind)
-    assert [fault.number for fault in found.values()] == [errno.EIO, 0, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]
+    numbers = [errno.EIO, 0, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP]
+    assert [fault.number for fault in found.values()] == numbers
 
 
 def test_a_fault_is_found_at_its_point_only() -> None:

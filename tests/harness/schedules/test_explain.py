@@ -13,6 +13,7 @@ from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, Point, 
 from harness.schedules.trace import Step, Trace
 
 CONFIG = "openclaw.json"
+NOTHING = "no actor undid what another one had changed"
 
 
 def trace(*points: Point, preempted: int = -1) -> Trace:
@@ -122,7 +123,7 @@ def test_a_lock_that_is_let_go_of_by_closing_is_told() -> None:
 
 def test_one_after_the_other_is_no_overwriting() -> None:
     assert not list(overwrites(add("add-lane0") + add("add-lane2")))
-    assert explain(trace(*add("a"), *add("b"))) == "no actor undid what another one had changed"
+    assert explain(trace(*add("a"), *add("b"))) == NOTHING
 
 
 def test_a_read_after_the_change_makes_it_known() -> None:
@@ -152,10 +153,7 @@ def test_what_a_rename_took_away_it_has_not_replaced() -> None:
     """Two that lock with a file made by O_EXCL, and move it onto what it locks."""
     points = [at("a", 0, "open", "x.lock"), at("b", 0, "open", "-x"), at("a", 1, "rename", "x.lock", "x")]
     points += [at("b", 1, "open", "x.lock")]
-    assert explain(trace(*points)) == (
-        "b opened x.lock at its open after a had renamed it; "
-        "b had begun before that, and may have seen what was there then"
-    )
+    assert explain(trace(*points)) == NOTHING
 
 
 def test_a_backup_by_a_link_is_neither_a_look_at_the_file_nor_a_change() -> None:
@@ -196,11 +194,58 @@ def test_without_an_overwriting_the_order_is_told() -> None:
         ("short", "a's rename of a.tmp to openclaw.json was cut short"),
         ("torn", "a's rename of a.tmp to openclaw.json was cut off in its middle, as a was killed there"),
         ("kill", "a's rename of a.tmp to openclaw.json never happened, as a was killed there"),
+        (
+            "stall",
+            "a's rename of a.tmp to openclaw.json was followed by a long pause (SIGSTOP), "
+            "until the others had ended, or waited for seconds",
+        ),
         ("SIGTERM", "a's rename of a.tmp to openclaw.json came with SIGTERM"),
     ],
 )
 def test_faults_are_told(what: str, said: str) -> None:
     assert explain(trace(*add("a")), [Fault("a", 2, what), Fault("a", 9, "EIO")]) == said
+
+
+def test_who_asks_for_a_connection_has_read_nothing() -> None:
+    """It reads where the server listens, and asks before it does: neither is a half of one thing."""
+    told, asked, listens = (
+        at("cli", 0, "open", "-port"),
+        at("cli", 1, "connect", "-port:80"),
+        at("srv", 1, "listen", "port:80"),
+    )
+    schedule = trace(at("srv", 0, "rename", "new", "port"), told, asked, listens)
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=asked, second=listens)
+    said = "what decides is that cli's connect of port:80 comes before srv's listen of port:80"
+    assert explain(schedule, (), pair) == said
+
+
+def test_who_sets_a_mode_overwrites_nothing() -> None:
+    """Python's dbm.dumb opens for appending, sets the mode, and appends what it had in memory."""
+    read, chmod = at("a", 0, "openat", "-db"), at("a", 1, "chmod", "db")
+    mine, theirs = at("a", 2, "write", "db"), at("b", 0, "write", "db")
+    said = "a wrote db at its write after b had written it; a had read it before"
+    assert explain(trace(read, theirs, chmod, mine, preempted=1)) == said
+    only_marks = "a changed db at its chmod after b had written it; a had read it before"
+    assert explain(trace(read, theirs, chmod, preempted=1)) == only_marks
+
+
+def test_who_makes_anew_what_another_one_has_removed_overwrites_nothing() -> None:
+    """As SQLite's journal, which each writer makes and removes."""
+    begun, removed, made = at("a", 0, "start"), at("b", 0, "unlink", "db-journal"), at("a", 1, "openat", "db-journal")
+    assert explain(trace(begun, removed, made, preempted=1)) == NOTHING
+    renamed = at("b", 0, "rename", "db-journal", "db-old")
+    for taken in (removed, renamed):
+        assert explain(trace(replace(made, index=0), taken, made, preempted=1)) == NOTHING
+    told = "a opened db-journal at its openat after b had removed it; a had read it before"
+    assert explain(trace(at("a", 0, "openat", "-db-journal"), removed, made, preempted=1)) == told
+
+
+def test_it_is_said_of_the_actor_that_it_had_begun_before_and_not_of_a_process_of_its_that_had_not() -> None:
+    begun, change, later = at("a", 0, "start"), at("b", 0, "rename", "new", "db"), at("a/4", 0, "rename", "t", "db")
+    said = (
+        "a/4 replaced db at its rename after b had replaced it; a had started before that, and may have seen what was"
+    )
+    assert explain(trace(begun, change, later, preempted=1)) == f"{said} there then"
 
 
 def test_a_stop_is_told_as_a_pause() -> None:
@@ -245,4 +290,4 @@ def test_points_that_concern_nobody_else_are_counted() -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert diagram(Trace(())) == []
-    assert explain(Trace(())) == "no actor undid what another one had changed"
+    assert explain(Trace(())) == NOTHING

@@ -57,6 +57,10 @@ def test_a_pid_of_a_container_that_has_just_begun_is_a_pid_too() -> None:
 
     assert opened("home/agents.7").fingerprint == opened("home/agents.15944").fingerprint
     assert opened("home/lane1").fingerprint != opened("home/lane2").fingerprint
+    objects = [opened(f"r.git/objects/{two}") for two in ("3f", "c0/0123456789abcdef0123456789abcdef012345", "fe")]
+    assert objects[0].fingerprint == objects[2].fingerprint == "openat r.git/objects/*"
+    assert objects[1].fingerprint == "openat r.git/objects/*/*"
+    assert opened("objects/fee").fingerprint == "openat objects/fee"
     assert opened("home/slot.1").attempt != opened("home/slot.2").attempt  # of one run: another slot is not tried again
 
 

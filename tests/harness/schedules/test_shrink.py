@@ -297,6 +297,16 @@ def test_preemption_takes_the_place_of_a_pause_where_the_order_alone_decides() -
     assert found.trace.preemptions() == 1
 
 
+def test_preemption_takes_the_place_of_a_pause_that_began_before_a_lock_was_free() -> None:
+    """It is paused where it has the lock, and who waits for that gets no turn before it has let go."""
+    body = ops("lm rx um lm sx um")
+    oracle = loses_with_pauses({"a": body, "b": body})
+    found = shrink(Decisions.parse("a.0!SIGSTOP"), oracle)
+    assert isinstance(found, Shrunk)
+    assert str(found.decisions) == "a.3>b"
+    assert found.trace.preemptions() == 1
+
+
 def test_pause_stays_where_nobody_would_give_up_without_it() -> None:
     def oracle(decisions: Decisions) -> Trace | None:
         paused = Paused(decisions)
