@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 
-from fakes.script import Match, Rule, Status, Text
+from fakes.script import Match, Parts, Rule, Status, Text
 from harness.checkers.children import (
     BRIEF,
+    GIVEN,
     background_is_listed,
     killed_is_not_success,
     killed_tree_ends,
@@ -16,6 +17,7 @@ from harness.checkers.children import (
 )
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.scenario import scenario
 from harness.targets.extras import delegation
 from harness.targets.protocol import CancelRun, Capability, Setup
@@ -178,23 +180,27 @@ async def test_workspace_after_the_end(lab: Lab) -> None:
 
 @scenario(
     "CHD-4",
-    fault="tool calls ask for background work that goes on, and for some that ends by itself",
+    fault="tool calls ask for background work that goes on, one of them in an agent that works for another, and for "
+    "some that ends by itself",
     needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
     judges=[background_is_listed],
 )
 async def test_wanted_background_work(lab: Lab) -> None:
     """Background work is listed with a handle for as long as it goes on, and cancelling the handle ends it."""
-    lab.prepare(Setup(agents=("lane0", BRIEF), grace_seconds=0.5))
+    lab.prepare(Setup(agents=("lane0", "lane1", BRIEF), grace_seconds=0.5))
     lab.plan("background work")
-    command = lab.build("background", *KINDS["session"])
+    delegates = lab.faulty and Capability.SUBAGENTS in lab.target.capabilities
     if lab.faulty:
-        lab.script(*tool_then_text(lab, "lane0", command, background=True))
+        lab.script(*_background(lab, delegates=delegates))
     run = await lab.turn("lane0")
+    begun = await _begun_by_a_delegate(lab, run) if delegates else False
     await run.finished()
     if not lab.faulty:
         return
     if await lab.look.beat("background"):
         lab.fired("background work")
+    if begun:
+        await lab.look.beat(GIVEN, within=GRACE)
     lab.script(*tool_then_text(lab, BRIEF, "true", background=True))
     brief = await lab.turn(BRIEF)
     await brief.finished()
@@ -203,6 +209,28 @@ async def test_wanted_background_work(lab: Lab) -> None:
     for number, handle in enumerate(handle for row in listed for handle in row.jobs):
         await lab.run(CancelRun(id=handle), f"cancel{number}")
     await lab.look.survivors(run, GRACE)
+
+
+def _background(lab: Lab, *, delegates: bool) -> list[Rule]:
+    """A model asks for work in the background, and may have another agent do so as well, in the same answer."""
+    calls = [lab.target.tool_call(lab.build("background", *KINDS["session"]), background=True)]
+    rules = []
+    if delegates:
+        calls.append(delegation(lab.target, "lane1", "[[lane1]] begin it"))
+        rules.extend(tool_then_text(lab, "lane1", lab.build(GIVEN, *KINDS["session"]), background=True, gate=GIVEN))
+    return [Rule("tools", Match(marker="lane0", turn_step=0), (Parts(tuple(calls)),)), *rules]
+
+
+async def _begun_by_a_delegate(lab: Lab, run: Actor) -> bool:
+    """Let the delegate go on once it was told what came of its call; whether that has begun, and was not refused."""
+    lab.hold(GIVEN)
+    await lab.reached(GIVEN, by=[run])
+    seen = lab.look.tree("when the delegate was told what came of its call")
+    begun = any(str(lab.heartbeat(GIVEN)) in each.command for each in seen)
+    if begun:
+        await lab.look.beat(GIVEN, within=lab.target.patience)
+    lab.release(GIVEN)
+    return begun
 
 
 @scenario(

@@ -26,6 +26,7 @@ from harness.verdict import Finding
 _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
 BRIEF = "brief"  # the agent whose background work ends by itself
+GIVEN = "given"  # the background work that an agent begins which works for another
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
 
@@ -59,9 +60,14 @@ def workspace_quiet(history: History) -> list[Finding]:
 
 
 def background_is_listed(history: History) -> list[Finding]:
-    """CHD-4: wanted background work lives on under a handle, which ends with it, and cancelling the handle ends it."""
-    if not any(what.advanced for _, what in history.of(ChildBeat)):
+    """CHD-4: wanted background work, a delegate's too, lives on under a handle, which ends with it or ends it."""
+    beats = list(history.of(ChildBeat))
+    if not any(what.advanced for _, what in beats if what.child != GIVEN):
         raise CannotDecide("the background work was not seen at work after its turn")
+    given = [(at, what.advanced) for at, what in beats if what.child == GIVEN]
+    if given and not given[-1][1]:
+        message = "background work that an agent had begun which works for another ended with its turn"
+        return [Finding(rule="CHD-4", message=message, evidence=tuple(at for at, _ in given))]
     seq, runs = ask.runs_listed(history, "list")
     if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"

@@ -28,6 +28,7 @@ from reference.parts import Parts
 
 OURS = (
     "background-ends-unnoticed",
+    "background-ends-with-its-delegate",
     "background-keeps-locks",
     "backup-opened-to-others",
     "bad-input-traceback",

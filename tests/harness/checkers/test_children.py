@@ -10,6 +10,7 @@ import pytest
 
 from harness.checkers.children import (
     BRIEF,
+    GIVEN,
     RECYCLED,
     background_is_listed,
     killed_is_not_success,
@@ -123,6 +124,12 @@ CHD_4 = [
         "outlives-its-cancel", background_is_listed, "CHD-4", "although its handle had been cancelled", [4],
         beat("background"), runs("job1"), exited("lane0"), survivor("lane0"),
     ),
+    legal("delegates-goes-on", background_is_listed, beat(GIVEN), beat("background"), beat(GIVEN), runs("job1"), QUIET),
+    illegal(
+        "delegates-has-ended", background_is_listed, "CHD-4", "that an agent had begun which works for another", [0, 2],
+        beat(GIVEN), beat("background"), beat(GIVEN, False), runs("job1"), QUIET,
+    ),
+    undecided("only-the-delegates", background_is_listed, "was not seen at work", beat(GIVEN), runs("job1")),
     undecided("never-at-work", background_is_listed, "was not seen at work", beat("background", False), runs("job1")),
     undecided("no-list", background_is_listed, "list never came to an end", beat("background")),
     undecided(
