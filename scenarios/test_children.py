@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 from fakes.script import Match, Parts, Rule, Status, Text
 from harness.checkers.children import (
@@ -19,9 +20,12 @@ from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.scenario import scenario
-from harness.targets.extras import delegation
+from harness.targets.extras import delegation, limited_tool_call
 from harness.targets.protocol import CancelRun, Capability, Setup
 from scenarios.child_work import GRACE, KINDS, NEEDS, OUTLIVES, end_and_look, start_building, tool_then_text
+
+WRITTEN = "build.log"  # what builds write in their workspaces
+RETURNED = "when the command had returned"
 
 
 @scenario("CHD-1", fault="SIGTERM in mid-build", needs=NEEDS, judges=[no_unaccounted_survivor])
@@ -157,25 +161,46 @@ async def _end_while_another_builds(lab: Lab, number: signal.Signals, *, to: str
 
 @scenario(
     "CHD-3",
-    fault="SIGTERM while a build writes into the workspace",
+    fault="SIGTERM while a build writes into the workspace, and SIGINT while one is told to end that takes longer than "
+    "its call allows",
     needs=NEEDS,
     judges=[workspace_quiet],
 )
 async def test_workspace_after_the_end(lab: Lab) -> None:
     """Once the command has returned, nothing in the workspace changes."""
-    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
-    written = lab.site.workspace("lane0") / "build.log"
-    command = lab.build("writer", *KINDS["daemon"], beats_in=written)
-    lab.script(*tool_then_text(lab, "lane0", f"{command}; wait; sleep 120" if lab.faulty else "true"))
-    run = await lab.turn("lane0")
+    lab.prepare(Setup(agents=("lane0", "slow"), grace_seconds=0.5))
+    told, limited = lab.effects("told"), None
     if lab.faulty:
-        if not await lab.look.grows(written, within=lab.target.patience):
+        noting = f"trap 'echo to end >> {told}' TERM INT HUP; {_writing(lab, 'slow')}; sleep 120 & wait; wait"
+        limited = limited_tool_call(lab.target, noting, 1)
+        slow = (Rule("slow", Match(marker="slow", turn_step=0), (limited,)),) if limited else ()
+        lab.script(*tool_then_text(lab, "lane0", f"{_writing(lab, 'lane0')}; wait; sleep 120"), *slow)
+    run = await lab.turn("lane0")
+    over = [run, *([await _interrupted_once_told(lab, "slow", told)] if limited else [])]
+    if lab.faulty:
+        if not await lab.look.grows(lab.site.workspace("lane0") / WRITTEN, within=lab.target.patience):
             raise TargetFailed("the build never wrote: the tool call was not carried out")
         lab.signal(run, signal.SIGTERM)
     await lab.ends_within(run, GRACE)
-    lab.look.workspace("lane0", "when the command had returned")
-    await run.tree_ended(2)  # a tree that is gone cannot write; one that is not gets time to
-    lab.look.workspace("lane0", "after the tree had ended, or two seconds")
+    lab.look.workspace("lane0", RETURNED)
+    for each in over:
+        await each.tree_ended(2)  # a tree that is gone cannot write; one that is not gets time to
+        lab.look.workspace(each.name, "after the tree had ended, or two seconds")
+
+
+def _writing(lab: Lab, agent: str) -> str:
+    """A shell command that leaves a build behind which writes into the agent's workspace."""
+    return lab.build(agent, *KINDS["daemon"], beats_in=lab.site.workspace(agent) / WRITTEN)
+
+
+async def _interrupted_once_told(lab: Lab, agent: str, told: Path) -> Actor:
+    """A run gets SIGINT while its tool is ended, once the tool has noted that."""
+    run = await lab.turn(agent)
+    if await lab.look.grows(told, within=GRACE):  # some programs kill at once, and tell nobody
+        run.signal(signal.SIGINT)
+    await lab.ends_within(run, GRACE)
+    lab.look.workspace(agent, RETURNED)
+    return run
 
 
 @scenario(
@@ -214,7 +239,7 @@ async def test_wanted_background_work(lab: Lab) -> None:
 def _background(lab: Lab, *, delegates: bool) -> list[Rule]:
     """A model asks for work in the background, and may have another agent do so as well, in the same answer."""
     calls = [lab.target.tool_call(lab.build("background", *KINDS["session"]), background=True)]
-    rules = []
+    rules: list[Rule] = []
     if delegates:
         calls.append(delegation(lab.target, "lane1", "[[lane1]] begin it"))
         rules.extend(tool_then_text(lab, "lane1", lab.build(GIVEN, *KINDS["session"]), background=True, gate=GIVEN))

@@ -39,6 +39,7 @@ OURS = (
     "calls-told-without-arguments",
     "cancel-does-not-wait",
     "cancel-trusts-the-pid",
+    "clean-up-stops-at-a-signal",
     "client-errors-are-fatal",
     "config-busy-reads-as-empty",
     "config-drops-null-keys",
