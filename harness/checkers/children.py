@@ -48,14 +48,17 @@ def workspace_quiet(history: History) -> list[Finding]:
         looks.setdefault(what.workspace, []).append((seq, what))
     if not looks or any(len(seen) < 2 for seen in looks.values()):
         raise CannotDecide("the workspace was not looked at twice")
-    findings = []
-    for workspace, (first, *later) in looks.items():
-        if not any(seq < first[0] for seq, _ in history.of(Exited)):
-            raise CannotDecide("the workspace was looked at before the command had returned")
+    findings, running = [], []
+    for workspace, (first, *later) in looks.items():  # each has the name of the turn that works there
+        if not any(what.actor == workspace for _, what in history.before(first[0]).of(Exited)):
+            running.append(workspace)
+            continue
         changed = [(seq, what) for seq, what in later if what.fingerprint != first[1].fingerprint]
         for seq, what in changed[:1]:
             message = f"the workspace of {workspace} went on changing after the command had returned ({what.when})"
             findings.append(Finding(rule="CHD-3", message=message, evidence=(first[0], seq)))
+    if running and not findings:
+        raise CannotDecide(f"the workspace of {running[0]} was looked at before the command had returned")
     return findings
 
 

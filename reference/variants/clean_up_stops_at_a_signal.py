@@ -1,4 +1,4 @@
-"""A signal that comes while a tool is being ended that took too long cuts this short: the command returns before its work.
+"""A signal that comes while a tool is ended whose time was over cuts this short: the command returns before its work.
 
 Breaks CHD-3. That the clean-up itself can be interrupted was thought of for a turn that is stopped, whose later signals
 are ignored, and not for a tool whose own time was over.

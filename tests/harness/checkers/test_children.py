@@ -94,7 +94,7 @@ SURVIVORS = [
 CHD_3 = [
     legal("quiet", workspace_quiet, exited("lane0"), workspace("a"), workspace("a")),
     legal(
-        "two-quiet-ones", workspace_quiet, exited("lane0"),
+        "two-quiet-ones", workspace_quiet, exited("lane0"), exited("lane1"),
         workspace("a"), workspace("b", agent="lane1"), workspace("a"), workspace("b", agent="lane1"),
     ),
     illegal(
@@ -108,6 +108,10 @@ CHD_3 = [
     undecided("one-look", workspace_quiet, "not looked at twice", exited("lane0"), workspace("a")),
     undecided("no-look", workspace_quiet, "not looked at twice", exited("lane0")),
     undecided("not-returned", workspace_quiet, "before the command had returned", workspace("a"), workspace("b")),
+    undecided(
+        "another-has-returned", workspace_quiet, "workspace of lane0 was looked at before", exited("lane1"),
+        workspace("a"), workspace("b"), workspace("c", agent="lane1"), workspace("c", agent="lane1"),
+    ),
 ]  # fmt: skip
 
 CHD_4 = [
