@@ -70,8 +70,8 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept from "
-    f"there until the second gets no further; the turn after them comes when {SOON} s of it are over",
+    fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept "
+    f"from there until the second gets no further; the turn after them comes when {SOON} s of it are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     watch=WATCH_REPLACEMENTS,
     exact=True,

@@ -2,7 +2,7 @@
 
 A program that tells old locks from young ones goes by a file's times, or by a time that stands in it. Of what stands in
 files only the records of holders are changed: those that name a process of the run, or are called locks. Whatever else
-has a time in it is not about who holds what. Where the question is whether something else is over by now, every record is.
+has a time in it is not about who holds what. Every record is changed where the question is whether something is over.
 """
 
 from __future__ import annotations
