@@ -74,7 +74,7 @@ def _damages(lab: Lab, files: list[Path]) -> dict[str, tuple[Path, Damage]]:
 
 
 def _opened(path: Path) -> None:
-    path.chmod(0o644)
+    path.chmod(0o640)  # to their group alone
 
 
 def _files(lab: Lab) -> list[Path]:

@@ -74,23 +74,25 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
             actor, seq = again[name]
             message = f"{what.actor} was killed, and what it has left is in the way of {actor}"
             findings.append(Finding(rule=rule, message=message, evidence=(at, seq)))
-    return findings + _leftovers(rule, failed, (first, before), (last, after), len(done))
+    return findings + _leftovers(rule, failed, (first, before), (last, after), done)
 
 
-def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: int) -> list[Finding]:
-    """What adds that failed have made or taken away; `done` is how many others there are, with a branch each."""
+def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: Collection[str]) -> list[Finding]:
+    """What adds that failed have made or taken away; `done` are the other agents, with a folder and a branch each."""
     before, after = first[1], last[1]
     left = [f"a worktree of {name}" for name in failed if name in after.worktrees + after.broken]
-    left += [f"the folder of {name}" for name in failed if name in set(after.folders) - set(before.folders)]
-    surplus = len(set(after.branches) - set(before.branches)) - done
+    left += [f"the folder of {name}" for name in sorted(set(after.folders) - {*before.folders, *done})]
+    surplus = len(set(after.branches) - set(before.branches)) - len(done)
     if surplus > 0:
         left.append(f"{surplus} branch{'es' if surplus > 1 else ''} of nobody")
     findings = []
     if left:
         message = f"failed adds left behind: {', '.join(left)}"
         findings.append(Finding(rule=rule, message=message, evidence=(last[0],)))
-    if gone := [name for name in failed if name in set(before.folders) - set(after.folders)]:
-        message = f"failed adds took away what had been there before them: the folder of {', '.join(gone)}"
+    gone = [f"the folder of {name}" for name in failed if name in set(before.folders) - set(after.folders)]
+    gone += [f"the branch {name}" for name in sorted(set(before.branches) - set(after.branches))]
+    if gone:
+        message = f"failed adds took away what had been there before them: {', '.join(gone)}"
         findings.append(Finding(rule=rule, message=message, evidence=(first[0], last[0])))
     return findings
 
