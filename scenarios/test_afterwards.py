@@ -77,6 +77,8 @@ async def test_wanted_background_work(lab: Lab) -> None:
     delegates = lab.faulty and Capability.SUBAGENTS in lab.target.capabilities
     if lab.faulty:
         lab.script(*_background(lab, delegates=delegates))
+    if delegates:
+        lab.hold(GIVEN)
     run = await lab.turn("lane0")
     begun = await _begun_by_a_delegate(lab, run) if delegates else False
     await run.finished()
@@ -108,7 +110,6 @@ def _background(lab: Lab, *, delegates: bool) -> list[Rule]:
 
 async def _begun_by_a_delegate(lab: Lab, run: Actor) -> bool:
     """Let the delegate go on once it was told what came of its call; whether that has begun, and was not refused."""
-    lab.hold(GIVEN)
     await lab.reached(GIVEN, by=[run])
     seen = lab.look.tree("when the delegate was told what came of its call")
     begun = any(str(lab.heartbeat(GIVEN)) in each.command for each in seen)
