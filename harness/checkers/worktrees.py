@@ -74,15 +74,15 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
             actor, seq = again[name]
             message = f"{what.actor} was killed, and what it has left is in the way of {actor}"
             findings.append(Finding(rule=rule, message=message, evidence=(at, seq)))
-    return findings + _leftovers(rule, failed, (first, before), (last, after), done)
+    return findings + _leftovers(rule, failed, (first, before), (last, after), len(done))
 
 
-def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: Collection[str]) -> list[Finding]:
-    """What adds that failed have made or taken away; `done` are the other agents, with a folder and a branch each."""
+def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: int) -> list[Finding]:
+    """What adds that failed have made or taken away; `done` is how many others there are, with a branch each."""
     before, after = first[1], last[1]
     left = [f"a worktree of {name}" for name in failed if name in after.worktrees + after.broken]
-    left += [f"the folder of {name}" for name in sorted(set(after.folders) - {*before.folders, *done})]
-    surplus = len(set(after.branches) - set(before.branches)) - len(done)
+    left += [f"the folder of {name}" for name in failed if name in set(after.folders) - set(before.folders)]
+    surplus = len(set(after.branches) - set(before.branches)) - done
     if surplus > 0:
         left.append(f"{surplus} branch{'es' if surplus > 1 else ''} of nobody")
     findings = []

@@ -55,8 +55,6 @@ CASES = [
         seen(folders=("b",)), add("a"), add("b", ok=False), seen("a"), listing("a")),
     illegal("branch-taken-away", both, "CFG-12", "had been there before them: the branch agent/1", [0, 5],
         seen(branches=2), add("a"), add("b", ok=False), seen("a"), listing("a")),
-    illegal("folder-of-a-refused-add", both, "CFG-12", "failed adds left behind: the folder of twice", [5],
-        seen(), add("a"), add("a", actor="twice", ok=False), seen("a", folders=("a", "twice")), listing("a")),
     legal("killed-and-again", both, seen(), add("a", actor="killed", ok=False, kind="internal"), signalled("killed", 9),
         add("a"), seen("a"), listing("a")),
     illegal("killed-and-in-the-way", both, "CFG-12", "what it has left is in the way of add-a", [2, 5],
