@@ -43,6 +43,7 @@ PROJECTS: Mapping[str, str] = {
     "CP": "copilot-cli",
     "OAP": "openai-python",
     "AGA": "agenta",
+    "JC": "jcode",
 }
 _HEAD = """\
 <!-- Generated from scenarios/rules.toml by `pileup rules --markdown`. Change the rules there, then run it again. -->

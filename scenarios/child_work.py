@@ -52,13 +52,15 @@ def _restarted(lab: Lab, child: str, seconds: float) -> str:
     return shlex.join(["sh", "-c", 'trap "$0 & exit" TERM INT HUP; eval "$1" & wait', again, first])
 
 
-def tool_then_text(lab: Lab, marker: str, command: str, *, background: bool = False) -> tuple[Rule, Rule]:
-    """The model asks for a command, and says "done" once it has the result."""
+def tool_then_text(
+    lab: Lab, marker: str, command: str, *, background: bool = False, gate: str | None = None
+) -> tuple[Rule, Rule]:
+    """The model asks for a command, and says "done" once it has the result, and is let through the gate, if any."""
     return (
         Rule(
             f"{marker}-tool", Match(marker=marker, turn_step=0), (lab.target.tool_call(command, background=background),)
         ),
-        Rule(f"{marker}-text", Match(marker=marker), (Text("done"),)),
+        Rule(f"{marker}-text", Match(marker=marker), (Text("done", gate=gate),)),
     )
 
 

@@ -6,13 +6,10 @@ import signal
 
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.children import (
-    BRIEF,
-    background_is_listed,
     killed_is_not_success,
     killed_tree_ends,
     no_unaccounted_survivor,
     peers_unharmed,
-    workspace_quiet,
 )
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -150,58 +147,6 @@ async def _end_while_another_builds(lab: Lab, number: signal.Signals, *, to: str
         await lab.ends_within(run, GRACE)
     else:
         await run.finished()
-    await lab.look.survivors(run, GRACE)
-
-
-@scenario(
-    "CHD-3",
-    fault="SIGTERM while a build writes into the workspace",
-    needs=NEEDS,
-    judges=[workspace_quiet],
-)
-async def test_workspace_after_the_end(lab: Lab) -> None:
-    """Once the command has returned, nothing in the workspace changes."""
-    lab.prepare(Setup(agents=("lane0",), grace_seconds=0.5))
-    written = lab.site.workspace("lane0") / "build.log"
-    command = lab.build("writer", *KINDS["daemon"], beats_in=written)
-    lab.script(*tool_then_text(lab, "lane0", f"{command}; wait; sleep 120" if lab.faulty else "true"))
-    run = await lab.turn("lane0")
-    if lab.faulty:
-        if not await lab.look.grows(written, within=lab.target.patience):
-            raise TargetFailed("the build never wrote: the tool call was not carried out")
-        lab.signal(run, signal.SIGTERM)
-    await lab.ends_within(run, GRACE)
-    lab.look.workspace("lane0", "when the command had returned")
-    await run.tree_ended(2)  # a tree that is gone cannot write; one that is not gets time to
-    lab.look.workspace("lane0", "after the tree had ended, or two seconds")
-
-
-@scenario(
-    "CHD-4",
-    fault="tool calls ask for background work that goes on, and for some that ends by itself",
-    needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
-    judges=[background_is_listed],
-)
-async def test_wanted_background_work(lab: Lab) -> None:
-    """Background work is listed with a handle for as long as it goes on, and cancelling the handle ends it."""
-    lab.prepare(Setup(agents=("lane0", BRIEF), grace_seconds=0.5))
-    lab.plan("background work")
-    command = lab.build("background", *KINDS["session"])
-    if lab.faulty:
-        lab.script(*tool_then_text(lab, "lane0", command, background=True))
-    run = await lab.turn("lane0")
-    await run.finished()
-    if not lab.faulty:
-        return
-    if await lab.look.beat("background"):
-        lab.fired("background work")
-    lab.script(*tool_then_text(lab, BRIEF, "true", background=True))
-    brief = await lab.turn(BRIEF)
-    await brief.finished()
-    await brief.tree_ended(lab.target.patience)  # where it has not, the list may well show it
-    listed = await lab.list_runs("list")
-    for number, handle in enumerate(handle for row in listed for handle in row.jobs):
-        await lab.run(CancelRun(id=handle), f"cancel{number}")
     await lab.look.survivors(run, GRACE)
 
 

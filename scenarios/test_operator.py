@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Stall, Status, Text
+from harness.checkers.bad_input import BEGINNING, LARGE, bad_input_is_refused
 from harness.checkers.locks import queue_or_refuse_is_said
 from harness.checkers.messages import ANSWER
 from harness.checkers.operator import (
-    BEGINNING,
     DEADLINE_SLACK,
-    LARGE,
     UNREAD,
-    bad_input_is_refused,
     deadline_holds,
     never_hangs,
     one_json_document,
 )
 from harness.errors import TargetFailed
 from harness.lab import Lab
-from harness.lab.actor import Streams
+from harness.lab.actor import Actor, Streams
 from harness.scenario import scenario
 from harness.targets.protocol import AddAgent, CancelRun, Capability, DeleteAgent, Intent, ListAgents, Raw, Setup, Turn
+from scenarios.child_work import tool_then_text
 from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
 HANGS = "several kinds of hang"
+LONG_GRACE = 3.5  # seconds: longer than programs give child work by themselves
 LARGE_BYTES = 120_000  # as much as one argument of a command can be (execve(2): 128 KiB)
 BAD_NAMES = (
     "",
     "../up",
-    "a/b",
     "with space",
     "new\nline",
     "line\n",
@@ -40,7 +40,6 @@ BAD_NAMES = (
     "x" * 300,
     "ünïcode",
     "nul\u2400",
-    ".",
     "..",
 )
 
@@ -48,7 +47,8 @@ BAD_NAMES = (
 @scenario(
     "OPS-2",
     fault="commands succeed, fail at the provider or fall over, are cancelled in a gateway, meet unknown agents and "
-    "options and a held session, run out of time, and are terminated",
+    "options and a held session, run out of time, and are terminated, one of them with a tool that uses up a grace "
+    f"period of {LONG_GRACE:g} s",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
@@ -56,10 +56,13 @@ async def test_every_kind_of_end(lab: Lab) -> None:
     """Standard output holds one JSON document, whichever way a command ends."""
     has = lab.target.capabilities
     models = ("anthropic", "gemini") if Capability.FAILOVER in has else ("anthropic",)
-    lab.prepare(Setup(agents=("lane0",), models=models, session_wait_seconds=1.0))
+    agents = ("lane0", "stubborn")
+    lab.prepare(Setup(agents=agents, models=models, session_wait_seconds=1.0, grace_seconds=LONG_GRACE))
     failing = [Rule("fails", Match(marker="fails"), (Status(400),))] if lab.faulty else []
     failing += [Rule("moves", Match(marker="moves", provider="anthropic"), (Status(529),))] if lab.faulty else []
-    lab.script(*failing, *(Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("term", "routed")))
+    held = (Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in ("term", "routed"))
+    lab.script(*failing, *held, *tool_then_text(lab, "stubborn", lab.build("stubborn", "--ignore-term")))
+    meanwhile = [await _terminated_in_mid_build(lab, "stubborn")] if lab.faulty and Capability.TOOLS in has else []
     await lab.add("lane1")
     await lab.run(ListAgents(), "list")
     await (await lab.turn("lane0", actor="succeeds")).finished()
@@ -83,9 +86,18 @@ async def test_every_kind_of_end(lab: Lab) -> None:
     if lab.faulty and Capability.TIMEOUT in has:
         await (await lab.turn("lane1", "[[term]] hi", actor="late", timeout=2.0)).finished()
     lab.signal(victim, signal.SIGTERM)
-    await lab.ends_within(victim, 15)
+    for ended in (victim, *meanwhile):
+        await lab.ends_within(ended, 15)
     if lab.faulty and Capability.DELETE_AGENTS in has:
         await lab.run(DeleteAgent(name="lane1"), "delete")
+
+
+async def _terminated_in_mid_build(lab: Lab, agent: str) -> Actor:
+    """A run gets SIGTERM while its build goes on; it is not waited for."""
+    run = await lab.turn(agent)
+    if await lab.look.beat(agent, within=lab.target.patience, by=run):
+        lab.signal(run, signal.SIGTERM)
+    return run
 
 
 async def _cancelled_in_the_gateway(lab: Lab) -> None:
@@ -95,7 +107,8 @@ async def _cancelled_in_the_gateway(lab: Lab) -> None:
     run = await lab.start(routed(lab, "lane0", "routed"), "routed")
     await lab.reached("routed", by=[run, gateway])
     for row in await lab.list_runs("list-runs"):
-        await lab.run(CancelRun(id=row.id), "cancel")
+        if row.agent == "lane0":
+            await lab.run(CancelRun(id=row.id), "cancel")
     await run.finished()
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
@@ -229,7 +242,8 @@ async def _unread(lab: Lab, intent: Intent) -> None:
 
 @scenario(
     "RES-5",
-    fault="unknown agents, impossible names and workspaces, missing and impossible options; a message of 120,000 bytes",
+    fault="unknown agents, impossible names and workspaces, a name that is taken, missing and impossible options; a "
+    "message of 120,000 bytes",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[bad_input_is_refused],
 )
@@ -246,7 +260,10 @@ async def test_bad_input(lab: Lab) -> None:
         await lab.run(AddAgent(name=name, workspace=workspace), f"bad-name-{number}")
     blocked = lab.site.workspaces / "a-file"
     blocked.write_text("not a folder\n", encoding="utf-8")
+    lab.look.workspaces()
     await lab.run(AddAgent(name="blocked", workspace=str(blocked)), "bad-workspace")
+    await lab.run(AddAgent(name="deep", workspace=str(lab.site.workspace("deep") / ("x" * 300))), "bad-deep-workspace")
+    await lab.run(AddAgent(name="good", workspace=workspace), "bad-second")
     await (await lab.turn("nobody", actor="bad-agent")).finished()
     if Capability.DELETE_AGENTS in lab.target.capabilities:
         await lab.run(DeleteAgent(name="nobody"), "bad-delete")
@@ -263,8 +280,10 @@ async def test_bad_input(lab: Lab) -> None:
         )
     for number, words in enumerate((("agents", "add", "--json"), ("agent", "--json"), ("agents", "fly", "--json"))):
         await lab.run(Raw(words=words), f"bad-words-{number}")
-    await lab.run(Turn(agent="lane0", message="[[bad-timeout]] hi", timeout=-1), "bad-timeout")
+    for actor, timeout in {"bad-timeout": -1.0, "bad-nan": math.nan}.items():
+        await lab.run(Turn(agent="lane0", message=f"[[{actor}]] hi", timeout=timeout), actor)
     lab.fired("bad input")
+    lab.look.workspaces()
     lab.look.config()
     await lab.run(Turn(agent="lane0", message=f"[[{BEGINNING}]] {'x' * LARGE_BYTES} [[{LARGE}]]"), LARGE)
     if [*lab.site.root.glob("escape*"), *lab.site.home.glob("escape*")]:

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.repair import BESIDE, FIRST, LIST, LOOK, REPAIR, TURN, check_up_is_right, repair_harms_nobody
 from harness.conductor.troubles import FULL_DISK
@@ -66,15 +68,16 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
 
 
 def _damages(lab: Lab, files: list[Path]) -> dict[str, tuple[Path, Damage]]:
-    """What is done to which file, by the name of the round."""
-    found = {f"{path.name}-{name}": (path, damage) for path in files for name, damage in DAMAGES.items()}
+    """What is done to which file, by the name of the round: of the two ways of losing its content one, by the seed."""
+    ways = lab.draw("damages", st.lists(st.sampled_from(tuple(DAMAGES)), min_size=len(files), max_size=len(files)))
+    found = {f"{path.name}-{way}": (path, DAMAGES[way]) for path, way in zip(files, ways, strict=True)}
     config, credentials = lab.target.config_file(lab.site), lab.target.credentials_files(lab.site)
     found |= {f"{path.name}-gone": (path, Path.unlink) for path in files if path == config}
     return found | {f"{path.name}-opened": (path, _opened) for path in files if path in credentials}
 
 
 def _opened(path: Path) -> None:
-    path.chmod(0o644)
+    path.chmod(0o640)  # to their group alone
 
 
 def _files(lab: Lab) -> list[Path]:

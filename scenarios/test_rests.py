@@ -27,6 +27,8 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
+SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
+FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
@@ -68,23 +70,23 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="two models ask two turns for a rest at once: what the first turn puts in its place then is kept from there "
-    "until the second gets no further",
+    fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept "
+    f"from there until the second gets no further; the turn after them comes when {SOON} s of it are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     watch=WATCH_REPLACEMENTS,
     exact=True,
     judges=[bounded],
 )
 async def test_two_rests_at_once(lab: Lab) -> None:
-    """Of two models that ask for a rest at the same time each gets its own."""
+    """Of two models that ask for a rest at the same time each gets its own, to its end."""
     able = providers(lab)
     lab.prepare(Setup(agents=("lane0", "lane1", "lane2"), models=able, credential=lab.credential("codex")))
     first, second = able[:2]
     if lab.faulty:
         lab.script(
-            Rule("rests", Match(provider=first, marker="first"), (OVERLOADED[first],)),
+            Rule("rests", Match(provider=first, marker="first"), (FOR_LONG,)),
             Rule("broken", Match(provider=first, marker="second"), (Status(500),)),
-            Rule("rests-too", Match(provider=second, marker="second"), (OVERLOADED[second],)),
+            Rule("rests-too", Match(provider=second, marker="second"), (FOR_LONG,)),
         )
 
     def notes_it(call: StoppedCall) -> bool:
@@ -97,6 +99,7 @@ async def test_two_rests_at_once(lab: Lab) -> None:
         await lab.stuck(other)
     await one.finished()
     await other.finished()
+    lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
     await (await lab.turn("lane2", actor="after")).finished()
 
 

@@ -21,6 +21,7 @@ from harness.targets.protocol import AddAgent, Capability, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
 CONTENTION = 2.0  # seconds that one add is kept in the middle of its git
+BRANCHES = ("{}", "agent/{}", "worktree-{}")
 NEEDS = (Capability.ADD_AGENTS, Capability.WORKTREES)
 
 
@@ -38,10 +39,17 @@ def _folder(lab: Lab) -> Path:
     return lab.site.root / "repository"
 
 
-def _prepared(lab: Lab, *occupied: str) -> None:
-    """A repository, and folders with something in them where these agents' worktrees would be."""
+def _prepared(lab: Lab, *occupied: str, empty: str | None = None, branched: str | None = None) -> None:
+    """A repository, and folders with something in them where these agents' worktrees would be.
+
+    For one agent there is an empty folder, for one a branch of each name that programs give to an agent's.
+    """
     lab.prepare(Setup())
     repository.edit(repository.make(_folder(lab)))
+    if empty:
+        lab.site.workspace(empty).mkdir(parents=True)
+    for name in BRANCHES if branched else ():
+        repository.branch(_folder(lab), name.format(branched))
     for name in occupied:
         lab.site.workspace(name).mkdir(parents=True)
         (lab.site.workspace(name) / "notes").write_text("nobody's to remove\n", encoding="utf-8")
@@ -119,7 +127,8 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees meet a name or a folder that is taken, a full disk, SIGTERM and Ctrl-C in mid-git",
+    fault="adds in worktrees meet a name, a folder or a branch that is taken, a full disk, SIGTERM and Ctrl-C in "
+    "mid-git, one of them where there was an empty folder",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
@@ -127,13 +136,14 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 )
 async def test_worktree_and_agent_together(lab: Lab) -> None:
     """An add that fails leaves neither an agent nor a worktree, branch or folder, and takes nothing that was there."""
-    _prepared(lab, "occupied")
+    _prepared(lab, "occupied", empty="ended", branched="branched")
     await lab.run(adding(lab, "good"), "add-good")
     if lab.faulty:
         await lab.run(AddAgent(name="good", workspace=str(lab.site.workspace("twice"))), "taken")
         other = AddAgent(name="good", workspace=str(lab.site.workspace("other")), worktree_of=str(_folder(lab)))
         await lab.run(other, "taken-with-worktree")
         await lab.run(adding(lab, "occupied"), "add-occupied")
+        await lab.run(adding(lab, "branched"), "add-branched")
         async with lab.struck(Fault("add-full", 0, "ENOSPC"), where=lab.is_config):
             await lab.run(adding(lab, "full"), "add-full")
     async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
@@ -150,20 +160,40 @@ async def test_worktree_and_agent_together(lab: Lab) -> None:
     await lab.list_agents()
 
 
-async def _killed_and_again(lab: Lab, name: str, where: Where, *, to: str) -> None:
-    """An add is killed at a call, alone or with its git, and done again."""
+def _once_listed(lab: Lab) -> Where:
+    """The first operation on the state by whoever has put its agent into the config."""
+    listed: set[str] = set()
+
+    def matches(call: StoppedCall) -> bool:
+        if call.actor in listed:
+            return lab.is_state(call)
+        if lab.is_config(call):
+            listed.add(call.actor)
+        return False
+
+    return matches
+
+
+async def _killed(lab: Lab, name: str, where: Where, *, to: str) -> None:
+    """An add is killed at a call, alone or with its git."""
     async with lab.kept(f"the add of {name} kept in the middle of its work", where=where) as until_kept:
         victim = await lab.start(adding(lab, name), f"add-{name}")
         await until_kept(victim)
         lab.signal(victim, signal.SIGKILL, to=to)
     await victim.finished()
+
+
+async def _killed_and_again(lab: Lab, name: str, where: Where, *, to: str) -> None:
+    """The same, and it is done again."""
+    await _killed(lab, name, where, to=to)
     if lab.faulty:
         await lab.run(adding(lab, name), f"add-{name}-again")
 
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees are killed with SIGKILL: beside their git, with it as it locks a branch, at the config",
+    fault="adds in worktrees are killed with SIGKILL: once their agent is in the config, beside their git, with it as "
+    "it locks a branch, at the config",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
@@ -172,6 +202,7 @@ async def _killed_and_again(lab: Lab, name: str, where: Where, *, to: str) -> No
 async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
     """What an add that was killed has left is not in the way of the next one, which makes agent and worktree."""
     _prepared(lab)
+    await _killed(lab, "listed", _once_listed(lab), to="process")
     await _killed_and_again(lab, "beside", _in_mid_git(lab), to="process")
     await _killed_and_again(lab, "branch", _at_a_branch(lab, "rename"), to="group")
     await _killed_and_again(lab, "config", lab.is_config, to="process")

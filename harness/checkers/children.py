@@ -26,6 +26,7 @@ from harness.verdict import Finding
 _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
 BRIEF = "brief"  # the agent whose background work ends by itself
+GIVEN = "given"  # the background work that an agent begins which works for another
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
 
@@ -47,21 +48,29 @@ def workspace_quiet(history: History) -> list[Finding]:
         looks.setdefault(what.workspace, []).append((seq, what))
     if not looks or any(len(seen) < 2 for seen in looks.values()):
         raise CannotDecide("the workspace was not looked at twice")
-    findings = []
-    for workspace, (first, *later) in looks.items():
-        if not any(seq < first[0] for seq, _ in history.of(Exited)):
-            raise CannotDecide("the workspace was looked at before the command had returned")
+    findings, running = [], []
+    for workspace, (first, *later) in looks.items():  # each has the name of the turn that works there
+        if not any(what.actor == workspace for _, what in history.before(first[0]).of(Exited)):
+            running.append(workspace)
+            continue
         changed = [(seq, what) for seq, what in later if what.fingerprint != first[1].fingerprint]
         for seq, what in changed[:1]:
             message = f"the workspace of {workspace} went on changing after the command had returned ({what.when})"
             findings.append(Finding(rule="CHD-3", message=message, evidence=(first[0], seq)))
+    if running and not findings:
+        raise CannotDecide(f"the workspace of {running[0]} was looked at before the command had returned")
     return findings
 
 
 def background_is_listed(history: History) -> list[Finding]:
-    """CHD-4: wanted background work lives on under a handle, which ends with it, and cancelling the handle ends it."""
-    if not any(what.advanced for _, what in history.of(ChildBeat)):
+    """CHD-4: wanted background work, a delegate's too, lives on under a handle, which ends with it or ends it."""
+    beats = list(history.of(ChildBeat))
+    if not any(what.advanced for _, what in beats if what.child != GIVEN):
         raise CannotDecide("the background work was not seen at work after its turn")
+    given = [(at, what.advanced) for at, what in beats if what.child == GIVEN]
+    if given and not given[-1][1]:
+        message = "background work that an agent had begun which works for another ended with its turn"
+        return [Finding(rule="CHD-4", message=message, evidence=tuple(at for at, _ in given))]
     seq, runs = ask.runs_listed(history, "list")
     if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"

@@ -8,12 +8,11 @@ from collections import Counter
 from harness.checkers import ask
 from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, RequestReceived, Started, TreeSeen
+from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, Started, TreeSeen
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
-BEGINNING, LARGE = "beginning", "large"  # the markers that begin and end a large message; the second is its actor
 UNREAD = "unread"  # begins the names of commands whose output nobody reads
 _LIVE = frozenset({"running"})
 
@@ -174,38 +173,6 @@ def _silent_failures(history: History) -> list[Finding]:
     return findings
 
 
-def bad_input_is_refused(history: History) -> list[Finding]:
-    """RES-5: each piece of bad input got a typed error, and the config is byte for byte what it was."""
-    findings = []
-    bad = [(seq, what) for seq, what in history.of(Finished) if what.actor.startswith("bad")]
-    if not bad:
-        raise CannotDecide("no bad input was given")
-    for seq, what in bad:
-        problem = _problem(what)
-        if problem:
-            message = f"{what.actor}: {problem}: {ask.said(what)}"
-            findings.append(Finding(rule="RES-5", message=message, evidence=(seq,)))
-    findings += _large(history)
-    try:
-        return findings + config_unchanged(history, "RES-5")
-    except CannotDecide:
-        if not findings:
-            raise
-        return findings
-
-
-def _large(history: History) -> list[Finding]:
-    """A large message is refused with a typed error, or told whole."""
-    findings = [
-        Finding(rule="RES-5", message=f"{what.actor}: {_problem(what)}: {ask.said(what)}", evidence=(seq,))
-        for seq, what in history.of(Finished)
-        if what.actor == LARGE and not what.outcome.ok and _problem(what)
-    ]
-    cut = [seq for seq, what in history.of(RequestReceived) if BEGINNING in what.markers and LARGE not in what.markers]
-    message = "of a large message the model was told the beginning alone"
-    return findings + [Finding(rule="RES-5", message=message, evidence=(seq,)) for seq in cut[:1]]
-
-
 def config_unchanged(history: History, rule: str) -> list[Finding]:
     """Every look at the config after the first found the same bytes."""
     looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == "config"]
@@ -272,19 +239,6 @@ def _processes(history: History) -> dict[int | None, str]:
     """Whose each process was that the last look at the tree found, by pid."""
     looks = [what for _, what in history.of(TreeSeen)]
     return {row.pid: row.actor for row in looks[-1].processes} if looks else {}
-
-
-def _problem(what: Finished) -> str:
-    outcome = what.outcome
-    if outcome.ok:
-        return "bad input was accepted"
-    if outcome.traceback:
-        return "it ended in a stack trace"
-    if not outcome.typed:
-        return "the error is not typed"
-    if outcome.exit_status in (0, None):
-        return f"the exit status is {outcome.exit_status}"
-    return ""
 
 
 def _config_name(history: History) -> str:

@@ -89,8 +89,10 @@ def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: int)
     if left:
         message = f"failed adds left behind: {', '.join(left)}"
         findings.append(Finding(rule=rule, message=message, evidence=(last[0],)))
-    if gone := [name for name in failed if name in set(before.folders) - set(after.folders)]:
-        message = f"failed adds took away what had been there before them: the folder of {', '.join(gone)}"
+    gone = [f"the folder of {name}" for name in failed if name in set(before.folders) - set(after.folders)]
+    gone += [f"the branch {name}" for name in sorted(set(before.branches) - set(after.branches))]
+    if gone:
+        message = f"failed adds took away what had been there before them: {', '.join(gone)}"
         findings.append(Finding(rule=rule, message=message, evidence=(first[0], last[0])))
     return findings
 

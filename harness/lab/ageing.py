@@ -2,7 +2,7 @@
 
 A program that tells old locks from young ones goes by a file's times, or by a time that stands in it. Of what stands in
 files only the records of holders are changed: those that name a process of the run, or are called locks. Whatever else
-has a time in it is not about who holds what.
+has a time in it is not about who holds what. Every record is changed where the question is whether something is over.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _DATE = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")  # ISO 8601, in whiche
 _HOLDS = ("lock", "lease")
 
 
-def age(path: Path, seconds: float, pids: Collection[int]) -> None:
-    """Let a file look so much older; one that is gone meanwhile is passed over."""
+def age(path: Path, seconds: float, pids: Collection[int] | None) -> None:
+    """Let a file look so much older; one that is gone meanwhile is passed over. `pids` are of holders, None for any."""
     with suppress(FileNotFoundError):
         then = path.lstat()
         if stat.S_ISREG(then.st_mode) and then.st_size <= _MOST and _is_record(path, data := path.read_bytes(), pids):
@@ -51,9 +51,11 @@ def older(data: bytes, seconds: float, *, now: float) -> bytes:
     return _DATE.sub(date, _NUMBER.sub(number, data))
 
 
-def _is_record(path: Path, data: bytes, pids: Collection[int]) -> bool:
+def _is_record(path: Path, data: bytes, pids: Collection[int] | None) -> bool:
     if b"\0" in data:
         return False
+    if pids is None:
+        return True
     named = {int(word) for word in re.findall(rb"(?<!\d)\d{1,7}(?!\d)", data)}
     return bool(named & set(pids)) or any(word in path.name.lower() for word in _HOLDS)
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from harness.checkers.bad_input import WORKSPACES
 from harness.checkers.large_state import CHILDREN, DESCRIPTORS, HOLDINGS
 from harness.conductor import holders
 from harness.contents import contents
@@ -109,6 +110,13 @@ class Look(SecretLook):
         seen = WorkspaceSeen(workspace=agent, when=when, fingerprint=_fingerprint_folder(folder))
         self._lab.record(seen)
         return seen.fingerprint
+
+    def workspaces(self) -> None:
+        """Which folders there are for agents to work in."""
+        path = self._lab.site.workspaces
+        facts = {"names": sorted(each.name for each in path.iterdir())}
+        seen = FileSeen(role=WORKSPACES, path=str(path), exists=True, size=0, digest="", parses=None, facts=facts)
+        self._lab.record(seen)
 
     def said(self, actor: Actor) -> None:
         """What stands on a command's standard error by now: how much, and a digest; its end has the text."""

@@ -224,14 +224,16 @@ class Nemesis(Stage):
         finally:
             self.lack = None
 
-    def aged(self, folder: Path, seconds: float, *, but: Path) -> None:
+    def aged(self, folder: Path, seconds: float, *, but: Path, every: bool = False) -> None:
         """Let what lies in a folder look seconds older, as after a sleep of the machine; not in the control arm.
 
-        `but` stays as young as it is: programs remember when they have read it, and compare.
+        `but` stays as young as it is: programs remember when they have read it, and compare. Of the times that stand in
+        files those are changed that say since when somebody has something, or with `every` all that are of about now.
         """
         if not self.faulty:
             return
-        pids = [pid for actor in self.still_running(list(self.actors)) for pid in self.processes(actor)]
+        running = self.still_running(list(self.actors))
+        pids = None if every else [pid for actor in running for pid in self.processes(actor)]
         for path in folder.rglob("*"):
             if path != but:
                 age(path, seconds, pids)

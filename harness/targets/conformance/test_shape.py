@@ -46,6 +46,7 @@ _OPTIONAL: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         "a tuple of paths: folders that all runs share, without state",
     ),
     "service": (callable, "a method: service(site) gives the pid of the daemon that commands leave behind, or None"),
+    "limited_tool_call": (callable, "a method: limited_tool_call(command, seconds) gives a ToolCall"),
 }
 # A scenario that needs the first also uses the others.
 _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {

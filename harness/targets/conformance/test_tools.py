@@ -11,10 +11,12 @@ from harness.checkers.ask import requests
 from harness.lab import Lab
 from harness.targets.conformance.check import beyond, check, ended, require
 from harness.targets.conformance.material import AGENT, models, prepared
-from harness.targets.extras import delegation
+from harness.targets.extras import delegation, limited_tool_call
 from harness.targets.protocol import CancelRun, Capability, Setup
 
 _TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
+
+_LIMIT = 1  # seconds
 
 
 def _scripted(lab: Lab, actor: str, call: ToolCall) -> None:
@@ -50,6 +52,25 @@ async def test_a_tool_call_runs_a_command(lab: Lab) -> None:
         f"the command ran in {where}, and not in the agent's workspace {lab.site.workspace(AGENT)}",
         "let prepare write site.workspace(agent), or start the turn there: rules about worktrees look into it",
     )
+
+
+@check(Capability.TURN, Capability.TOOLS)
+async def test_a_limit_ends_a_command(lab: Lab) -> None:
+    """`limited_tool_call`, if there is one, gives a command so many seconds, and the turn goes on after them."""
+    begun = lab.effects("begun")
+    call = limited_tool_call(lab.target, f"{lab.effect('begun')}; sleep 600", _LIMIT)
+    if call is None:
+        return
+    require(isinstance(call, ToolCall), f"limited_tool_call gives {call!r}", "return a fakes.script.ToolCall")
+    prepared(lab)
+    _scripted(lab, "limited", call)
+    run = await lab.turn(AGENT, actor="limited")
+    await run.finished()
+    mend = "name the argument that limits the command's time, in the unit that the program takes; or leave it out"
+    require(begun.exists(), f"the command was not begun: {ended(lab, 'limited')}{beyond(lab)}", mend)
+    told = [what for _, what in requests(lab.history(), "limited") if what.turn_step > 0]
+    require(told, f"the model was not told that {_LIMIT} s were over: {ended(lab, 'limited')}", mend)
+    require(run.seconds > _LIMIT, f"the command had less than {_LIMIT} s: {ended(lab, 'limited')}", mend)
 
 
 @check(Capability.TURN, Capability.TOOLS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL)

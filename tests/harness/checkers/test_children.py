@@ -10,6 +10,7 @@ import pytest
 
 from harness.checkers.children import (
     BRIEF,
+    GIVEN,
     RECYCLED,
     background_is_listed,
     killed_is_not_success,
@@ -93,7 +94,7 @@ SURVIVORS = [
 CHD_3 = [
     legal("quiet", workspace_quiet, exited("lane0"), workspace("a"), workspace("a")),
     legal(
-        "two-quiet-ones", workspace_quiet, exited("lane0"),
+        "two-quiet-ones", workspace_quiet, exited("lane0"), exited("lane1"),
         workspace("a"), workspace("b", agent="lane1"), workspace("a"), workspace("b", agent="lane1"),
     ),
     illegal(
@@ -107,6 +108,10 @@ CHD_3 = [
     undecided("one-look", workspace_quiet, "not looked at twice", exited("lane0"), workspace("a")),
     undecided("no-look", workspace_quiet, "not looked at twice", exited("lane0")),
     undecided("not-returned", workspace_quiet, "before the command had returned", workspace("a"), workspace("b")),
+    undecided(
+        "another-has-returned", workspace_quiet, "workspace of lane0 was looked at before", exited("lane1"),
+        workspace("a"), workspace("b"), workspace("c", agent="lane1"), workspace("c", agent="lane1"),
+    ),
 ]  # fmt: skip
 
 CHD_4 = [
@@ -123,6 +128,12 @@ CHD_4 = [
         "outlives-its-cancel", background_is_listed, "CHD-4", "although its handle had been cancelled", [4],
         beat("background"), runs("job1"), exited("lane0"), survivor("lane0"),
     ),
+    legal("delegates-goes-on", background_is_listed, beat(GIVEN), beat("background"), beat(GIVEN), runs("job1"), QUIET),
+    illegal(
+        "delegates-has-ended", background_is_listed, "CHD-4", "that an agent had begun which works for another", [0, 2],
+        beat(GIVEN), beat("background"), beat(GIVEN, False), runs("job1"), QUIET,
+    ),
+    undecided("only-the-delegates", background_is_listed, "was not seen at work", beat(GIVEN), runs("job1")),
     undecided("never-at-work", background_is_listed, "was not seen at work", beat("background", False), runs("job1")),
     undecided("no-list", background_is_listed, "list never came to an end", beat("background")),
     undecided(

@@ -9,9 +9,6 @@ import pytest
 
 from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
-    BEGINNING,
-    LARGE,
-    bad_input_is_refused,
     config_unchanged,
     deadline_holds,
     list_shows_truth,
@@ -24,7 +21,6 @@ from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     answered,
-    asked,
     check,
     end,
     exited,
@@ -166,38 +162,8 @@ OPS_5 = [
     undecided("nothing-ended", never_hangs, "no command came to an end", start("a"), file()),
 ]  # fmt: skip
 
-REFUSED = (file(), end("bad-name", ok=False, kind="usage"), file())
 
-RES_5 = [
-    legal("refused", bad_input_is_refused, file(), end("bad-name", ok=False, kind="usage"), file()),
-    *[
-        illegal(name, bad_input_is_refused, "RES-5", f"bad-name: {words}", [1], file(), end("bad-name", **how), file())
-        for name, words, how in (
-            ("accepted", "bad input was accepted", {}),
-            ("trace", "it ended in a stack trace", {"ok": False, "traceback": True}),
-            ("internal", "the error is not typed", {"ok": False, "kind": "internal"}),
-            ("unclear", "the error is not typed", {"ok": False, "kind": "unclear"}),
-            ("no-code", "the error is not typed", {"ok": False, "code": ""}),
-            ("exit-0", "the exit status is 0", {"ok": False, "exit_status": 0}),
-            ("died", "the exit status is None", {"ok": False, "exit_status": None}),
-        )
-    ],
-    legal("large-and-whole", bad_input_is_refused, REFUSED,
-        asked(1, LARGE, markers=(BEGINNING, LARGE)), end(LARGE)),
-    legal("large-and-refused", bad_input_is_refused, REFUSED, end(LARGE, ok=False, kind="usage")),
-    illegal("large-and-cut", bad_input_is_refused, "RES-5", "told the beginning alone", [3], REFUSED,
-            asked(1, BEGINNING, markers=(BEGINNING,)), end(LARGE)),
-    illegal("large-and-untyped", bad_input_is_refused, "RES-5", "large: the error is not typed", [3], REFUSED,
-            end(LARGE, ok=False, kind="internal")),
-    illegal("changed", bad_input_is_refused, "RES-5", "changed the config", [0, 2],
-            file(), end("bad-name", ok=False), file(digest="new")),
-    illegal("seen-though-nobody-looked-twice", bad_input_is_refused, "RES-5", "accepted", [0], end("bad-name"), file()),
-    undecided("none-given", bad_input_is_refused, "no bad input", file(), end("good"), file()),
-    undecided("one-look", bad_input_is_refused, "before and after", file(), end("bad-name", ok=False)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("checker", "events", "expected"), [*OPS_1, *OPS_2, *OPS_3, *OPS_5, *RES_5])
+@pytest.mark.parametrize(("checker", "events", "expected"), [*OPS_1, *OPS_2, *OPS_3, *OPS_5])
 def test_operator(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

@@ -53,6 +53,8 @@ CASES = [
     legal("ended-after-the-config", both, seen(), add("a", ok=False, kind="stopped"), seen("a"), listing("a")),
     illegal("folder-taken-away", both, "CFG-12", "took away what had been there before them: the folder of b", [0, 5],
         seen(folders=("b",)), add("a"), add("b", ok=False), seen("a"), listing("a")),
+    illegal("branch-taken-away", both, "CFG-12", "had been there before them: the branch agent/1", [0, 5],
+        seen(branches=2), add("a"), add("b", ok=False), seen("a"), listing("a")),
     legal("killed-and-again", both, seen(), add("a", actor="killed", ok=False, kind="internal"), signalled("killed", 9),
         add("a"), seen("a"), listing("a")),
     illegal("killed-and-in-the-way", both, "CFG-12", "what it has left is in the way of add-a", [2, 5],

@@ -57,6 +57,14 @@ def test_records_of_holders_are_rewritten_in_place(tmp_path: Path, name: str, te
     assert after.st_mtime == pytest.approx(before.st_mtime - HOUR, abs=0.01)
 
 
+def test_every_record_but_what_is_no_text_can_be_asked_for(tmp_path: Path) -> None:
+    now = int(time.time())
+    for name, text, changed in (("cooldowns.json", '{"until": %d}', True), ("binary", "\0%d", False)):
+        (tmp_path / name).write_text(text % now, encoding="utf-8")
+        age(tmp_path / name, HOUR, None)
+        assert (tmp_path / name).read_text(encoding="utf-8") == text % (now - HOUR if changed else now)
+
+
 def test_what_has_gone_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     age(tmp_path / "gone.lock", HOUR, ())
     os.mkfifo(tmp_path / "pipe.lock")

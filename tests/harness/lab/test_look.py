@@ -233,6 +233,13 @@ def test_nobody_says_that_a_database_is_torn(stand: Stand) -> None:
     ]
 
 
+def test_which_workspaces_there_are(stand: Stand) -> None:
+    for name in ("b", "a"):
+        (stand.site.workspaces / name / "inner").mkdir(parents=True)
+    stand.look.workspaces()
+    assert [(seen.role, seen.facts) for seen in stand.seen] == [("workspaces", {"names": ["a", "b"]})]
+
+
 def test_effects_are_counted(stand: Stand) -> None:
     stand.look.effect("it")
     for _ in range(2):

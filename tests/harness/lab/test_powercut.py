@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
 
 import pytest
 
 from harness.events import Event, FaultFired, FilesRecorded, PowerLost
 from harness.lab.powercut import FAULT, RecordedFolder
 from harness.scenario import WATCH_WRITES
+from harness.targets.protocol import AddAgent, Command
+from harness.verdict import Verdict
+from scenarios.test_power_loss import test_power_lost_at_every_write as at_every_write
+from tests.harness.toy import Toy
 
+LIST = "import json; print(*json.load(open('config.json')))"
 PROGRAM = "import os; open('tmp', 'w').write('top secret'); os.rename('tmp', 'config')"
 
 
@@ -121,3 +128,34 @@ def test_nothing_can_be_cut_before_the_recording_has_ended(conduct):
             next(RecordedFolder(Bench(rig, faulty=True), rig.folder).cuts())
 
     conduct(body)
+
+
+class Elsewhere(Toy):
+    """Adds agents by a file that is written in another folder and renamed."""
+
+    ADD = (
+        "import json, os, sys; new, name = sys.argv[1:]; old = open('config.json').read(); "
+        "open(new, 'w').write(json.dumps({**json.loads(old), name: {}})); os.rename(new, 'config.json')"
+    )
+
+    def command(self, site, intent):
+        words = (self.ADD, str(site.tmp / "new"), intent.name) if isinstance(intent, AddAgent) else (LIST,)
+        return Command(argv=(*self.argv, *words), env={"PATH": os.defpath}, cwd=site.home)
+
+    def read(self, site, intent, ended):
+        return replace(super().read(site, intent, ended), agents=tuple(ended.stdout.split()))
+
+
+def test_of_what_came_from_elsewhere_no_cut_is_tried(trial):
+    """What a power cut leaves of a file whose writes were not recorded, nobody knows: that shows nothing."""
+    found = trial(at_every_write, Elsewhere())
+    assert found.judgement.verdict is Verdict.INCONCLUSIVE, found.judgement
+    assert [bool(what.unknown) for _, what in found.history.of(FilesRecorded)] == [True]
+
+
+def test_of_what_was_written_beside_the_config_cuts_are_tried(trial):
+    class Beside(Elsewhere):
+        ADD = Elsewhere.ADD.replace("new, name = sys.argv[1:]", "new, name = '.new', sys.argv[2]")
+
+    found = trial(at_every_write, Beside())
+    assert found.judgement.verdict is Verdict.VIOLATED, found.judgement  # it syncs nothing

@@ -11,8 +11,7 @@ import pytest
 from fakes.script import ToolCall
 from harness.events import LockSeen, PortSeen, ServiceSeen
 from harness.outcome import Outcome
-from harness.plan import Arm, Plan
-from harness.runner import Ground, run
+from harness.plan import Arm
 from harness.scenario import scenario
 from harness.targets.extras import service
 from harness.targets.output import documents
@@ -52,16 +51,6 @@ class Named(Served):
     def service(self, site):
         file = Path(site.home) / served.PID
         return int(file.read_text()) if file.exists() else None
-
-
-@pytest.fixture
-def trial(loop_runner, launcher, tmp_path):
-    def run_one(what, target, arm=Arm.FAULT):
-        plan = Plan(scenario="toy", target="toy", seed=3, arm=arm)
-        ground = Ground(launcher=launcher, conducted=True, folder=tmp_path)
-        return loop_runner.run(run(what.scenario, target, plan, ground))
-
-    return run_one
 
 
 @pytest.mark.parametrize("what", [terminated, killed, finished], ids=["terminated", "killed", "finished"])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+from typing import Any
 
+from harness.events import Finished
 from harness.journal import Journal
 from harness.lab.stage import Stage
-from harness.targets.protocol import Site
+from harness.processes import tree
+from harness.scenario import scenario
+from harness.targets.protocol import Raw, Setup, Site
 from harness.targets.reference import ReferenceTarget
+from tests.harness.toy import Toy
 
 MODELS = {"reset": "anthropic", "stalled": "anthropic", "cut": "gemini"}
 
@@ -28,3 +34,24 @@ def test_without_the_fault_one_round_stands_for_all_that_are_set_up_alike(tmp_pa
     control = stage(tmp_path, faulty=False)
     assert control.rounds(MODELS, MODELS.get) == ["reset", "cut"]
     assert control.rounds(MODELS) == ["reset"]
+
+
+def test_what_is_started_has_the_environment_of_that_moment(trial: Any) -> None:
+    """Beside what its adapter sets, or in its place; but whose process it is cannot be told otherwise."""
+    show = Raw(words=("import os; print(dict(os.environ))",))
+
+    async def test_toy(lab: Any) -> None:
+        """A toy."""
+        lab.prepare(Setup())
+        lab.environment = {"TZ": "EAST-14", "PATH": "/nowhere", tree.ACTOR_VARIABLE: "another"}
+        await lab.run(show, "inside")
+        lab.environment = {}
+        await lab.run(show, "afterwards")
+
+    found = trial(scenario("CFG-1", fault="", judges=[lambda _: []])(test_toy), Toy())
+    shown = {what.actor: ast.literal_eval(what.stdout) for _, what in found.history.of(Finished)}
+    assert {**shown["inside"], "LC_CTYPE": ""} == {
+        **shown["afterwards"], "LC_CTYPE": "", "TZ": "EAST-14", "PATH": "/nowhere", tree.ACTOR_VARIABLE: "inside",
+    }  # fmt: skip
+    assert "TZ" not in shown["afterwards"]
+    assert shown["afterwards"][tree.ACTOR_VARIABLE] == "afterwards"

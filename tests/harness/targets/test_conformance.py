@@ -413,6 +413,31 @@ class AnotherTool(ReferenceTarget):
         return replace(super().tool_call(command, background=background), name="shell")
 
 
+@caught_by("a_limit_ends_a_command", "was not told that 1 s were over")
+class LimitOfAnotherUnit(ReferenceTarget):
+    patience = 4.0
+
+    def limited_tool_call(self, command, seconds):
+        return super().limited_tool_call(command, 1000 * seconds)
+
+
+@caught_by("a_limit_ends_a_command", "had less than 1 s")
+class CommandCutShort(ReferenceTarget):
+    def limited_tool_call(self, command, seconds):
+        return super().limited_tool_call(f"{command.partition(';')[0]}; sleep 0.1", seconds)
+
+
+@caught_by("a_limit_ends_a_command", "was not begun")
+class LimitOfNoTool(ReferenceTarget):
+    def limited_tool_call(self, command, seconds):
+        return replace(super().limited_tool_call(command, seconds), name="shell")
+
+
+@caught_by("members", "limited_tool_call must be a method")
+class LimitedAlways(Tiny):
+    limited_tool_call = True
+
+
 @caught_by("a_tool_call_runs_a_command", "not in the agent's workspace")
 class ToolsElsewhere(ReferenceTarget):
     def tool_call(self, command, *, background=False):
