@@ -33,6 +33,7 @@ LARGE_BYTES = 120_000  # as much as one argument of a command can be (execve(2):
 BAD_NAMES = (
     "",
     "../up",
+    "a/b",
     "with space",
     "new\nline",
     "line\n",
