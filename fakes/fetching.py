@@ -26,8 +26,6 @@ def answer_stored(exchange: Exchange, request: HttpRequest, form: WireFormat, st
         else:
             body = to_bytes(_answer(request.method, stored, name))
             exchange.send(HttpReply(status=200, body=body, headers=form.request_id(exchange.number)), _KIND)
-    except NotStored as error:
-        exchange.send(refusal(_not_found(error.name), form, exchange.number), "not-stored")
     except BadRequest as error:
         exchange.send(refusal(error, form, exchange.number), "invalid")
 
@@ -46,7 +44,7 @@ def _replay(exchange: Exchange, form: WireFormat, stored: StoredResponses, name:
     try:
         kept = stored.get(name)
     except NotStored as error:  # deleted meanwhile
-        exchange.send(refusal(_not_found(error.name), form, exchange.number), "not-stored")
+        exchange.send(refusal(error, form, exchange.number), "invalid")
         return
     frames = form.frames(kept.answer, replace(kept.parsed, stream=True), kept.exchange).frames
     if kept.state == "cancelled":
@@ -61,9 +59,3 @@ def _number(text: str) -> int:
         return int(text)
     message = f"Invalid value for 'starting_after': '{text}' is not the sequence number of an event."
     raise BadRequest(message, "starting_after", "invalid_value")
-
-
-def _not_found(name: str) -> BadRequest:
-    message = f"Response with id '{name}' not found."
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return BadRequest(message, status=404, body={"error": error})

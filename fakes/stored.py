@@ -16,12 +16,10 @@ from fakes.providers.base import BadRequest, ParsedRequest, Turn
 from fakes.providers.codex import response, response_id, unfinished
 from fakes.script import Answer, Reply, Status, StreamError
 
-_KEPT = 512
-_LONGEST = 16 * 1024  # characters of a user's text
-
-
 CANCEL = "/cancel"
 _ROOT = "/v1/responses/"
+_KEPT = 512
+_LONGEST = 16 * 1024  # characters of a user's text
 
 
 def stored_name(path: str) -> str:
@@ -30,12 +28,13 @@ def stored_name(path: str) -> str:
     return unquote(name) if path.startswith(_ROOT) and "/" not in name else ""
 
 
-class NotStored(Exception):
+class NotStored(BadRequest):
     """No answer of this name is stored: there was none, it was not to be stored, or it is deleted."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+        message = f"Response with id '{name}' not found."
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        super().__init__(message, status=404, body={"error": error})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +90,8 @@ class StoredResponses:
             return parsed
         try:
             earlier = self.get(parsed.previous).parsed.turn
-        except NotStored as error:
-            message = f"Previous response with id '{error.name}' not found."
+        except NotStored:
+            message = f"Previous response with id '{parsed.previous}' not found."
             raise BadRequest(message, "previous_response_id", "previous_response_not_found") from None
         return replace(parsed, turn=_after(earlier, parsed.turn))
 
