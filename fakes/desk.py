@@ -58,7 +58,7 @@ class Desk:
         clock: Callable[[], float],
     ) -> None:
         self.position = Position(script)
-        self._stored = StoredResponses()
+        self._stored = StoredResponses(gates)
         self.closing = False
         self.connections: set[Connection] = set()
         self.shown: set[tuple[str, str]] = set()  # to which provider which API key or bearer token was

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs
 
 from fakes.exchange import Exchange
 from fakes.providers.base import BadRequest, WireFormat
-from fakes.questions import refusal
+from fakes.questions import refusal, send_body
 from fakes.stored import NotStored, StoredResponses, stored_name
 from fakes.wire.http import HttpReply, HttpRequest
-from fakes.wire.sse import CONTENT_TYPE, to_bytes
+from fakes.wire.sse import CONTENT_TYPE
 
 _KIND = "stored"
 
@@ -24,8 +24,7 @@ def answer_stored(exchange: Exchange, request: HttpRequest, form: WireFormat, st
             stored.get(name)
             stored.when_over(name, lambda: _replay(exchange, form, stored, name, after))
         else:
-            body = to_bytes(_answer(request.method, stored, name))
-            exchange.send(HttpReply(status=200, body=body, headers=form.request_id(exchange.number)), _KIND)
+            send_body(exchange, _answer(request.method, stored, name), form, _KIND)
     except BadRequest as error:
         exchange.send(refusal(error, form, exchange.number), "invalid")
 

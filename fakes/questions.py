@@ -26,8 +26,12 @@ def answer_question(exchange: Exchange, route: Route, request: HttpRequest, form
     except (BadRequest, UnreadableBody) as error:
         exchange.send(refusal(error, form, exchange.number), "invalid")
     else:
-        reply = HttpReply(status=200, body=to_bytes(body), headers=form.request_id(exchange.number))
-        exchange.send(reply, route.endpoint)
+        send_body(exchange, body, form, route.endpoint)
+
+
+def send_body(exchange: Exchange, body: dict[str, Any], form: WireFormat, kind: str) -> None:
+    """Answer with this, as the provider does when all is well."""
+    exchange.send(HttpReply(status=200, body=to_bytes(body), headers=form.request_id(exchange.number)), kind)
 
 
 def refusal(error: BadRequest | UnreadableBody, form: WireFormat, exchange: int) -> HttpReply:

@@ -58,15 +58,15 @@ class StoredResponse:
 class _Work:
     """An answer in the background that waits at a gate, and what is to be done when it is over."""
 
-    gates: Gates
     ticket: Ticket
     waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
 class StoredResponses:
-    """The stored answers of one server, by their names."""
+    """The stored answers of one server, by their names; `gates` are the server's."""
 
-    def __init__(self) -> None:
+    def __init__(self, gates: Gates) -> None:
+        self._gates = gates
         self._responses: dict[str, StoredResponse] = {}
         self._works: dict[str, _Work] = {}
 
@@ -110,15 +110,14 @@ class StoredResponses:
             self.delete(next(iter(self._responses)))
         if reply is not answer or not parsed.background or parsed.stream:
             return reply
-        if answer.gate is not None and not exchange.gates.is_open(answer.gate):
+        if answer.gate is not None and not self._gates.is_open(answer.gate):
             self._work(exchange, name, answer.gate)
         return replace(answer, gate=None, first=0.0)
 
     def _work(self, exchange: Exchange, name: str, gate: str) -> None:
         self._responses[name] = replace(self._responses[name], state="in_progress")
         exchange.record(ReplyHeld(exchange=exchange.number, gate=gate))
-        ticket = exchange.gates.hold(gate, partial(self._end, name, "done"), exchange.number)
-        self._works[name] = _Work(exchange.gates, ticket)
+        self._works[name] = _Work(self._gates.hold(gate, partial(self._end, name, "done"), exchange.number))
 
     def _end(self, name: str, state: Literal["done", "cancelled"]) -> None:
         self._responses[name] = replace(self._responses[name], state=state)
@@ -126,7 +125,7 @@ class StoredResponses:
 
     def _stop(self, name: str) -> None:
         work = self._works.pop(name)
-        work.gates.leave(work.ticket)
+        self._gates.leave(work.ticket)
         for then in work.waiting:
             then()
 
