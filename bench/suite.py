@@ -45,7 +45,10 @@ def run(*, rounds: int, say: Say, rules: tuple[str, ...] = ()) -> Results:
     adds, notes = _adds(rounds, say)
     locks = interleave("a file lock's import", _imports({OURS: "fcntl", "filelock": "filelock"}), rounds, say)
     clients = interleave(
-        "an HTTP client's import", _imports({OURS: "h11", "httpcore": "httpcore", "httpx": "httpx"}), rounds, say
+        "an HTTP client's import",
+        _imports({OURS: "httptools", "h11": "h11", "httpcore": "httpcore", "httpx": "httpx"}),
+        rounds,
+        say,
     )
     against = [ratios(suite, OURS, bare), *_against(adds, BARE)]
     against += [*_against(locks, BARE_S), *_against(clients, BARE_S)]
@@ -53,7 +56,7 @@ def run(*, rounds: int, say: Say, rules: tuple[str, ...] = ()) -> Results:
         name="suite",
         times=(*suite, *adds, *locks, *clients),
         ratios=tuple(against),
-        versions={name: version(name) for name in ("pytest", "filelock", "h11", "httpcore", "httpx")},
+        versions={name: version(name) for name in ("pytest", "filelock", "httptools", "h11", "httpcore", "httpx")},
         notes=(*_plainly(against[0], verdicts), *notes),
         counts=(Row(measure="commands started by the suite", arm=OURS, value=_starts(steps), unit="count"),),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """The model asks for a tool to be run. `id` is the provider's own and goes back with the result."""
 
     id: str
@@ -17,8 +15,7 @@ class ToolCall:
     arguments: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One step of a conversation.
 
     A user message has text; an assistant message has text, tool calls, or both; a tool message has the text
@@ -33,8 +30,7 @@ class Message:
     delivers: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolSpec:
+class ToolSpec(NamedTuple):
     """A tool as it is offered to the model; `parameters` is a JSON Schema object."""
 
     name: str
@@ -42,17 +38,15 @@ class ToolSpec:
     parameters: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """A complete answer. A partial one is never a Reply: it is an error (FLO-8)."""
 
     text: str
-    tool_calls: tuple[ToolCall, ...] = ()
-    usage: Json = field(default_factory=dict)
+    tool_calls: tuple[ToolCall, ...]
+    usage: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try at one model, as it is reported and recorded (FLO-2). `kind` is "ok" or an error's kind."""
 
     provider: str

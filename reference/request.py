@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reference.errors import Usage
 from reference.home import checked_name
@@ -13,8 +12,7 @@ LONGEST_TIMEOUT = 10_000_000  # seconds
 DEFAULT_SESSION = "main"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """`timeout` is in seconds, `via` says where the work is done, `chain` which runs asked for it through a tool."""
 
     agent: str
@@ -50,7 +48,7 @@ class Request:
 
     def fields(self) -> dict[str, Any]:
         """The request as JSON-able values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Request:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from reference import sessions, stopping
 from reference.config import limit
@@ -42,8 +42,7 @@ _NO_BACKGROUND = "[error: this turn was asked for by another, and its background
 _STATUSES = {"deadline": "timed-out", "gateway-lost": "interrupted"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A turn that succeeded."""
 
     run: dict[str, Any]
@@ -106,7 +105,7 @@ class Turn:
         """The same error, with the run as it is recorded now."""
         self.attempts += error.attempts
         status = ended_as(error)
-        error.context["attempts"] = [asdict(a) for a in self.attempts]
+        error.context["attempts"] = [a._asdict() for a in self.attempts]
         error.context["run"] = self._unrecorded(status)
         if not self.started:
             return error
@@ -175,7 +174,7 @@ class Turn:
         )
         self.attempts += attempts
         for attempt in attempts:
-            self.emit({"event": "attempt", "run": self.request.run_id, **asdict(attempt)})
+            self.emit({"event": "attempt", "run": self.request.run_id, **attempt._asdict()})
         answer: Reply = reply
         return answer
 

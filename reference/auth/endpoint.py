@@ -13,7 +13,6 @@ depends on whether the token can have been spent:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -60,13 +59,13 @@ class AnswerLost(Auth):
     """No usable answer came, and the server may have spent the token."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Grant:
     """The successor tokens; `refresh` is empty if the server did not rotate, `expires_in` is in seconds."""
 
-    access: str
-    refresh: str
-    expires_in: float | None
+    def __init__(self, *, access: str, refresh: str, expires_in: float | None) -> None:
+        self.access = access
+        self.refresh = refresh
+        self.expires_in = expires_in
 
 
 def redeem(url: str, provider: str, refresh: str, deadline: Deadline, answered: Callable[[], None]) -> Grant:

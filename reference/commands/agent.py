@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 
 from reference import options, stopping, streams
 from reference.config import limit
@@ -82,7 +81,7 @@ def run_here(parts: Parts, home: Home, request: Request, deadline: Deadline, emi
         "ok": True,
         "run": outcome.run,
         "text": outcome.text,
-        "attempts": [asdict(a) for a in outcome.attempts],
+        "attempts": [a._asdict() for a in outcome.attempts],
         "via": request.via,
     }
     return Result(document, outcome.text)

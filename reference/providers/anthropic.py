@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reference.errors import Fatal, Retryable
 from reference.messages import Json, Message, Reply, ToolCall, ToolSpec
@@ -25,14 +24,14 @@ VERSION = "2023-06-01"
 MAX_TOKENS = 8192
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicMessages:
     """A `Client`; `base_url` is the root, without /v1; `is_oauth` says what kind of token it is given."""
 
-    provider: str
-    base_url: str
-    idle: float
-    is_oauth: bool = False
+    def __init__(self, *, provider: str, base_url: str, idle: float, is_oauth: bool = False) -> None:
+        self.provider = provider
+        self.base_url = base_url
+        self.idle = idle
+        self.is_oauth = is_oauth
 
     def complete(
         self,
@@ -70,12 +69,11 @@ class AnthropicMessages:
         raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(NamedTuple):
     kind: str
-    id: str = ""
-    name: str = ""
-    parts: list[str] = field(default_factory=list)
+    id: str
+    name: str
+    parts: list[str]  # grows
 
 
 class Assembly:

@@ -11,7 +11,6 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reference.errors import Fatal, Retryable
@@ -32,13 +31,13 @@ ACCOUNT_CLAIM = "https://api.openai.com/auth"
 _WAIT = re.compile(r"try again in\s*(\d+(?:\.\d+)?)\s*(ms|s)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CodexResponses:
     """A `Client`; `base_url` ends with /backend-api; the token is a JWT that names the account."""
 
-    provider: str
-    base_url: str
-    idle: float
+    def __init__(self, *, provider: str, base_url: str, idle: float) -> None:
+        self.provider = provider
+        self.base_url = base_url
+        self.idle = idle
 
     def complete(
         self,

@@ -1,23 +1,21 @@
-"""One HTTP/1.1 exchange over a connection of its own: h11 speaks the protocol, a socket carries it.
+"""One HTTP/1.1 exchange over a connection of its own: a socket carries it, `response` takes the answer apart.
 
-httpx and its transport httpcore do the same and more, and importing them costs a command 80 and 25 ms; h11 is what
-they speak it with. Refused here: proxies and other settings from the environment, keep-alive between requests,
-redirects, retries.
+httpx and its transport httpcore do the same and more, and importing them costs a command 80 and 25 ms. Refused here:
+proxies and other settings from the environment, keep-alive between requests, redirects, retries.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-import h11
+from reference.providers.response import Response
 
 _PORTS = {"http": 80, "https": 443}
 _READ_SIZE = 64 * 1024
-_LONGEST_HEAD = 100 * 1024  # bytes of status line and headers; h11's own limit of 16 KiB is less than some proxies send
 
 
 class NotConnected(Exception):
@@ -28,8 +26,7 @@ class NotConnected(Exception):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Waits(NamedTuple):
     """How many seconds may pass until a connection is made, and in silence once it is."""
 
     connect: float
@@ -41,33 +38,33 @@ class Connection:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+        self._response = Response()
 
-    def ask(self, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> h11.Response:
-        """POST `body`; the status and the headers of the answer.
+    def ask(self, target: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """POST `body`; the answer as soon as its status and headers have come.
 
-        Raises TimeoutError after silence, OSError, and h11.RemoteProtocolError when it breaks off or is no HTTP.
+        Nothing in `target` and `headers` may end a line. Raises TimeoutError after silence, OSError, and
+        response.Broken when the answer breaks off or is no HTTP.
         """
-        head = h11.Request(method="POST", target=target, headers=list(headers))
-        sent = [self._http.send(event) for event in (head, h11.Data(data=body), h11.EndOfMessage())]
+        lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         # Who refuses a long request may close before all of it has come; what it said can be read all the same.
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._stream.sendall(b"".join(part for part in sent if part))
-        while isinstance(event := self._next(), h11.InformationalResponse):
-            pass
-        if not isinstance(event, h11.Response):
-            raise h11.RemoteProtocolError("no answer")
-        return event
+            self._stream.sendall("\r\n".join(lines).encode("ascii") + body)
+        while not self._response.begun:
+            self._response.take()  # nothing yet, but it says what is wrong
+            self._receive()
+        return self._response
 
     def chunks(self) -> Iterator[bytes]:
         """The body of the answer as it arrives. Raises as `ask`."""
-        while isinstance(event := self._next(), h11.Data):
-            yield bytes(event.data)
+        while (part := self._response.take()) or not self._response.ended:
+            if part:
+                yield part
+            else:
+                self._receive()
 
-    def _next(self) -> object:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(self._stream.recv(_READ_SIZE))
-        return event
+    def _receive(self) -> None:
+        self._response.feed(self._stream.recv(_READ_SIZE))
 
 
 @contextmanager

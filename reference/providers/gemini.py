@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -34,14 +33,14 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GeminiStream:
     """A `Client`; `base_url` ends with the API version; `is_oauth` says what kind of token it is given."""
 
-    provider: str
-    base_url: str
-    idle: float
-    is_oauth: bool = False
+    def __init__(self, *, provider: str, base_url: str, idle: float, is_oauth: bool = False) -> None:
+        self.provider = provider
+        self.base_url = base_url
+        self.idle = idle
+        self.is_oauth = is_oauth
 
     def complete(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reference.errors import Auth, Fatal, OrchestratorError, Retryable
 from reference.providers.fields import number
@@ -63,8 +63,7 @@ _RETRYABLE = {
 _FATAL = {400: "bad-request", 404: "model-not-found", 413: "context-overflow", 422: "bad-request"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderError:
+class ProviderError(NamedTuple):
     """What the body of a refusal says. `code` is the provider's; `retry_after` is in seconds."""
 
     code: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reference.errors import Retryable
 
@@ -18,8 +18,7 @@ MAX_EVENT = 16 * 1024 * 1024  # bytes; a longer one is a broken server, not an a
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """One dispatched event; `name` is "message" when the stream gave none."""
 
     name: str

@@ -10,14 +10,12 @@ import errno
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-import h11
 
 from reference.deadline import Deadline
 from reference.errors import Auth, Local, OrchestratorError, Retryable
 from reference.providers.connection import Connection, NotConnected, Waits, connected
+from reference.providers.response import Broken, Response
 
 CONNECT_SECONDS = 5.0
 MAX_ERROR_BODY = 64 * 1024
@@ -40,23 +38,26 @@ class NotSent(Retryable):
     usual_hint = "check the network, and the address of the provider in config.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)  # its headers hold the credential
 class Request:
-    """A POST to `url`. `idle` is how many seconds of silence are a stall; `provider` names it in errors."""
+    """A POST to `url`. `idle` is how many seconds of silence are a stall; `provider` names it in errors.
 
-    provider: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    idle: float
+    No tuple, since its headers hold the credential, and a tuple shows what it holds.
+    """
+
+    def __init__(self, *, provider: str, url: str, headers: Mapping[str, str], body: bytes, idle: float) -> None:
+        self.provider = provider
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.idle = idle
 
 
 class Answer:
     """Status, headers (names in lower case) and a body that is still arriving."""
 
-    def __init__(self, request: Request, response: h11.Response, connection: Connection, deadline: Deadline) -> None:
-        self.status = response.status_code
-        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
+    def __init__(self, request: Request, response: Response, connection: Connection, deadline: Deadline) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
         self._request = request
         self._connection = connection
         self._deadline = deadline
@@ -88,7 +89,7 @@ def post(request: Request, deadline: Deadline) -> Iterator[Answer]:
     Retryable (`disconnected`, `connection-reset`, `stalled`), Local, Stopped.
     """
     deadline.check()
-    headers = _encoded(request)
+    headers = _headers(request)
     with ExitStack() as stack:
         with _named(request, deadline, "disconnected"):
             connection = stack.enter_context(connected(request.url, _waits(request.idle, deadline)))
@@ -101,8 +102,8 @@ def _target(url: str) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _encoded(request: Request) -> list[tuple[bytes, bytes]]:
-    """The header lines. Raises Auth for a credential that no header can carry."""
+def _headers(request: Request) -> dict[str, str]:
+    """All of them. Raises Auth for a credential that no header can carry."""
     headers = {
         "host": urlsplit(request.url).netloc,
         "content-length": str(len(request.body)),
@@ -116,7 +117,7 @@ def _encoded(request: Request) -> list[tuple[bytes, bytes]]:
             f"the credential of {request.provider} has characters that no header can carry",
             hint="copy it again, without spaces and line breaks around it",
         )
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+    return headers
 
 
 def _is_sendable(value: str) -> bool:
@@ -142,7 +143,7 @@ def _named(request: Request, deadline: Deadline, ended: str) -> Iterator[None]:
     except TimeoutError as error:
         deadline.check()
         raise Retryable("stalled", f"{request.provider} sent nothing for {request.idle:g} s") from error
-    except h11.RemoteProtocolError as error:
+    except Broken as error:
         raise Retryable(ended, f"{request.provider} ended the connection before its answer was complete") from error
     except OSError as error:
         number = _number(error)

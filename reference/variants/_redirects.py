@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace as replaced
 from urllib.parse import urljoin
 
 from reference.deadline import Deadline
@@ -19,6 +18,10 @@ def following(request: Request, deadline: Deadline) -> Iterator[Answer]:
     with ExitStack() as stack:
         answer = stack.enter_context(post(request, deadline))
         if answer.status in _LEADS_ON:
-            onward = replaced(request, url=urljoin(request.url, answer.headers.get("location", "")))
+            onward = _to(request, urljoin(request.url, answer.headers.get("location", "")))
             answer = stack.enter_context(post(onward, deadline))
         yield answer
+
+
+def _to(request: Request, url: str) -> Request:
+    return Request(provider=request.provider, url=url, headers=request.headers, body=request.body, idle=request.idle)

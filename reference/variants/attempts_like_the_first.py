@@ -6,7 +6,6 @@ the last provider had refused the credential is not to be seen. No single thread
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
 from typing import Any
 
 from reference import failover
@@ -22,7 +21,7 @@ def replace(parts: Parts) -> Parts:
             return failover.complete(**arguments)
         except OrchestratorError as error:
             first = error.attempts[:1]
-            error.attempts = tuple(changed(e, model=f.model, kind=f.kind) for f in first for e in error.attempts)
+            error.attempts = tuple(e._replace(model=f.model, kind=f.kind) for f in first for e in error.attempts)
             raise
 
     return parts.replace(complete=complete)

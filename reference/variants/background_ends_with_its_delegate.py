@@ -6,8 +6,6 @@ that was forgotten, and the model is given a handle.
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.turn import Turn
 
 TYPE_CHECKING = False
@@ -25,7 +23,7 @@ _run_tool = Turn._run_tool
 def _as_if_nobody_had_asked(
     self: Turn, registry: Registry, delegation: Delegation, call: ToolCall, workspace: str
 ) -> Message:
-    request, self.request = self.request, changed(self.request, chain="")
+    request, self.request = self.request, self.request._replace(chain="")
     try:
         return _run_tool(self, registry, delegation, call, workspace)
     finally:

@@ -6,7 +6,6 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import replace as replaced
 from typing import Any
 
 from reference import transcript
@@ -20,7 +19,7 @@ _as_message = transcript.as_message
 
 def _without(record: dict[str, Any]) -> Message:
     message = _as_message(record)
-    return replaced(message, tool_calls=tuple(replaced(call, arguments={}) for call in message.tool_calls))
+    return message._replace(tool_calls=tuple(call._replace(arguments={}) for call in message.tool_calls))
 
 
 def replace(parts: Parts) -> Parts:

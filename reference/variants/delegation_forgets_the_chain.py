@@ -5,8 +5,6 @@ Breaks LCK-7. Given work by an agent that works for its own session, it waits fo
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.delegation import Delegation
 
 TYPE_CHECKING = False
@@ -20,7 +18,7 @@ BREAKS = ("LCK-7",)
 class _Delegation(Delegation):
     def _command(self, request: Request) -> str:
         """The command of a run that knows of nobody above it."""
-        return super()._command(changed(request, chain=""))
+        return super()._command(request._replace(chain=""))
 
 
 def replace(parts: Parts) -> Parts:

@@ -5,8 +5,6 @@ Breaks LCK-7. A tool that has the gateway do a turn in its own session waits for
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from reference.deadline import Deadline
@@ -32,7 +30,7 @@ class _Client:
     def run(connection: Connection, request: Request, deadline: Deadline, *, detach: bool) -> Result:
         from reference.gateway import client
 
-        return client.run(connection, changed(request, chain=""), deadline, detach=detach)
+        return client.run(connection, request._replace(chain=""), deadline, detach=detach)
 
 
 def replace(parts: Parts) -> Parts:

@@ -5,8 +5,6 @@ Breaks FLO-9. The gateway had accepted it, and nobody knows how far it had come.
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.commands.agent import run_here
 from reference.errors import Ambiguous
 from reference.gateway import client
@@ -40,7 +38,7 @@ class FallsBack:
         try:
             return client.run(connection, request, deadline, detach=detach)
         except Ambiguous:
-            again = changed(request, run_id=new_id("r"), via="local")
+            again = request._replace(run_id=new_id("r"), via="local")
             return run_here(self.parts, self.home, again, deadline, lambda event: None)
 
 

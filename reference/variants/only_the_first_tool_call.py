@@ -5,7 +5,6 @@ Breaks MSG-6, and MSG-4, as several agents cannot be asked in one answer.
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
 from typing import Any
 
 from reference.parts import Parts
@@ -18,7 +17,7 @@ def _complete(**arguments: Any) -> Any:
     from reference import failover
 
     reply, attempts = failover.complete(**arguments)
-    return changed(reply, tool_calls=reply.tool_calls[:1]), attempts
+    return reply._replace(tool_calls=reply.tool_calls[:1]), attempts
 
 
 def replace(parts: Parts) -> Parts:

@@ -5,8 +5,6 @@ Breaks MSG-6. As where a provider's calls have no ids, and names are put in thei
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.turn import Turn
 
 TYPE_CHECKING = False
@@ -30,7 +28,7 @@ def _mixed_up(self: Turn, config: dict[str, Any], messages: list[Message]) -> Re
             named = {call.id: call.name for call in message.tool_calls}
         if message.role == "tool":
             same = [m for m in messages[at:] if named.get(m.tool_call_id) == named.get(message.tool_call_id)]
-            sent.append(changed(message, text=same[-1].text))
+            sent.append(message._replace(text=same[-1].text))
         else:
             sent.append(message)
     return _ask(self, config, sent)

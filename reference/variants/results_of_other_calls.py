@@ -5,8 +5,6 @@ Breaks MSG-6. Each result is there, as that of another call, and the model goes 
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.turn import Turn
 
 TYPE_CHECKING = False
@@ -31,7 +29,8 @@ def _asked(self: Turn, config: dict[str, Any], messages: list[Message]) -> Reply
 
 
 def _answered(self: Turn, registry: Any, delegation: Any, call: ToolCall, workspace: str) -> Message:
-    return changed(_run_tool(self, registry, delegation, call, workspace), tool_call_id=_other[call.id])
+    answered = _run_tool(self, registry, delegation, call, workspace)
+    return answered._replace(tool_call_id=_other[call.id])
 
 
 def replace(parts: Parts) -> Parts:

@@ -5,8 +5,6 @@ Breaks MSG-3. Plans and reasons stand there, and later turns go on without them.
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference import transcript
 
 TYPE_CHECKING = False
@@ -20,7 +18,7 @@ _as_fields = transcript.as_fields
 
 
 def _calls_alone(message: Message) -> transcript.Record:
-    return _as_fields(changed(message, text="") if message.tool_calls else message)
+    return _as_fields(message._replace(text="") if message.tool_calls else message)
 
 
 def replace(parts: Parts) -> Parts:
