@@ -95,8 +95,35 @@ def children(pid: int) -> set[int]:
 
 
 def below(ancestor: int) -> dict[int, int]:
-    """Every descendant, zombies included: its start time by pid."""
-    processes = snapshot()
+    """Every descendant, zombies included: its start time by pid.
+
+    Two walks down the lists of children that find the same leave none out. A child that had moved between two lists as
+    they were read has left a parent that is dying, or gone, and was neither a walk before; and the kernel leaves one
+    out only where another, that the list has named, is gone (fs/proc/array.c, get_children_pid).
+    """
+    if not KNOWS_CHILDREN:
+        return _descendants(snapshot(), ancestor)
+    found: dict[int, tuple[int, bool, int]] = {}
+    for _ in range(_ROUNDS):
+        before, found = found, _walk(ancestor)
+        if found == before:
+            break
+    return {pid: start for pid, (start, _, _) in found.items() if start}
+
+
+def _walk(ancestor: int) -> dict[int, tuple[int, bool, int]]:
+    """Every descendant: start time, 0 for one that was gone; whether it was dying; how many threads it had."""
+    found: dict[int, tuple[int, bool, int]] = {}
+    unread = children(ancestor)
+    while unread:
+        pid = unread.pop()
+        unread |= children(pid) - found.keys()
+        now = fields(pid)  # after its children: those that have just left it show by its state
+        found[pid] = (int(now[19]), now[0] in "ZX", int(now[17])) if now else (0, True, 0)
+    return found
+
+
+def _descendants(processes: dict[int, tuple[int, int]], ancestor: int) -> dict[int, int]:
     found: dict[int, int] = {}
     roots = {ancestor}
     while roots:

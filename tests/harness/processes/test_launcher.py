@@ -219,6 +219,25 @@ def test_orphans_are_adopted_seen_and_reaped(conduct, tmp_path):
     conduct(body)
 
 
+def test_a_chain_whose_links_outlive_each_other_is_never_out_of_sight(conduct):
+    """Each process starts the next and ends: whoever looks while one hands over to another finds one of them."""
+    code = "import os, signal\nfor n in range(2000):\n if os.fork(): os._exit(0)\nprint(flush=True); signal.pause()"
+
+    async def body(rig):
+        running = await rig.python("chain", code, families=FREE)
+        looks = 0
+        while not running.said():
+            assert stat.below(rig.launcher.pid)
+            looks += 1
+            await asyncio.sleep(0)
+        await rig.launcher.sweep()
+        return looks, stat.below(rig.launcher.pid)
+
+    looks, left = conduct(body)
+    assert looks > 10
+    assert left == {}
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -414,6 +433,10 @@ def test_the_end_of_the_harness_clears_processes_and_folders(tmp_path, early):
 
 def test_terminal_signals_do_not_end_the_launcher(conduct):
     async def body(rig):
+        first = await rig.python(
+            "first", "pass"
+        )  # now it is up, and ignores them; its session is its own from the start
+        assert await first.ended() == 0
         assert os.getsid(rig.launcher.pid) == rig.launcher.pid
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             os.kill(rig.launcher.pid, number)
