@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,12 @@ class Record:
 
     def dumps(self) -> str:
         """The file's text: people look into it too, so nothing in it hides or turns what they see."""
-        return visible_json(json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=False)) + "\n"
+        return visible_json(json.dumps(self, default=_fields, indent=1, ensure_ascii=False)) + "\n"
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass as JSON has it. `asdict` copies every history besides, event for event."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
 class RecordError(ReportError):
