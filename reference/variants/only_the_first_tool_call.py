@@ -1,6 +1,7 @@
-"""Of the tools that an answer asks for at once the first alone is run, and the model is told of no other.
+"""Of the commands that an answer asks for at once the first alone is run, and the model is told of no other.
 
-Breaks MSG-6. An agent that was never asked has no answer that MSG-4 could miss.
+Breaks MSG-6. Agents that are asked to work, and work in the background, are begun as they should be: without them the
+scenarios of other rules could not begin.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ BREAKS = ("MSG-6",)
 
 
 def _complete(**arguments: Any) -> Any:
-    """Ask as always, and keep one call."""
+    """Ask as always, and keep one command."""
     from reference import failover
 
     reply, attempts = failover.complete(**arguments)
-    return reply._replace(tool_calls=reply.tool_calls[:1]), attempts
+    commands = [call for call in reply.tool_calls if call.name == "exec" and not call.arguments.get("background")]
+    return reply._replace(tool_calls=tuple(c for c in reply.tool_calls if c not in commands[1:])), attempts
 
 
 def replace(parts: Parts) -> Parts:
