@@ -141,6 +141,10 @@ class Lanes:
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 
+    def name_of(self, process: int) -> str:
+        """What a process of the actor is called; "" for others, and for one that has not settled yet."""
+        return self._by_process[process].name if process in self._by_process else ""
+
     def park(self, call: StoppedCall, looked: int = -1) -> None:
         """Take a call in. One that a signal had interrupted comes again, and keeps its place."""
         lane = self._lane(call.process)
