@@ -79,7 +79,7 @@ class Deciding:
         return self._whole(self._reorder.switches(self._reorder.possible(order)))
 
     def _pair(self, violating: Order, passing: Order, first: Point, second: Point) -> Neighbour:
-        """The points as they were in the run that violated: a program may have done something else there than before."""
+        """The points as they were in the run that violated: its program may have done something else there."""
         violates, passes = self._decisions(violating), self._decisions(passing)
         ran = self._known[str(violates)]
         found = {(point.actor, point.index): point for point in ran.points} if ran else {}
