@@ -38,16 +38,16 @@ _DONE = {
     "listen": "listened on",
 }
 # What a call that changes nothing did to its object; "read" for all others.
-_SEEN = {
-    "connect": "asked for a connection to",
-    **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
-}
+_LOOKS = frozenset({"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"})
+_SEEN = {"connect": "asked for a connection to", **dict.fromkeys(_LOOKS, "looked at")}
 _PAST = {"written": "wrote"}
 # What changes nothing that stands in a file: who only does this after another one's change overwrites nothing of it.
 _MARKS = frozenset({
     "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat",
     "utime", "utimes", "futimesat", "utimensat",
 })  # fmt: skip
+# Bytes of a database that SQLite locks, and what it calls these locks (sqlite.org/lockingv3.html; os.h, PENDING_BYTE).
+_OF_SQLITE = {"@1073741824+1": "PENDING", "@1073741825+1": "RESERVED", "@1073741826+510": "SHARED"}
 
 _NO_ORDER = "no order of the calls was found in which it does not happen"
 
@@ -106,6 +106,7 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
     before = (p for p in points[:place] if not (contents and p.call in _MARKS and _started(p) == _started(later)))
     touching = [p for p in before if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
+    own = [number for number in own if touching[number].call not in _LOOKS] or own  # who has read it knows more by that
     since = touching[own[-1] + 1 :] if own else touching
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
     if not changes:
@@ -238,6 +239,13 @@ def _effects(point: Point) -> Sequence[Touch]:
     return [touch for touch in point.touches if touch is not source]
 
 
+def _called(name: str) -> str:
+    """An object, with what SQLite calls its locks."""
+    lock, at, record = name.rpartition("@")
+    word = _OF_SQLITE.get(at + record, "") if lock.startswith("lock:") else ""
+    return f"{name} ({word}, as SQLite has it)" if word else name
+
+
 def _asks(touch: Touch) -> bool:
     return touch.object.startswith(PROCESS) and not touch.writes
 
@@ -260,5 +268,5 @@ def _at(point: Point) -> str:
     if asked := [touch.object.removeprefix(PROCESS) for touch in point.touches if _asks(touch)]:
         return f"{point.actor}'s question whether {asked[0]} is there"
     to_another = point.call.startswith(("rename", "link"))
-    objects = (" to " if to_another else " and ").join(touch.object for touch in named(point.touches))
+    objects = (" to " if to_another else " and ").join(_called(touch.object) for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")

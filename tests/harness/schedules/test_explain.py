@@ -63,6 +63,25 @@ def test_a_change_between_two_of_anothers_is_told_as_that() -> None:
     )
 
 
+def test_who_has_read_a_file_and_looks_at_it_again_has_read_it() -> None:
+    """As mv(1) does before it replaces one. Who only looks has looked."""
+    read, change = at("a", 0, "openat", "-count"), at("b", 0, "rename", "new", "count")
+    look, late = at("a", 1, "newfstatat", "-count"), at("a", 2, "rename", "tmp", "count")
+    said = "a replaced count at its rename after b had replaced it; a had read it before"
+    assert explain(trace(read, change, look, late, preempted=1)) == said
+    looked = "a replaced count at its rename after b had replaced it; a had looked at it before"
+    assert explain(trace(look, change, late, preempted=1)) == looked
+
+
+def test_the_locks_of_a_database_have_their_names() -> None:
+    first, second = at("a", 0, "fcntl", "lock:db@1073741825+1"), at("b", 0, "fcntl", "lock:db@9+1")
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
+    assert explain(trace(first, second), neighbour=pair) == (
+        "what decides is that a's fcntl of lock:db@1073741825+1 (RESERVED, as SQLite has it) comes before "
+        "b's fcntl of lock:db@9+1"
+    )
+
+
 def test_a_look_without_a_turn_is_told_as_one() -> None:
     """It is known of a point that it has looked behind it, and so before whatever came next."""
     glance = Touch(f"{FACTS_OF}lock", writes=False, behind=True)
