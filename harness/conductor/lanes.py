@@ -138,6 +138,10 @@ class Lanes:
         """Those that wait for their turn."""
         return frozenset(stop.call.thread for lane in self for stop in lane.stops)
 
+    def waiting(self) -> frozenset[int]:
+        """The processes of which a thread waits for its turn."""
+        return frozenset(process for process, lane in self._by_process.items() if lane.stops)
+
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
 
