@@ -21,6 +21,7 @@ from harness.processes import stat
 from harness.schedules.points import Point
 
 _Attempt = tuple[str, int]  # what is asked for, and in which mode of a lock
+_MAKES = -1  # in the place of a mode
 
 
 def is_point(call: StoppedCall, where: Where) -> bool:
@@ -212,7 +213,8 @@ class Lanes:
 
 
 def _attempt(call: StoppedCall, point: Point) -> _Attempt:
-    return point.attempt, locks.mode(call)
+    """To open a lock file in order to read whose it is, is another attempt than to make it."""
+    return point.attempt, _MAKES if locks.makes_only(call) else locks.mode(call)
 
 
 def _birth(process: int) -> list[tuple[int, int]]:
