@@ -42,8 +42,8 @@ _WATCH_ENTRIES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE, Family.LIST}
 # Without reads, an actor would have read what it will read first before its first turn. Looks are no turns: what a
 # program does after one stands at a call of its own, before which another can be let go. But who only looks, waits.
 WATCH_ORDER = _WATCH_ENTRIES | {
-    Family.READ, Family.LOOK, Family.MARK, Family.INSPECT, Family.SERVE, Family.LOCK, Family.LIMIT, Family.FORK,
-    Family.START,
+    Family.READ, Family.LOOK, Family.MARK, Family.INSPECT, Family.SERVE, Family.LOCK, Family.LIMIT, Family.PROBE,
+    Family.FORK, Family.START,
 }  # fmt: skip
 # What can fail: whatever changes a file or asks for a lock, and for want of permission or descriptors every opening.
 WATCH_CHANGES = WATCH_WRITES | {Family.SERVE, Family.LOCK, Family.FORK}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from harness.runner import Ground, Trial, run
 from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
-from harness.schedules.explain import diagram, explain
+from harness.schedules.diagram import diagram
+from harness.schedules.explain import explain
 from harness.schedules.neighbour import Neighbour
 from harness.schedules.shrink import Shrunk, Unsteady, shrink_async
 from harness.schedules.trace import Trace

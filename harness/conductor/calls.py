@@ -33,6 +33,7 @@ class Family(Enum):
     LOCK = "lock"
     SHARE = "share"  # those of LOCK that exclude no reader: to share a lock, and to let go. No filter can tell them
     LIMIT = "limit"  # times after which a program wants a signal: no director sees these either, see limits.py
+    PROBE = "probe"  # whether a process is there: see probes.py
     FORK = "fork"  # of processes and threads; these concern no file
     START = "start"  # exec: an actor's first is the start of its program
     END = "end"  # of a process that is not killed: no director sees it, see endings.py
@@ -162,6 +163,8 @@ KINDS = (
     Kind("alarm", 37, Family.LIMIT),
     Kind("setitimer", 38, Family.LIMIT),
     Kind("timer_settime", 223, Family.LIMIT),
+    Kind("kill", 62, Family.PROBE, only_values=(1, (0,))),
+    Kind("pidfd_open", 434, Family.PROBE),
     Kind("clone", 56, Family.FORK),
     Kind("fork", 57, Family.FORK),
     Kind("vfork", 58, Family.FORK),

@@ -15,6 +15,7 @@ from harness.conductor.lanes import Lane, Lanes, Stop
 from harness.conductor.makers import Makers
 from harness.conductor.parties import Held, Replies
 from harness.conductor.pauses import Pauses
+from harness.conductor.polls import Polls
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
 
@@ -39,6 +40,8 @@ class Candidates:
         self._drawn = drawn
         self._makers = Makers()
         self._tries = Tries()
+        self._polls = Polls()
+        self._poll: Stop | None = None  # the only one who could go on, and asks what it knows
         self._asleep_since: float | None = None
 
     def find(self, root: str, steps: int) -> list[Stop | Held]:
@@ -51,10 +54,18 @@ class Candidates:
             self._asleep_since = None
         for stop in stops:
             stop.look_again(root, steps, self._drawn)
+        self._poll = self._polls.lone(stops) if not replies else None
+        if self._poll is not None:
+            return []
         return sorted([*stops, *replies], key=lambda waiting: waiting.point.actor)
 
     def in_vain(self) -> Stop | None:
-        """Who asks again although it must fail, where nobody can go on: None for as long as somebody may come back."""
+        """Who asks again although it must fail, where nobody can go on: None for as long as somebody may come back.
+
+        Or who, behind such an attempt, only reads again what it has read.
+        """
+        if self._poll is not None:
+            return self._poll
         stops = [stop for lane in self._each_lane() if (stop := lane.retries())]
         if not stops or self._replies.waiting() or not self._nobody_comes():
             return None
@@ -64,10 +75,11 @@ class Candidates:
         """Take note of a call that is about to be let go."""
         self._makers.see(call, in_vain=in_vain)
 
-    def step(self, call: StoppedCall, *, in_vain: bool) -> None:
-        """Take note of a call that has its turn."""
-        self.see(call, in_vain=in_vain)
-        self._tries.step(call.actor, in_vain=in_vain)
+    def step(self, stop: Stop, *, in_vain: bool, again: bool) -> None:
+        """Take note of who has its turn, or tries `again`."""
+        self.see(stop.call, in_vain=in_vain)
+        self._tries.step(stop.call.actor, in_vain=in_vain or again)
+        self._polls.step(stop, again=again)
 
     def _each_lane(self) -> Iterator[Lane]:
         return (lane for lanes in self._lanes.values() for lane in lanes)

@@ -21,6 +21,7 @@ from harness.processes import stat
 from harness.schedules.points import Point
 
 _Attempt = tuple[str, int]  # what is asked for, and in which mode of a lock
+_MAKES = -1  # in the place of a mode
 
 
 def is_point(call: StoppedCall, where: Where) -> bool:
@@ -138,8 +139,16 @@ class Lanes:
         """Those that wait for their turn."""
         return frozenset(stop.call.thread for lane in self for stop in lane.stops)
 
+    def waiting(self) -> frozenset[int]:
+        """The processes of which a thread waits for its turn."""
+        return frozenset(process for process, lane in self._by_process.items() if lane.stops)
+
     def processes(self) -> frozenset[int]:
         return frozenset(self._by_process)
+
+    def name_of(self, process: int) -> str:
+        """What a process of the actor is called; "" for others, and for one that has not settled yet."""
+        return self._by_process[process].name if process in self._by_process else ""
 
     def park(self, call: StoppedCall, looked: int = -1) -> None:
         """Take a call in. One that a signal had interrupted comes again, and keeps its place."""
@@ -204,7 +213,8 @@ class Lanes:
 
 
 def _attempt(call: StoppedCall, point: Point) -> _Attempt:
-    return point.attempt, locks.mode(call)
+    """To open a lock file in order to read whose it is, is another attempt than to make it."""
+    return point.attempt, _MAKES if locks.makes_only(call) else locks.mode(call)
 
 
 def _birth(process: int) -> list[tuple[int, int]]:

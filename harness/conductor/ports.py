@@ -12,8 +12,13 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.conductor import diag, kernel
+from harness.conductor.calls import Family
+
+if TYPE_CHECKING:
+    from harness.conductor.stopped import StoppedCall
 
 _PORT, _ABSTRACT = "port:", "@"
 _PLACE, _NUMBER = struct.Struct("!4xH"), struct.Struct("=68xI")  # of an inet_diag_msg: the own port, and the inode
@@ -25,6 +30,19 @@ class Listener:
 
     number: int  # its inode
     name: str  # of its port
+
+
+class Known:
+    """The names that the actors of a run have bound, or listened at."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def take(self, call: StoppedCall) -> bool:
+        """Whether the call concerns one of them."""
+        if call.kind.family is not Family.NETWORK:
+            self._names.add(call.path)
+        return call.path in self._names
 
 
 def is_name(text: str) -> bool:

@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from harness.conductor import kernel, locks
+from harness.conductor import kernel, locks, ports
 from harness.conductor.aims import Aimed
-from harness.conductor.calls import Family
 from harness.conductor.candidates import Candidates
 from harness.conductor.drawn import Drawn
 from harness.conductor.glances import Glances
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
 from harness.conductor.pauses import Pauses
+from harness.conductor.probes import Probes, await_reaped
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
 from harness.conductor.strikes import Strikes, told
@@ -81,18 +81,19 @@ class Scheduler:
         self._repeated = 0  # attempts, beside the steps
         self._releases = Releases()
         self._glances = Glances(root)
-        self._ports: set[str] = set()  # those, and abstract names, that an actor has bound or listened at
+        self._ports = ports.Known()
         self._deciding = False
         self._open = False
         self._drawn = Drawn()
         self._replies = Replies()
         self._pauses = Pauses()
+        self._probes = Probes(self._lanes)
         self._candidates = Candidates(self._lanes, self._supervisors, self._replies, self._pauses, self._drawn)
         self._watcher: asyncio.Task[None] | None = None
 
     @property
     def trace(self) -> Trace:
-        return Trace(tuple(self._steps))
+        return Trace(self._probes.told(self._steps))
 
     @property
     def struck(self) -> list[Point]:
@@ -128,16 +129,14 @@ class Scheduler:
         self._park(call)
         return True
 
-    def take_port(self, call: StoppedCall) -> bool:
-        """A call names a socket otherwise than by a path. Where no actor has the name, as of a fake, it is no point."""
+    def take_name(self, call: StoppedCall) -> bool:
+        """A call names a socket otherwise than by a path, or a process. Where no actor has the name it is no point."""
         if self._open or call.actor not in self._lanes or self._strikes.aimed:
             return False
-        if call.kind.family is not Family.NETWORK:
-            self._ports.add(call.path)
-        elif call.path not in self._ports:
-            return False
-        self._park(call)
-        return True
+        known = self._ports.take(call) if ports.is_name(call.path) else self._probes.take(call)
+        if known:
+            self._park(call)
+        return known
 
     def _park(self, call: StoppedCall) -> None:
         """The call waits for its turn."""
@@ -179,9 +178,10 @@ class Scheduler:
             self._strategy.finish()
 
     def _end(self, actor: str) -> None:
-        """An actor's listener has hung up; what it had open, and its locks, may be there for some moments yet."""
+        """An actor's listener has hung up; what it had open, its locks and its pid may be there for moments yet."""
         for process in self._surroundings.processes(actor):
             kernel.await_end(process, LEAVING)
+            await_reaped(process)
         self._go_on()
 
     # -- decisions --------------------------------------------------------------------------------------------------
@@ -261,8 +261,9 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
-        self._candidates.step(call, in_vain=in_vain)
+        self._candidates.step(stop, in_vain=in_vain, again=again)
         self._pauses.step(in_vain=in_vain)
+        self._probes.step(call, again=again)
         self._lanes[actor].take(stop, in_vain=in_vain, again=again)
         self._underway.sets_out(actor)
         self._underway.something_happens()

@@ -38,6 +38,7 @@ class StoppedCall:
     again: bool = False  # the same call was seen before: a signal had interrupted it
     done: bool = field(default=False)
     performed: int | None = field(default=None)  # the errno of a rename that was carried out, 0 for success
+    asks: str = field(default="")  # the process that it asks for, by its name in the schedule
     failed: int | None = field(default=None)  # the errno that we answered with in the call's place
     paths: tuple[str, ...] = field(init=False)
 
@@ -151,7 +152,7 @@ class Director(Protocol):
 
 
 @runtime_checkable
-class OrdersPorts(Protocol):
-    """A director that is also shown calls that name a socket otherwise than by a path (`ports`), by this method."""
+class OrdersNames(Protocol):
+    """A director that is also shown calls that name a socket otherwise than by a path, or a process, by this method."""
 
-    def take_port(self, call: StoppedCall) -> bool: ...
+    def take_name(self, call: StoppedCall) -> bool: ...

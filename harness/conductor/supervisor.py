@@ -16,13 +16,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
-from harness.conductor import calls, notifications, operands, ports
+from harness.conductor import calls, notifications, operands, ports, probes
 from harness.conductor.calls import Family
 from harness.conductor.endings import Endings
 from harness.conductor.limits import Limits
 from harness.conductor.lookups import Lookups
 from harness.conductor.operands import CALLERS_OWN_FAULT, Operand
-from harness.conductor.stopped import Director, OrdersPorts, StoppedCall
+from harness.conductor.stopped import Director, OrdersNames, StoppedCall
 from harness.errors import LabError
 
 _SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
@@ -231,7 +231,7 @@ class Supervisor:
             self.converses = True
             if self._seal.take(call):
                 return True
-        if ports.is_name(call.path):
+        if ports.is_name(call.path) or probes.asked_for(call):
             return self._is_ordered(call)
         if not (self._is_watched(call) and notifications.still_waits(self.listener, call.id)):
             return False
@@ -242,11 +242,11 @@ class Supervisor:
         return self._is_taken(call)
 
     def _is_ordered(self, call: StoppedCall) -> bool:
-        ordering = [director for director in self._directors if isinstance(director, OrdersPorts)]
+        ordering = [director for director in self._directors if isinstance(director, OrdersNames)]
         if not (ordering and notifications.still_waits(self.listener, call.id)):
             return False
         self._count(call)
-        return any(director.take_port(call) for director in ordering)
+        return any(director.take_name(call) for director in ordering)
 
     def _is_taken(self, call: StoppedCall) -> bool:
         return any(director.take(call) for director in self._directors)

@@ -24,6 +24,7 @@ from harness.schedules.points import (
     HELD,
     NAMES_IN,
     PATHS_BELOW,
+    PROCESS,
     RECORDS_OF,
     Touch,
     named,
@@ -43,6 +44,8 @@ def touches(call: StoppedCall, root: str) -> tuple[Touch, ...]:
 
     Whoever takes the name of an open file away, or gives it another, changes by which name it will be known.
     """
+    if call.asks:
+        return (Touch(PROCESS + call.asks, False),)
     objects = _objects(call, root)
     return (
         *objects,
@@ -62,6 +65,8 @@ def looked_at(call: StoppedCall, root: str) -> Iterator[Touch]:
 
 def vary(call: StoppedCall, root: str) -> bool:
     """Whether the touches depend on names that others may have made, removed or led elsewhere while it waited."""
+    if call.asks:
+        return False
     if call.kind.family in _NAMING or call.open_flags & os.O_CREAT or _links(call, root) or _shared(call):
         return True
     return any(

@@ -136,12 +136,14 @@ class Underway:
     def _looks_quiet(self, actor: str) -> bool:
         """Whether an actor that has a stopped call, and more than one thread, has nothing else going on.
 
-        Two looks tell at once, but for one that may have sent something to a fake: `strike_off` gives that its time.
+        Two looks tell at once, but for one that may have sent something to a fake, and where another of its processes
+        will go on soon by itself: `strike_off` gives these their time.
         """
         if self._supervisors[actor].converses:
             return False
-        quiet, processes, stopped = self._running[actor], self.processes(actor), self._lanes[actor].threads()
-        if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=False) for _ in range(2))):
+        quiet, processes, lanes = self._running[actor], self.processes(actor), self._lanes[actor]
+        stopped, free = lanes.threads(), processes - lanes.waiting()
+        if not (stopped and any(quiet.look(processes, stopped=stopped, awaken=free) for _ in range(2))):
             return False
         # One that was born before the looks and after the list was made was not looked at.
         return not self._supervisors[actor].unheard() and self.processes(actor) <= processes

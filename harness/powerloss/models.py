@@ -8,7 +8,8 @@ the rest ("All File Systems Are Not Created Equal", OSDI 2014, section 2 and tab
 
 - fsync of a file makes its bytes and its length safe, not its name; fsync of a folder makes its names safe, not what
   lies behind them.
-- A rename is on the disk whole or not at all. A sync of either of its folders makes it safe.
+- A rename is on the disk whole or not at all. A sync of the folder that it leads to makes it safe; that of the one that
+  it leads away from promises nothing of the other.
 - Changes to one name, and changes of the names of one file, reach the disk in order. All else comes in any order: a
   rename before the bytes of the renamed file, the second write before the first, a length before the bytes.
 - A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes.
@@ -189,9 +190,12 @@ class _Facts:
         return frozenset({change.inode}) if isinstance(change, Bytes | Length) else frozenset()
 
     def folders(self, index: int) -> frozenset[int]:
-        """In which folders it changes names."""
+        """By whose sync it becomes safe: the folders in which it gives a name, or, if it gives none, takes one."""
         change = self.change(index)
-        return frozenset(edit.folder for edit in change.edits) if isinstance(change, Entries) else frozenset()
+        if not isinstance(change, Entries):
+            return frozenset()
+        given = frozenset(edit.folder for edit in change.edits if edit.inode is not None)
+        return given or frozenset(edit.folder for edit in change.edits)
 
     def slots(self, index: int) -> frozenset[tuple[object, ...]]:
         """The names that it changes, and the files whose names they are."""

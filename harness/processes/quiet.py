@@ -40,10 +40,13 @@ class Quiet:
         self._turns: Turns | None = None  # since it was found so for the tenth time
         self._naps = 0  # looks at which it slept, and was to wake up soon
 
-    def look(self, pids: Collection[int], *, stopped: Collection[int] = (), awaken: bool = True) -> bool:
+    def look(
+        self, pids: Collection[int], *, stopped: Collection[int] = (), awaken: Collection[int] | None = None
+    ) -> bool:
         """Look once; True when this look and the one before found the same, and nothing running.
 
-        `stopped` are threads that wait at a call. With `awaken` one that will go on soon by itself counts as running.
+        `stopped` are threads that wait at a call. Of the processes of `awaken` (None: all) one that will go on soon by
+        itself counts as running.
         """
         now = time.monotonic()
         since, self._looked = now - self._looked, now
@@ -55,7 +58,7 @@ class Quiet:
         if reading is not None:
             self.slept += min(since, _LATE)
         self._naps += self.slept > _AWHILE and self.dozes()
-        return same and not (awaken and self._dozing(reading or frozenset(), since))
+        return same and not self._dozing(_of(awaken, reading or frozenset()), since)
 
     def dozes(self) -> bool:
         """Whether it slept at the last look, and is to wake up soon by itself."""
@@ -103,6 +106,14 @@ class Turns:
     def since(self, pids: Iterable[int]) -> int:
         """The most that one of them has had; 0 where the kernel does not count that."""
         return max((had - self._before.get(pid, had) for pid, had in _turns(pids).items()), default=0)
+
+
+def _of(pids: Collection[int] | None, reading: Reading) -> Reading:
+    """What was read of these processes' threads."""
+    if pids is None:
+        return reading
+    threads = {thread for pid in pids for thread in _threads(pid)}
+    return frozenset((thread, consumed) for thread, consumed in reading if thread in threads)
 
 
 def _turns(pids: Iterable[int]) -> dict[int, int]:

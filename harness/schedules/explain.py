@@ -1,4 +1,4 @@
-"""What a schedule did, in one sentence and as a picture in plain text.
+"""What a schedule did, in one sentence.
 
 Only what points say of themselves is used: calls and objects. A sentence about a read rests on a recorded read; where
 reads were not recorded it says that there may have been one, and why, and no more.
@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.mixed import mixed
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, UNTOLD, Point, Touch, contested, named, started
+from harness.schedules.points import (
+    ANSWERED,
+    FACTS_OF,
+    HELD,
+    NAMES_IN,
+    PROCESS,
+    UNTOLD,
+    Point,
+    Touch,
+    named,
+    started,
+)
 from harness.schedules.trace import Trace
 
 # What a call did to its object, as a past participle; "changed" for all others.
@@ -27,17 +38,16 @@ _DONE = {
     "listen": "listened on",
 }
 # What a call that changes nothing did to its object; "read" for all others.
-_SEEN = {
-    "connect": "asked for a connection to",
-    **dict.fromkeys(["stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"], "looked at"),
-}
+_LOOKS = frozenset({"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"})
+_SEEN = {"connect": "asked for a connection to", **dict.fromkeys(_LOOKS, "looked at")}
 _PAST = {"written": "wrote"}
 # What changes nothing that stands in a file: who only does this after another one's change overwrites nothing of it.
 _MARKS = frozenset({
     "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat",
     "utime", "utimes", "futimesat", "utimensat",
 })  # fmt: skip
-_FEW = 3  # this many points of one actor that concern nobody else are drawn, more are counted
+# Bytes of a database that SQLite locks, and what it calls these locks (sqlite.org/lockingv3.html; os.h, PENDING_BYTE).
+_OF_SQLITE = {"@1073741824+1": "PENDING", "@1073741825+1": "RESERVED", "@1073741826+510": "SHARED"}
 
 _NO_ORDER = "no order of the calls was found in which it does not happen"
 
@@ -71,7 +81,8 @@ def explain(
         said = f"{old.reader} read {old.object} {before}, and {new.object} {after}"
     elif neighbour is not None:
         first, second = neighbour.first, neighbour.second
-        said = f"what decides is that {_at(first)}{_let_go_of(first, second)} comes before {_at(second)}"
+        before, after = _at(first) + _behind(first, second), _at(second) + _behind(second, first)
+        said = f"what decides is that {before} comes before {after}"
     elif told:
         return "; ".join(told)
     else:
@@ -88,22 +99,6 @@ def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
                 yield from [found] if found else []
 
 
-def diagram(trace: Trace, faults: Iterable[Fault] = ()) -> list[str]:
-    """The order as lines, a column an actor: "*" goes, "o" had to wait although it could go on, "|" is under way."""
-    actors = sorted({point.actor for point in trace.points})
-    lines = ["     " + "| " * number + actor for number, actor in enumerate(actors)]
-    planned = {(fault.actor, fault.index): fault for fault in faults}
-    for first, count in _stretches(trace, planned):
-        step = trace.steps[first]
-        marks = " ".join(_mark(trace, first, count, actor) for actor in actors)
-        if count > 1:
-            lines.append(f"{'…':>4} {marks}  {step.chosen.actor}: {count} points that concern nobody else")
-        else:
-            fault = planned.get((step.chosen.actor, step.chosen.index))
-            lines.append(f"{first:>4} {marks}  {step.chosen}{f' !{fault.what}' if fault else ''}")
-    return lines
-
-
 def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
     """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
     later = points[place]
@@ -111,6 +106,7 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
     before = (p for p in points[:place] if not (contents and p.call in _MARKS and _started(p) == _started(later)))
     touching = [p for p in before if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
     own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
+    own = [number for number in own if touching[number].call not in _LOOKS] or own  # who has read it knows more by that
     since = touching[own[-1] + 1 :] if own else touching
     changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
     if not changes:
@@ -211,44 +207,16 @@ def _suffered(fault: Fault) -> str:
             return f"came with {fault.what}"
 
 
-def _stretches(trace: Trace, planned: dict[tuple[str, int], Fault]) -> Iterator[tuple[int, int]]:
-    """The steps as (first, count): runs of one actor's points that concern nobody else are taken together."""
-    place = 0
-    shared = contested(trace.points)
-    idle = [p not in shared and (p.actor, p.index) not in planned for p in trace.points]
-    while place < len(trace.steps):
-        count = 1
-        while idle[place] and _goes_on(trace, place, count) and idle[place + count]:
-            count += 1
-        yield from [(place, count)] if count > _FEW else [(place + more, 1) for more in range(count)]
-        place += count
-
-
-def _goes_on(trace: Trace, place: int, count: int) -> bool:
-    steps = trace.steps
-    return place + count < len(steps) and steps[place + count].chosen.actor == steps[place].chosen.actor
-
-
-def _mark(trace: Trace, place: int, count: int, actor: str) -> str:
-    step = trace.steps[place]
-    if step.chosen.actor == actor:
-        return "*"
-    last = trace.steps[place - 1].chosen.actor if place else ""
-    if last == actor and any(point.actor == actor for point in step.enabled):
-        return "o"
-    began = any(earlier.chosen.actor == actor for earlier in trace.steps[:place])
-    left = any(later.chosen.actor == actor for later in trace.steps[place + count :])
-    return "|" if began and left else " "
-
-
-def _let_go_of(first: Point, second: Point) -> str:
-    """The lock that the first lets go of without a call for it, where nothing else of it concerns the second."""
-    wanted = {touch.object for touch in second.touches}
-    if any(touch.object in wanted for touch in named(first.touches)):
+def _behind(one: Point, other: Point) -> str:
+    """What one does without a call for it (end, let go of a lock), if nothing else of it concerns the other."""
+    wanted = {touch.object for touch in other.touches}
+    if any(touch.object in wanted for touch in named(one.touches)):
         return ""
-    released = [touch.object for touch in first.touches if touch.writes and touch.object in wanted]
+    released = [touch.object for touch in one.touches if touch.writes and touch.object in wanted]
     files = [name.removeprefix(HELD) for name in released if name.startswith(HELD)]
     sockets = [name.removeprefix(ANSWERED) for name in released if name.startswith(ANSWERED)]
+    if any(name.startswith(PROCESS) for name in released):
+        return " (behind which it ends)"
     if files:
         return f" (behind which it lets go of the lock of {' and '.join(files)})"
     return f" (behind which it listens no more on {' and '.join(sockets)})" if sockets else ""
@@ -271,6 +239,17 @@ def _effects(point: Point) -> Sequence[Touch]:
     return [touch for touch in point.touches if touch is not source]
 
 
+def _called(name: str) -> str:
+    """An object, with what SQLite calls its locks."""
+    lock, at, record = name.rpartition("@")
+    word = _OF_SQLITE.get(at + record, "") if lock.startswith("lock:") else ""
+    return f"{name} ({word}, as SQLite has it)" if word else name
+
+
+def _asks(touch: Touch) -> bool:
+    return touch.object.startswith(PROCESS) and not touch.writes
+
+
 def _done(point: Point, name: str) -> str:
     """What a call did to one of its objects. A rename replaces the last, and gives another name to the one before."""
     done = _DONE.get(point.call, "changed")
@@ -286,6 +265,8 @@ def _seen(point: Point, name: str) -> str:
 
 
 def _at(point: Point) -> str:
+    if asked := [touch.object.removeprefix(PROCESS) for touch in point.touches if _asks(touch)]:
+        return f"{point.actor}'s question whether {asked[0]} is there"
     to_another = point.call.startswith(("rename", "link"))
-    objects = (" to " if to_another else " and ").join(touch.object for touch in named(point.touches))
+    objects = (" to " if to_another else " and ").join(_called(touch.object) for touch in named(point.touches))
     return f"{point.actor}'s {point.call}" + (f" of {objects}" if objects else "")

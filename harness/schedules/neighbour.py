@@ -34,7 +34,7 @@ class Deciding:
     def __init__(self, trace: Trace, decisions: Decisions, whole: Callable[[Iterable[Switch]], Decisions]) -> None:
         """`decisions` led to the violating `trace`; `whole` adds to switches its faults and absent actors."""
         self._reorder = Reorder(trace)
-        self._known = {str(decisions): True}  # whether it violates
+        self._known: dict[str, Trace | None] = {str(decisions): trace}  # what came of each that violates
         self._whole = whole
         self.replays = 0
 
@@ -72,15 +72,19 @@ class Deciding:
         decisions = self._decisions(order)
         if str(decisions) not in self._known:
             self.replays += 1
-            self._known[str(decisions)] = (yield decisions) is not None
-        return self._known[str(decisions)]
+            self._known[str(decisions)] = yield decisions
+        return self._known[str(decisions)] is not None
 
     def _decisions(self, order: Order) -> Decisions:
         return self._whole(self._reorder.switches(self._reorder.possible(order)))
 
     def _pair(self, violating: Order, passing: Order, first: Point, second: Point) -> Neighbour:
+        """The points as they were in the run that violated: its program may have done something else there."""
         violates, passes = self._decisions(violating), self._decisions(passing)
-        return Neighbour(violates=violates, passes=passes, first=first, second=second)
+        ran = self._known[str(violates)]
+        found = {(point.actor, point.index): point for point in ran.points} if ran else {}
+        one, other = (found.get((point.actor, point.index), point) for point in (first, second))
+        return Neighbour(violates=violates, passes=passes, first=one, second=other)
 
 
 def _way(start: Sequence[Point], end: Sequence[Point]) -> Iterable[int]:

@@ -28,6 +28,8 @@ CONTENT_OF = "content-of:"
 # And for what a look tells: that a file is there, its length, mode and times. Who looks by a call that is no point has
 # read this, and nothing else of it.
 FACTS_OF = "facts-of:"
+# And for a process that another one asks for: its end changes it, whoever asks whether it is there reads it.
+PROCESS = "process:"
 UNTOLD = (NAMES_IN, PATHS_BELOW, RECORDS_OF, HELD, ANSWERED, CONTENT_OF, FACTS_OF)
 # What differs from run to run in a file's name: a pid, a time, a random word of mkstemp's or of a UUID; and the folder
 # of a git object, which has the first two digits of a digest that a commit's time is in.

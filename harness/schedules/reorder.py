@@ -85,6 +85,20 @@ class Reorder(Programs):
                 heapq.heappush(queue, (cost, len(more), -sum(after), next(ties), after, actor, more))
         return self.switches(self.points)
 
+    def joined(self) -> Iterator[Order]:
+        """Orders in which two stretches of one actor are one, in the place of either; short ones are moved first."""
+        groups = [list(points) for _, points in itertools.groupby(self.points, key=lambda point: point.actor)]
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, points in enumerate(groups):
+            places[points[0].actor].append(place)
+        pairs = [pair for own in places.values() for pair in itertools.pairwise(own)]
+        moves = [*pairs, *(pair[::-1] for pair in pairs)]
+        for moved, to in sorted(moves, key=lambda pair: len(groups[pair[0]])):
+            left = [points for place, points in enumerate(groups) if place != moved]
+            at = to - (moved < to)
+            left[at] = groups[moved] + left[at] if moved < to else left[at] + groups[moved]
+            yield tuple(itertools.chain.from_iterable(left))
+
     def reversals(self) -> Iterator[Reversal]:
         """Each two points of different actors that race, with nothing that must come between; the last pair first."""
         clocks = self._clocks()

@@ -4,7 +4,8 @@ Simpler is: fewer preemptions and faults, of these fewer faults, then fewer acto
 switches where nothing races. A candidate is only a guess: it is run, and what counts is the trace that came of it, from
 which the decisions are derived again. Every replay counts against the budget. The search reads no clock and draws
 nothing.
-Source: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin).
+Sources: Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", TSE 2002 (ddmin); Jalbert and Sen,
+"A Trace Simplification Technique for Effective Debugging of Concurrent Programs", FSE 2010 (stretches that are joined).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.schedules.best import Best
 from harness.schedules.decisions import Absent, Decisions, Entry, Fault, Switch
 from harness.schedules.neighbour import Deciding, Neighbour
 from harness.schedules.points import contested, started
@@ -97,27 +99,6 @@ def searching(decisions: Decisions, *, budget: int, droppable: Callable[[str], b
     return (yield from _Shrinking(best, budget, droppable, progress).search())
 
 
-class Best:
-    """A violating run, and how simple it is."""
-
-    def __init__(self, trace: Trace, ran: Decisions) -> None:
-        self.trace = trace
-        self.decisions = Decisions.from_trace(trace, ran.faults, ran.absent)
-        self.preemptions = trace.preemptions()
-
-    @property
-    def weight(self) -> tuple[int, ...]:
-        """The less the simpler."""
-        actors = {point.actor for point in self.trace.points}
-        switches, faults = len(self.decisions.switches), len(self.decisions.faults)
-        return (self.preemptions + faults, faults, len(actors), switches + faults, self._off_races())
-
-    def _off_races(self) -> int:
-        """How many switches stand at a point that races with none of another actor."""
-        places = {(point.actor, point.index) for point in contested(self.trace.points)}
-        return sum((switch.actor, switch.index) not in places for switch in self.decisions.switches)
-
-
 class _Shrinking:
     """One search. Each pass gives whether it found something simpler."""
 
@@ -138,7 +119,12 @@ class _Shrinking:
         yield from self._tidy()
         yield from self._unstop()
         yield from self._drop()
-        while (yield from self._ddmin()) or (yield from self._drop()) or (yield from self._move()):
+        while (
+            (yield from self._ddmin())
+            or (yield from self._drop())
+            or (yield from self._join())
+            or (yield from self._move())
+        ):
             pass
         while (yield from self._unstop()):
             yield from self._ddmin()
@@ -236,6 +222,14 @@ class _Shrinking:
             for moved in self._moved(entry) if isinstance(entry, Switch) else ():
                 if (yield from self._try(Decisions((*entries[:place], moved, *entries[place + 1 :])))):
                     return True
+        return False
+
+    def _join(self) -> Asking:
+        """Let one go on where it was preempted, or have it wait until it goes on in any case; the rest as it was."""
+        reorder = Reorder(self.best.trace)
+        for order in reorder.joined():
+            if (yield from self._try(self._with(reorder.switches(reorder.possible(order))))):
+                return True
         return False
 
     def _moved(self, switch: Switch) -> list[Switch]:

@@ -165,7 +165,7 @@ def test_a_family_stops_nothing_else(conduct, watcher, family):
 
 def test_every_kind_has_a_test():
     tested = {name for _, expected in ACTIONS.values() for name in expected}
-    others = (Family.NETWORK, Family.LIMIT, Family.FORK, Family.START, Family.END)
+    others = (Family.NETWORK, Family.LIMIT, Family.PROBE, Family.FORK, Family.START, Family.END)
     elsewhere = {kind.name for kind in KINDS if kind.family in others}
     assert {kind.name for kind in KINDS} - elsewhere == tested
 

@@ -95,3 +95,20 @@ for thread in threads: thread.join()
         return len(scheduler.trace.steps), len(list(rig.folder.glob("done.*")))
 
     assert conduct(body) == (12, 6)
+
+
+def test_a_sibling_that_sleeps_a_little_is_waited_for(conduct):
+    """Else its timer would decide when it comes, and under which name: `(sleep 0.01; mv a b) &`, twice."""
+    family = """
+import os, time
+if os.fork() == 0: time.sleep(0.05); os.mkdir("x"); os._exit(0)
+os.mkdir("y"); os.wait()
+"""
+
+    async def body(rig):
+        scheduler = await schedule(rig, First(), {"a": python(family)})
+        return scheduler.trace.steps
+
+    steps = conduct(body)
+    made = next(step for step in steps if step.chosen.call == "mkdir")
+    assert [str(point) for point in made.enabled] == ["a.0: mkdir y", "a/1.0: mkdir x"]

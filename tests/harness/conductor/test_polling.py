@@ -231,3 +231,23 @@ def test_who_only_looks_waits(conduct, monkeypatch, wait):
     names = conduct(body)
     assert names[:3] == ["a", "a/1", "a/2"]
     assert names[-1].startswith("b")
+
+
+def test_what_is_read_between_two_attempts_in_vain_is_read_once(conduct):
+    """How often somebody asks whose lock it is, who gives up after a second, is a matter of the clock."""
+    polling = """
+import os, time
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    try: open("lock", "x").close(); break
+    except FileExistsError: open("lock").close(); open("log").close(); time.sleep(0.01)
+os.mkdir("b")
+"""
+    holder = 'import os\nopen("log", "w").close()\nopen("lock", "x").close()\nos.mkdir("a")\n'
+
+    async def body(rig):
+        actors = {"a": python(holder), "b": python(polling)}
+        scheduler = await schedule(rig, First(), actors, decisions="a.2!SIGSTOP")
+        return [str(point) for point in scheduler.trace.points if point.actor == "b"]
+
+    assert conduct(body) == ["b.0: openat lock", "b.1: openat lock", "b.2: openat log", "b.3: mkdir b"]

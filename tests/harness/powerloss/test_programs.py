@@ -176,6 +176,13 @@ SAVERS = {
     "a shell's mv": saves(
         "printf new >new; mv new state; sync .", "printf new >new; sync new; mv new state; sync .", argv=("sh", "-c")
     ),
+    "a move out of a folder, and that one synced": Saver(
+        before={"drafts/a": "text", "sent/b": ""},
+        wrong="import os\nos.rename('drafts/a', 'sent/a'); os.fsync(os.open('drafts', os.O_RDONLY))\n",
+        right="import os\nos.rename('drafts/a', 'sent/a'); os.fsync(os.open('sent', os.O_RDONLY))\n",
+        whole=lambda folder: "text" in (text(folder, "drafts/a"), text(folder, "sent/a")),
+        done=lambda folder: text(folder, "sent/a") == "text",
+    ),
     "a folder that nobody has synced": Saver(
         before={},
         wrong="import os\nos.mkdir('in')\n" + PUT + "put('in/state', b'new'); os.fsync(os.open('in', os.O_RDONLY))\n",

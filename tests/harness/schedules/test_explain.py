@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness.schedules.decisions import Decisions, Fault
-from harness.schedules.explain import diagram, explain, overwrites
+from harness.schedules.explain import explain, overwrites
 from harness.schedules.neighbour import Neighbour
-from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, Point, Touch
+from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, PROCESS, Point, Touch
 from harness.schedules.trace import Step, Trace
 
 CONFIG = "openclaw.json"
@@ -60,6 +60,25 @@ def test_a_change_between_two_of_anothers_is_told_as_that() -> None:
     points = [at("a", 0, "openat", "-log"), at("a", 1, "write", "log"), at("b", 0, "write", "log")]
     assert explain(trace(*points, at("a", 2, "write", "log"), preempted=2)) == (
         "a wrote log at its write after b had written it; that came between a's write of it and this one"
+    )
+
+
+def test_who_has_read_a_file_and_looks_at_it_again_has_read_it() -> None:
+    """As mv(1) does before it replaces one. Who only looks has looked."""
+    read, change = at("a", 0, "openat", "-count"), at("b", 0, "rename", "new", "count")
+    look, late = at("a", 1, "newfstatat", "-count"), at("a", 2, "rename", "tmp", "count")
+    said = "a replaced count at its rename after b had replaced it; a had read it before"
+    assert explain(trace(read, change, look, late, preempted=1)) == said
+    looked = "a replaced count at its rename after b had replaced it; a had looked at it before"
+    assert explain(trace(look, change, late, preempted=1)) == looked
+
+
+def test_the_locks_of_a_database_have_their_names() -> None:
+    first, second = at("a", 0, "fcntl", "lock:db@1073741825+1"), at("b", 0, "fcntl", "lock:db@9+1")
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
+    assert explain(trace(first, second), neighbour=pair) == (
+        "what decides is that a's fcntl of lock:db@1073741825+1 (RESERVED, as SQLite has it) comes before "
+        "b's fcntl of lock:db@9+1"
     )
 
 
@@ -254,6 +273,16 @@ def test_a_stop_is_told_as_a_pause() -> None:
     assert said == f"a's open of openclaw.json {pause}"
 
 
+def test_an_end_and_a_question_about_it_are_told_as_that() -> None:
+    ends = replace(at("a", 1, "unlink", "lock"), touches=(Touch("lock", True), Touch(f"{PROCESS}a", True, behind=True)))
+    asks = at("b", 1, "kill", f"-{PROCESS}a")
+    end, question = "a's unlink of lock (behind which it ends)", "b's question whether a is there"
+    for first, second, one, other in ((ends, asks, end, question), (asks, ends, question, end)):
+        pair = Neighbour(violates=Decisions(), passes=Decisions(), first=first, second=second)
+        said = explain(trace(first, second), neighbour=pair)
+        assert said == f"what decides is that {one} comes before {other}"
+
+
 def test_where_every_order_violates_no_chance_overwriting_is_blamed() -> None:
     """What another actor had left when it began is overwritten by each program that writes its own file."""
     points = [at("b", 0, "start"), at("a", 0, "rename", "a.tmp", "last"), at("b", 1, "rename", "b.tmp", "last")]
@@ -263,31 +292,5 @@ def test_where_every_order_violates_no_chance_overwriting_is_blamed() -> None:
     )
 
 
-def test_the_picture() -> None:
-    assert diagram(lost(reads=True), [Fault("add-lane0", 1, "EINTR")]) == [
-        "     add-lane0",
-        "     | add-lane2",
-        "   0   *  add-lane2.0: open openclaw.json",
-        "   1   *  add-lane2.1: open add-lane2.tmp",
-        "   2 * o  add-lane0.0: open openclaw.json",
-        "   3 * |  add-lane0.1: open add-lane0.tmp !EINTR",
-        "   4 * |  add-lane0.2: rename add-lane0.tmp openclaw.json",
-        "   5   *  add-lane2.2: rename add-lane2.tmp openclaw.json",
-    ]
-
-
-def test_points_that_concern_nobody_else_are_counted() -> None:
-    alone = [at("a", index, "write", f"a/{index}") for index in range(9)]
-    assert diagram(trace(*alone, at("b", 0, "write", "x"), at("a", 9, "write", "x"))) == [
-        "     a",
-        "     | b",
-        "   … *    a: 9 points that concern nobody else",
-        "   9 | *  b.0: write x",
-        "  10 *    a.9: write x",
-    ]
-    assert len(diagram(trace(*alone, at("b", 0, "write", "x")), [Fault("a", 4, "EIO")])) == 2 + 1 + 1 + 1 + 1
-
-
-def test_nothing_is_drawn_of_nothing() -> None:
-    assert diagram(Trace(())) == []
+def test_nothing_is_said_of_nothing() -> None:
     assert explain(Trace(())) == NOTHING

@@ -70,6 +70,13 @@ def test_orders_mean_the_same_exactly_if_they_are_of_one_class(seed: int) -> Non
             assert (meaning(one.points) == meaning(other.points)) == (classes(one) == classes(other))
 
 
+def test_two_stretches_of_one_actor_become_one_in_the_place_of_either() -> None:
+    points = [Point(actor=actor, index=index, call="c", touches=()) for actor, index in (("a", 0), ("b", 0), ("a", 1))]
+    trace = Trace(tuple(Step(enabled=(point,), chosen=point) for point in points))
+    found = ["".join(point.actor for point in order) for order in Reorder(trace).joined()]
+    assert found == ["baa", "aab"]
+
+
 def test_races_of_a_lost_update() -> None:
     programs = {"a": ops("rx sx"), "b": ops("rx sx")}
     reorder = Reorder(run(programs, Decisions.parse("a.1>b")))
