@@ -180,6 +180,19 @@ def _once_listed(lab: Lab) -> Where:
     return matches
 
 
+def _once_made(lab: Lab, name: str) -> Where:
+    """The first operation beside the config once the agent's worktree is whole. One that is killed as it renames onto
+    the config may have done so.
+    """
+
+    def matches(call: StoppedCall) -> bool:
+        if not lab.is_beside_config(call):
+            return False
+        return name in repository.seen(_folder(lab), lab.site.workspaces, "").worktrees
+
+    return matches
+
+
 async def _killed(lab: Lab, name: str, where: Where, *, to: str) -> None:
     """An add is killed at a call, alone or with its git."""
     async with lab.kept(f"the add of {name} kept in the middle of its work", where=where) as until_kept:
@@ -212,7 +225,7 @@ async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
     """
     _prepared(lab)
     await _killed(lab, "listed", _once_listed(lab), to="process")
-    await _killed(lab, "worked", lab.is_config, to="process")
+    await _killed(lab, "worked", _once_made(lab, "worked"), to="process")
     if lab.faulty and (lab.site.workspace("worked") / ".git").exists():  # another program may make it last
         repository.work_in(lab.site.workspace("worked"), commit=lab.chance.random() < 0.5)
         look(lab, "worked in")
