@@ -78,6 +78,7 @@ OURS = (
     "fence-at-the-end-only",
     "folder-before-the-name-is-checked",
     "gateway-address-taken",
+    "gateway-ends-without-descriptors",
     "gateway-failure-exits-zero",
     "gateway-goes-on-alone",
     "gateway-keeps-descriptors",
