@@ -46,6 +46,7 @@ OURS = (
     "config-busy-reads-as-empty",
     "config-drops-null-keys",
     "config-drops-unknown-keys",
+    "config-first-unlocked",
     "config-first-write-in-place",
     "config-in-place-write",
     "config-lock-by-path",
