@@ -6,8 +6,6 @@ that began with the message was widened to other fields in hermes-agent (#54087)
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from reference.errors import OrchestratorError
 from reference.providers import refusals
 
@@ -24,7 +22,7 @@ _failure = refusals.failure
 def _with_the_code(
     provider: str, said: ProviderError, status: int, wait: float | None, secret: str
 ) -> OrchestratorError:
-    error = _failure(provider, changed(said, code=""), status, wait, secret)
+    error = _failure(provider, said, status, wait, secret)
     error.detail["provider_code"] = said.code
     return error
 
