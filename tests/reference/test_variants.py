@@ -106,6 +106,7 @@ OURS = (
     "long-commands-end-the-turn",
     "long-message-is-cut",
     "long-paths-leave-folders",
+    "lost-documents-exit-zero",
     "names-with-a-line-end",
     "next-model-without-tools",
     "output-lost-beyond-the-pipe",
