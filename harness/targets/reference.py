@@ -176,7 +176,7 @@ def _words(intent: Intent) -> tuple[str, ...]:
         case Turn():
             session = ("--session", intent.session) if intent.session else ()
             timeout = ("--timeout", f"{intent.timeout:g}") if intent.timeout is not None else ()
-            local = () if intent.gateway else ("--local",)
+            local = (*(() if intent.gateway else ("--local",)), *(("--detach",) if intent.detached else ()))
             words = ("agent", "--agent", intent.agent, "--message", intent.message, "--json")
             return (*words, *session, *timeout, *local)
         case ListRuns(everything=everything):

@@ -606,6 +606,12 @@ class AroundTheGateway(Turns):
         return replace(turn, gateway=False)
 
 
+@caught_by("a_detached_turn_is_not_waited_for", "waits for its end")
+class NeverDetached(Turns):
+    def other(self, turn):
+        return replace(turn, detached=False)
+
+
 @caught_by("a_gateway_runs_a_turn", "the gateway said nothing")
 class GatewayThatEnds(ReferenceTarget):
     def command(self, site, intent):
