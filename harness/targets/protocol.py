@@ -34,6 +34,7 @@ class Capability(Enum):
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"
+    GRACE = "can be told how long child work may take to end"
     BACKGROUND = "leaves wanted background work behind under a handle"
     RUNS = "lists its runs"
     CANCEL = "cancels a run or a background job by its handle"
