@@ -52,8 +52,9 @@ class Status:
     """An HTTP error, in the provider's own body shape, or a redirect (3xx), which has a `location` header.
 
     `error` is the provider's error type or code, the usual one for the status when empty. `headers` are sent
-    as given, `retry-after` included: no status sends one by itself. With `repeats_key` the message ends with the API
-    key or the token that the request showed, as some providers' do.
+    as given, `retry-after` included: no status sends one by itself. With `repeats_key` the API key or the token that
+    the request showed stands for each `{key}` in the error and the message, or behind the message where there is none
+    in either, as some providers have it.
     """
 
     code: int

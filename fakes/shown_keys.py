@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from fakes.script import Broken, Reply, Status
 from fakes.wire.http import HttpRequest
 
+_PLACE = "{key}"
 _HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
 
 
@@ -24,11 +25,15 @@ def shown_key(request: HttpRequest) -> str:
 
 
 def with_key(reply: Reply, key: str) -> Reply:
-    """The reply, with the key behind its message where its script says so."""
+    """The reply, with the key in it where its script says so."""
     if isinstance(reply, Broken) and isinstance(reply.answer, Status):
         return replace(reply, answer=_repeating(reply.answer, key))
     return _repeating(reply, key) if isinstance(reply, Status) else reply
 
 
 def _repeating(status: Status, key: str) -> Status:
-    return replace(status, message=status.message + key) if status.repeats_key else status
+    if not status.repeats_key:
+        return status
+    placed = _PLACE in status.error + status.message
+    message = status.message if placed else status.message + _PLACE
+    return replace(status, error=status.error.replace(_PLACE, key), message=message.replace(_PLACE, key))

@@ -128,7 +128,8 @@ class RepositorySeen:
     """A git repository as its files show it. `config` digests its config and HEAD; worktrees go by their folders.
 
     `broken` are worktrees that only one side knows, or that are still being made; `folders` exist, whatever they hold.
-    `files` are those of the main checkout, committed or not, each with a digest of what stands in it.
+    `files` are those of the main checkout, committed or not, each with a digest of what stands in it. `drafts` are
+    folders in which a person has been at work (`harness.lab.repository.work_in`) and whose work is still there.
     """
 
     when: str
@@ -138,6 +139,7 @@ class RepositorySeen:
     broken: tuple[str, ...]
     folders: tuple[str, ...]
     files: tuple[str, ...] = ()
+    drafts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,12 +163,24 @@ _OS_CODES: Mapping[int, tuple[str, str]] = {
 }
 
 
+# What ran out where no path says so.
+_LIMITS: Mapping[int, str] = {
+    errno.EMFILE: "open files of one process (ulimit -n)",
+    errno.ENFILE: "open files of the system (fs.file-max)",
+    errno.EAGAIN: "processes of one user (ulimit -u)",
+    errno.ENOMEM: "memory (ulimit -v)",
+    errno.EFBIG: "size of a file (ulimit -f)",
+}
+
+
 def from_oserror(error: OSError, path: str = "") -> Local:
-    """The typed failure for a system call's error, told apart by errno, naming the path where it is known."""
+    """The typed failure for a system call's error, told apart by errno, naming the path or the limit in question."""
     if not path and error.filename is not None:
         path = str(error.filename)
     code, hint = _OS_CODES.get(error.errno or 0, ("io-error", "look at the system's log for that device"))
     reason = (error.strerror or type(error).__name__).lower()
     where = f" for {path}" if path else ""
     detail: dict[str, object] = {"errno": errno.errorcode.get(error.errno or 0, ""), "path": path}
+    if limit := _LIMITS.get(error.errno or 0):
+        detail["limit"] = limit
     return Local(code, f"the system refused{where}: {reason}", hint=hint, detail=detail)

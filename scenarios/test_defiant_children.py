@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 
-from harness.checkers.children import killed_tree_ends, no_unaccounted_survivor
+from harness.checkers.children import grace_is_granted, killed_tree_ends, no_unaccounted_survivor
+from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.scenario import scenario
-from scenarios.child_work import GRACE, NEEDS, end_and_look, start_building, without_builds
+from harness.targets.protocol import Capability, Setup
+from scenarios.child_work import GRACE, NEEDS, end_and_look, start_building, tool_then_text, without_builds
 
+NEEDED, GRANTED = 6.5, 12.0  # seconds: longer than programs give child work by themselves
 STOPS_ITS_PARENT = "kill -STOP $PPID"  # a shell command: whatever has started the shell does nothing more by itself
 
 
@@ -29,6 +32,26 @@ async def test_interrupted_twice(lab: Lab) -> None:
     run.signal(signal.SIGINT)  # unless it has ended by then
     await lab.ends_within(run, GRACE)
     await lab.look.survivors(run, GRACE)
+
+
+@scenario(
+    "CHD-1",
+    fault=f"SIGTERM to a run whose tool needs {NEEDED:g} s to end, and is to have {GRANTED:g} s",
+    needs=[*NEEDS, Capability.GRACE],
+    judges=[grace_is_granted],
+)
+async def test_work_that_needs_its_grace(lab: Lab) -> None:
+    """Child work that takes long to end, but not longer than it may, is let: it saves what it has done."""
+    lab.prepare(Setup(agents=("lane0",), grace_seconds=GRANTED))
+    done = lab.effects("lane0")
+    saves = f"trap '' TERM INT HUP; echo begun >> {done}; sleep {NEEDED if lab.faulty else 0}; echo saved >> {done}"
+    lab.script(*tool_then_text(lab, "lane0", saves))
+    run = await lab.turn("lane0")
+    if not await lab.look.grows(done, within=lab.target.patience):
+        raise TargetFailed("the tool call was not carried out")
+    lab.signal(run, signal.SIGTERM)
+    await lab.ends_within(run, NEEDED + GRACE)
+    lab.look.effect("lane0")
 
 
 @scenario(

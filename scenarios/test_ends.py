@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from fakes.script import Match, Rule, Stall, Text
 from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared, signals_are_told
@@ -13,6 +14,7 @@ from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH, ENDED
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.lab.look import worker
 from harness.lab.renumbering import renumber
 from harness.lab.striking import Strike, sweep
@@ -59,21 +61,25 @@ async def test_connection_left_open(lab: Lab) -> None:
 
 @scenario(
     "CHD-8",
-    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run, and what it has left of "
-    "its pid is that of another process by then",
+    fault="the gateway is killed with SIGKILL, its process group with it, while it has a run and has just accepted "
+    "another, whose process has written nothing yet; what it has left of its pid is that of another process by then",
     needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS],
+    watch=WATCH_CHANGES,
     judges=[restart_recovers],
 )
 async def test_gateway_killed_and_restarted(lab: Lab) -> None:
     """After a gateway was killed another starts in its place, and the runs of the first are known to be over."""
-    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    lab.prepare(Setup(agents=("lane0", "lane1", "lane2"), models=("anthropic",), grace_seconds=0.5))
     lab.script(Rule("cut", Match(marker="cut"), (Text("done", gate="cut"),)))
     lab.hold("cut")
     first = await serving(lab, "gateway-1")
     cut = await lab.start(routed(lab, "lane0", "cut"), "cut")
     await lab.reached("cut", by=[first, cut])
     await lab.list_runs("list-before")
-    lab.signal(first, signal.SIGKILL, to="group")
+    if Capability.DETACH in lab.target.capabilities:
+        await _killed_as_it_accepts(lab, first)
+    else:
+        lab.signal(first, signal.SIGKILL, to="group")
     if lab.faulty:
         await cut.finished()
         await lab.look.survivors(first, GRACE)
@@ -84,6 +90,23 @@ async def test_gateway_killed_and_restarted(lab: Lab) -> None:
             raise TargetFailed("the second gateway neither says that it listens nor ends")
     await lab.list_runs("list-after", everything=True)
     await lab.run(routed(lab, "lane1", "after"), "after")
+
+
+async def _killed_as_it_accepts(lab: Lab, gateway: Actor) -> None:
+    """The gateway is killed once it has accepted a turn that nobody waits for, before its worker writes anything."""
+
+    def of_a_worker(call: StoppedCall) -> bool:
+        return call.actor == gateway.name and call.process != gateway.pid and lab.is_state(call)
+
+    async with lab.kept("the worker of an accepted turn kept before it writes", where=of_a_worker) as until_kept:
+        turn = replace(routed(lab, "lane2", "detached"), detached=True)
+        accepted = await lab.start(turn, "detached")
+        await until_kept(gateway)
+        await lab.ends_within(accepted, GRACE)
+        lab.signal(gateway, signal.SIGKILL, to="group")
+        if lab.faulty:
+            await gateway.finished()  # before its worker may go on
+    await accepted.finished()
 
 
 @scenario(

@@ -16,8 +16,10 @@ from harness.checkers.gateway_loss import (
 )
 from harness.checkers.large_state import gateway_keeps_nothing
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
+from harness.checkers.resources import crowded_gateway_is_weathered
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.limits import few_descriptors
 from harness.scenario import WATCH_ORDER, scenario
 from harness.targets.protocol import CancelRun, Capability, RunGateway, Setup
 from scenarios.child_work import KINDS, NEEDS, OUTLIVES, tool_then_text
@@ -149,6 +151,32 @@ async def test_gateway_after_each_turn(lab: Lab) -> None:
         await lab.run(routed(lab, "lane0", f"turn-{number}"), f"turn-{number}")
         await lab.settled(gateway)
         lab.look.holdings(gateway, f"after turn {number}")
+
+
+@scenario(
+    "RES-3",
+    fault="a gateway that has a turn has no descriptor left for a second client, and two for a third",
+    needs=[Capability.TURN, Capability.GATEWAY],
+    judges=[crowded_gateway_is_weathered],
+    not_verified=["that it waits without using up a processor"],
+)
+async def test_gateway_out_of_descriptors(lab: Lab) -> None:
+    """A gateway that has no descriptor for a client refuses it, keeps the turn that it has, and serves others later."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    lab.script(Rule("kept", Match(marker="kept"), (Text("done", gate="kept"),)))
+    lab.hold("kept")
+    gateway = await serving(lab)
+    kept = await lab.start(routed(lab, "lane0", "kept"), "kept")
+    await lab.reached("kept", by=[kept, gateway])
+    lab.plan("a gateway without descriptors")
+    for free in (0, 2) if lab.faulty else ():
+        with few_descriptors(gateway.pid, free=free) as limited:
+            await lab.run(routed(lab, "lane1", f"crowded-{free}"), f"crowded-{free}")
+            if limited:
+                lab.fired("a gateway without descriptors", f"{free} are left")
+    await lab.run(routed(lab, "lane1", "after"), "after")
+    lab.release("kept")
+    await kept.finished()
 
 
 @scenario(

@@ -14,6 +14,7 @@ from harness.checkers.messages import ANSWER
 from harness.checkers.operator import (
     DEADLINE_SLACK,
     UNREAD,
+    UNWRITTEN,
     deadline_holds,
     never_hangs,
     one_json_document,
@@ -48,8 +49,8 @@ BAD_NAMES = (
 @scenario(
     "OPS-2",
     fault="commands succeed, fail at the provider or fall over, are cancelled in a gateway, meet unknown agents and "
-    "options and a held session, run out of time, and are terminated, one of them with a tool that uses up a grace "
-    f"period of {LONG_GRACE:g} s",
+    "options, a full disk for their output and a held session, run out of time, and are terminated, one of them with a "
+    f"tool that uses up a grace period of {LONG_GRACE:g} s",
     needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.AGENT_NAMES],
     judges=[one_json_document],
 )
@@ -74,6 +75,7 @@ async def test_every_kind_of_end(lab: Lab) -> None:
         await lab.run(lab.adding("lane0"), "conflict")
         await lab.run(Raw(words=("agents", "add", "--no-such-option", "--json")), "unknown-option")
         await lab.run(Raw(words=("no-such-command", "--json")), "unknown-command")
+        await lab.run(ListAgents(), f"{UNWRITTEN}-list", streams=Streams(stdout="/dev/full"))
         if Capability.FAILOVER in has:
             await (await lab.turn("lane0", actor="moves")).finished()
         if {Capability.GATEWAY, Capability.RUNS, Capability.CANCEL} <= has:

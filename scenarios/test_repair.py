@@ -9,7 +9,17 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from fakes.script import Match, Rule, Status, Text
-from harness.checkers.repair import BESIDE, FIRST, LIST, LOOK, REPAIR, TURN, check_up_is_right, repair_harms_nobody
+from harness.checkers.repair import (
+    BESIDE,
+    FIRST,
+    LIST,
+    LOOK,
+    REPAIR,
+    SOUND,
+    TURN,
+    check_up_is_right,
+    repair_harms_nobody,
+)
 from harness.conductor.troubles import FULL_DISK
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
@@ -38,7 +48,7 @@ RESTING = Status(529, headers=(("retry-after", "3600"),))
     not_verified=["what the list of runs says after its records were damaged"],
 )
 async def test_check_up_of_damaged_state(lab: Lab) -> None:
-    """A check-up that finds nothing, or has repaired everything, leaves a state that works."""
+    """A check-up finds nothing where nothing is wrong; if it does not, or has repaired everything, the state works."""
     resting = ("anthropic",) if Capability.FAILOVER in lab.target.capabilities else ()  # of which a record is kept
     models = (*resting, "codex")
     lab.prepare(Setup(agents=("lane0", "lane1"), models=models, credential=lab.credential("codex")))
@@ -47,6 +57,8 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
     await lab.run(ListAgents(), LIST.removeprefix("-"))
     await lab.add("last")  # a backup has what was there before the last change
     await (await lab.turn("lane0", actor=FIRST)).finished()
+    if lab.faulty:
+        await lab.run(CheckUp(), SOUND)
     lab.plan("damaged state")
     files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
     damages = _damages(lab, [path for path, *_ in files])

@@ -15,14 +15,17 @@ from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
 REFUSED = "a key refused and repeated"
-# As OpenAI says it, which shows the ends of the key; of compatible servers there are some that show the whole.
-WRONG = "Incorrect API key provided: "
+# As OpenAI says it, which shows the ends of the key; of compatible servers there are some that show the whole. Here it
+# comes over and over: wherever a program cuts that off, it cuts a key, and in one of the two behind its middle.
+WRONG = "Incorrect API key provided: " + "{key} " * 60
+WRONG_THERE = "Incorrect API key provided:" + 38 * "." + "{key} " * 60
 
 
 @scenario(
     "AUT-9",
-    fault="providers refuse API keys and repeat them in what they say, with another model to fall back to and without, "
-    "here and through a gateway; a model asks for the environment of its tools; the config is damaged behind a key",
+    fault="providers refuse API keys and repeat them, over and over, in what they say and in the code of the error, "
+    "with another model to fall back to and without, here and through a gateway; a model asks for the environment of "
+    "its tools; the config is damaged behind a key",
     needs=[Capability.TURN, Capability.KEYS],
     judges=[keys_stay_in],
     not_verified=["keys that the program finds in its environment"],
@@ -73,7 +76,14 @@ def _rules(lab: Lab, models: tuple[str, ...]) -> list[Rule]:
     once = Status(401, message=WRONG, repeats_key=True, gate="replaced")
     rules.append(Rule("replaced", Match(marker="replaced", provider=first), (once,)))
     for name in ("refused", "refused-there"):
-        refusal = Status(401, message=WRONG, repeats_key=True, gate="refused" if name == "refused" else None)
+        here = name == "refused"
+        refusal = Status(
+            401,
+            error="no_key_{key}" if here else "",
+            message=WRONG if here else WRONG_THERE,
+            repeats_key=True,
+            gate="refused" if here else None,
+        )
         rules.append(Rule(name, Match(marker=name, provider=first), (refusal,)))
         for other in others:  # as Gemini says it
             invalid = Status(400, message="API key not valid: ", repeats_key=True)

@@ -39,10 +39,13 @@ def _folder(lab: Lab) -> Path:
     return lab.site.root / "repository"
 
 
-def _prepared(lab: Lab, *occupied: str, empty: str | None = None, branched: str | None = None) -> None:
+def _prepared(
+    lab: Lab, *occupied: str, empty: str | None = None, branched: str | None = None, locked: str | None = None
+) -> None:
     """A repository, and folders with something in them where these agents' worktrees would be.
 
-    For one agent there is an empty folder, for one a branch of each name that programs give to an agent's.
+    For one agent there is an empty folder, for one a branch of each name that programs give to an agent's, and for one
+    another git's lock on each.
     """
     lab.prepare(Setup())
     repository.edit(repository.make(_folder(lab)))
@@ -50,6 +53,8 @@ def _prepared(lab: Lab, *occupied: str, empty: str | None = None, branched: str 
         lab.site.workspace(empty).mkdir(parents=True)
     for name in BRANCHES if branched else ():
         repository.branch(_folder(lab), name.format(branched))
+    for name in BRANCHES if locked else ():
+        repository.lock_branch(_folder(lab), name.format(locked))
     for name in occupied:
         lab.site.workspace(name).mkdir(parents=True)
         (lab.site.workspace(name) / "notes").write_text("nobody's to remove\n", encoding="utf-8")
@@ -127,8 +132,8 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees meet a name, a folder or a branch that is taken, a full disk, SIGTERM and Ctrl-C in "
-    "mid-git, one of them where there was an empty folder",
+    fault="adds in worktrees meet a name, a folder or a branch that is taken, a branch that another git has locked, a "
+    "full disk, SIGTERM and Ctrl-C in mid-git, one of them where there was an empty folder",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
@@ -136,7 +141,7 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 )
 async def test_worktree_and_agent_together(lab: Lab) -> None:
     """An add that fails leaves neither an agent nor a worktree, branch or folder, and takes nothing that was there."""
-    _prepared(lab, "occupied", empty="ended", branched="branched")
+    _prepared(lab, "occupied", empty="ended", branched="branched", locked="locked" if lab.faulty else None)
     await lab.run(adding(lab, "good"), "add-good")
     if lab.faulty:
         await lab.run(AddAgent(name="good", workspace=str(lab.site.workspace("twice"))), "taken")
@@ -144,6 +149,7 @@ async def test_worktree_and_agent_together(lab: Lab) -> None:
         await lab.run(other, "taken-with-worktree")
         await lab.run(adding(lab, "occupied"), "add-occupied")
         await lab.run(adding(lab, "branched"), "add-branched")
+        await lab.run(adding(lab, "locked"), "add-locked")
         async with lab.struck(Fault("add-full", 0, "ENOSPC"), where=lab.is_config):
             await lab.run(adding(lab, "full"), "add-full")
     async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
@@ -174,6 +180,19 @@ def _once_listed(lab: Lab) -> Where:
     return matches
 
 
+def _once_made(lab: Lab, name: str) -> Where:
+    """The first operation beside the config once the agent's worktree is whole. One that is killed as it renames onto
+    the config may have done so.
+    """
+
+    def matches(call: StoppedCall) -> bool:
+        if not lab.is_beside_config(call):
+            return False
+        return name in repository.seen(_folder(lab), lab.site.workspaces, "").worktrees
+
+    return matches
+
+
 async def _killed(lab: Lab, name: str, where: Where, *, to: str) -> None:
     """An add is killed at a call, alone or with its git."""
     async with lab.kept(f"the add of {name} kept in the middle of its work", where=where) as until_kept:
@@ -193,16 +212,23 @@ async def _killed_and_again(lab: Lab, name: str, where: Where, *, to: str) -> No
 @scenario(
     "CFG-12",
     fault="adds in worktrees are killed with SIGKILL: once their agent is in the config, beside their git, with it as "
-    "it locks a branch, at the config",
+    "it locks a branch, at the config; a person works in one of the worktrees that are left",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
     judges=[add_and_worktree_compose],
 )
 async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
-    """What an add that was killed has left is not in the way of the next one, which makes agent and worktree."""
+    """What an add that was killed has left is not in the way of the next one, which makes agent and worktree.
+
+    Where a person has worked since, it is no leftover: what they have done stays.
+    """
     _prepared(lab)
     await _killed(lab, "listed", _once_listed(lab), to="process")
+    await _killed(lab, "worked", _once_made(lab, "worked"), to="process")
+    if lab.faulty and (lab.site.workspace("worked") / ".git").exists():  # another program may make it last
+        repository.work_in(lab.site.workspace("worked"), commit=lab.chance.random() < 0.5)
+        look(lab, "worked in")
     await _killed_and_again(lab, "beside", _in_mid_git(lab), to="process")
     await _killed_and_again(lab, "branch", _at_a_branch(lab, "rename"), to="group")
     await _killed_and_again(lab, "config", lab.is_config, to="process")

@@ -7,10 +7,12 @@ from collections.abc import Collection
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
+from harness.checkers.midway import EFFECT
 from harness.events import (
     ChildBeat,
     Exited,
     FaultFired,
+    FileSeen,
     Finished,
     History,
     Hung,
@@ -34,6 +36,26 @@ _SHORT = 90  # characters of a command line
 def no_unaccounted_survivor(history: History) -> list[Finding]:
     """CHD-1: nothing of an ended run lives on, unless the target lists it."""
     return _survivors(history, "CHD-1", "after it had ended")
+
+
+def grace_is_granted(history: History) -> list[Finding]:
+    """CHD-1: work that needs less than the grace period came to its own end, although it was told to end before.
+
+    It adds a line to the effect of its run's name when it begins, and one when it ends by itself.
+    """
+    findings, judged = [], 0
+    for seq, seen in history.of(FileSeen):
+        actor, times = seen.role.removeprefix(EFFECT), seen.facts.get("times")
+        if not times or not ask.signalled(history, actor):
+            continue
+        judged += 1
+        if times < 2:
+            end, what = ask.finished(history, actor)
+            message = f"the work of {actor} was ended within the grace period that it was to have: {ask.said(what)}"
+            findings.append(Finding(rule="CHD-1", message=message, evidence=(end, seq)))
+    if not judged:
+        raise CannotDecide("no work had begun when its run was ended")
+    return findings
 
 
 def killed_tree_ends(history: History) -> list[Finding]:

@@ -41,13 +41,18 @@ def every_result_once(history: History) -> list[Finding]:
         if told[ANSWER + each] > 1
     ]
     due = _with_answers(_due(history))
-    silent = {each: asked for each, asked in due.items() if not told[ANSWER + each] and told[each] < 2}
+    silent = {each: asked for each, asked in due.items() if not (told[ANSWER + each] or _is_told_failed(told, each))}
     for agent in sorted({each.rpartition(".")[2] for each in silent}):
         lost = {each: asked for each, asked in silent.items() if each.endswith(f".{agent}")}
-        failed = [run for run in listed if run.agent == agent and run.status not in ("succeeded", "running")]
-        if len(lost) > len(failed):
-            findings.append(_lost(lost, agent, len(failed), (final.marker, seq)))
+        failed = sum(run.agent == agent and run.status not in ("succeeded", "running") for run in listed)
+        others = sum(each.endswith(f".{agent}") and _is_told_failed(told, each) for each in due)
+        if len(lost) > max(failed - others, 0):
+            findings.append(_lost(lost, agent, max(failed - others, 0), (final.marker, seq)))
     return findings or _unworkable(history)
+
+
+def _is_told_failed(told: Counter[str], each: str) -> bool:
+    return told[each] > 1 and not told[ANSWER + each]
 
 
 def every_answer_is_told(history: History) -> list[Finding]:
@@ -111,7 +116,8 @@ def _lost(lost: Mapping[str, int], agent: str, failed: int, told: tuple[str, int
     names, (marker, seq) = ", ".join(list(lost)[:_NAMED]) + more, told
     message = (
         f"of what was asked of {agent} as {names}, {marker} was told neither a result nor a failure, "
-        f"and the list has {failed or 'no'} failed run{'' if failed == 1 else 's'} of {agent}"
+        f"and the list has {failed or 'no'} failed run{'' if failed == 1 else 's'} of {agent} beyond those that it was "
+        "told of"
     )
     return Finding(rule="MSG-4", message=message, evidence=(*lost.values(), seq))
 

@@ -1,6 +1,7 @@
 """CHD-8: a gateway was killed, and another takes its place.
 
-Actors play roles that their names tell: "cut" is the turn that the killed gateway had, "gateway-2" the new gateway,
+Actors play roles that their names tell: "cut" is the turn that the killed gateway had, "detached" one that it had
+accepted and that nobody waited for, "gateway-2" the new gateway,
 "list-after" lists all runs once it serves, and "after" is a turn that goes through it. In a sweep over a gateway's
 start "X-again" is the gateway that follows X, and "X-turn" a turn that goes through it.
 """
@@ -27,7 +28,7 @@ def restart_recovers(history: History) -> list[Finding]:
     for seq, survivor in history.of(SurvivorSeen):
         message = f"a process of the killed gateway's run lives on: {survivor.command[:80]}"
         findings.append(Finding(rule=_RULE, message=message, evidence=(seq,)))
-    return findings + _cut(history) + _listed(history) + _works(history)
+    return findings + _cut(history) + _listed(history, "cut") + _accepted(history) + _works(history)
 
 
 def restart_recovers_anywhere(history: History) -> list[Finding]:
@@ -61,13 +62,19 @@ def _cut(history: History) -> list[Finding]:
     return [Finding(rule=_RULE, message=message, evidence=(seq,))]
 
 
-def _listed(history: History) -> list[Finding]:
+def _accepted(history: History) -> list[Finding]:
+    """A turn that was accepted is on record, whatever had become of it by then."""
+    accepted = any(what.actor == "detached" and what.outcome.ok for _, what in history.of(Finished))
+    return _listed(history, "detached") if accepted else []
+
+
+def _listed(history: History, turn: str) -> list[Finding]:
     """The run is in the list, as one that did not finish."""
-    agent = ask.started(history, "cut")[1].params["agent"]
+    agent = ask.started(history, turn)[1].params["agent"]
     seq, runs = ask.runs_listed(history, "list-after")
     shown = [run for run in runs if run.agent == agent]
     if not shown:
-        message = "the run that the killed gateway had is not listed any more"
+        message = f"the run {turn} that the killed gateway had is not listed any more"
         return [Finding(rule=_RULE, message=message, evidence=(seq,))]
     return [
         Finding(rule=_RULE, message=f"run {run.id} of the killed gateway is shown as {run.status}", evidence=(seq,))

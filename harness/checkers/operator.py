@@ -14,6 +14,7 @@ from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
 UNREAD = "unread"  # begins the names of commands whose output nobody reads
+UNWRITTEN = "unwritten"  # the same of commands that cannot write theirs
 _LIVE = frozenset({"running"})
 
 
@@ -91,11 +92,16 @@ def _strangers(history: History, seq: int, lister: str, shown: list[tuple[RunSee
 
 
 def one_json_document(history: History) -> list[Finding]:
-    """OPS-2: every command that was asked for JSON printed one document and nothing else."""
+    """OPS-2: every command that was asked for JSON printed one document and nothing else, or did not exit 0."""
     findings, judged = [], 0
     hung = {what.actor for _, what in history.of(Hung)}
     for seq, what in history.of(Finished):
         outcome = what.outcome
+        if what.actor.startswith(UNWRITTEN):
+            if outcome.exit_status == 0:
+                message = f"{what.actor} ({what.verb}) exited 0, and its document could not be written"
+                findings.append(Finding(rule="OPS-2", message=message, evidence=(seq,)))
+            continue
         if outcome.documents is None or what.actor in hung or signal.SIGKILL in ask.signalled(history, what.actor):
             continue  # nothing was asked for, or nobody could have printed it
         judged += 1

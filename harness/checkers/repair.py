@@ -12,6 +12,7 @@ from harness.checkers.operator import config_unchanged
 from harness.events import FileSeen, Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
+SOUND = "sound-look"  # the check-up of a state that nobody has damaged
 LOOK, REPAIR, TURN, LIST = "-look", "-repair", "-turn", "-list"  # end the names of a round's actors
 TRIED = (TURN, LIST)
 FIRST = "first"  # the turn of which every later one is to be told
@@ -32,7 +33,7 @@ def check_up_is_right(history: History) -> list[Finding]:
         judged += 1
         role = REPAIR if said.actor.endswith(REPAIR) else LOOK
         if not said.outcome.ok:
-            findings += _is_typed(seq, said)
+            findings += _is_typed(seq, said) or _cries_wolf(seq, said)
             continue
         for at, what in _tried(history, seq, said.actor.removesuffix(role)):
             if wrong := _wrong(history, what, configured):
@@ -88,6 +89,13 @@ def _is_typed(seq: int, said: Finished) -> list[Finding]:
     if outcome.typed and outcome.exit_status and not outcome.traceback:
         return []
     message = f"{said.actor} does not say what it has found: {ask.said(said)}"
+    return [Finding(rule="OPS-6", message=message, evidence=(seq,))]
+
+
+def _cries_wolf(seq: int, said: Finished) -> list[Finding]:
+    if said.actor != SOUND:
+        return []
+    message = f"{said.actor} finds fault with a state that nobody has damaged: {ask.said(said)}"
     return [Finding(rule="OPS-6", message=message, evidence=(seq,))]
 
 

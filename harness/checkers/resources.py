@@ -27,6 +27,28 @@ def exhaustion_is_weathered(history: History) -> list[Finding]:
     return _weathered(history, "RES-3")
 
 
+def crowded_gateway_is_weathered(history: History) -> list[Finding]:
+    """RES-3: a gateway without descriptors goes on with the turn that it has, refuses others clearly, and recovers.
+
+    Actors play roles: "gateway", "kept" the turn that it has, "crowded-…" turns that meet the limit, "after" one that
+    comes when it is lifted.
+    """
+    begun, _ = ask.started(history, "after")
+    ended = [(seq, what) for seq, what in history.before(begun).of(Finished) if what.actor == "gateway"]
+    findings = [
+        Finding(rule="RES-3", message=f"a gateway ended for want of descriptors: {ask.said(what)}", evidence=(seq,))
+        for seq, what in ended
+    ]
+    for seq, what, _ in ask.turns(history):
+        problem = "" if what.outcome.ok else "does not work"
+        if problem and what.actor.startswith("crowded"):
+            problem = _unclear(what)
+        if problem:
+            message = f"the turn {what.actor} at a gateway without descriptors {problem}: {ask.said(what)}"
+            findings.append(Finding(rule="RES-3", message=message, evidence=(seq,)))
+    return findings
+
+
 def _weathered(history: History, rule: str) -> list[Finding]:
     strikes = ask.strikes(history)
     if not strikes:

@@ -47,7 +47,7 @@ def add_and_worktree_compose(history: History) -> list[Finding]:
     for name in sorted(tried & set(listing.outcome.agents) - set(after.worktrees)):
         message = f"{name} is listed, and its worktree is not there"
         findings.append(Finding(rule="CFG-12", message=message, evidence=(seq, last)))
-    for name in sorted(tried & set(after.worktrees) - set(listing.outcome.agents)):
+    for name in sorted(tried & set(after.worktrees) - set(listing.outcome.agents) - _worked_in(history)):
         message = f"the worktree of {name} is there, and no such agent is listed"
         findings.append(Finding(rule="CFG-12", message=message, evidence=(last, seq)))
     return findings
@@ -56,7 +56,7 @@ def add_and_worktree_compose(history: History) -> list[Finding]:
 def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> list[Finding]:
     """What is missing of adds that succeeded, and left of those that failed; `both` are agents with all they need."""
     (first, before), (last, after) = _looks(history)
-    findings, done = list[Finding](), {name for _, name, _ in _adds(history) if name in both}
+    findings, done = _lost_work(rule, history), {name for _, name, _ in _adds(history) if name in both}
     killed = {what.actor for _, what in history.of(Signalled) if what.signal == signal.SIGKILL}
     for seq, name, what in _adds(history):
         if what.outcome.ok and what.outcome.exit_status == 0:
@@ -67,14 +67,32 @@ def _all_or_nothing(rule: str, history: History, both: Collection[str] = ()) -> 
         elif what.actor not in killed and not what.outcome.typed:
             message = f"{what.actor} failed without saying why: {ask.said(what)}"
             findings.append(Finding(rule=rule, message=message, evidence=(seq,)))
-    failed = sorted({name for _, name, _ in _adds(history)} - done)
+    worked = _worked_in(history)
+    failed = sorted({name for _, name, _ in _adds(history)} - done - worked)
     again = {name: (what.actor, seq) for seq, name, what in _adds(history) if what.actor not in killed}
     for at, name, what in _adds(history):
         if what.actor in killed and name in failed and name in again:
             actor, seq = again[name]
             message = f"{what.actor} was killed, and what it has left is in the way of {actor}"
             findings.append(Finding(rule=rule, message=message, evidence=(at, seq)))
-    return findings + _leftovers(rule, failed, (first, before), (last, after), len(done))
+    return findings + _leftovers(rule, failed, (first, before), (last, after), len(done | worked))
+
+
+def _worked_in(history: History) -> set[str]:
+    """The worktrees in which a person has been at work: what a killed add has left is theirs from then on."""
+    return {name for _, what in history.of(RepositorySeen) for name in what.drafts}
+
+
+def _lost_work(rule: str, history: History) -> list[Finding]:
+    """A person's work that is not in the last look any more."""
+    last, after = _looks(history)[1]
+    seen = {name: seq for seq, what in history.of(RepositorySeen) for name in what.drafts}
+    message = "what a person had done since in the worktree of {} is gone: another add has taken it back"
+    return [
+        Finding(rule=rule, message=message.format(name), evidence=(seq, last))
+        for name, seq in seen.items()
+        if name not in after.drafts
+    ]
 
 
 def _leftovers(rule: str, failed: list[str], first: Look, last: Look, done: int) -> list[Finding]:

@@ -27,6 +27,7 @@ from harness.events import (
     Started,
     TreeEnded,
 )
+from harness.lab.leaks import halves
 from harness.lab.pipes import Pipe
 from harness.lab.ports import Ports
 from harness.outcome import Outcome, unsound
@@ -262,9 +263,13 @@ class Actor:
             return ""
         with path.open("rb") as file:
             text = file.read(_OUTPUT_LIMIT).decode(errors="replace")
-        for secret in (found := held(text, self._lab.secrets() | self._lab.api_keys())):
-            self._lab.record(SecretSeen(where=f"{stream} of {self.name}", fingerprint=fingerprint(secret)))
-        return hide(text, found)
+        where, keys = f"{stream} of {self.name}", self._lab.api_keys()
+        for secret in (found := held(text, self._lab.secrets() | keys)):
+            self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(secret)))
+        text = hide(text, found)
+        for half in (cut := held(text, parts := halves(keys))):
+            self._lab.record(SecretSeen(where=f"{where}, cut in half", fingerprint=fingerprint(parts[half])))
+        return hide(text, cut)
 
     @staticmethod
     def _stream(lab: Lab, name: str, stream: str, where: str) -> str:

@@ -57,6 +57,15 @@ class Leaks:
         return os.path.commonpath((self._root, os.path.realpath(link))) == self._root
 
 
+def halves(keys: Collection[str]) -> dict[str, str]:
+    """Each half of each key, with the key: whoever cuts a text before the keys are taken out of it may leave one.
+
+    The few characters by which people tell their keys apart are far less.
+    """
+    middles = {key: (len(key) + 1) // 2 for key in keys}
+    return {half: key for key, middle in middles.items() for half in (key[:middle], key[-middle:])}
+
+
 def beginning(path: Path) -> str:
     """The first few MiB of a file as text; nothing of one that has gone meanwhile."""
     return _text(contents(path, at_most=_WHOLE).data)

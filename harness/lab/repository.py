@@ -15,6 +15,7 @@ from harness.errors import TargetFailed
 from harness.events import RepositorySeen
 from harness.lab.look import digest
 
+_DRAFT = "draft"
 _IDENTITY = ("-c", "user.name=Pileup", "-c", "user.email=pileup@localhost")
 
 
@@ -34,7 +35,22 @@ def make(folder: Path) -> Path:
 def edit(folder: Path) -> None:
     """What a person is at work on in the main checkout: a file changed, and one added, neither committed."""
     (folder / "README").write_text("a repository that somebody is at work in\n", encoding="utf-8")
-    (folder / "draft").write_text("not committed yet\n", encoding="utf-8")
+    (folder / _DRAFT).write_text("not committed yet\n", encoding="utf-8")
+
+
+def work_in(worktree: Path, *, commit: bool) -> None:
+    """What a person does in a worktree: adds a file, and commits it or not."""
+    (worktree / _DRAFT).write_text("somebody's work\n", encoding="utf-8")
+    if commit:
+        _git(worktree, "add", _DRAFT)
+        _git(worktree, *_IDENTITY, "commit", "--quiet", "--message=work")
+
+
+def lock_branch(folder: Path, name: str) -> None:
+    """What a git leaves for as long as it makes or moves a branch, to keep others out."""
+    lock = folder / ".git" / "refs" / "heads" / f"{name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
 
 
 def branch(folder: Path, name: str) -> None:
@@ -63,6 +79,7 @@ def seen(folder: Path, workspaces: Path, when: str) -> RepositorySeen:
         broken=tuple(broken),
         folders=tuple(sorted(path.name for path in workspaces.glob("*"))),
         files=tuple(f"{path.name} {digest(path.read_bytes())}" for path in sorted(folder.glob("*")) if path.is_file()),
+        drafts=tuple(sorted(path.parent.name for path in workspaces.glob(f"*/{_DRAFT}"))),
     )
 
 

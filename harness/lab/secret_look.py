@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fakes.events import fingerprint
 from harness.events import FileSeen, SecretSeen
-from harness.lab.leaks import Leaks, beginning
+from harness.lab.leaks import Leaks, beginning, halves
 from harness.processes import tree
 from reports.redact import held, hide
 
@@ -58,22 +58,29 @@ class SecretLook:
     def keys_kept(self) -> None:
         """Keep in mind how often the API keys that are known by now stand in each file: there the target keeps them."""
         self._known = self._lab.api_keys()
-        found = {path: _times(beginning(path), self._known) for path in self._written()}
+        sought = {*self._known, *halves(self._known)}  # a database may break one at the end of a page
+        found = {path: _times(beginning(path), sought) for path in self._written()}
         self._kept = {path: times for path, times in found.items() if times}
 
     def keys(self) -> None:
         """Search for these keys once more: they stand elsewhere, or more often than before.
 
-        What is named after a file that keeps them is its journal or its backup, and credentials are theirs.
+        What is named after a file that keeps them is its journal or its backup, and credentials are theirs. Half a key
+        counts as well, but for files that keep some.
         """
+        parts = halves(self._known)
         stores = {*map(os.fspath, self._kept), *map(os.fspath, self._lab.target.credentials_files(self._lab.site))}
         for path in self._written():
             before = self._kept.get(path)
             if before is None and any(os.fspath(path).startswith(store) for store in stores):
                 continue
-            for key in _times(beginning(path), self._known) - (before or Counter()):
-                where = str(path.relative_to(self._lab.site.root))
+            text, where = beginning(path), str(path.relative_to(self._lab.site.root))
+            whole = _times(text, self._known)
+            for key in whole - (before or Counter()):
                 self._lab.record(SecretSeen(where=where, fingerprint=fingerprint(key)))
+            cut = {parts[half] for half in held(text, parts)} - whole.keys() if before is None else set[str]()
+            for key in sorted(cut):
+                self._lab.record(SecretSeen(where=f"{where}, cut in half", fingerprint=fingerprint(key)))
 
     def _written(self) -> Iterator[Path]:
         """All that the target may have written."""

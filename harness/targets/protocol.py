@@ -34,10 +34,12 @@ class Capability(Enum):
     OAUTH = "keeps refreshable OAuth credentials"
     PROFILES = "keeps several credential profiles in one store"
     TOOLS = "runs shell commands as child work"
+    GRACE = "can be told how long child work may take to end"
     BACKGROUND = "leaves wanted background work behind under a handle"
     RUNS = "lists its runs"
     CANCEL = "cancels a run or a background job by its handle"
     GATEWAY = "has a gateway that owns runs"
+    DETACH = "lets a gateway go on with a turn for which nobody waits"
     SESSION_HOLDER = "records who holds a session"
     LOCK_FILES = "keeps the lock of a session in a file that can be deleted"
     RUN_RECORDS = "records which process does a run"
@@ -73,7 +75,10 @@ class ListAgents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message to one agent. `timeout` in seconds; `gateway` sends it through the gateway."""
+    """One message to one agent. `timeout` in seconds; `gateway` sends it through the gateway.
+
+    With `detached` as well the command ends once the gateway has accepted the turn.
+    """
 
     verb: ClassVar[str] = "agent"
     agent: str
@@ -81,6 +86,7 @@ class Turn:
     session: str | None = None
     timeout: float | None = None
     gateway: bool = False
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,7 +176,7 @@ def _words(intent: Intent) -> tuple[str, ...]:
         case Turn():
             session = ("--session", intent.session) if intent.session else ()
             timeout = ("--timeout", f"{intent.timeout:g}") if intent.timeout is not None else ()
-            local = () if intent.gateway else ("--local",)
+            local = (*(() if intent.gateway else ("--local",)), *(("--detach",) if intent.detached else ()))
             words = ("agent", "--agent", intent.agent, "--message", intent.message, "--json")
             return (*words, *session, *timeout, *local)
         case ListRuns(everything=everything):
@@ -249,10 +249,10 @@ def _kind(document: Mapping[str, Any], error: Mapping[str, Any], ended: Ended) -
 
 
 def _subject(error: Mapping[str, Any]) -> str | None:
-    """The path in question; None for errors that concern no file."""
+    """The path or the limit in question; None for errors that concern neither."""
     detail = error.get("detail")
-    path = detail.get("path") if isinstance(detail, dict) else None
-    return None if path is None else str(path)
+    named = [detail[name] for name in ("path", "limit") if name in detail] if isinstance(detail, dict) else []
+    return next((str(name) for name in named if name), "") if named else None
 
 
 def _each(make: Callable[[Mapping[str, Any]], T], rows: Sequence[Mapping[str, Any]] | None) -> tuple[T, ...] | None:

@@ -86,7 +86,7 @@ def redeem(url: str, provider: str, refresh: str, deadline: Deadline, answered: 
             answered()
             body = answer.body(within=IDLE_SECONDS)
             if answer.status != 200:
-                raise _refusal(answer.status, body, answer.headers.get("retry-after"))
+                raise _refusal(answer.status, _error_code(body, refresh), answer.headers.get("retry-after"))
             return _grant(body)
     except NotSent as error:
         raise Unavailable(error.message) from error
@@ -103,8 +103,7 @@ def _grant(body: bytes) -> Grant:
     return Grant(access=access, refresh=refresh, expires_in=number(data.get("expires_in")))
 
 
-def _refusal(status: int, body: bytes, retry_after: str | None) -> Auth:
-    code = _error_code(body)
+def _refusal(status: int, code: str, retry_after: str | None) -> Auth:
     words = f"the token endpoint answered {status}" + (f" ({code})" if code else "")
     if status in (429, 503):
         return Unavailable(words, number(retry_after))
@@ -115,11 +114,12 @@ def _refusal(status: int, body: bytes, retry_after: str | None) -> Auth:
     return Auth("refresh-refused", words, hint="check tokenUrl in the config file", detail={"status": status})
 
 
-def _error_code(body: bytes) -> str:
-    """The RFC's {"error": code} or OpenAI's {"error": {"code": code}}; nothing else is repeated."""
+def _error_code(body: bytes, refresh: str) -> str:
+    """The RFC's {"error": code} or OpenAI's {"error": {"code": code}}; nothing else is repeated, no token either."""
     try:
         data: Json = parse_object(body, what="an error")
     except Retryable:
         return ""
     code = text(data.get("error")) or text(obj(data.get("error")).get("code"))
-    return code if code.replace("_", "").isalnum() and len(code) <= 60 else ""
+    is_word = code.replace("_", "").isalnum() and len(code) <= 60 and refresh not in code
+    return code if is_word else ""

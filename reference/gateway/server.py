@@ -22,6 +22,7 @@ from reference import stopping
 from reference.deadline import Deadline
 from reference.errors import EXIT_FAILED, Ambiguous, OrchestratorError, Stopped, Usage, from_oserror
 from reference.gateway import protocol
+from reference.gateway.door import Door
 from reference.gateway.workers import Worker
 from reference.locks import Lock
 from reference.request import Request
@@ -58,10 +59,10 @@ class Server:
         self.parts = parts
         self.home = home
         self.grace = grace
-        self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # see _turn_away
         self.lock = Lock(home.lock("gateway"), code="gateway-running", what=f"the gateway of {home.path}")
         self.selector = selectors.DefaultSelector()
         self.listener = protocol.new_socket()
+        self.door = Door(self.listener, self.selector, self._greet)
         self.clients: set[Client] = set()
         self.workers: dict[Worker, Client | None] = {}
         self.ending: dict[Worker, Deadline] = {}
@@ -79,7 +80,7 @@ class Server:
                 os.umask(before)
         self.listener.listen(128)
         self.listener.setblocking(False)
-        self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
+        self.door.open()
 
     def own(self) -> None:
         """Take the state directory, before anything in it is changed. Raises Busy(`gateway-running`)."""
@@ -108,7 +109,8 @@ class Server:
 
     def _step(self, limit: Deadline) -> None:
         """Wait for something to happen, until the limit or a worker's last moment, and deal with it."""
-        waits = [left for d in (limit, *self.ending.values()) if (left := d.remaining()) is not None]
+        ends = (limit, self.door.shut_until or limit, *self.ending.values())
+        waits = [left for d in ends if (left := d.remaining()) is not None]
         with stopping.deliver():
             ready = self.selector.select(min(waits, default=None))
         for key, mask in ready:
@@ -117,10 +119,11 @@ class Server:
             if end.passed():
                 worker.signal(signal.SIGKILL)
                 self.ending[worker] = Deadline.after(1.0)
+        self.door.open_when_due()
 
     def _drain(self) -> None:
         """Take no more runs, end those that go on, and let their results reach the clients."""
-        self.selector.unregister(self.listener)
+        self.door.shut()
         self.listener.close()
         for worker in self.workers:
             self._end(worker, signal.SIGTERM)
@@ -133,29 +136,12 @@ class Server:
         while (self.workers or any(c.outbox for c in self.clients)) and not bound.passed():
             self._step(bound)
 
-    def _accept(self, mask: int) -> None:
-        try:
-            connection, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
-        except OSError:
-            self._turn_away()
-            return
+    def _greet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         client = Client(connection)
         self.clients.add(client)
         self.selector.register(connection, selectors.EVENT_READ, lambda m: self._serve(client, m))
         self._send(client, {"event": "ready", "pid": os.getpid()})
-
-    def _turn_away(self) -> None:
-        """Out of descriptors: without a spare one the client could not even be told to go."""
-        os.close(self.spare)
-        try:
-            self.listener.accept()[0].close()
-        except OSError:
-            return
-        finally:
-            self.spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _serve(self, client: Client, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:

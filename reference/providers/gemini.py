@@ -14,7 +14,7 @@ from urllib.parse import quote
 from reference.errors import Fatal, Retryable
 from reference.messages import Json, Message, Reply, ToolCall, ToolSpec
 from reference.providers.fields import items, number, obj, parse_object, text
-from reference.providers.refusals import ProviderError, refused, streamed
+from reference.providers.refusals import ProviderError, quoted, refused, streamed
 from reference.providers.sse import Event, events
 from reference.providers.transport import Request, post
 
@@ -78,12 +78,12 @@ class GeminiStream:
             block = text(obj(chunk.get("promptFeedback")).get("blockReason"))
             reason = text(candidate.get("finishReason"))
             if block or reason in _REFUSALS:
-                words = f"{self.provider} declined to answer ({block or reason})"
+                words = f"{self.provider} declined to answer ({quoted(block or reason, secret)})"
                 raise Fatal("content-refused", words, hint="change the message")
             if reason in _DONE:
                 return _reply(parts, obj(chunk.get("usageMetadata")), calls_before)
             if reason:
-                raise Retryable("malformed-answer", f"{self.provider} ended its answer with {reason[:60]}")
+                raise Retryable("malformed-answer", f"{self.provider} ended its answer with {quoted(reason, secret)}")
         raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
 
 

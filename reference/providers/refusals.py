@@ -98,9 +98,9 @@ def failure(provider: str, said: ProviderError, status: int, wait: float | None,
     """Retryable, Auth or Fatal, by code first and by status second."""
     words = f"{provider} answered {status}"
     if said.message:
-        words += ": " + _quoted(said.message, secret)
+        words += ": " + quoted(said.message, secret)
     wait = _bounded(wait)
-    detail = {"provider": provider, "status": status, "provider_code": _quoted(said.code, secret)}
+    detail = {"provider": provider, "status": status, "provider_code": quoted(said.code, secret)}
     if wait is not None:
         detail["retry_after"] = wait
     if said.code in _OVERFLOW:
@@ -119,7 +119,8 @@ def failure(provider: str, said: ProviderError, status: int, wait: float | None,
     return Fatal(_FATAL.get(status, "request-refused"), words, detail=detail)
 
 
-def _quoted(said: str, secret: str) -> str:
+def quoted(said: str, secret: str) -> str:
+    """What a provider has said, without the credential and then shortened: the other way round half of it may stay."""
     return (said.replace(secret, "[redacted]") if secret else said)[:_MESSAGE_LIMIT]
 
 

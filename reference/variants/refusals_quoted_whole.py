@@ -20,5 +20,5 @@ def _as_it_stands(said: str, secret: str) -> str:
 
 def replace(parts: Parts) -> Parts:
     """Swap how a provider is quoted."""
-    refusals._quoted = _as_it_stands
+    refusals.quoted = _as_it_stands
     return parts

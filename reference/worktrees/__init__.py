@@ -5,7 +5,8 @@ made by then. So adds of one repository take turns (GIT-1), and whatever a faile
 one that was killed by the next (`reference.worktrees.halves`). With --no-track git writes nothing into the config that
 all worktrees share (GIT-2).
 
-It refuses to take over a branch or a folder with something in it, and to remove what was there before.
+It refuses to take over a branch or a folder with something in it, and to remove what was there before, or what another
+git has made at the same moment: the branch is made first and by itself, so that git's refusal says whose it is.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from reference.worktrees.note import Note
 
 LOCK_SECONDS = 60.0  # a checkout of a large repository takes that long
+
+
+class BranchRefused(Local):
+    """Git would not make the branch, and has made nothing."""
 
 
 class Worktree:
@@ -64,6 +69,9 @@ def add(
         note = notes.write(home, repository=shared, workspace=path, branch=branch, commit=commit, was_there=there)
         try:
             make(note)
+        except BranchRefused:
+            note.remove()
+            raise
         except BaseException:  # a signal too
             take_back_noted(note)
             raise
@@ -76,13 +84,24 @@ def add(
 
 
 def make(note: Note) -> None:
-    """What `add` does once everything is free; git and what it starts have the note open."""
+    """What `add` does once everything is free; git and what it starts have the note open. Raises Local, Stopped."""
     sign = os.open(note.file, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        words = ("--quiet", "--no-track", "-b", note.branch, note.workspace, note.commit)
-        git(note.repository, "worktree", "add", *words, sign=sign)
+        make_branch(note, sign)
+        git(note.repository, "worktree", "add", "--quiet", "--", note.workspace, note.branch, sign=sign)
     finally:
         os.close(sign)
+
+
+def make_branch(note: Note, sign: int) -> None:
+    """Raises BranchRefused where git has come to its own end: then a branch or a lock of that name is another's."""
+    try:
+        git(note.repository, "branch", "--quiet", "--no-track", "--", note.branch, note.commit, sign=sign)
+    except Local as failed:
+        status = failed.detail.get("status")
+        if isinstance(status, int) and status > 0:
+            raise BranchRefused(failed.code, failed.message, hint=failed.hint, detail=failed.detail) from None
+        raise
 
 
 def recover(home: Home, shared: str, is_used: Callable[[str], bool]) -> None:

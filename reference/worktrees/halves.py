@@ -95,13 +95,24 @@ def _end_those_at_work(note: Note) -> None:
 def _check_unchanged(note: Note) -> None:
     """Raises Local(`worktree-changed`): what git has made whole may have become somebody's."""
     tip = git(note.repository, "rev-parse", "--verify", "--quiet", f"refs/heads/{note.branch}", check=False)
-    if tip not in ("", note.commit) or (_is_whole(note.workspace) and git(note.workspace, "status", "--porcelain")):
+    if tip not in ("", note.commit) or (_is_whole(note.workspace) and _is_worked_in(note)):
         raise Local(
             "worktree-changed",
             f"a killed add has left {note.workspace} and the branch {note.branch}, and somebody has worked there since",
             hint="save what you need, then `git worktree remove --force` and `git branch -D` them",
             detail={"workspace": note.workspace, "branch": note.branch},
         )
+
+
+def _is_worked_in(note: Note) -> bool:
+    """Whether anything differs from what git has made there: the branch that is checked out, its tip, any file.
+
+    A person may have told git to show less of that, by `status.showUntrackedFiles` for one.
+    """
+    words = ("--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=none")
+    lines = git(note.workspace, "status", *words).splitlines()
+    ours = {f"# branch.oid {note.commit}", f"# branch.head {note.branch}"}
+    return not ours.issubset(lines) or any(not line.startswith("# ") for line in lines)
 
 
 def _is_whole(path: str) -> bool:

@@ -43,6 +43,18 @@ def test_a_key_in_the_query_and_a_refusal_that_breaks_off(serve, talk, post, ask
     serve(one(Broken(answer=Status(400, message="API key not valid: ", repeats_key=True), cut=whole)), body)
 
 
+@pytest.mark.parametrize("provider", PLACES)
+def test_a_refusal_has_the_key_where_its_script_says_so(serve, talk, post, ask, provider):
+    async def body(served):
+        path, asked = ask(provider)
+        raw, _ = await talk(served.fakes.port, post(path, asked, PLACES[provider][0], "connection: close"))
+        said = json.dumps(json.loads(raw.partition(b"\r\n\r\n")[2]))
+        assert f"no {KEY} and {KEY}." in said
+        assert f"wrong_{KEY}" in said
+
+    serve(one(Status(401, error="wrong_{key}", message="no {key} and {key}.", repeats_key=True)), body)
+
+
 def test_others_repeat_nothing_and_tokens_of_the_server_are_no_keys(serve, talk, post, ask):
     async def body(served):
         token = served.fakes.oauth.seed("family", account="a").access_token

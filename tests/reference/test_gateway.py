@@ -356,6 +356,34 @@ def test_too_many_clients_are_turned_away_and_nobody_else(
     assert gateway.poll() is None
 
 
+def test_gateway_without_any_descriptor_neither_ends_nor_spins(
+    ready: Any, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that it keeps to turn clients away is of no use once the limit is below it."""
+    gateway = serve()
+    monkeypatch.chdir(ready.home)
+    before = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1.0)
+        client.connect("gateway.sock")
+        worked = processor_seconds(gateway.pid)
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+        assert processor_seconds(gateway.pid) - worked < 0.2
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, before)
+        client.settimeout(10)
+        assert client.recv(100).startswith(b'{"event": "ready"')
+    assert ready.finish(ready.start_agent("lane0", "hello")).json["via"] == "gateway"
+    gateway.terminate()
+    assert gateway.wait(10) == 143
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: Any) -> None:
     """Several runs and the gateway's end at once: every client gets its one document."""
     for number in range(4):
@@ -481,4 +509,3 @@ def test_run_that_cannot_be_recorded_does_not_go_on(ready: Any, monkeypatch: pyt
         worker.signal(signal.SIGKILL)
         worker.close()
         theirs.close()
-    os.close(server.spare)

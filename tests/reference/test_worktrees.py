@@ -200,14 +200,18 @@ def test_doctor_takes_back_what_a_killed_add_left(program: Any, repository: Path
     assert program.run("doctor").json["problems"] == []
 
 
-@pytest.mark.parametrize("work", ["file", "commit"])
+@pytest.mark.parametrize("work", ["file", "a file that git is told not to show", "commit", "a commit on no branch"])
 def test_half_in_which_somebody_has_worked_is_left_to_a_person(
     program: Any, repository: Path, until: Any, work: str
 ) -> None:
     os.kill(killed_in_the_hook(program, repository, until), signal.SIGKILL)
     lane = program.work / "lane0"
     (lane / "precious").write_text("mine")
-    if work == "commit":
+    if "show" in work:
+        git(repository, "config", "status.showUntrackedFiles", "no")
+    if "branch" in work:
+        git(lane, "checkout", "--quiet", "--detach")
+    if "commit" in work:
         git(lane, "add", "precious")
         git(lane, "commit", "--quiet", "--message=mine")
     words = ("--workspace", str(lane), "--worktree-of", str(repository))
@@ -253,6 +257,26 @@ def test_branch_that_another_git_is_making_is_left_to_it(program: Any, repositor
     assert (done.status, done.code) == (75, "repository-busy")
     assert str(at_work) in done.json["error"]["hint"]
     assert at_work.exists()
+
+
+@pytest.mark.parametrize("made", ["agent/lane0", "agent/lane0.lock"])
+def test_branch_that_another_git_makes_at_the_same_moment_stays(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    theirs = repository / ".git" / "refs" / "heads" / made
+
+    def make_it(shared: str, path: str, branch: str) -> None:
+        theirs.parent.mkdir()
+        theirs.write_text(git(repository, "rev-parse", "HEAD") + "\n")
+
+    monkeypatch.setattr(worktrees, "check_free", make_it)
+    home, lane = Home(str(tmp_path / "home")).make(), tmp_path / "lane0"
+    with pytest.raises(Local) as caught:
+        worktrees.add(home, str(repository), str(lane), "agent/lane0", FOREVER, nobody)
+    assert caught.value.code == "git-failed"
+    assert theirs.exists()
+    assert not lane.exists()
+    assert list(Path(home.worktrees).iterdir()) == []
 
 
 def test_repository_whose_path_is_no_text(program: Any, repository: Path) -> None:

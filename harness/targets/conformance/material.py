@@ -76,6 +76,8 @@ def intents(target: Target, site: Site) -> Iterator[Intent]:
     if Capability.GATEWAY in has:
         yield RunGateway()
         yield replace(turn, gateway=True)
+    if Capability.DETACH in has:
+        yield replace(turn, gateway=True, detached=True)
     if Capability.RUNS in has:
         yield ListRuns()
         yield ListRuns(everything=True)

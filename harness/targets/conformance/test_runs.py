@@ -127,3 +127,27 @@ async def test_a_gateway_runs_a_turn(lab: Lab) -> None:
     )
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
+
+
+@check(Capability.TURN, Capability.GATEWAY, Capability.RUNS, Capability.DETACH)
+async def test_a_detached_turn_is_not_waited_for(lab: Lab) -> None:
+    """The command of a turn with `detached` ends while the gateway still has the turn."""
+    prepared(lab)
+    lab.script(Rule("detached", Match(marker="detached"), (Text("done", gate="detached"),)))
+    lab.hold("detached")
+    gateway = await lab.start(RunGateway(), "gateway")
+    await lab.speaks(gateway)
+    turn = replace(lab.turning(AGENT, actor="detached"), gateway=True, detached=True)
+    run = await lab.start(turn, "detached")
+    await lab.reached("detached", by=[gateway])
+    await lab.ends_within(run, lab.target.patience / 2)
+    ended_first = run.exited
+    lab.release("detached")
+    outcome = await run.finished()
+    require(
+        ended_first and outcome.ok,
+        f"the command of a detached turn waits for its end, or fails: {ended(lab, 'detached')}",
+        "let Turn(detached=True) end with success once the gateway has accepted the turn; else leave DETACH out",
+    )
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()

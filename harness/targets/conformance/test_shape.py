@@ -64,6 +64,8 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
     Capability.PROFILES: (Capability.OAUTH,),
     Capability.BACKGROUND: (Capability.TOOLS, Capability.RUNS),
     Capability.CANCEL: (Capability.RUNS,),
+    Capability.GRACE: (Capability.TOOLS,),
+    Capability.DETACH: (Capability.GATEWAY, Capability.RUNS),
     Capability.RUN_RECORDS: (Capability.RUNS,),
     Capability.SESSION_HOLDER: (Capability.SESSIONS,),
     Capability.LOCK_FILES: (Capability.SESSIONS,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from dataclasses import replace
 
 from fakes.answers import ToolCall
@@ -17,6 +18,7 @@ from harness.targets.protocol import CancelRun, Capability, Setup
 _TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
 
 _LIMIT = 1  # seconds
+_NEEDED = 3.0  # seconds: longer than some programs give child work by themselves
 
 
 def _scripted(lab: Lab, actor: str, call: ToolCall) -> None:
@@ -126,3 +128,22 @@ async def test_another_agent_is_asked(lab: Lab) -> None:
     require(lab.asked("helps", models(lab.target)[0]), f"the other was not asked: {ended(lab, 'asks')}", mend)
     require(lab.told("asks", "help"), f"the model was not told of the answer: {ended(lab, 'asks')}", mend)
     require(outcome.ok, f"the turn failed: {ended(lab, 'asks')}", "let read see the last answer of the turn")
+
+
+@check(Capability.TURN, Capability.TOOLS, Capability.GRACE)
+async def test_child_work_has_its_grace(lab: Lab) -> None:
+    """A tool that is told to end has `grace_seconds` to do so."""
+    prepared(lab, grace_seconds=2 * _NEEDED)
+    done = lab.effects("patient")
+    saves = f"trap '' TERM INT HUP; echo begun >> {done}; sleep {_NEEDED}; echo saved >> {done}"
+    _scripted(lab, "patient", lab.target.tool_call(saves))
+    run = await lab.turn(AGENT, actor="patient")
+    await lab.look.grows(done, within=lab.target.patience)
+    run.signal(signal.SIGTERM)
+    await run.finished()
+    lines = done.read_text(encoding="ascii").split() if done.exists() else []
+    require(
+        lines == ["begun", "saved"],
+        f"a tool that needs {_NEEDED} s of the {2 * _NEEDED} that were granted has done this: {lines}",
+        "write grace_seconds into the config, where there is a setting for it; else leave GRACE out",
+    )

@@ -13,6 +13,7 @@ from harness.checkers.children import (
     GIVEN,
     RECYCLED,
     background_is_listed,
+    grace_is_granted,
     killed_is_not_success,
     killed_tree_ends,
     no_unaccounted_survivor,
@@ -21,13 +22,14 @@ from harness.checkers.children import (
     signals_are_told,
     workspace_quiet,
 )
-from harness.events import ServiceSeen, TreeEnded, TreeSeen, WorkspaceSeen
+from harness.events import FileSeen, ServiceSeen, TreeEnded, TreeSeen, WorkspaceSeen
 from harness.outcome import RunSeen
 from tests.harness.histories import (
     beat,
     check,
     end,
     exited,
+    file,
     fired,
     hung,
     illegal,
@@ -250,8 +252,25 @@ CHD_9 = [
 ]  # fmt: skip
 
 
+TOLD = (start("a"), signalled("a", TERM), end("a", ok=False, kind="stopped", exit_status=143))
+
+
+def times(count: int) -> FileSeen:
+    return file("effect a", facts={"times": count})
+
+
+CHD_1_GRACE = [
+    legal("saved", grace_is_granted, TOLD, times(2)),
+    illegal("killed-as-it-saved", grace_is_granted, "CHD-1", "the work of a was ended within the grace period", [2, 3],
+        TOLD, times(1)),
+    undecided("nothing-begun", grace_is_granted, "no work had begun", TOLD, times(0)),
+    undecided("nobody-told-it", grace_is_granted, "no work had begun", start("a"), end("a"), times(2)),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("checker", "events", "expected"), [*SURVIVORS, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_7_ANYWHERE, *CHD_9]
+    ("checker", "events", "expected"),
+    [*SURVIVORS, *CHD_1_GRACE, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_7_ANYWHERE, *CHD_9],
 )
 def test_children(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

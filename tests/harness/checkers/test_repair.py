@@ -34,6 +34,9 @@ WORKS = (start("a-turn"), asked(1, "a-turn", markers=("first", "a-turn")), end("
 CLOSED, OPENED = (file("credentials", path="LAB/home/credentials.json", mode=mode) for mode in (0o600, 0o644))
 CHECKS = [
     legal("all-well", RIGHT, BEFORE, doctor("a-look"), WORKS),
+    legal("sound-and-said", RIGHT, BEFORE, doctor("sound-look"), doctor("a-look"), WORKS),
+    illegal("sound-and-denied", RIGHT, "OPS-6", "finds fault with a state that nobody has damaged", [4],
+        BEFORE, doctor("sound-look", ok=False)),
     legal("repaired", RIGHT, BEFORE, doctor("a-look", ok=False), doctor("a-repair"), WORKS),
     legal("needs-a-person", RIGHT, BEFORE, doctor("a-look", ok=False), doctor("a-repair", ok=False)),
     legal("another-round", RIGHT, BEFORE, doctor("a-look"), WORKS, doctor("b-look", ok=False),

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
+from harness.checkers.resources import (
+    crowded_gateway_is_weathered,
+    denial_is_weathered,
+    exhaustion_is_weathered,
+    full_disk_is_weathered,
+)
 from harness.events import Hung
 from harness.outcome import RunSeen
 from tests.harness.histories import (
@@ -32,9 +37,20 @@ AFTER = (file(), *listing("bystander", actor="v-list"), *add("v", "v-again"))
 DONE = listing("bystander", "v", actor="v-list")
 TOLD = ("v", "re-v", "v-again")
 CONFLICT = add("v", "v-again", ok=False, kind="usage", code="agent-exists")
-checker = full_disk_is_weathered
+checker, crowded = full_disk_is_weathered, crowded_gateway_is_weathered
+LIMIT = {"ok": False, "kind": "local", "code": "out-of-descriptors", "subject": "open files"}
 
 CASES = [
+    legal("crowded", crowded, turn("crowded-0", **LIMIT), turn("crowded-2"), turn("after"), turn("kept")),
+    illegal("crowded-and-unclear", crowded, "RES-3", "descriptors the error names neither a path nor", [1],
+        turn("crowded-0", **{**LIMIT, "subject": ""}), turn("after"), turn("kept")),
+    illegal("crowded-and-lost", crowded, "RES-3", "the turn kept at a gateway without descriptors does not work", [5],
+        turn("crowded-0", **LIMIT), turn("after"), turn("kept", ok=False, kind="ambiguous")),
+    illegal("crowded-for-good", crowded, "RES-3", "the turn after at a gateway without descriptors does not work", [3],
+        turn("crowded-0", **LIMIT), turn("after", **LIMIT), turn("kept")),
+    illegal("gateway-ended-of-it", crowded, "RES-3", "a gateway ended for want of descriptors", [2],
+        turn("crowded-0", **LIMIT), end("gateway", "gateway run", ok=False, kind="local"), turn("after"), turn("kept")),
+    undecided("never-lifted", crowded, "after was never started", turn("crowded-0", **LIMIT)),
     legal("typed", checker, STRUCK, add("v", "v", **TYPED), AFTER),
     legal("done-all-the-same", checker, STRUCK, add("v", "v"), file(), DONE, CONFLICT),
     legal("done-and-refused-without-a-code", checker, STRUCK, add("v", "v"), file(), DONE,

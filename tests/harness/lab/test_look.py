@@ -139,8 +139,11 @@ def test_a_key_may_stay_where_it_is_kept_and_nowhere_else(stand: Stand) -> None:
     (home / "models.json").write_text(f'{{"apiKey": "{key}", "lastError": "wrong key: {key}"}}')
     (home / "table").write_text(b64encode(key.encode()).decode())
     (stand.site.workspaces / "crash.txt").write_text(key)
+    (stand.site.workspaces / "few.txt").write_text(f"{key[:14]}...{key[-4:]}")
+    (stand.site.workspaces / "half.txt").write_text(f"the key {key[:20]}")
     look.keys()
-    assert [seen.where for seen in stand.seen] == ["home/log", "home/models.json", "home/table", "ws/crash.txt"]
+    whole = ["home/log", "home/models.json", "home/table", "ws/crash.txt"]
+    assert [seen.where for seen in stand.seen] == [*whole, "ws/half.txt, cut in half"]
 
 
 def test_a_copy_of_a_closed_file_that_is_open_is_seen(stand: Stand) -> None:

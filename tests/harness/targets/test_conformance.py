@@ -606,6 +606,18 @@ class AroundTheGateway(Turns):
         return replace(turn, gateway=False)
 
 
+@caught_by("child_work_has_its_grace", "that were granted has done this: ['begun']")
+class DropsTheGrace(ReferenceTarget):
+    def prepare(self, site, setup):
+        super().prepare(site, replace(setup, grace_seconds=None))
+
+
+@caught_by("a_detached_turn_is_not_waited_for", "waits for its end")
+class NeverDetached(Turns):
+    def other(self, turn):
+        return replace(turn, detached=False)
+
+
 @caught_by("a_gateway_runs_a_turn", "the gateway said nothing")
 class GatewayThatEnds(ReferenceTarget):
     def command(self, site, intent):

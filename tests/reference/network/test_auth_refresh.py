@@ -285,6 +285,13 @@ class TestTransient:
             assert caught.value.code == "refresh-refused"
         assert case.token() == "at-1"
 
+    def test_error_that_is_the_token_is_not_repeated(self, case: Case, kit: Any) -> None:
+        case.write("rt_0123456789")
+        case.server.acts["/token"] = [kit.answer(400, {"error": "bad_rt_0123456789"})]
+        with pytest.raises(Auth) as caught:
+            case.token()
+        assert "rt_0123456789" not in json.dumps(caught.value.document())
+
     def test_long_pause_is_not_waited_for(self, case: Case, kit: Any) -> None:
         case.server.acts["/token"] = [kit.answer(503, {}, {"retry-after": "3600"})]
         begun = time.monotonic()

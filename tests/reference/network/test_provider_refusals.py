@@ -187,3 +187,19 @@ def test_the_key_is_never_repeated(wire: Any, server: Any, kit: Any) -> None:
         server.acts[wire.path] = [kit.answer(status, said)]
         error = failure(wire, server)
         assert "sk-secret" not in json.dumps(error.document()) + str(error)
+
+
+def test_a_cut_leaves_no_half_of_the_key(wire: Any, server: Any, kit: Any) -> None:
+    said = {"error": {"message": "sk-secret " * 100, "type": "sk-secret" * 100, "code": "sk-secret" * 100}}
+    server.acts[wire.path] = [kit.answer(400, said)]
+    error = failure(wire, server)
+    assert "secret" not in json.dumps(error.document()) + str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"promptFeedback": {"blockReason": "sk-secret"}}, {"candidates": [{"finishReason": "AS_sk-secret"}]}],
+)
+def test_the_key_is_not_repeated_as_the_reason_of_an_end(kit: Any, server: Any, body: Any) -> None:
+    server.on(kit.gemini.path, kit.stream(kit.data_only(body)))
+    assert "sk-secret" not in failure(kit.gemini, server).message
