@@ -12,7 +12,7 @@ _ENOUGH = 8  # from here on a worker for each processor; each costs a second to 
 
 
 def automatic(words: Sequence[str], *, modules: bool) -> int | None:
-    """Two for each processor, where those are few: half of a scenario is waiting for what it has started.
+    """Two for each processor and one more, where those are few: half of a scenario is waiting for what it has started.
 
     `words` name what a session runs, as modules (`--pyargs`) or paths. None leaves it to pytest-xdist: for others than
     the shipped scenarios, and where PYTEST_XDIST_AUTO_NUM_WORKERS says how many.
@@ -20,7 +20,7 @@ def automatic(words: Sequence[str], *, modules: bool) -> int | None:
     if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or not shipped(words, modules=modules):
         return None
     processors = len(os.sched_getaffinity(0))
-    return max(processors, min(2 * processors, _ENOUGH))
+    return max(processors, min(2 * processors + 1, _ENOUGH))
 
 
 def shipped(words: Sequence[str], *, modules: bool) -> bool:

@@ -18,7 +18,7 @@ def undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
 
 
-@pytest.mark.parametrize(("processors", "said"), [(1, 2), (2, 4), (4, 8), (6, 8), (16, 16)])
+@pytest.mark.parametrize(("processors", "said"), [(1, 3), (2, 5), (4, 8), (6, 8), (16, 16)])
 def test_two_for_each_of_few_processors(monkeypatch: pytest.MonkeyPatch, processors: int, said: int) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(processors)))
     assert workers.automatic([str(SCENARIOS)], modules=False) == said
@@ -57,7 +57,7 @@ sys.exit(pytest.main(plugins=[Look()]))
 
 def test_the_session_starts_so_many(tmp_path: Path) -> None:
     said = _session([str(SCENARIOS), "--rule", "CFG-2", "--report", str(tmp_path)])
-    assert "2 workers [" in said
+    assert "3 workers [" in said
     assert "distributed by worksteal" in said
 
 
