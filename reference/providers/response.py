@@ -6,6 +6,8 @@ at once (RFC 9112, sections 2.2, 5.2 and 6.3).
 
 from __future__ import annotations
 
+from collections import deque
+
 import httptools
 
 _LONGEST_HEAD = 100 * 1024  # bytes of status line and headers, informational answers before them included
@@ -22,7 +24,7 @@ class Response:
         self.headers: dict[str, str] = {}  # names in lower case; of two with one name the last
         self.begun = False  # status and headers have come
         self.ended = False
-        self._body: list[bytes] = []
+        self._body: deque[bytes] = deque()
         self._trouble: Broken | None = None
         self._head_size = 0
         self._parser = httptools.HttpResponseParser(self)
@@ -46,11 +48,12 @@ class Response:
             self._trouble = None if self.ended else Broken(str(error))  # nobody cares what follows a whole answer
 
     def take(self) -> bytes:
-        """The part of the body that has come since the last call. Raises Broken, once all that came has been taken."""
-        body, self._body = b"".join(self._body), []
-        if self._trouble and not body:
+        """The next part of the body, as the server has cut it, or b"". Raises Broken, once what came has been taken."""
+        if self._body:
+            return self._body.popleft()
+        if self._trouble:
             raise self._trouble
-        return body
+        return b""
 
     def on_message_begin(self) -> None:
         """An answer begins: the one asked for, or an informational one before it."""
