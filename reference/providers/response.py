@@ -21,6 +21,7 @@ class Response:
     """What has come so far of an answer. httptools calls the `on_` methods."""
 
     def __init__(self) -> None:
+        self.status = 0
         self.headers: dict[str, str] = {}  # names in lower case; of two with one name the last
         self.begun = False  # status and headers have come
         self.ended = False
@@ -28,11 +29,6 @@ class Response:
         self._trouble: Broken | None = None
         self._head_size = 0
         self._parser = httptools.HttpResponseParser(self)
-
-    @property
-    def status(self) -> int:
-        """The status code, once the answer has begun."""
-        return self._parser.get_status_code()
 
     def feed(self, data: bytes) -> None:
         """Take what was received, nothing of it at the connection's end. What is wrong with it, `take` says."""
@@ -57,7 +53,7 @@ class Response:
 
     def on_message_begin(self) -> None:
         """An answer begins: the one asked for, or an informational one before it."""
-        if not self.ended:
+        if not self.begun:
             self.headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -67,11 +63,14 @@ class Response:
 
     def on_headers_complete(self) -> None:
         """The end of the headers."""
-        self.begun = self.begun or self.status >= 200
+        if not self.begun:
+            self.status = self._parser.get_status_code()
+            self.begun = self.status >= 200
 
     def on_body(self, data: bytes) -> None:
         """A part of the body, its chunks taken apart."""
-        self._body.append(data)
+        if not self.ended:
+            self._body.append(data)
 
     def on_message_complete(self) -> None:
         """The end of the answer asked for, or of an informational one."""

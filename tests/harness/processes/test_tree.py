@@ -33,6 +33,7 @@ def test_a_family_is_all_descendants_also_those_of_other_threads(monkeypatch: py
         try:
             assert tree.family({parent.pid}) == {parent.pid, child, grandchild}
             assert tree.family({child}) == {child, grandchild}
+            assert stat.below(parent.pid).keys() == {child, grandchild}
             assert os.getpid() not in tree.family({parent.pid})
         finally:
             for pid in (grandchild, child):

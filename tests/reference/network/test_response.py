@@ -53,7 +53,9 @@ def test_names_are_in_lower_case_and_the_last_of_two_counts() -> None:
 
 
 def test_what_follows_a_whole_answer_is_nothing_to_us() -> None:
-    assert read([WHOLE["length"] + b"HTTP/1.1 500 Late\r\n\r\n"])[1] == b"hello"
+    another = b"HTTP/1.1 500 Late\r\nX-Late: 1\r\nContent-Length: 4\r\n\r\nmore"
+    response, body = read([WHOLE["length"] + another])
+    assert (response.status, body, "x-late" in response.headers) == (200, b"hello", False)
     assert read([WHOLE["length"] + b"\0\0"])[1] == b"hello"
 
 
