@@ -21,6 +21,8 @@ from harness.conductor.calls import Family
 from harness.conductor.filter import program
 from harness.errors import PileupError
 from harness.processes.client import LauncherClient, Program
+from harness.session.room import for_runs
+from harness.targets.reference import ReferenceTarget
 
 _ENOUGH_BYTES = 1 << 30
 _NO_SCHEDULES = "orders of calls are chosen all the same, but a run may differ from its replay where programs sleep"
@@ -160,7 +162,9 @@ def _temporary_folder() -> Check:
     if free < _ENOUGH_BYTES:
         finding = f"{folder} has {free >> 20} MiB left"
         return Check(name="temporary folder", state="limited", finding=finding, advice="free some, or set TMPDIR")
-    return Check(name="temporary folder", state="good", finding=f"{folder}, {free >> 30} GiB free")
+    runs = for_runs(ReferenceTarget())
+    elsewhere = f"; the reference's runs have theirs in {runs}" if runs != folder else ""
+    return Check(name="temporary folder", state="good", finding=f"{folder}, {free >> 30} GiB free{elsewhere}")
 
 
 def _proc() -> Check:

@@ -6,11 +6,9 @@ import asyncio
 import os
 import secrets
 import sys
-import tempfile
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 
 from harness import needs
@@ -27,6 +25,7 @@ from harness.scenario import Scenario
 from harness.schedules.decisions import Decisions
 from harness.schedules.strategy import Profile
 from harness.session.patience import patiently
+from harness.session.room import for_runs
 from harness.targets.protocol import Target
 from harness.undisturbed import run_undisturbed
 from harness.verdict import Judgement, Verdict
@@ -151,7 +150,7 @@ class Bench:
         if (lack := needs.lacking()) is not None:
             raise LabError(lack.finding, hint=lack.advice)
         try:
-            folder = Path(tempfile.gettempdir()) / f"pileup-{secrets.token_hex(8)}"
+            folder = for_runs(self.target) / f"pileup-{secrets.token_hex(8)}"
             launcher = LauncherClient.start()
             try:
                 launcher.attach(self._runner.get_loop())

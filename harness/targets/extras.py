@@ -1,8 +1,8 @@
 """What an adapter may have beside the protocol, and how it is asked for. Most need none of it.
 
-`names`, `too_many`, `oauth_client` and `shared` are attributes, and `service` and `limited_tool_call` are methods, that
-are taken as empty where an adapter has none. The other methods are what single scenarios ask for; only an adapter that
-claims the capability has them.
+`names`, `too_many`, `oauth_client`, `shared` and `in_memory` are attributes, and `service` and `limited_tool_call` are
+methods, that are taken as empty where an adapter has none. The other methods are what single scenarios ask for; only an
+adapter that claims the capability has them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ def oauth_client(target: Target) -> str | None:
 def shared_folders(target: Target) -> Sequence[Path]:
     """Folders outside the site that all runs share, for an adapter with `shared`: they save time and hold no state."""
     return getattr(target, "shared", ())
+
+
+def in_memory(target: Target) -> bool:
+    """Whether the target's runs may have their folders below /dev/shm, as an adapter says with `in_memory`.
+
+    Not for a program that gives its tools a /dev of their own, as sandboxes do: they would not see their folder.
+    """
+    return getattr(target, "in_memory", False)
 
 
 def vendor_names(target: Target) -> VendorNames:

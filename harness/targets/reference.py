@@ -59,6 +59,7 @@ class ReferenceTarget:
 
     patience = 60.0
     needs_tls = False
+    in_memory = True
     capabilities = frozenset(Capability) - (frozenset() if shutil.which("git") else {Capability.WORKTREES})
     version = VERSION
 

@@ -45,6 +45,7 @@ _OPTIONAL: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda it: isinstance(it, tuple) and all(isinstance(each, os.PathLike) for each in it),
         "a tuple of paths: folders that all runs share, without state",
     ),
+    "in_memory": (lambda it: isinstance(it, bool), "True or False: whether runs may have their folders below /dev/shm"),
     "service": (callable, "a method: service(site) gives the pid of the daemon that commands leave behind, or None"),
     "limited_tool_call": (callable, "a method: limited_tool_call(command, seconds) gives a ToolCall"),
 }

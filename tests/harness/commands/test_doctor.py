@@ -130,6 +130,14 @@ def test_a_full_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "MiB left" in check.finding
 
 
+@pytest.mark.parametrize("runs", ["/dev/shm", tempfile.gettempdir()])
+def test_where_runs_have_their_folders(monkeypatch: pytest.MonkeyPatch, runs: str) -> None:
+    monkeypatch.setattr(doctor, "for_runs", lambda target: Path(runs))
+    check = finding("temporary folder")
+    assert check.state == "good"
+    assert (f"the reference's runs have theirs in {runs}" in check.finding) is (runs == "/dev/shm")
+
+
 def program(folder: Path, text: str) -> None:
     path = folder / "git"
     path.write_text(text)
