@@ -46,11 +46,13 @@ class Deeds:
 
     def outside(self, *allowed: Path) -> list[Path]:
         """The changed files that are in none of these folders; compiled Python and devices count for nothing."""
-        folders = [Path(os.path.realpath(folder)) for folder in (*allowed, Path("/dev"))]
+        folders = [Path(os.path.realpath(folder)) for folder in allowed]
         return [
             path
             for path in dict.fromkeys(self.changed)
-            if "__pycache__" not in path.parts and not any(path.is_relative_to(folder) for folder in folders)
+            if "__pycache__" not in path.parts
+            and not any(path.is_relative_to(folder) for folder in folders)
+            and not _is_device(path)
         ]
 
     def _change(self, path: object) -> None:
@@ -62,6 +64,11 @@ class Deeds:
         if isinstance(path, str | bytes | os.PathLike):  # else a descriptor: its opening was seen
             text = os.fsdecode(path)
             self.changed.append(Path(os.path.realpath(Path(text).parent), Path(text).name))
+
+
+def _is_device(path: Path) -> bool:
+    """Whether this is a device, and no file in memory (shm_overview(7))."""
+    return path.is_relative_to("/dev") and not path.is_relative_to("/dev/shm")
 
 
 _watching: list[Deeds] = []

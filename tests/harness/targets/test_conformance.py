@@ -744,6 +744,13 @@ def test_reading_a_database_changes_nothing(tmp_path):
         assert deeds.outside() == changed, mode
 
 
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a folder in memory that can be written")
+def test_a_file_in_memory_is_no_device():
+    with watched() as deeds, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        os.close(os.open(os.devnull, os.O_WRONLY))
+    assert deeds.outside() == [Path(folder)]
+
+
 def test_deeds_are_those_that_change_something(tmp_path):
     """Reading, and writing outside the block, are none; a relative path counts from the working directory."""
     (tmp_path / "old").write_text("")
