@@ -23,7 +23,7 @@ from reference.auth.endpoint import (
 from reference.auth.pending import MAX_SENDS, Pending
 from reference.auth.store import LOCK_SECONDS, Credential, Store, pending_path
 from reference.errors import Auth, Local
-from reference.providers import bad_config, is_address
+from reference.providers import AN_ADDRESS, bad_config, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +168,7 @@ def _token_url(provider: str, config: Mapping[str, Any]) -> str:
     url = config.get("tokenUrl") or TOKEN_URL
     if isinstance(url, str) and is_address(url):
         return url
-    raise bad_config(provider, "tokenUrl must be an http:// or https:// address")
+    raise bad_config(provider, f"tokenUrl must be {AN_ADDRESS}")
 
 
 def entry_after(current: Credential, grant: Grant, life: float) -> dict[str, object]:

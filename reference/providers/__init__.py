@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LABEL = 63  # octets (RFC 1035 section 2.3.4)
 _LONGEST_IDLE = 1_000_000  # seconds; a socket cannot wait for any length of time
+AN_ADDRESS = "an http:// or https:// address without a user's name"
 APIS = ("anthropic-messages", "google-generative-ai", "openai-codex-responses")
 
 
@@ -48,7 +49,9 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
     """
     base_url = config.get("baseUrl")
     if not isinstance(base_url, str) or not is_address(base_url):
-        raise bad_config(provider, "baseUrl must be an http:// or https:// address")
+        raise bad_config(provider, f"baseUrl must be {AN_ADDRESS}")
+    if not {"?", "#"}.isdisjoint(base_url):
+        raise bad_config(provider, "baseUrl must have no ? and no #, as paths are put behind it")
     base_url, idle = base_url.rstrip("/"), _idle_seconds(provider, config)
     is_oauth = config.get("auth") == "oauth"
     match config.get("api"):
@@ -69,14 +72,16 @@ def client_for(provider: str, config: Mapping[str, object]) -> Client:
 
 
 def is_address(url: str) -> bool:
-    """Whether a request can be sent there."""
+    """Whether a request can be sent there. A user's name in it would end up in the header `host` (RFC 9110, 7.2)."""
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(url)
         labels = (parts.hostname or "").removesuffix(".").split(".")
         known = parts.scheme in ("http", "https") and all(1 <= len(label) <= _LONGEST_LABEL for label in labels)
-        return known and parts.port != 0 and all("!" <= character <= "~" for character in url)
+        return (
+            known and "@" not in parts.netloc and parts.port != 0 and all("!" <= character <= "~" for character in url)
+        )
     except ValueError:  # an unclosed bracket, a port that is no number
         return False
 

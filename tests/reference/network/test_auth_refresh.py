@@ -132,7 +132,9 @@ def test_many_processes_redeem_once(case: Case) -> None:
     assert case.stored()["generation"] == 4
 
 
-@pytest.mark.parametrize("url", ["localhost:1", 7, "http://[", "http://a..b/", "http://host:99999/", "ftp://host/"])
+@pytest.mark.parametrize(
+    "url", ["localhost:1", 7, "http://[", "http://a..b/", "http://host:99999/", "ftp://host/", "http://me:secret@host/"]
+)
 def test_address_that_is_none_spends_nothing(case: Case, url: object) -> None:
     """FLO-1: no other address would do, and the token has gone nowhere."""
     case.config["tokenUrl"] = url
