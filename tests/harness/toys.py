@@ -1,4 +1,4 @@
-"""Scenarios for a toy target, one for each verdict; copied into a folder of its own by test_plugin_session.py."""
+"""Scenarios for a toy target, one for each verdict; copied into a folder of its own by tests/harness/plugin."""
 
 from harness.events import Finished, NetworkRefused
 from harness.scenario import WATCH_REPLACEMENTS, scenario
