@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from fakes.script import Match, Rule, Status, Text
+from harness.checkers.config import adds_survive_a_repair
 from harness.checkers.repair import (
     BESIDE,
     FIRST,
@@ -20,6 +21,7 @@ from harness.checkers.repair import (
     check_up_is_right,
     repair_harms_nobody,
 )
+from harness.conductor.stopped import Where
 from harness.conductor.troubles import FULL_DISK
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
@@ -165,3 +167,37 @@ async def test_repair_beside_others(lab: Lab) -> None:
     for gateway in works:
         gateway.signal(signal.SIGTERM)
         await gateway.finished()
+
+
+@scenario(
+    "OPS-6",
+    fault="the config is damaged while an add is kept at its write of it; a repair that comes as far is kept there too, "
+    "until the add has ended",
+    needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[adds_survive_a_repair],
+)
+async def test_repair_beside_an_add(lab: Lab) -> None:
+    """What an add writes while the config is repaired is not lost to what was there before."""
+    lab.prepare(Setup(agents=("bystander",)))
+    await lab.run(lab.adding("first"), "first")  # a backup has what was there before the last change
+    fault, config = "an add kept at its write of the config", lab.target.config_file(lab.site)
+
+    def writes(actor: str) -> Where:
+        return lambda call: call.actor == actor and lab.is_config(call)
+
+    async with lab.kept(fault, where=writes("repair")):
+        async with lab.kept(fault, where=writes("add")) as until_kept:
+            add = await lab.start(lab.adding("beside"), "add")
+            await until_kept(add)
+            if lab.faulty:
+                DAMAGES["cut"](config)
+                repair = await lab.start(CheckUp(repair=True), "repair")
+                await lab.stuck(repair)
+        await add.finished()
+    if lab.faulty:
+        await repair.finished()
+    else:
+        await lab.run(CheckUp(repair=True), "repair")
+    await lab.list_agents()

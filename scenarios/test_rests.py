@@ -15,6 +15,7 @@ from harness.checkers.failover import (
     FAILOVER_ORDER,
     RESTED,
     RESTING,
+    SET_BACK,
     bounded,
     only_the_failed_rests,
 )
@@ -28,6 +29,7 @@ from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
 SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
+AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
 FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
@@ -105,8 +107,8 @@ async def test_two_rests_at_once(lab: Lab) -> None:
 
 @scenario(
     "FLO-6",
-    fault="the first model is overloaded in one turn, in another its connection breaks, in a third it asks for "
-    "a rest of a second, which passes",
+    fault="the first model is overloaded in one turn, in another its connection breaks, in two more it asks for "
+    "a rest of a second, which passes; after one of these a clock that was an hour ahead is set back",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[only_the_failed_rests],
 )
@@ -114,7 +116,7 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
     """A failover is over with its turn, and a cooldown concerns only the model that asked for it, and ends."""
     credential = lab.credential("codex")
     briefly = Status(429, headers=(("retry-after-ms", f"{1000 * REST}"), ("retry-after", str(REST))))
-    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly}
+    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly, SET_BACK: briefly}
     for name in lab.rounds(failures):
         lab.plan(name)
         setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
@@ -124,9 +126,12 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
-        for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
-            await (await lab.turn(agent, actor=f"{name}{role}")).finished()
-        if name == RESTING and lab.faulty:
+        if name == SET_BACK:
+            lab.aged(lab.site.home, -AHEAD, but=lab.target.config_file(lab.site), every=True)
+        else:
+            for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
+                await (await lab.turn(agent, actor=f"{name}{role}")).finished()
+        if name in (RESTING, SET_BACK) and lab.faulty:
             await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
             await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()
 

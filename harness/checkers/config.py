@@ -23,6 +23,11 @@ def one_resource_one_lock(history: History) -> list[Finding]:
     return _survive("CFG-11", history)
 
 
+def adds_survive_a_repair(history: History) -> list[Finding]:
+    """OPS-6: the same of adds beside which the config is repaired."""
+    return _survive("OPS-6", history)
+
+
 def _survive(rule: str, history: History) -> list[Finding]:
     seq, listed = _last_list(history)
     adds = _adds(history)
