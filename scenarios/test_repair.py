@@ -44,7 +44,7 @@ RESTING = Status(529, headers=(("retry-after", "3600"),))
     "OPS-6",
     fault="one file of the state after the other, but for conversations, is cut short or overwritten; the config is "
     "removed, and the credentials are opened to others; then the state is looked at, and repaired where something was "
-    "found",
+    "found; before all that it is looked at beside a turn",
     needs=[*NEEDS, Capability.OAUTH],
     judges=[check_up_is_right],
     not_verified=["what the list of runs says after its records were damaged"],
@@ -54,13 +54,17 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
     resting = ("anthropic",) if Capability.FAILOVER in lab.target.capabilities else ()  # of which a record is kept
     models = (*resting, "codex")
     lab.prepare(Setup(agents=("lane0", "lane1"), models=models, credential=lab.credential("codex")))
-    lab.script(*(Rule("rests", Match(provider=name), (RESTING,)) for name in resting))
+    rests = [Rule("rests", Match(provider=name), (RESTING,)) for name in resting]
     await lab.add("lane2")
     await lab.run(ListAgents(), LIST.removeprefix("-"))
     await lab.add("last")  # a backup has what was there before the last change
-    await (await lab.turn("lane0", actor=FIRST)).finished()
-    if lab.faulty:
+    lab.script(*rests, Rule(FIRST, Match(marker=FIRST), (Text("done", gate=FIRST),)))
+    lab.hold(FIRST)
+    first = await lab.turn("lane0", actor=FIRST)
+    if await lab.reached(FIRST, by=[first]):
         await lab.run(CheckUp(), SOUND)
+    lab.release(FIRST)
+    await first.finished()
     lab.plan("damaged state")
     files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
     damages = _damages(lab, [path for path, *_ in files])

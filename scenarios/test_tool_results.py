@@ -5,15 +5,23 @@ from __future__ import annotations
 import shlex
 import signal
 
-from fakes.script import Broken, Framing, Match, Parts, Rule, Text, ToolCall
+from fakes.script import Altered, Broken, Framing, Match, Parts, Rule, Text, Thinking, ToolCall
 from harness.checkers.messages import TOOL
-from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, mistakes_are_told, results_are_told
+from harness.checkers.tool_results import (
+    ANSWERED,
+    SAID,
+    answers_are_as_said,
+    long_answers_are_whole,
+    mistakes_are_told,
+    results_are_told,
+)
 from harness.lab import Lab
 from harness.lab.actor import Streams
 from harness.scenario import scenario
 from harness.targets.extras import limited_tool_call
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
+from scenarios.work import providers
 
 ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something else
 NOTE = "note"  # a file in the agent's workspace
@@ -96,8 +104,8 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="a model answers with 120,000 characters, here, through a gateway, and into a pipe that nobody reads until "
-    "its command has ended or gets no further",
+    fault="a model answers with 120,000 characters, here, through a gateway, and into a pipe on which no write waits "
+    "(O_NONBLOCK, as a parent may leave it), and which nobody reads until its command has ended or gets no further",
     needs=[Capability.TURN],
     judges=[long_answers_are_whole],
 )
@@ -119,3 +127,25 @@ async def test_answer_of_great_length(lab: Lab) -> None:
         await gateway.finished()
     if all(lab.met(name) for name in ANSWERED if name in lab.actors):
         lab.fired("a long answer")
+
+
+@scenario(
+    "MSG-6",
+    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines that "
+    "end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    needs=[Capability.TURN],
+    judges=[answers_are_as_said],
+)
+async def test_answer_in_every_form(lab: Lab) -> None:
+    """A turn ends with what its model said, and not with what it thought, in whichever form that comes."""
+    credential = lab.credential("codex")
+    for name in lab.rounds(providers(lab)):
+        lab.plan(name)
+        lab.prepare(Setup(agents=("lane0",), models=(name,), credential=credential), home=f"home-{name}")
+        thought = Parts((Thinking("Which languages do they know? "), Text(SAID)))
+        framing = Framing(newline="crlf", pieces="byte")
+        whole = Broken(answer=thought, altered=(Altered(2, "comment"), Altered(2, "unknown-event")), framing=framing)
+        lab.script(Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(name)

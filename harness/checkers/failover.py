@@ -69,7 +69,9 @@ def _lost_when_stopped(history: History) -> list[Finding]:
         listed = _with_status([(attempt.provider, attempt.status) for attempt in what.outcome.attempts])
         if lost := sorted(failed - set(listed)):
             names = ", ".join(f"{provider} {status}" for provider, status in lost)
-            message = f"{what.actor} was ended at its second model, and does not list that the first had failed ({names})"
+            message = (
+                f"{what.actor} was ended at its second model, and does not list that the first had failed ({names})"
+            )
             findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
     return findings
 

@@ -79,5 +79,19 @@ def long_answers_are_whole(history: History) -> list[Finding]:
     return findings
 
 
+def answers_are_as_said(history: History) -> list[Finding]:
+    """MSG-6: each turn ends with the words of its model, no more and no less."""
+    findings = []
+    for seq, what, _ in ask.turns(history):
+        requests = ask.requests(history, what.actor)
+        if not requests:
+            raise CannotDecide(f"{what.actor} asked no provider: {ask.said(what)}")
+        if not what.outcome.ok or what.outcome.text.strip() != SAID:
+            given = f"gave “{what.outcome.text.strip()[:120]}”" if what.outcome.ok else f"failed: {ask.said(what)}"
+            message = f"the model of {what.actor} said “{SAID}”, and the turn {given}"
+            findings.append(_finding(message, requests[-1][0], seq))
+    return findings
+
+
 def _finding(message: str, *evidence: int) -> Finding:
     return Finding(rule="MSG-6", message=message, evidence=evidence)
