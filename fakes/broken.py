@@ -46,8 +46,9 @@ class Cut:
 class Altered:
     """One frame that differs: sent twice, left out, its JSON damaged, or an event of an unknown type before it.
 
-    Or before it comes a comment, by which servers keep a connection alive (WHATWG HTML section 9.2.7). `frame` counts from 0, from the end when negative; a number beyond the ends means the nearest frame. A body that is
-    not streamed is one frame.
+    Or a comment stands before it, by which servers keep a connection alive (WHATWG HTML section 9.2.7). `frame` counts
+    from 0, from the end when negative; a number beyond the ends means the nearest frame. A body that is not streamed is
+    one frame.
     """
 
     frame: int

@@ -175,8 +175,8 @@ async def test_repair_beside_others(lab: Lab) -> None:
 
 @scenario(
     "OPS-6",
-    fault="the config is damaged while an add is kept at its write of it; a repair that comes as far is kept there too, "
-    "until the add has ended",
+    fault="the config is damaged while an add is kept at its write of it; a repair that comes as far is kept there "
+    "too, until the add has ended",
     needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
     watch=WATCH_REPLACEMENTS,
     exact=True,

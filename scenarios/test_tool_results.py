@@ -18,7 +18,7 @@ from harness.checkers.tool_results import (
 from harness.lab import Lab
 from harness.lab.actor import Streams
 from harness.scenario import scenario
-from harness.targets.extras import limited_tool_call
+from harness.targets.extras import delegation, limited_tool_call
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
 from scenarios.work import providers
@@ -75,7 +75,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     "MSG-6",
     fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
     "nothing, one a command that is longer than an argument may be (execve(2)), and one only a second for what takes a "
-    "minute",
+    "minute; another has a number work for it in place of an agent",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[mistakes_are_told],
 )
@@ -92,6 +92,7 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
         ToolCall(good.name),
         long,
         slow,
+        _delegated_to_a_number(lab) or good,
     )
     calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
     lab.script(
@@ -100,6 +101,14 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
     await (await lab.turn("lane0")).finished()
     if lab.met("tools"):
         lab.fired("calls that cannot be carried out")
+
+
+def _delegated_to_a_number(lab: Lab) -> ToolCall | None:
+    """What has another agent work, if that can be asked for, but with a number in each place."""
+    if Capability.SUBAGENTS not in lab.target.capabilities:
+        return None
+    call = delegation(lab.target, "lane0", "do your part")
+    return ToolCall(call.name, dict.fromkeys(call.arguments, 7))
 
 
 @scenario(
@@ -131,8 +140,8 @@ async def test_answer_of_great_length(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines that "
-    "end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines "
+    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
     needs=[Capability.TURN],
     judges=[answers_are_as_said],
 )

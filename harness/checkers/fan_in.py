@@ -83,8 +83,8 @@ def failure_is_no_silence(history: History) -> list[Finding]:
     return [
         Finding(
             rule="MSG-4",
-            message=f"{final.marker} was told of {agent}, whose run is listed as {status}, what it was told of {QUIET}, "
-            "which had succeeded with nothing to say",
+            message=f"{final.marker} was told of {agent}, whose run is listed as {status}, what it was told of "
+            f"{QUIET}, which had succeeded with nothing to say",
             evidence=(seq,),
         )
         for agent, status in sorted(without.items())

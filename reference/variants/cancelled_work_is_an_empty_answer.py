@@ -1,7 +1,7 @@
 """Of a run that was cancelled its asker is told that it has succeeded, and had nothing to say.
 
-Breaks MSG-4. Whoever cancelled it wanted it not to be done, which is no failure for the one who had asked for it either:
-so it is told of as done.
+Breaks MSG-4. Whoever cancelled it wanted it not to be done, so that it is no failure: the one who had asked for it
+believes that it is done.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Breaks MSG-4. Only answers and failures are news; the session comes to no end an
 
 from __future__ import annotations
 
-from reference.delegation import Delegation
+from reference.delegation import Delegation, news
 from reference.parts import Parts
 
 TYPE_CHECKING = False
@@ -20,12 +20,11 @@ BREAKS = ("MSG-4",)
 class _Delegation(Delegation):
     def deliver(self, transcript: Transcript, messages: list[Message], deadline: Deadline) -> None:
         """Tell of what has ended by itself."""
-        owed = self.owed
-        self.owed = lambda told: [row for row in owed(told) if row["status"] != "cancelled"]  # type: ignore[method-assign]
-        try:
-            super().deliver(transcript, messages, deadline)
-        finally:
-            del self.owed  # type: ignore[method-assign]
+        for row in self.owed(messages):
+            if row["status"] not in ("running", "cancelled"):
+                message = news(row)
+                transcript.append(message, deadline)
+                messages.append(message)
 
 
 def replace(parts: Parts) -> Parts:
