@@ -179,6 +179,7 @@ OURS = (
     "token-redirects-are-followed",
     "tools-begin-elsewhere",
     "tools-inherit-locks",
+    "tools-resolve-the-home-anew",
     "transcript-failures-swallowed",
     "transcript-lines-of-unicode",
     "transcript-one-bad-line",
