@@ -64,6 +64,7 @@ OURS = (
     "config-opened-to-others",
     "config-resets-when-damaged",
     "config-unlocked",
+    "config-written-once",
     "cut-before-it-is-redacted",
     "damaged-line-is-shown",
     "dead-recorded-as-succeeded",
