@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from fakes.script import Match, Reply, Reset, Rule, Stall, Status, Text
+from fakes.script import Match, Reply, Reset, Rule, Stall, Status, StreamError, Text
 from harness.checkers.failover import (
     ACCOUNT,
     AFTERWARDS,
@@ -33,18 +33,23 @@ AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer tim
 FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
+OVERLOADED: dict[str, Reply] = {  # once a stream has begun there is no retry-after left but words
     "anthropic": Status(529, headers=(("retry-after", "60"),)),
     "gemini": Status(BRIEFLY[1], headers=(("retry-after", f"{BRIEF_REST:g}"),)),
-    "codex": Status(429, headers=(("retry-after", IN_AN_HOUR),)),
+    "codex": StreamError("rate_limit_exceeded", "Rate limit reached for this model. Please try again in 60s."),
 }
-USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
+USED_UP: dict[str, Reply] = {  # retry-after is a number of seconds or a date (RFC 9110); the others say it in the body
+    "anthropic": Status(529, headers=(("retry-after", IN_AN_HOUR),)),
+    "gemini": Status(429),
+    "codex": Status(429, "usage_limit_reached"),
+}
 
 
 @scenario(
     "FLO-5",
     fault="every provider fails, each in another way; then, far east of Greenwich, every one is overloaded and asks "
-    "for a rest, in seconds or until a date, and once more in its own words, the last of them for the whole account",
+    "for a rest, in seconds, in words within a stream or until a date, and once more in its own words, the last of "
+    "them for the whole account",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )

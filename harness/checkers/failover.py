@@ -25,6 +25,7 @@ RESTED = "-rested"  # ends the name of a later turn than these, when whoever had
 ACCOUNT = "used-up"  # begins the names of rules by which providers ask for a rest in their own words
 _USED_UP = f"{ACCOUNT}-codex"  # the one of them that speaks of the account, all of whose models then rest
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
+_IN_STREAM = "stream-error"  # how the fakes call a failure that is reported once a stream has begun
 
 
 def root_cause_first(history: History) -> list[Finding]:
@@ -257,7 +258,8 @@ def _rests(history: History, seq: int, provider: str) -> bool:
     """Whether a provider had asked for a rest; one of a few seconds may be over on a machine that is busy."""
     at = {event.seq: event.at for event in history.events}
     earlier = history.before(seq).of(ReplySent)
-    asked = [(s, reply.status) for s, reply in earlier if reply.provider == provider and reply.status in _REST]
+    asks = [each for each in earlier if each[1].status in _REST or each[1].reply == _IN_STREAM]
+    asked = [(s, reply.status) for s, reply in asks if reply.provider == provider]
     if not asked:
         return False
     last, status = asked[-1]

@@ -133,6 +133,7 @@ OURS = (
     "requests-are-logged",
     "rests-end-after-a-minute",
     "rests-in-milliseconds-last-seconds",
+    "rests-in-words-ignored",
     "rests-must-be-numbers",
     "rests-outlast-the-clock",
     "results-delivered-twice",

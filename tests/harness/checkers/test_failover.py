@@ -290,6 +290,11 @@ FLO_5 = [
         TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
     ),
     illegal(
+        "no-rest-after-words", bounded, "FLO-5", "after-x asked codex, which had asked for a rest", [4, 3],
+        asked(1, "a", "codex"), replace(replied(1, "codex"), reply="stream-error"), turn("a")[1],
+        asked(9, "after-x", "codex"), turn("after-x")[1], start("a"), start("after-x"),
+    ),
+    illegal(
         "no-short-rest", bounded, "FLO-5", "after-x asked gemini, which had asked for a rest", [4, 3],
         asked(1, "a", "gemini"), replied(1, "gemini", 503), turn("a")[1], asked(9, "after-x", "gemini"),
         turn("after-x")[1], start("a"), start("after-x"),
