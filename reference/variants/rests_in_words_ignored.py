@@ -1,6 +1,7 @@
 """A rest counts where a header or a field of its own asks for it, and not in the words of an error.
 
-Breaks FLO-5. Codex reports a limit once its stream has begun, with the time to wait in words: the next turn asks at once.
+Breaks FLO-5. Codex reports a limit once its stream has begun, with the time to wait in words: the next turn does not
+wait.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def _complete(**arguments: Any) -> Any:
     from reference.providers import codex
 
     said = codex._error
-    codex._error = _without_a_rest(said)
+    codex._error = _without_a_rest(said)  # type: ignore[assignment]
     try:
         return failover.complete(**arguments)
     finally:
