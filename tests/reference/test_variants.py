@@ -125,6 +125,7 @@ OURS = (
     "redirects-are-followed",
     "refresh-busy-reads-as-missing",
     "refusals-are-empty-answers",
+    "refusals-outlast-the-sign-in",
     "refusals-quoted-whole",
     "refused-credential-asked-with-again",
     "repair-goes-on-after-a-signal",
