@@ -249,7 +249,9 @@ async def _detached(lab: Lab, gateway: Actor) -> None:
     lab.hold(f"answer of {DETACHED}")
     run = await lab.start(replace(routed(lab, "routed", DETACHED), detached=True), DETACHED)
     await run.finished()
-    await lab.reached(f"answer of {DETACHED}", by=[gateway])
+    await lab.settled(gateway)
+    if lab.met(f"{DETACHED}-text"):  # else the turn was given up, and nobody comes to the gate
+        await lab.reached(f"answer of {DETACHED}", by=[gateway])
     lab.release(f"answer of {DETACHED}")
     await lab.settled(gateway)
 
