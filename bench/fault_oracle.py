@@ -61,6 +61,8 @@ def _changed(frames: list[bytes], change: Altered) -> Iterator[bytes]:
         elif change.how == "bad-json":
             bare = frame.rstrip(b"\n")
             yield bare[:-1] + frame[len(bare) :]
+        elif change.how == "comment":
+            yield from (b": keep-alive\n\n", frame)
         elif change.how == "unknown-event":
             named = b"event: fake.unknown\n" if frame.startswith(b"event:") else b""
             yield from (named + b"data: " + UNKNOWN + b"\n\n", frame)

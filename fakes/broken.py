@@ -13,7 +13,7 @@ STALL_GATE = "stall"
 
 Where = Literal["status", "headers", "frame", "half-frame", "body", "byte"]
 Ending = Literal["fin", "reset", "stall", "end"]
-How = Literal["duplicate", "drop", "bad-json", "unknown-event"]
+How = Literal["duplicate", "drop", "bad-json", "unknown-event", "comment"]
 Newline = Literal["lf", "crlf", "cr"]
 Pieces = Literal["frame", "whole", "utf8", "byte"]
 
@@ -46,8 +46,9 @@ class Cut:
 class Altered:
     """One frame that differs: sent twice, left out, its JSON damaged, or an event of an unknown type before it.
 
-    `frame` counts from 0, from the end when negative; a number beyond the ends means the nearest frame. A body that is
-    not streamed is one frame.
+    Or a comment stands before it, by which servers keep a connection alive (WHATWG HTML section 9.2.7). `frame` counts
+    from 0, from the end when negative; a number beyond the ends means the nearest frame. A body that is not streamed is
+    one frame.
     """
 
     frame: int

@@ -13,6 +13,7 @@ from fakes.wire.http import LAST_CHUNK, chunk
 
 _NEWLINES = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
 _UNKNOWN = b'data: {"type":"fake.unknown"}\n\n'
+_COMMENT = b": keep-alive\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def _alter(frames: list[bytes], change: Altered) -> None:
     elif change.how == "bad-json":
         end = len(frames[place].rstrip(b"\n"))
         frames[place] = frames[place][: max(end - 1, 0)] + frames[place][end:]
+    elif change.how == "comment":
+        frames.insert(place, _COMMENT)
     else:
         named = frames[place].startswith(b"event:")
         frames.insert(place, b"event: fake.unknown\n" + _UNKNOWN if named else _UNKNOWN)

@@ -69,13 +69,14 @@ class ConfigStore:
         return Lock(os.path.join(locks, f"{stem}.lock"), code="config-busy", what=path)
 
     def write(self, path: str, config: Config, before: bytes | None) -> None:
-        """Put the config in place, keeping the old one as a backup and its permissions."""
+        """Put the config in place, keeping the old one as a backup, its permissions and its owner."""
         data = encode(config)
         if before is None:
             durable.replace(path, data)
         else:
-            mode = os.stat(path).st_mode & 0o777
-            durable.replace(path, data, mode, before_rename=lambda: rotate(path))
+            now = os.stat(path)
+            owner = now.st_uid, now.st_gid  # whoever works as root on a person's config must not take it away
+            durable.replace(path, data, now.st_mode & 0o777, owner=owner, before_rename=lambda: rotate(path))
 
     def real_path(self) -> str:
         """Where the file really lies."""

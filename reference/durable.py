@@ -41,17 +41,25 @@ class naming:
             error.filename = self._path
 
 
-def replace(path: str, data: bytes, mode: int = 0o600, *, before_rename: Callable[[], None] | None = None) -> None:
+def replace(
+    path: str,
+    data: bytes,
+    mode: int = 0o600,
+    *,
+    owner: tuple[int, int] | None = None,
+    before_rename: Callable[[], None] | None = None,
+) -> None:
     """Make `path` hold `data`, durably, or leave it as it was.
 
-    `before_rename` is called once nothing but the rename can fail. Raises OSError of the call that failed, always
-    with a filename. When only the folder's sync fails, `path` holds `data` already, but not durably.
+    `owner` is the user and the group whose it shall be, as far as we may say so. `before_rename` is called once nothing
+    but the rename can fail. Raises OSError of the call that failed, always with a filename. When only the folder's sync
+    fails, `path` holds `data` already, but not durably.
     """
     folder, name = os.path.split(path)
     temporary = temporary_name(folder, name)
     try:
         with naming(path):
-            _write_new(temporary, data, mode)
+            _write_new(temporary, data, mode, owner)
             if before_rename is not None:
                 before_rename()
             os.rename(temporary, path)
@@ -126,15 +134,24 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: str, data: bytes, mode: int) -> None:
+def _write_new(path: str, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, mode)
     try:
+        if owner is not None and owner != (os.geteuid(), os.getegid()):
+            _give(descriptor, *owner)
         os.fchmod(descriptor, mode)  # the umask has no say: a secret is 0600, a shared file stays shared
         write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _give(descriptor: int, user: int, group: int) -> None:
+    try:
+        os.fchown(descriptor, user, group)
+    except PermissionError:
+        return  # only root may give a file away, and others only to groups that they are in
 
 
 def discard(path: str) -> None:

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from fakes.script import Match, Parts, Rule
-from harness.checkers.children import BRIEF, GIVEN, background_is_listed, workspace_quiet
+from harness.checkers.children import BRIEF, CANCELLED, GIVEN, background_is_listed, workspace_quiet
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
@@ -66,13 +66,13 @@ async def _interrupted_once_told(lab: Lab, agent: str, told: Path) -> Actor:
 @scenario(
     "CHD-4",
     fault="tool calls ask for background work that goes on, one of them in an agent that works for another, and for "
-    "some that ends by itself",
+    "some that ends by itself; a run that has begun some is cancelled",
     needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
     judges=[background_is_listed],
 )
 async def test_wanted_background_work(lab: Lab) -> None:
     """Background work is listed with a handle for as long as it goes on, and cancelling the handle ends it."""
-    lab.prepare(Setup(agents=("lane0", "lane1", BRIEF), grace_seconds=0.5))
+    lab.prepare(Setup(agents=("lane0", "lane1", BRIEF, CANCELLED), grace_seconds=0.5))
     lab.plan("background work")
     delegates = lab.faulty and Capability.SUBAGENTS in lab.target.capabilities
     if lab.faulty:
@@ -92,10 +92,28 @@ async def test_wanted_background_work(lab: Lab) -> None:
     brief = await lab.turn(BRIEF)
     await brief.finished()
     await brief.tree_ended(lab.target.patience)  # where it has not, the list may well show it
+    cancelled = await _cancelled_after_it_began(lab)
     listed = await lab.list_runs("list")
     for number, handle in enumerate(handle for row in listed for handle in row.jobs):
         await lab.run(CancelRun(id=handle), f"cancel{number}")
-    await lab.look.survivors(run, GRACE)
+    for each in (run, cancelled):
+        await lab.look.survivors(each, GRACE)
+
+
+async def _cancelled_after_it_began(lab: Lab) -> Actor:
+    """A run that has begun background work is cancelled by its own id; whether that ends the work is not said."""
+    build = lab.build(CANCELLED, *KINDS["session"])
+    lab.script(*tool_then_text(lab, CANCELLED, build, background=True, gate=CANCELLED))
+    lab.hold(CANCELLED)
+    run = await lab.turn(CANCELLED)
+    if await lab.reached(CANCELLED, by=[run]):
+        await lab.look.beat(CANCELLED, within=GRACE)
+    for row in await lab.list_runs("list-before"):
+        if row.agent == CANCELLED:
+            await lab.run(CancelRun(id=row.id), "cancel")
+    lab.release(CANCELLED)
+    await run.finished()
+    return run
 
 
 def _background(lab: Lab, *, delegates: bool) -> list[Rule]:

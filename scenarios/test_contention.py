@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
 from fakes.oauth import OAuthSettings
 from harness.checkers.auth import one_credential_one_lock
-from harness.checkers.config import one_resource_one_lock
+from harness.checkers.config import ADDED, a_tool_adds_to_the_same, one_resource_one_lock
 from harness.checkers.contention import contention_is_not_absence
 from harness.lab import Lab
 from harness.scenario import WATCH_CONTENTION, WATCH_REPLACEMENTS, scenario
-from harness.targets.protocol import Capability, ListAgents, Setup
+from harness.targets.protocol import Capability, Command, ListAgents, Setup
+from scenarios.child_work import tool_then_text
 
 CONTENTION = 2.0  # seconds that a lock is held: longer than the impatient wait, shorter than the patient
 
@@ -82,6 +85,35 @@ async def test_home_by_two_paths(lab: Lab) -> None:
         for add in (*direct, *aliased):
             await add.finished()
     await lab.list_agents()
+
+
+@scenario(
+    "CFG-11",
+    fault="a turn finds its state by a path that is relative to its working directory, and its tool, which is in "
+    "another one, adds an agent",
+    needs=[Capability.ADD_AGENTS, Capability.TURN, Capability.TOOLS],
+    judges=[a_tool_adds_to_the_same],
+)
+async def test_home_by_a_relative_path(lab: Lab) -> None:
+    """An agent that a tool adds is in the config of the turn that has asked for the tool, by whichever path that is."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.plan("a relative path")
+    add = lab.target.command(lab.site, lab.adding(ADDED))
+    lab.script(*tool_then_text(lab, "lane0", f"{shlex.join(add.argv)} </dev/null && {lab.effect(ADDED)}"))
+    relative = _relative_to(add, lab.site.home)
+    if relative and lab.faulty:
+        lab.environment = relative
+        lab.fired("a relative path", ", ".join(relative))
+    await (await lab.turn("lane0")).finished()
+    lab.environment = {}
+    lab.look.effect(ADDED)
+    await lab.list_agents()
+
+
+def _relative_to(command: Command, home: Path) -> dict[str, str]:
+    """The paths of what lies in a home that stand in a command's environment, from the command's working directory."""
+    within = {name: value for name, value in command.env.items() if home in Path(value).parents}
+    return {name: os.path.relpath(value, command.cwd) for name, value in within.items()}
 
 
 @scenario(

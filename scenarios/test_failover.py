@@ -7,7 +7,9 @@ import signal
 from fakes.script import Altered, Broken, Match, Parts, Reply, Reset, Rule, Stall, Status, StreamError, Text, Truncate
 from harness.checkers.failover import (
     CONTENT,
+    FAILOVER_ORDER,
     SLOWLY,
+    STOPPED,
     falls_over_in_order,
     fatal_stops,
     root_cause_first,
@@ -25,6 +27,7 @@ from harness.lab import Lab
 from harness.lab.ports import Lack
 from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup
+from scenarios.child_work import GRACE
 from scenarios.gateway import routed, serving
 from scenarios.work import providers, starting_with
 
@@ -134,7 +137,8 @@ async def test_no_port_for_a_connection(lab: Lab) -> None:
 @scenario(
     "FLO-2",
     fault="the first provider is overloaded, and broken when it is asked again with a tool's result; the second is "
-    "broken by then too, and the third refuses the credential; then all three refuse the gateway, if there is one",
+    "broken by then too, and the third refuses the credential; then all three refuse the gateway, if there is one; a "
+    "turn gets SIGTERM while the second of its models does not answer",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[root_cause_first],
 )
@@ -145,6 +149,7 @@ async def test_every_model_fails(lab: Lab) -> None:
     lab.plan(fault)
     before = (Status(529), lab.target.tool_call("true")) if Capability.TOOLS in lab.target.capabilities else ()
     if lab.faulty:
+        await _terminated_at_the_second_model(lab)
         replies = {
             "anthropic": (*before[:1], Status(500)),
             "gemini": (*before[1:], Status(502)),
@@ -157,8 +162,24 @@ async def test_every_model_fails(lab: Lab) -> None:
         await lab.run(routed(lab, "lane0", "routed"), "routed")
         gateway.signal(signal.SIGTERM)
         await gateway.finished()
-    if lab.replied_with_errors() >= 2:
+    if lab.replied_with_errors() >= 3:
         lab.fired(fault)
+
+
+async def _terminated_at_the_second_model(lab: Lab) -> None:
+    """A turn gets SIGTERM while its second model keeps it waiting; the first one was overloaded."""
+    first, second = FAILOVER_ORDER[:2]
+    lab.script(
+        Rule("moves on", Match(provider=first), (Status(529),)),
+        Rule("waits", Match(provider=second), (Stall(gate=STOPPED),)),
+    )
+    lab.hold(STOPPED)
+    run = await lab.turn("lane0", actor=STOPPED)
+    await lab.reached(STOPPED, by=[run])
+    lab.signal(run, signal.SIGTERM)
+    await lab.ends_within(run, GRACE)
+    lab.release(STOPPED)
+    await run.finished()
 
 
 @scenario(

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fakes.script import Match, Parts, Rule, Status, Text, ToolCall
+from fakes.script import Match, Parts, Rule, Stall, Status, Text, ToolCall
 from harness.checkers.fan_in import (
+    CANCELLED,
     QUIET,
     STRANGER,
     every_answer_is_told,
@@ -28,11 +29,12 @@ from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH, KILL
 from harness.errors import TargetFailed
 from harness.lab import Lab
+from harness.lab.actor import Actor
 from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_REPLACEMENTS, scenario
 from harness.schedules.decisions import Fault
 from harness.targets.extras import delegation, transcripts
-from harness.targets.protocol import Capability, Setup
+from harness.targets.protocol import CancelRun, Capability, Setup
 
 NEEDS = (Capability.TURN, Capability.SUBAGENTS, Capability.SESSIONS, Capability.RUNS)
 WATCH_NAMES = WATCH_REPLACEMENTS | {Family.REMOVE, Family.MAKE}
@@ -43,20 +45,28 @@ NAMESAKE, ELSEWHERE = "lane", "ma"  # an agent and a session whose names are how
 
 @scenario(
     "MSG-4",
-    fault="one of three agents that work for another is refused by each of its providers; a fourth has nothing to say",
+    fault="one of three agents that work for another is refused by each of its providers; a fourth has nothing to say, "
+    "and the run of a fifth is cancelled",
     needs=[*NEEDS, Capability.FAILOVER],
     judges=[every_result_once, every_answer_is_told, failure_is_no_silence, told_to_nobody_else],
 )
 async def test_one_child_fails(lab: Lab) -> None:
     """Of three agents at work for a session, each is reported once, the one that fails included, and to it alone."""
-    lab.prepare(Setup(agents=("lane0", *OTHERS, QUIET, NAMESAKE), models=("anthropic", "gemini")))
+    lab.prepare(Setup(agents=("lane0", *OTHERS, QUIET, CANCELLED, NAMESAKE), models=("anthropic", "gemini")))
     failing = task("parent", OTHERS[-1])
+    ended = (CANCELLED,) if lab.faulty and Capability.CANCEL in lab.target.capabilities else ()
     overloaded = Rule("overloaded", Match(marker=failing), (Status(529),))
     quiet = Rule("quiet", Match(marker=task("parent", QUIET)), (Parts(()),))
-    agents = (*OTHERS, QUIET) if lab.faulty else OTHERS
-    lab.script(*([overloaded, quiet] if lab.faulty else []), *_delegates(lab, "parent", agents, before=PAGE))
+    silent = (Rule(agent, Match(marker=task("parent", agent)), (Stall(gate=agent),)) for agent in ended)
+    agents = (*OTHERS, QUIET, *ended) if lab.faulty else OTHERS
+    lab.script(*([overloaded, quiet, *silent] if lab.faulty else []), *_delegates(lab, "parent", agents, before=PAGE))
     lab.plan("an agent refused by all providers")
-    await (await lab.turn("lane0", actor="parent")).finished()
+    for agent in ended:
+        lab.hold(agent)
+    parent = await lab.turn("lane0", actor="parent")
+    for agent in ended:
+        await _cancelled(lab, agent, parent)
+    await parent.finished()
     if lab.refused(failing, 529):
         lab.fired("an agent refused by all providers")
     await (await lab.turn(NAMESAKE, actor=STRANGER)).finished()
@@ -64,6 +74,15 @@ async def test_one_child_fails(lab: Lab) -> None:
         elsewhere = f"{STRANGER}-session"
         await lab.run(replace(lab.turning("lane0", actor=elsewhere), session=ELSEWHERE), elsewhere)
     await _last_turn(lab)
+
+
+async def _cancelled(lab: Lab, agent: str, parent: Actor) -> None:
+    """Cancel the run of an agent that works for another, once its model keeps it waiting."""
+    await lab.reached(agent, by=[parent])
+    for row in await lab.list_runs("list-before"):
+        if row.agent == agent:
+            await lab.run(CancelRun(id=row.id), "cancel")
+    lab.release(agent)
 
 
 @scenario(

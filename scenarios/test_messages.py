@@ -15,6 +15,7 @@ from harness.checkers.messages import (
     ANSWER,
     ASIDE,
     CALL,
+    DETACHED,
     TOOL,
     bad_record_costs_itself,
     crash_costs_one_record,
@@ -212,9 +213,9 @@ async def _turn_with_tool(lab: Lab, name: str) -> None:
 
 @scenario(
     "MSG-5",
-    fault="the provider keeps the last answers of two turns back until their commands can get no further; the command "
-    "of a third gets SIGTERM, that of a fourth its time-out; the gateway of a fifth gets SIGTERM, and its tool has "
-    "something left to do then",
+    fault="the provider keeps the last answers of two turns back until their commands can get no further, and that of "
+    "one which was asked to detach until its command has returned; the command of a third gets SIGTERM, that of a "
+    "fourth its time-out; the gateway of a fifth gets SIGTERM, and its tool has something left to do then",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[return_implies_terminal],
 )
@@ -236,8 +237,23 @@ async def test_return_after_the_last_answer(lab: Lab) -> None:
         await run.finished()
         await _list_if_possible(lab, f"list-after-{turn.agent}")
     if works and lab.faulty:
+        if Capability.DETACH in lab.target.capabilities:
+            await _detached(lab, works[0])
         await _ended_in_the_gateway(lab, works)
         await _ended_with_the_gateway(lab, works[0])
+
+
+async def _detached(lab: Lab, gateway: Actor) -> None:
+    """A turn whose command has returned before the answer comes."""
+    lab.script(*_tool_then_late_answer(lab, DETACHED))
+    lab.hold(f"answer of {DETACHED}")
+    run = await lab.start(replace(routed(lab, "routed", DETACHED), detached=True), DETACHED)
+    await run.finished()
+    await lab.settled(gateway)
+    if lab.met(f"{DETACHED}-text"):  # else the turn was given up, and nobody comes to the gate
+        await lab.reached(f"answer of {DETACHED}", by=[gateway])
+    lab.release(f"answer of {DETACHED}")
+    await lab.settled(gateway)
 
 
 async def _ended_in_the_gateway(lab: Lab, works: Sequence[Actor]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from fakes.script import Match, Rule, Status, Text
+from harness.checkers.config import adds_survive_a_repair
 from harness.checkers.repair import (
     BESIDE,
     FIRST,
@@ -20,6 +21,7 @@ from harness.checkers.repair import (
     check_up_is_right,
     repair_harms_nobody,
 )
+from harness.conductor.stopped import Where
 from harness.conductor.troubles import FULL_DISK
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
@@ -42,7 +44,7 @@ RESTING = Status(529, headers=(("retry-after", "3600"),))
     "OPS-6",
     fault="one file of the state after the other, but for conversations, is cut short or overwritten; the config is "
     "removed, and the credentials are opened to others; then the state is looked at, and repaired where something was "
-    "found",
+    "found; before all that it is looked at beside a turn",
     needs=[*NEEDS, Capability.OAUTH],
     judges=[check_up_is_right],
     not_verified=["what the list of runs says after its records were damaged"],
@@ -52,13 +54,17 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
     resting = ("anthropic",) if Capability.FAILOVER in lab.target.capabilities else ()  # of which a record is kept
     models = (*resting, "codex")
     lab.prepare(Setup(agents=("lane0", "lane1"), models=models, credential=lab.credential("codex")))
-    lab.script(*(Rule("rests", Match(provider=name), (RESTING,)) for name in resting))
+    rests = [Rule("rests", Match(provider=name), (RESTING,)) for name in resting]
     await lab.add("lane2")
     await lab.run(ListAgents(), LIST.removeprefix("-"))
     await lab.add("last")  # a backup has what was there before the last change
-    await (await lab.turn("lane0", actor=FIRST)).finished()
-    if lab.faulty:
+    lab.script(*rests, Rule(FIRST, Match(marker=FIRST), (Text("done", gate=FIRST),)))
+    lab.hold(FIRST)
+    first = await lab.turn("lane0", actor=FIRST)
+    if await lab.reached(FIRST, by=[first]):
         await lab.run(CheckUp(), SOUND)
+    lab.release(FIRST)
+    await first.finished()
     lab.plan("damaged state")
     files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
     damages = _damages(lab, [path for path, *_ in files])
@@ -165,3 +171,37 @@ async def test_repair_beside_others(lab: Lab) -> None:
     for gateway in works:
         gateway.signal(signal.SIGTERM)
         await gateway.finished()
+
+
+@scenario(
+    "OPS-6",
+    fault="the config is damaged while an add is kept at its write of it; a repair that comes as far is kept there "
+    "too, until the add has ended",
+    needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
+    watch=WATCH_REPLACEMENTS,
+    exact=True,
+    judges=[adds_survive_a_repair],
+)
+async def test_repair_beside_an_add(lab: Lab) -> None:
+    """What an add writes while the config is repaired is not lost to what was there before."""
+    lab.prepare(Setup(agents=("bystander",)))
+    await lab.run(lab.adding("first"), "first")  # a backup has what was there before the last change
+    fault, config = "an add kept at its write of the config", lab.target.config_file(lab.site)
+
+    def writes(actor: str) -> Where:
+        return lambda call: call.actor == actor and lab.is_config(call)
+
+    async with lab.kept(fault, where=writes("repair")):
+        async with lab.kept(fault, where=writes("add")) as until_kept:
+            add = await lab.start(lab.adding("beside"), "add")
+            await until_kept(add)
+            if lab.faulty:
+                DAMAGES["cut"](config)
+                repair = await lab.start(CheckUp(repair=True), "repair")
+                await lab.stuck(repair)
+        await add.finished()
+    if lab.faulty:
+        await repair.finished()
+    else:
+        await lab.run(CheckUp(repair=True), "repair")
+    await lab.list_agents()

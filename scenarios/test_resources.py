@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from harness.checkers.large_state import AGENTS, ROUNDS, SESSIONS, STATES, large_state_costs_little
 from harness.checkers.resources import denial_is_weathered, exhaustion_is_weathered, full_disk_is_weathered
-from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK
+from harness.conductor.aims import Aim
+from harness.conductor.calls import Family
+from harness.conductor.stopped import StoppedCall
+from harness.conductor.troubles import DENIED, EXHAUSTED, FULL_DISK, SHORT
 from harness.lab import Lab
 from harness.lab.striking import sweep
 from harness.scenario import WATCH_CHANGES, WATCH_FAILURES, scenario
+from harness.schedules.decisions import Fault
 from harness.targets.extras import grow
 from harness.targets.protocol import Capability, ListAgents, ListRuns, Setup
 from scenarios.work import Rounds, before_asking, holding_text
@@ -29,6 +36,19 @@ CANCELS = (Capability.TURN, Capability.RUNS, Capability.CANCEL)
 async def test_add_on_a_full_disk(lab: Lab) -> None:
     """An add that meets a full disk at any operation fails clearly, harms nothing, and works afterwards."""
     await sweep(lab, Rounds(lab).add, what="an add on a full disk", faults=FULL_DISK, most=10, crucial=lab.is_config)
+    if lab.faulty:
+        await Rounds(lab).add("short", lambda: _short_of_the_config(lab, "short"))
+
+
+@asynccontextmanager
+async def _short_of_the_config(lab: Lab, actor: str) -> AsyncIterator[None]:
+    """The actor's first write of what is going to be the config takes half of it: a sweep seldom comes to that."""
+
+    def writes(call: StoppedCall) -> bool:
+        return call.kind.family is Family.WRITE and lab.is_beside_config(call)
+
+    async with lab.attempted(Aim(fault=Fault(actor, 0, SHORT), nth=0), writes):
+        yield
 
 
 @scenario(

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
-from fakes.script import Match, Reply, Reset, Rule, Stall, Status, Text
+from fakes.script import Match, Reply, Reset, Rule, Stall, Status, StreamError, Text
 from harness.checkers.failover import (
     ACCOUNT,
     AFTERWARDS,
@@ -15,6 +15,7 @@ from harness.checkers.failover import (
     FAILOVER_ORDER,
     RESTED,
     RESTING,
+    SET_BACK,
     bounded,
     only_the_failed_rests,
 )
@@ -28,21 +29,27 @@ from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
 SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
+AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
 FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-OVERLOADED = {  # retry-after is a number of seconds or a date (RFC 9110)
+OVERLOADED: dict[str, Reply] = {  # once a stream has begun there is no retry-after left but words
     "anthropic": Status(529, headers=(("retry-after", "60"),)),
     "gemini": Status(BRIEFLY[1], headers=(("retry-after", f"{BRIEF_REST:g}"),)),
-    "codex": Status(429, headers=(("retry-after", IN_AN_HOUR),)),
+    "codex": StreamError("rate_limit_exceeded", "Rate limit reached for this model. Please try again in 60s."),
 }
-USED_UP = {**OVERLOADED, "gemini": Status(429), "codex": Status(429, "usage_limit_reached")}  # they say it in the body
+USED_UP: dict[str, Reply] = {  # retry-after is a number of seconds or a date (RFC 9110); the others say it in the body
+    "anthropic": Status(529, headers=(("retry-after", IN_AN_HOUR),)),
+    "gemini": Status(429),
+    "codex": Status(429, "usage_limit_reached"),
+}
 
 
 @scenario(
     "FLO-5",
     fault="every provider fails, each in another way; then, far east of Greenwich, every one is overloaded and asks "
-    "for a rest, in seconds or until a date, and once more in its own words, the last of them for the whole account",
+    "for a rest, in seconds, in words within a stream or until a date, and once more in its own words, the last of "
+    "them for the whole account",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH],
     judges=[bounded],
 )
@@ -105,8 +112,8 @@ async def test_two_rests_at_once(lab: Lab) -> None:
 
 @scenario(
     "FLO-6",
-    fault="the first model is overloaded in one turn, in another its connection breaks, in a third it asks for "
-    "a rest of a second, which passes",
+    fault="the first model is overloaded in one turn, in another its connection breaks, in two more it asks for "
+    "a rest of a second, which passes; after one of these a clock that was an hour ahead is set back",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[only_the_failed_rests],
 )
@@ -114,7 +121,7 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
     """A failover is over with its turn, and a cooldown concerns only the model that asked for it, and ends."""
     credential = lab.credential("codex")
     briefly = Status(429, headers=(("retry-after-ms", f"{1000 * REST}"), ("retry-after", str(REST))))
-    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly}
+    failures: dict[str, Reply] = {"overloaded": Status(529), "broken": Reset(), RESTING: briefly, SET_BACK: briefly}
     for name in lab.rounds(failures):
         lab.plan(name)
         setup = Setup(agents=("lane0", "lane1"), models=FAILOVER_ORDER, credential=credential)
@@ -124,9 +131,12 @@ async def test_turns_after_a_failover(lab: Lab) -> None:
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
-        for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
-            await (await lab.turn(agent, actor=f"{name}{role}")).finished()
-        if name == RESTING and lab.faulty:
+        if name == SET_BACK:
+            lab.aged(lab.site.home, -AHEAD, but=lab.target.config_file(lab.site), every=True)
+        else:
+            for agent, role in zip(("lane0", "lane1"), AFTERWARDS, strict=True):
+                await (await lab.turn(agent, actor=f"{name}{role}")).finished()
+        if name in (RESTING, SET_BACK) and lab.faulty:
             await asyncio.sleep(REST)  # by then it has rested: a time is all that there is to wait for
             await (await lab.turn("lane0", actor=f"{name}{RESTED}")).finished()
 

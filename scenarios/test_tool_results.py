@@ -5,15 +5,23 @@ from __future__ import annotations
 import shlex
 import signal
 
-from fakes.script import Broken, Framing, Match, Parts, Rule, Text, ToolCall
+from fakes.script import Altered, Broken, Framing, Match, Parts, Rule, Text, Thinking, ToolCall
 from harness.checkers.messages import TOOL
-from harness.checkers.tool_results import ANSWERED, SAID, long_answers_are_whole, mistakes_are_told, results_are_told
+from harness.checkers.tool_results import (
+    ANSWERED,
+    SAID,
+    answers_are_as_said,
+    long_answers_are_whole,
+    mistakes_are_told,
+    results_are_told,
+)
 from harness.lab import Lab
 from harness.lab.actor import Streams
 from harness.scenario import scenario
-from harness.targets.extras import limited_tool_call
+from harness.targets.extras import delegation, limited_tool_call
 from harness.targets.protocol import Capability, Setup
 from scenarios.gateway import routed, serving
+from scenarios.work import providers
 
 ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something else
 NOTE = "note"  # a file in the agent's workspace
@@ -67,7 +75,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     "MSG-6",
     fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
     "nothing, one a command that is longer than an argument may be (execve(2)), and one only a second for what takes a "
-    "minute",
+    "minute; another has a number work for it in place of an agent",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[mistakes_are_told],
 )
@@ -84,6 +92,7 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
         ToolCall(good.name),
         long,
         slow,
+        _delegated_to_a_number(lab) or good,
     )
     calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
     lab.script(
@@ -94,10 +103,18 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
         lab.fired("calls that cannot be carried out")
 
 
+def _delegated_to_a_number(lab: Lab) -> ToolCall | None:
+    """What has another agent work, if that can be asked for, but with a number in each place."""
+    if Capability.SUBAGENTS not in lab.target.capabilities:
+        return None
+    call = delegation(lab.target, "lane0", "do your part")
+    return ToolCall(call.name, dict.fromkeys(call.arguments, 7))
+
+
 @scenario(
     "MSG-6",
-    fault="a model answers with 120,000 characters, here, through a gateway, and into a pipe that nobody reads until "
-    "its command has ended or gets no further",
+    fault="a model answers with 120,000 characters, here, through a gateway, and into a pipe on which no write waits "
+    "(O_NONBLOCK, as a parent may leave it), and which nobody reads until its command has ended or gets no further",
     needs=[Capability.TURN],
     judges=[long_answers_are_whole],
 )
@@ -119,3 +136,25 @@ async def test_answer_of_great_length(lab: Lab) -> None:
         await gateway.finished()
     if all(lab.met(name) for name in ANSWERED if name in lab.actors):
         lab.fired("a long answer")
+
+
+@scenario(
+    "MSG-6",
+    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines "
+    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    needs=[Capability.TURN],
+    judges=[answers_are_as_said],
+)
+async def test_answer_in_every_form(lab: Lab) -> None:
+    """A turn ends with what its model said, and not with what it thought, in whichever form that comes."""
+    credential = lab.credential("codex")
+    for name in lab.rounds(providers(lab)):
+        lab.plan(name)
+        lab.prepare(Setup(agents=("lane0",), models=(name,), credential=credential), home=f"home-{name}")
+        thought = Parts((Thinking("Which languages do they know? "), Text(SAID)))
+        framing = Framing(newline="crlf", pieces="byte")
+        whole = Broken(answer=thought, altered=(Altered(2, "comment"), Altered(2, "unknown-event")), framing=framing)
+        lab.script(Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
+        await (await lab.turn("lane0", actor=name)).finished()
+        if lab.met(name):
+            lab.fired(name)

@@ -28,6 +28,7 @@ from harness.verdict import Finding
 _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
 BRIEF = "brief"  # the agent whose background work ends by itself
+CANCELLED = "cancelled"  # the agent whose run is cancelled once it has begun background work
 GIVEN = "given"  # the background work that an agent begins which works for another
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
@@ -87,7 +88,7 @@ def workspace_quiet(history: History) -> list[Finding]:
 def background_is_listed(history: History) -> list[Finding]:
     """CHD-4: wanted background work, a delegate's too, lives on under a handle, which ends with it or ends it."""
     beats = list(history.of(ChildBeat))
-    if not any(what.advanced for _, what in beats if what.child != GIVEN):
+    if not any(what.advanced for _, what in beats if what.child not in (GIVEN, CANCELLED)):
         raise CannotDecide("the background work was not seen at work after its turn")
     given = [(at, what.advanced) for at, what in beats if what.child == GIVEN]
     if given and not given[-1][1]:
@@ -97,7 +98,7 @@ def background_is_listed(history: History) -> list[Finding]:
     if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"
         return [Finding(rule="CHD-4", message=message, evidence=(seq,))]
-    return _still_listed(history, seq, runs) + _survivors(history, "CHD-4", "although its handle had been cancelled")
+    return _still_listed(history, seq, runs) + _survivors(history, "CHD-4", "although all that is listed was cancelled")
 
 
 def _still_listed(history: History, seq: int, runs: Collection[RunSeen]) -> list[Finding]:

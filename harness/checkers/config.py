@@ -7,9 +7,11 @@ from itertools import pairwise
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
+from harness.checkers.midway import EFFECT
 from harness.events import CallReleased, CallSeen, FileSeen, Finished, History, Started
 from harness.verdict import Finding
 
+ADDED = "added"  # the agent that a tool adds, and the effect by which it says that it has
 _WRITING = ("write", "pwrite", "truncate", "ftruncate", "fallocate", "copy_file_range", "splice", "sendfile")
 
 
@@ -21,6 +23,23 @@ def acknowledged_adds_survive(history: History) -> list[Finding]:
 def one_resource_one_lock(history: History) -> list[Finding]:
     """CFG-11: the same of adds that reach one config by several paths."""
     return _survive("CFG-11", history)
+
+
+def a_tool_adds_to_the_same(history: History) -> list[Finding]:
+    """CFG-11: an agent whose add exited 0 in a tool is in the list."""
+    looks = [(seq, seen) for seq, seen in history.of(FileSeen) if seen.role == f"{EFFECT}{ADDED}"]
+    if not looks or not looks[-1][1].facts.get("times"):
+        raise CannotDecide("no add exited 0 in a tool")
+    seq, listed = _last_list(history)
+    if ADDED in listed:
+        return []
+    message = f"a tool's add of {ADDED} exited 0, and the list shows {', '.join(listed) or 'nobody'}"
+    return [Finding(rule="CFG-11", message=message, evidence=(looks[-1][0], seq))]
+
+
+def adds_survive_a_repair(history: History) -> list[Finding]:
+    """OPS-6: the same of adds beside which the config is repaired."""
+    return _survive("OPS-6", history)
 
 
 def _survive(rule: str, history: History) -> list[Finding]:

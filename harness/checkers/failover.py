@@ -17,19 +17,24 @@ FAILOVER_ORDER = ("anthropic", "gemini", "codex")  # in which the scenarios conf
 SLOWLY = "one two three four five six seven eight"  # what a model says that takes its time
 BRIEFLY, BRIEF_REST = ("gemini", 503), 5.0  # who asks, with which status, for a rest of so few seconds
 RESTING = "resting"  # the turn whose first model asks to be left alone for long
+STOPPED = "stopped"  # the turn that is ended while its second model keeps it waiting
+SET_BACK = "set-back"  # the same, before its clock was set back
 CONTENT = "content-refused"  # begins the name of a rule by which a model declines to answer, with a good status
 AFTERWARDS = ("-next", "-other")  # end the names of a later turn of the same agent, and of another one's
 RESTED = "-rested"  # ends the name of a later turn than these, when whoever had asked for a rest has had it
 ACCOUNT = "used-up"  # begins the names of rules by which providers ask for a rest in their own words
 _USED_UP = f"{ACCOUNT}-codex"  # the one of them that speaks of the account, all of whose models then rest
 _REST = frozenset({429, 503, 529})  # statuses with which retry-after comes
+_IN_STREAM = "stream-error"  # how the fakes call a failure that is reported once a stream has begun
 
 
 def root_cause_first(history: History) -> list[Finding]:
     """FLO-2: the error is the first cause, and the attempts are listed as the servers saw them."""
-    findings = []
+    findings = _lost_when_stopped(history)
     judged = 0
     for seq, what, _ in ask.turns(history):
+        if what.actor == STOPPED:
+            continue
         seen = _failures_seen(history, what.actor)
         if len(seen) < 2 or (what.outcome.ok and _was_answered(history, what.actor)):
             continue
@@ -51,6 +56,24 @@ def root_cause_first(history: History) -> list[Finding]:
         findings += _attempts_listed(what, seq, seen, named)
     if not judged:
         raise CannotDecide("no turn failed at more than one model, as far as answers were seen")
+    return findings
+
+
+def _lost_when_stopped(history: History) -> list[Finding]:
+    """FLO-2: a turn that lists attempts, and was ended before the last of them was over, lists what had failed."""
+    findings, answers = [], ask.replies(history)
+    for seq, what, _ in ask.turns(history):
+        if what.actor != STOPPED or what.outcome.ok or what.outcome.attempts is None:
+            continue
+        replies = [answers.get(request.exchange) for _, request in ask.requests(history, what.actor)]
+        failed = {(reply.provider, reply.status) for reply in replies if reply and reply.status >= 400}
+        listed = _with_status([(attempt.provider, attempt.status) for attempt in what.outcome.attempts])
+        if lost := sorted(failed - set(listed)):
+            names = ", ".join(f"{provider} {status}" for provider, status in lost)
+            message = (
+                f"{what.actor} was ended at its second model, and does not list that the first had failed ({names})"
+            )
+            findings.append(Finding(rule="FLO-2", message=message, evidence=(seq,)))
     return findings
 
 
@@ -235,7 +258,8 @@ def _rests(history: History, seq: int, provider: str) -> bool:
     """Whether a provider had asked for a rest; one of a few seconds may be over on a machine that is busy."""
     at = {event.seq: event.at for event in history.events}
     earlier = history.before(seq).of(ReplySent)
-    asked = [(s, reply.status) for s, reply in earlier if reply.provider == provider and reply.status in _REST]
+    asks = [each for each in earlier if each[1].status in _REST or each[1].reply == _IN_STREAM]
+    asked = [(s, reply.status) for s, reply in asks if reply.provider == provider]
     if not asked:
         return False
     last, status = asked[-1]

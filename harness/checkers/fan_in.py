@@ -15,6 +15,7 @@ from harness.verdict import Finding
 _NESTED = 2  # dots in the name of a task that an agent was given by one that works for another itself
 STRANGER = "stranger"  # an agent for which no other works; begins the names of turns of sessions for which none works
 QUIET = "quiet4"  # an agent whose model has nothing to say, and succeeds with that
+CANCELLED = "ended5"  # an agent whose run is cancelled while it works for another
 _NAMED = 3  # tasks of one agent in a finding
 
 
@@ -69,7 +70,7 @@ def every_answer_is_told(history: History) -> list[Finding]:
 
 
 def failure_is_no_silence(history: History) -> list[Finding]:
-    """MSG-4: of an agent that has failed another thing is told than of one that had nothing to say (QUIET).
+    """MSG-4: of an agent without an answer another thing is told than of one that had nothing to say (QUIET).
 
     Words in which digits stand (names, ids, times) differ anyway, and do not count.
     """
@@ -78,15 +79,15 @@ def failure_is_no_silence(history: History) -> list[Finding]:
         return []
     seq, final = _last_of_parents(history)
     quiet = {_in_words(text) for text in final.added if QUIET in text}
-    failed = {run.agent for run in listed if run.status == "failed" and run.agent}
+    without = {run.agent: run.status for run in listed if run.agent and run.status not in ("succeeded", "running")}
     return [
         Finding(
             rule="MSG-4",
-            message=f"{final.marker} was told of {agent}, which had failed, what it was told of {QUIET}, which had "
-            "succeeded with nothing to say",
+            message=f"{final.marker} was told of {agent}, whose run is listed as {status}, what it was told of "
+            f"{QUIET}, which had succeeded with nothing to say",
             evidence=(seq,),
         )
-        for agent in sorted(failed)
+        for agent, status in sorted(without.items())
         if any(agent in text and _in_words(text) in quiet for text in final.added)
     ]
 

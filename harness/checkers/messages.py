@@ -13,6 +13,7 @@ ASIDE = "aside-"  # the marker of what a model says beside its tool call is the 
 CALL = "call-"  # the marker in the arguments of a tool call is the asking turn's with this before it
 TOOL = "tool-"  # the marker of what a turn's tool said is the turn's own with this before it
 ANSWER = "re-"  # the marker that a model's answer carries is the asking turn's with this before it
+DETACHED = "detached"  # the turn whose command does not wait for it
 
 
 def crash_costs_one_record(history: History) -> list[Finding]:
@@ -176,9 +177,14 @@ def _after_strike(history: History, seq: int) -> str:
 
 
 def return_implies_terminal(history: History) -> list[Finding]:
-    """MSG-5: when a turn's command has returned, its last answer was given and nothing of it is going on."""
-    findings = list[Finding]()
+    """MSG-5: when a turn's command has returned, its last answer was given and nothing of it is going on.
+
+    Unless it was asked to detach: then the turn goes on to its last answer.
+    """
+    findings = _given_up(history)
     for end, what, begun in ask.turns(history):
+        if what.actor == DETACHED:
+            continue
         returned = ask.exited(history, what.actor)
         seq = returned[0] if returned else end
         # Whoever was ended, by a signal or its time-out, waits for no answer, but ends its turn.
@@ -195,6 +201,17 @@ def return_implies_terminal(history: History) -> list[Finding]:
         if not any(ask.requests(history, what.actor) for _, what, _ in ask.turns(history)):
             raise CannotDecide("no turn asked any provider")
     return findings
+
+
+def _given_up(history: History) -> list[Finding]:
+    """A turn that was accepted from a command that does not wait for it, and never had its last answer."""
+    whole = {what.exchange for _, what in history.of(ReplySent) if what.outcome == "complete"}
+    for seq, what, _ in ask.turns(history):
+        asked = ask.requests(history, what.actor)
+        if what.actor == DETACHED and what.outcome.ok and not (asked and asked[-1][1].exchange in whole):
+            message = f"{what.actor}, a turn for which nobody waits, was accepted, and ended before its answer came"
+            return [Finding(rule="MSG-5", message=message, evidence=(seq, *(at for at, _ in asked)))]
+    return []
 
 
 def _exchanges_after(history: History, actor: str, returned: int) -> tuple[int, str] | None:

@@ -12,7 +12,7 @@ from harness.checkers.operator import config_unchanged
 from harness.events import FileSeen, Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
-SOUND = "sound-look"  # the check-up of a state that nobody has damaged
+SOUND = "sound-look"  # the check-up of a state that nobody has damaged, beside a turn
 LOOK, REPAIR, TURN, LIST = "-look", "-repair", "-turn", "-list"  # end the names of a round's actors
 TRIED = (TURN, LIST)
 FIRST = "first"  # the turn of which every later one is to be told

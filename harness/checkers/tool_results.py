@@ -10,7 +10,7 @@ from harness.verdict import Finding
 
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
-CALLS = 6  # of which all but one cannot be carried out
+CALLS = 7  # of which all but one cannot be carried out
 _NAMES = ("bytes", "flood", "left", "errors", "here")
 _OK = 200
 _SILENT = 3  # tools that print nothing, the last of all; of them the first alone succeeds
@@ -76,6 +76,20 @@ def long_answers_are_whole(history: History) -> list[Finding]:
             findings.append(_finding(f"of what {what.actor} was answered it gave {len(text):,} characters", at, seq))
     if not judged:
         raise CannotDecide("no turn was given an answer")
+    return findings
+
+
+def answers_are_as_said(history: History) -> list[Finding]:
+    """MSG-6: each turn ends with the words of its model, no more and no less."""
+    findings = []
+    for seq, what, _ in ask.turns(history):
+        requests = ask.requests(history, what.actor)
+        if not requests:
+            raise CannotDecide(f"{what.actor} asked no provider: {ask.said(what)}")
+        if not what.outcome.ok or what.outcome.text.strip() != SAID:
+            given = f"gave “{what.outcome.text.strip()[:120]}”" if what.outcome.ok else f"failed: {ask.said(what)}"
+            message = f"the model of {what.actor} said “{SAID}”, and the turn {given}"
+            findings.append(_finding(message, requests[-1][0], seq))
     return findings
 
 

@@ -50,6 +50,7 @@ class Streams:
     """Where a command's streams go: "file" keeps them, "closed" starts it without, else a path.
 
     With "pipe" standard output is kept as well, once it is read (`read_on`); until then the command may have to wait.
+    No write does so for it (O_NONBLOCK), as where a parent has left its own pipe so.
     """
 
     stdin: str = "/dev/null"

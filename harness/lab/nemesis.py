@@ -109,6 +109,8 @@ class Nemesis(Ordering):
     def aged(self, folder: Path, seconds: float, *, but: Path, every: bool = False) -> None:
         """Let what lies in a folder look seconds older, as after a sleep of the machine; not in the control arm.
 
+        Less than none make it younger, as where it comes from a time when the clock was ahead.
+
         `but` stays as young as it is: programs remember when they have read it, and compare. Of the times that stand in
         files those are changed that say since when somebody has something, or with `every` all that are of about now.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -109,7 +110,8 @@ def _open_stream(number: int, where: str) -> bool:
     flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
     # Without O_NONBLOCK the opening of a pipe that nobody holds would block, and the launcher with it.
     descriptor = os.open("/dev/null" if where == "closed" else where, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
-    os.set_blocking(descriptor, True)
+    # A pipe for output stays as a parent may leave it, Node for one: nothing waits there that does not wait by itself.
+    os.set_blocking(descriptor, number == 0 or not stat.S_ISFIFO(os.fstat(descriptor).st_mode))
     if descriptor != number:
         os.dup2(descriptor, number)
         os.close(descriptor)

@@ -10,7 +10,7 @@ import functools
 import os
 import time
 
-from reference import auth, config, durable, identity, jsonfile, locks
+from reference import auth, config, durable, identity, locks
 from reference.auth.store import pending_path
 from reference.cooldowns import Cooldowns
 from reference.deadline import Deadline
@@ -120,16 +120,23 @@ def _config(home: Home) -> Iterator[Problem]:
         store.read()
     except Local as error:
         backup = config.newest_good_backup(store.real_path())
-        repair = None if backup is None else lambda: _restore(store, backup)
+        repair = None if backup is None else lambda: _restore(store)
         how = f"; the newest good backup is {backup}" if backup else f" ({error.hint})"
         yield Problem(error.code, store.path, error.message + how, repair)
 
 
-def _restore(store: config.ConfigStore, backup: str) -> None:
+def _restore(store: config.ConfigStore) -> None:
+    """Put the newest good backup in place, unless whoever had the lock has written a good config meanwhile."""
     path = store.real_path()
     with store.lock(path).acquire(Deadline.after(_SECONDS)):
+        try:
+            store.read()
+            return
+        except Local:
+            backup = config.newest_good_backup(path)
+            if backup is None:
+                raise
         data = durable.read(backup)
-        config.check_shape(jsonfile.parse_object(data))
         # Only once the new one is written: a full disk leaves the damaged one where it was.
         durable.replace(path, data, before_rename=lambda: _put_aside(path) if os.path.exists(path) else None)
 

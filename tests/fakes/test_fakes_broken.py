@@ -67,6 +67,7 @@ def test_where_a_cut_falls(cut, sent, frames):
         ((Altered(0, "drop"), Altered(0, "drop")), FRAMES[2]),
         ((Altered(0, "bad-json"),), b'data: {"a":1\n\n' + FRAMES[1] + FRAMES[2]),
         ((Altered(99, "unknown-event"),), FRAMES[0] + FRAMES[1] + b'data: {"type":"fake.unknown"}\n\n' + FRAMES[2]),
+        ((Altered(1, "comment"),), FRAMES[0] + b": keep-alive\n\n" + FRAMES[1] + FRAMES[2]),
         ((Altered(0, "drop"),) * 4, b""),
     ],
 )

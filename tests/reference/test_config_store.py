@@ -169,6 +169,15 @@ def test_permissions_of_the_file_are_kept(program: Any) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
+def test_root_does_not_take_the_file_away(program: Any) -> None:
+    program.add("lane0")
+    path = program.home / "config.json"
+    os.chown(path, 12345, 23456)
+    program.add("lane1")
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
 def test_busy_lock_is_typed_and_names_its_holder(tmp_path: Path) -> None:
     store = ConfigStore(Home(str(tmp_path)).make())
     with store.lock(store.path).acquire(Deadline.after(None)), pytest.raises(Local) as caught:

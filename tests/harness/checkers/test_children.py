@@ -127,7 +127,7 @@ CHD_4 = [
     illegal("not-listed", background_is_listed, "CHD-4", "no list of runs shows a handle", [2], beat("background"),
         runs()),
     illegal(
-        "outlives-its-cancel", background_is_listed, "CHD-4", "although its handle had been cancelled", [4],
+        "outlives-its-cancel", background_is_listed, "CHD-4", "although all that is listed was cancelled", [4],
         beat("background"), runs("job1"), exited("lane0"), survivor("lane0"),
     ),
     legal("delegates-goes-on", background_is_listed, beat(GIVEN), beat("background"), beat(GIVEN), runs("job1"), QUIET),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from harness.checkers.config import (
+    a_tool_adds_to_the_same,
     acknowledged_adds_survive,
+    adds_survive_a_repair,
     crash_leaves_old_or_new,
     one_resource_one_lock,
     one_winner,
@@ -269,7 +271,16 @@ def replaced(actor: str, temporary: str) -> tuple[CallSeen, CallSeen]:
     return seen(actor, "openat", temporary), seen(actor, "rename", temporary, "config.json")
 
 
+REFUSED_TO_A_TOOL = file("effect added", parses=None, facts={"times": 0})
+ADDED_BY_A_TOOL = file("effect added", parses=None, facts={"times": 1})
 CFG_11 = [
+    legal("of-a-tool", a_tool_adds_to_the_same, ADDED_BY_A_TOOL, listing("lane0", "added")),
+    illegal("of-a-tool-elsewhere", a_tool_adds_to_the_same, "CFG-11", "add of added exited 0|the list shows lane0",
+        [0, 2], ADDED_BY_A_TOOL, listing("lane0")),
+    undecided("refused-to-a-tool", a_tool_adds_to_the_same, "no add exited 0", REFUSED_TO_A_TOOL, listing("lane0")),
+    legal("written-beside-a-repair", adds_survive_a_repair, add("a"), listing("a")),
+    illegal("taken-back-by-a-repair", adds_survive_a_repair, "OPS-6", "1 of 2 agents whose add had exited 0 are lost",
+        [3, 5], add("a"), add("b"), listing("a")),
     legal("both-listed", one_resource_one_lock, add("a"), add("b"), listing("a", "b")),
     illegal("one-lost", one_resource_one_lock, "CFG-11", "1 of 2 agents whose add had exited 0 are lost: a", [1, 5],
         add("a"), add("b"), listing("b")),

@@ -96,6 +96,7 @@ def failed_at(*seen: tuple[str, int]) -> list[Any]:
 
 
 TWO = failed_at(("anthropic", 529), ("gemini", 500))
+STOPPED: dict[str, Any] = {"ok": False, "kind": "stopped", "exit_status": 143, "attempts": None}
 TOLD: dict[str, Any] = {"ok": False, "kind": "retryable", "attempts": attempts(("anthropic", 529), ("gemini", 500))}
 
 FLO_2 = [
@@ -156,6 +157,19 @@ FLO_2 = [
         "a-tool-call-is-no-answer", root_cause_first, "FLO-2", "reported success, although every model had failed", [9],
         TWO[:2], asked(2, "a", "gemini"), replied(2, "gemini"), asked(3, "a", step=1), replied(3, status=500),
         asked(4, "a", "gemini", step=1), replied(4, "gemini", 502), turn("a"),
+    ),
+    legal(
+        "stopped-and-listed", root_cause_first, TWO, turn("a", **TOLD), asked(7, "stopped"), replied(7, status=529),
+        asked(8, "stopped", "gemini"), turn("stopped", **STOPPED | {"attempts": attempts(("anthropic", 529))}),
+    ),
+    legal(
+        "stopped-without-a-word", root_cause_first, TWO, turn("a", **TOLD), asked(7, "stopped"),
+        replied(7, status=529), asked(8, "stopped", "gemini"), turn("stopped", **STOPPED),
+    ),
+    illegal(
+        "lost-when-stopped", root_cause_first, "FLO-2", "does not list that the first had failed (anthropic 529)", [11],
+        TWO, turn("a", **TOLD), asked(7, "stopped"), replied(7, status=529), asked(8, "stopped", "gemini"),
+        replied(8, "gemini", 0, outcome="abandoned"), turn("stopped", **STOPPED | {"attempts": ()}),
     ),
     undecided("one-model", root_cause_first, "no turn failed at more than one", TWO[:2], turn("a", **TOLD)),
     undecided(
@@ -276,6 +290,11 @@ FLO_5 = [
         TWO, turn("a"), asked(9, "after-x"), turn("after-x"),
     ),
     illegal(
+        "no-rest-after-words", bounded, "FLO-5", "after-x asked codex, which had asked for a rest", [4, 3],
+        asked(1, "a", "codex"), replace(replied(1, "codex"), reply="stream-error"), turn("a")[1],
+        asked(9, "after-x", "codex"), turn("after-x")[1], start("a"), start("after-x"),
+    ),
+    illegal(
         "no-short-rest", bounded, "FLO-5", "after-x asked gemini, which had asked for a rest", [4, 3],
         asked(1, "a", "gemini"), replied(1, "gemini", 503), turn("a")[1], asked(9, "after-x", "gemini"),
         turn("after-x")[1], start("a"), start("after-x"),
@@ -302,6 +321,7 @@ def began(actor: str, *providers: str) -> list[Any]:
     return [start(actor), *(asked(9, actor, provider) for provider in providers), turn(actor)[1]]
 
 
+SET_BACK = (asked(1, "set-back"), asked(2, "set-back", "gemini"), *turn("set-back"))
 FLO_6 = [
     legal("begins-anew", SCOPE, FAILED_OVER, began("overloaded-next", "anthropic"),
         began("overloaded-other", "anthropic")),
@@ -313,6 +333,9 @@ FLO_6 = [
         FAILED_OVER, began("overloaded-other", "gemini")),
     illegal("one-too-many-rests", SCOPE, "FLO-6", "resting-next began with codex, although gemini", [0, 5, 6],
         RESTS, began("resting-next", "codex")),
+    legal("rests-by-the-clock", SCOPE, SET_BACK, began("set-back-rested", "anthropic")),
+    illegal("outlasts-the-clock", SCOPE, "FLO-6", "set-back-rested began with gemini, although anthropic", [0, 5, 6],
+        SET_BACK, began("set-back-rested", "gemini")),
     illegal("rests-for-too-long", SCOPE, "FLO-6", "resting-rested began with gemini, although anthropic", [0, 5, 6],
         RESTS, began("resting-rested", "gemini")),
     illegal("all-rest", SCOPE, "FLO-6", "resting-next asked no model", [0, 5], RESTS, turn("resting-next", ok=False)),

@@ -38,10 +38,10 @@ def next_turn(*markers: str, **ending: Any) -> Any:
     return start("next"), asked(9, "next", markers=(*markers, "next")), end("next", **ending)
 
 
-def told_of(failed: str, quiet: str, *, status: str = "succeeded") -> Any:
-    """The next turn is told of an agent that failed and of one that had nothing to say; then the list of both."""
+def told_of(failed: str, quiet: str, *, status: str = "succeeded", of: str = "failed") -> Any:
+    """The next turn is told of an agent without an answer and of one that had nothing to say; then the list of both."""
     request = replace(asked(9, "next", markers=("p", "next")), added=(failed, quiet))
-    ends = {"lane1": "failed", "quiet4": status}
+    ends = {"lane1": of, "quiet4": status}
     runs = tuple(RunSeen(id=f"r-{agent}", agent=agent, status=end, pid=7) for agent, end in ends.items())
     return start("next"), request, end("next"), start("list", "runs list"), end("list", "runs list", runs=runs)
 
@@ -73,8 +73,10 @@ CASES = [
         PARENT, WORK, end("p"), next_turn(*RESULT, ok=False), listed("succeeded")),
     legal("failure-told-as-such", failure_is_no_silence, told_of("lane1 failed: r-1", "quiet4 has done it: r-2")),
     legal("silence-failed-too", failure_is_no_silence, told_of("lane1 failed", "quiet4 failed", status="failed")),
-    illegal("failure-told-as-silence", failure_is_no_silence, "MSG-4", "lane1, which had failed, what it was told",
+    illegal("failure-told-as-silence", failure_is_no_silence, "MSG-4", "lane1, whose run is listed as failed, what",
         [1], told_of("lane1 has done it: r-1", "quiet4 has done it: r-2")),
+    illegal("cancelled-told-as-silence", failure_is_no_silence, "MSG-4", "lane1, whose run is listed as cancelled",
+        [1], told_of("lane1 has done it: r-1", "quiet4 has done it: r-2", of="cancelled")),
     undecided("no-list-of-both", failure_is_no_silence, "did not list its runs", PARENT),
     legal("answer-told", every_answer_is_told, PARENT, WORK, end("p"), next_turn(*RESULT)),
     legal("had-no-answer", every_answer_is_told, PARENT, WORK[:1], replied(2, status=529), end("p"),

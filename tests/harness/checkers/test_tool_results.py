@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.tool_results import SAID, long_answers_are_whole, mistakes_are_told, results_are_told
+from harness.checkers.tool_results import (
+    SAID,
+    answers_are_as_said,
+    long_answers_are_whole,
+    mistakes_are_told,
+    results_are_told,
+)
 from tests.harness.histories import asked, check, hung, illegal, legal, replied, start, turn, undecided
 
 BEGUN = (start("lane0"), asked(1, "lane0"))
@@ -49,23 +55,32 @@ MSG_6 = [
     undecided("no-answer", long_answers_are_whole, "no turn was given an answer", turn("direct", ok=False)),
 ]  # fmt: skip
 
-ANSWERED = (*BEGUN, asked(2, "lane0", step=6, markers=("lane0", "tool-good")))
+ANSWERED = (*BEGUN, asked(2, "lane0", step=7, markers=("lane0", "tool-good")))
 MISTAKES = [
     legal("all-answered", mistakes_are_told, ANSWERED, ENDED),
-    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 6 calls", [1, 2],
+    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 7 calls", [1, 2],
         BEGUN, turn("lane0", ok=False, message="no such tool")[1]),
-    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 6 calls", [1, 3],
+    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 7 calls", [1, 3],
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
-    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 6 calls", [2, 3],
+    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 7 calls", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=("lane0", "tool-good")), ENDED),
     illegal("all-are-refused", mistakes_are_told, "MSG-6", "that could be run", [2, 3],
-        BEGUN, asked(2, "lane0", step=6, markers=("lane0",)), ENDED),
+        BEGUN, asked(2, "lane0", step=7, markers=("lane0",)), ENDED),
     illegal("fails-afterwards", mistakes_are_told, "MSG-6", "lane0 failed: “too much”", [2, 3],
         ANSWERED, turn("lane0", ok=False, message="too much")[1]),
     undecided("nobody-was-asked", mistakes_are_told, "asked no provider", turn("lane0", ok=False)),
 ]  # fmt: skip
 
+FORMS = [
+    legal("as-said", answers_are_as_said, start("codex"), asked(1, "codex"), turn("codex", text=f"{SAID}\n")[1]),
+    illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave “Hm. Gr", [1, 2],
+        start("gemini"), asked(1, "gemini"), turn("gemini", text=f"Hm. {SAID}")[1]),
+    illegal("not-understood", answers_are_as_said, "MSG-6", "and the turn failed: “no JSON” (exit 1)", [1, 2],
+        start("codex"), asked(1, "codex"), turn("codex", ok=False, message="no JSON")[1]),
+    undecided("none-was-asked", answers_are_as_said, "codex asked no provider", turn("codex", ok=False)),
+]  # fmt: skip
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*MSG_6, *MISTAKES])
+
+@pytest.mark.parametrize(("checker", "events", "expected"), [*MSG_6, *MISTAKES, *FORMS])
 def test_tool_results(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

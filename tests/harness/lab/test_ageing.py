@@ -33,6 +33,10 @@ def test_times_of_about_now_are_earlier(text: bytes, expected: bytes) -> None:
     assert older(text, HOUR, now=NOW) == expected
 
 
+def test_what_comes_from_a_clock_that_was_ahead_is_younger() -> None:
+    assert older(b'{"since": 1790000000.5}', -HOUR, now=NOW) == b'{"since": 1790003600.5}'
+
+
 @pytest.mark.parametrize(
     ("name", "text", "changed"),
     [

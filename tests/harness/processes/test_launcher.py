@@ -137,6 +137,25 @@ def test_a_pipe_that_nobody_holds_does_not_block_the_launcher(conduct):
     assert "No such device" in why
 
 
+def test_a_pipe_for_output_makes_nobody_wait(conduct):
+    async def body(rig):
+        os.mkfifo(rig.folder / "fifo")
+        reading = os.open(rig.folder / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        code = "import os; os.write(1, b'%d' % os.get_blocking(1)); os.write(2, b'%d' % os.get_blocking(2))"
+        process = await rig.launcher.spawn(
+            Program(
+                argv=(sys.executable, "-c", code), env={}, cwd="/", stdout=str(rig.folder / "fifo"),
+                stderr=str(rig.folder / "stderr"),
+            )
+        )  # fmt: skip
+        assert await process.exited == 0
+        said = os.read(reading, 64)
+        os.close(reading)
+        return said, (rig.folder / "stderr").read_bytes()
+
+    assert conduct(body) == (b"0", b"1")
+
+
 LIBC = 1 << 31 | 1 << 32  # signals 32 and 33 belong to the C library, which lets nobody change what it inherited
 
 
