@@ -12,7 +12,8 @@ the rest ("All File Systems Are Not Created Equal", OSDI 2014, section 2 and tab
   it leads away from promises nothing of the other.
 - Changes to one name, and changes of the names of one file, reach the disk in order. All else comes in any order: a
   rename before the bytes of the renamed file, the second write before the first, a length before the bytes.
-- A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes.
+- A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes, all or behind its
+  first page: so a record has its header and its length, and not what it holds.
 
 `ordered` is ext4 as it is usually mounted (data=ordered, auto_da_alloc; ext4(5) and the kernel's ext4 admin guide):
 
@@ -45,6 +46,7 @@ class Part(Enum):
     BEGINNING = "the beginning"
     END = "the end"
     ZEROES = "zeroes"  # the length without the bytes
+    PADDED = "the beginning, and zeroes"  # the length, and the bytes of the first pages alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Posix:
         yield from (Torn(part=Part.BEGINNING, size=size) for size in reversed(boundaries or middle))
         yield from (Torn(part=Part.END, size=size) for size in boundaries[:1])
         if lengthens:
+            yield from (Torn(part=Part.PADDED, size=size) for size in boundaries[:1])
             yield Torn(part=Part.ZEROES)
 
 

@@ -170,5 +170,7 @@ def _left(change: Bytes, torn: Torn) -> Bytes | None:
             return replace(change, data=change.data[: torn.size])
         case Part.END:
             return replace(change, offset=change.offset + torn.size, data=change.data[torn.size :])
+        case Part.PADDED:
+            return replace(change, data=change.data[: torn.size].ljust(len(change.data), b"\0"))
         case Part.ZEROES:
             return replace(change, data=bytes(len(change.data)))

@@ -91,12 +91,12 @@ CASES = [
     ),
     (
         # Two pages are written: the first may be there without the second, and elsewhere than on ext4 the second
-        # without the first, which then reads as zeroes.
+        # without the first, which then reads as zeroes; with the length in either case, or without it.
         "append-over-a-page-boundary",
         program(folder(log=b"x" * 4094), write(10, b"12345", at=4094)),
         [
             {"log": b"x" * 4094 + rest}
-            for rest in (b"12345", b"", b"12", b"\0\0" + b"345", b"\0\0\0\0\0")
+            for rest in (b"12345", b"", b"12", b"12\0\0\0", b"\0\0" + b"345", b"\0\0\0\0\0")
         ],
         [{"log": b"x" * 4094 + rest} for rest in (b"12345", b"", b"12")],
     ),
