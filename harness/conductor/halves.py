@@ -3,8 +3,8 @@
 That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2), splice(2)). It goes through the
 caller's own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
 
-What is written over bytes that are there needs no space, and the kernel copies it page by page (generic_perform_write in
-mm/filemap.c): it can end between two pages, and nowhere else.
+What is written over bytes that are there needs no space, and the kernel copies it page by page
+(generic_perform_write in mm/filemap.c): it can end between two pages, and nowhere else.
 """
 
 from __future__ import annotations

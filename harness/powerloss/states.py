@@ -102,9 +102,9 @@ def after(log: Log, moment: int, losses: Losses) -> Tree:
     for index, operation in enumerate(log.operations[:moment]):
         change = operation.change
         if (torn := losses.get(index)) is None:
-            disk.apply(change)
+            disk.apply(change, operation.at)
         elif isinstance(change, Bytes) and (left := _left(change, torn)) is not None:
-            disk.apply(left)
+            disk.apply(left, operation.at)
     return disk.tree()
 
 

@@ -136,6 +136,13 @@ PROGRAMS = {
     "synced-by-its-flags": (
         "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "fdatasync old"]
     ),
+    "what-is-said-of-a-file": (
+        "f = os.open('old', os.O_RDWR); os.fchmod(f, 0o640); os.setxattr('old', 'user.a', b'1'); os.utime(f, (1, 1))\n"
+        "os.removexattr(f, 'user.a'); os.chmod('old', 0o640); os.chown('old', -1, -1)\n"
+        "os.mkdir('d'); os.chmod('d', 0o750)",
+        ["fchmod old", "setxattr old", "utimensat old", "fremovexattr old", "mkdir d", "chmod d"],
+    ),
+    "what-is-said-of-a-link": ("os.symlink('old', 's'); os.utime('s', (1, 1), follow_symlinks=False)", ["symlink s"]),
     "a-child": (
         "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', \"open('c', 'w').write('1')\"])\n"
         "os.rename('c', 'd')",
