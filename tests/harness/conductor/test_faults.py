@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from harness.conductor.calls import Family
@@ -207,6 +209,23 @@ def test_what_cannot_be_divided_is_not_struck(conduct):
         return (rig.folder / "out").read_bytes(), struck
 
     assert conduct(body) == (b"1\0\0\0\0", [])
+
+
+def test_a_kill_comes_too_late_for_who_was_killed_meanwhile(conduct, holder, monkeypatch):
+    def gone(*_):
+        raise ProcessLookupError
+
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", 'import os; open("a", "w").close(); os.rename("a", "b")')
+        [call] = await keeper.until(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "pidfd_send_signal", gone)
+            killed = call.kill()
+        return killed, call.go(), await running.ended()
+
+    assert conduct(body) == (False, True, 0)
 
 
 def test_a_kill_under_signals_is_at_its_point(conduct):
