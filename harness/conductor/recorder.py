@@ -1,14 +1,14 @@
 """Records every change of a folder that the actors make, in order, so that power cuts can be worked out afterwards.
 
-It holds nothing. A stopped call is read (its data too, while its caller's memory cannot change), and its result is
-worked out at later stops, as `attempts` explains. A call must have ended when its thread stops again, when the thread
-is gone, or when /proc/TID/syscall shows it in another call (proc(5)); the last sync of a process that was killed is
-taken for not done.
+It takes nothing, and holds a call only while another one is at the same file or name. A stopped call is read (its data
+too, while its caller's memory cannot change), and its result is worked out at later stops, as `attempts` explains. A
+call must have ended when its thread stops again, when the thread is gone, or when /proc/TID/syscall shows it in another
+call (proc(5)); the last sync of a process that was killed is taken for not done.
 
 What it cannot reproduce it says: what comes by a rename from outside, two threads that change one file or one name at
-the same moment. At the end the log is replayed and compared with the folder, so that what is no system call (stores
-through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not recorded: owners, and
-extended attributes but those of users.
+the same moment and cannot be told apart. At the end the log is replayed and compared with the folder, so that what is
+no system call (stores through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not
+recorded: owners, and extended attributes but those of users.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from harness.powerloss.log import Change, FileOperation, Log, Sync
 from harness.powerloss.materialise import snapshot
 
 _REFUSED = CALLERS_OWN_FAULT | {errno.ENOTDIR, errno.ELOOP}  # what the kernel will say to the caller as well
+_PATIENCE = 1.0  # seconds, at most, for a call that another one is in the way of
+_LOOKS = 0.0002  # seconds between two looks whether that has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,9 @@ class Recorder:
             if (made := self._foresight.nameless(call)) is not None:
                 self._note(call, "openat", made)
             attempt = self._foresight.attempt(call)
+            if attempt is not None and self._others_are_at(attempt):
+                self._await_others(call, attempt)
+                attempt = self._foresight.attempt(call)  # they have changed what it will find
         except Unclear as reason:
             self._do_not_know(str(reason))
             return
@@ -90,9 +95,22 @@ class Recorder:
             return
         if attempt is None:
             return
-        if any(pending.attempt.touches & attempt.touches for pending in self._pending):
+        if self._others_are_at(attempt):
             self._do_not_know(f"two threads at once: {self._words(call)}")
         self._pending.append(_Pending(call=call, attempt=attempt))
+
+    def _others_are_at(self, attempt: Attempt) -> bool:
+        return any(pending.attempt.touches & attempt.touches for pending in self._pending)
+
+    def _await_others(self, call: StoppedCall, attempt: Attempt) -> None:
+        """Keep the call for as long as another one is at its file or its name: that takes no longer than a sync does.
+
+        Who is at it may be computing since, and cannot be told from one who still writes; so it is not for ever.
+        """
+        until = time.monotonic() + _PATIENCE
+        while self._others_are_at(attempt) and time.monotonic() < until:
+            time.sleep(_LOOKS)
+            self._settle(call.thread)
 
     def _settle(self, stopped: int | None) -> None:
         """Ask every call that was let go for its result; `stopped` is the thread that has just come back."""
@@ -152,7 +170,9 @@ def _is_gone(thread: int) -> bool:
 def _has_ended(call: StoppedCall) -> bool:
     """Whether a call that was let go must have returned, its thread being in another one, or gone."""
     try:
-        now = Path(f"/proc/{call.thread}/syscall").read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError):
+        number, *rest = Path(f"/proc/{call.thread}/syscall").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
         return _is_gone(call.thread)
-    return now not in ("running", str(call.kind.number))
+    if number != str(call.kind.number):
+        return number != "running"
+    return [int(word, 16) for word in rest[: len(call.args)]] != list(call.args)
