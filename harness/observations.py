@@ -44,8 +44,8 @@ class ChangeLost:
 
     path: str
     call: str
-    what: Literal["bytes", "length", "name"]
-    left: str  # how much of it is there: "nothing", "the beginning", "the end", "zeroes"
+    what: Literal["bytes", "length", "marks", "name"]
+    left: str  # how much of it is there: "nothing", "the beginning", "the end", "zeroes" …
     moved: bool  # the file had been moved to its name by a rename, or made under it, after this change
 
 

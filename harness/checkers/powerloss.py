@@ -141,9 +141,10 @@ def _cause(case: _Broken, recorded: _Recorded, harmless: Set[str]) -> str:
     if case.stops and (behind := [path for path in trial.cut.behind if path not in harmless]):
         return f"{promise} {', '.join(behind)} may be left behind"
     ours = [lost for lost in trial.cut.lost if trial.config[1].path.endswith(f"/{lost.path}")]
-    if any(lost.what != "name" and lost.moved for lost in ours):
+    data = [lost for lost in ours if lost.what in ("bytes", "length")]
+    if any(lost.moved for lost in data):
         return f"{promise} {name} was renamed before its data were synced"
-    if any(lost.what != "name" for lost in ours):
+    if data:
         return f"{promise} {name} was written in place" + (" and not synced" if trial.is_late else "")
     if named := [lost for lost in ours if lost.what == "name"]:
         return f"{promise} the folder of {name} was not synced after the {named[-1].call}"

@@ -17,7 +17,20 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, Protocol
 
-from harness.powerloss.log import Bytes, Change, Edit, Entries, File, Folder, Length, Node, SymbolicLink, Sync
+from harness.powerloss.log import (
+    Bytes,
+    Change,
+    Edit,
+    Entries,
+    File,
+    Folder,
+    Length,
+    Marks,
+    Node,
+    SymbolicLink,
+    Sync,
+)
+from harness.powerloss.materialise import attributes
 
 SyncedBy = Literal["", "fdatasync", "fsync"]  # as what a call syncs what it writes, before its caller gets an answer
 Touched = frozenset[tuple[object, ...]]  # files by inode, names by folder and name: who shares one may disturb us
@@ -177,6 +190,24 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Says:
+    """chmod, utimensat, setxattr and kin: something is said of a file. `handle` is a descriptor of ours."""
+
+    before: Marks
+    handle: int
+
+    @property
+    def touches(self) -> Touched:
+        return frozenset({("marks", self.before.inode)})
+
+    def result(self, *, ended: bool) -> Change | Nothing:
+        now = marks(self.before.inode, self.handle, dates=self.before.modified is not None)
+        if now != self.before:
+            return now
+        return Nothing.AT_ALL if ended else Nothing.YET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Syncs:
     """fsync and fdatasync, of a file or of a folder; syncfs of everything, with no inode.
 
@@ -200,6 +231,14 @@ def inode_of(path: Path) -> int | None:
     """Which inode a name leads to, links not followed; None for none."""
     facts = facts_of(path)
     return None if facts is None else facts.st_ino
+
+
+def marks(inode: int, handle: int, *, dates: bool) -> Marks:
+    """What is said now of the file that is open as this descriptor; its time only if asked for. Raises OSError."""
+    facts = os.fstat(handle)
+    said = attributes(Path(f"/proc/self/fd/{handle}"))
+    modified = facts.st_mtime_ns if dates else None
+    return Marks(inode=inode, mode=stat.S_IMODE(facts.st_mode), attributes=said, modified=modified)
 
 
 def facts_of(path: Path) -> os.stat_result | None:

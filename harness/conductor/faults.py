@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.conductor import kernel
-from harness.conductor.halves import move_half, size
+from harness.conductor.halves import half, move_half
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
@@ -22,7 +22,7 @@ _HARMLESS = frozenset({
 
 def divisible(call: StoppedCall) -> bool:
     """Whether a part of the call can be carried out."""
-    return size(call) > 1
+    return half(call) > 0
 
 
 def fits(call: StoppedCall, fault: Fault) -> bool:

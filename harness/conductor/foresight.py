@@ -21,12 +21,14 @@ from harness.conductor.attempts import (
     Moves,
     Name,
     Resizes,
+    Says,
     SyncedBy,
     Syncs,
     Touched,
     Vanishes,
     Writes,
     inode_of,
+    marks,
 )
 from harness.conductor.calls import Family
 from harness.conductor.paths import AT_FDCWD, mapped, open_file, position
@@ -42,6 +44,7 @@ _REMOVES = frozenset({"unlink", "unlinkat", "rmdir"})
 _WRITES = calls.WRITES_VECTORS | {"write", "pwrite64"}
 _SIZES = frozenset({"truncate", "ftruncate", "fallocate"})
 _COPIES = {"copy_file_range": 2, "splice": 2, "sendfile": 0}  # which argument is the descriptor that is written to
+_DATES = frozenset({"utime", "utimes", "futimesat", "utimensat"})
 _SYNC_ALL = frozenset({"sync", "syncfs"})
 _EXCHANGE = 2  # RENAME_EXCHANGE, rename(2)
 _KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE = 1, 2, 16  # fallocate(2): the first alone changes no byte that can be read
@@ -127,7 +130,7 @@ class Foresight:
             return self._resizing(call)
         if name in _COPIES:
             return self._copying(call, _COPIES[name])
-        return self._other(call)
+        return self._saying(call) if call.kind.family is Family.MARK else self._other(call)
 
     def _opening(self, call: StoppedCall) -> Attempt | None:
         flags = call.open_flags
@@ -199,8 +202,7 @@ class Foresight:
             return None
         if mode & ~_KEEP_SIZE in (_PUNCH_HOLE, _ZERO_RANGE):
             end = self._affordable(call, min(end, len(before)) if mode & _KEEP_SIZE else end)
-            zeroes = bytes(max(0, end - call.args[2]))
-            handle = self._hold(inode, path)
+            zeroes, handle = bytes(max(0, end - call.args[2])), self._hold(inode, path)
             return Writes(inode=inode, handle=handle, offset=call.args[2], data=zeroes) if zeroes else None
         if mode:
             raise Unclear(f"fallocate with mode {mode} of {self.relative(call.path)}")
@@ -214,6 +216,17 @@ class Foresight:
         flags = position(call.thread, call.args[argument] & 0xFFFFFFFF)[1]
         handle = self._hold(inode, _descriptor(call, argument))
         return Copies(inode=inode, handle=handle, before=before, synced=_synced(flags))
+
+    def _saying(self, call: StoppedCall) -> Attempt | None:
+        """Nothing for a link, for what has no name yet (`nameless`), and for the folder itself."""
+        operand = call.operands[0]
+        is_open = operand.text is None and operand.descriptor != AT_FDCWD
+        path = open_file(call.thread, operand.descriptor) if is_open else Path(operand.path)
+        inode = path.stat().st_ino if is_open else inode_of(path)
+        if inode is None or inode == self._disk.root or not isinstance(self._disk.nodes.get(inode), File | Folder):
+            return None
+        handle = self._hold(inode, path)
+        return Says(before=marks(inode, handle, dates=call.kind.name in _DATES), handle=handle)
 
     def _cut(self, call: StoppedCall, inode: int, path: Path, size: int) -> Attempt | None:
         before = self._disk.data(inode)

@@ -2,6 +2,9 @@
 
 That is what a nearly full disk makes of it (write(2), copy_file_range(2), sendfile(2), splice(2)). It goes through the
 caller's own open file descriptions, so that their positions move, and offsets in the caller's memory are advanced.
+
+What is written over bytes that are there needs no space, and the kernel copies it page by page
+(generic_perform_write in mm/filemap.c): it can end between two pages, and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from harness.conductor import kernel, operands
+from harness.conductor.operands import PAGE
 from harness.conductor.paths import open_file, position
 from harness.conductor.stopped import StoppedCall
 
@@ -46,16 +50,40 @@ def size(call: StoppedCall) -> int:
     return 0
 
 
+def half(call: StoppedCall) -> int:
+    """How many bytes its first half has; 0 for a call of which no part can be carried out."""
+    whole = size(call)
+    if whole < 2 or call.kind.name in _COPIES:
+        return whole // 2
+    with suppress(OSError):
+        start = _overwritten_from(call, whole)
+        if start is not None:
+            ends = range(PAGE - start % PAGE, whole, PAGE)
+            return ends[len(ends) // 2] if ends else 0
+    return whole // 2
+
+
 def move_half(call: StoppedCall) -> int | None:
     """Move half of it; how many bytes that were. None for a call of which no part can be moved, or that is gone.
 
     Raises OSError.
     """
-    half = size(call) // 2
-    if not half or not call.waits():
+    first = half(call)
+    if not first or not call.waits():
         return None
     copy = _COPIES.get(call.kind.name)
-    return _copied(call, copy, half) if copy else _written(call, half)
+    return _copied(call, copy, first) if copy else _written(call, first)
+
+
+def _overwritten_from(call: StoppedCall, count: int) -> int | None:
+    """The offset of a write over bytes that are there; None for one that makes its file longer. Raises OSError."""
+    facts = open_file(call.thread, call.args[0]).stat()
+    offset, flags = position(call.thread, call.args[0] & 0xFFFFFFFF)
+    if call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
+        offset = call.args[3]
+    appends = flags & os.O_APPEND or (call.kind.name == "pwritev2" and call.args[5] & os.RWF_APPEND)
+    grows = bool(appends) or offset + count > facts.st_size
+    return None if grows or not stat.S_ISREG(facts.st_mode) else offset
 
 
 def _written(call: StoppedCall, count: int) -> int:

@@ -1,19 +1,20 @@
 """Records every change of a folder that the actors make, in order, so that power cuts can be worked out afterwards.
 
-It holds nothing. A stopped call is read (its data too, while its caller's memory cannot change), and its result is
-worked out at later stops, as `attempts` explains. A call must have ended when its thread stops again, when the thread
-is gone, or when /proc/TID/syscall shows it in another call (proc(5)); the last sync of a process that was killed is
-taken for not done.
+It takes nothing, and holds a call only while another one is at the same file or name. A stopped call is read (its data
+too, while its caller's memory cannot change), and its result is worked out at later stops, as `attempts` explains. A
+call must have ended when its thread stops again, when the thread is gone, or when /proc/TID/syscall shows it in another
+call (proc(5)); the last sync of a process that was killed is taken for not done.
 
 What it cannot reproduce it says: what comes by a rename from outside, two threads that change one file or one name at
-the same moment. At the end the log is replayed and compared with the folder, so that what is no system call (stores
-through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not recorded: permissions
-changed later, times, extended attributes.
+the same moment and cannot be told apart. At the end the log is replayed and compared with the folder, so that what is
+no system call (stores through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not
+recorded: owners, and extended attributes but those of users.
 """
 
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from harness.powerloss.log import Change, FileOperation, Log, Sync
 from harness.powerloss.materialise import snapshot
 
 _REFUSED = CALLERS_OWN_FAULT | {errno.ENOTDIR, errno.ELOOP}  # what the kernel will say to the caller as well
+_PATIENCE = 1.0  # seconds, at most, for a call that another one is in the way of
+_LOOKS = 0.0002  # seconds between two looks whether that has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,9 @@ class Recorder:
             if (made := self._foresight.nameless(call)) is not None:
                 self._note(call, "openat", made)
             attempt = self._foresight.attempt(call)
+            if attempt is not None and self._others_are_at(attempt):
+                self._await_others(call, attempt)
+                attempt = self._foresight.attempt(call)  # they have changed what it will find
         except Unclear as reason:
             self._do_not_know(str(reason))
             return
@@ -89,9 +95,22 @@ class Recorder:
             return
         if attempt is None:
             return
-        if any(pending.attempt.touches & attempt.touches for pending in self._pending):
+        if self._others_are_at(attempt):
             self._do_not_know(f"two threads at once: {self._words(call)}")
         self._pending.append(_Pending(call=call, attempt=attempt))
+
+    def _others_are_at(self, attempt: Attempt) -> bool:
+        return any(pending.attempt.touches & attempt.touches for pending in self._pending)
+
+    def _await_others(self, call: StoppedCall, attempt: Attempt) -> None:
+        """Keep the call for as long as another one is at its file or its name: that takes no longer than a sync does.
+
+        Who is at it may be computing since, and cannot be told from one who still writes; so it is not for ever.
+        """
+        until = time.monotonic() + _PATIENCE
+        while self._others_are_at(attempt) and time.monotonic() < until:
+            time.sleep(_LOOKS)
+            self._settle(call.thread)
 
     def _settle(self, stopped: int | None) -> None:
         """Ask every call that was let go for its result; `stopped` is the thread that has just come back."""
@@ -112,17 +131,18 @@ class Recorder:
             self._note(call, attempt.synced, Sync(inode=attempt.inode))
 
     def _note(self, call: StoppedCall, what: str, change: Change) -> None:
-        self._disk.apply(change)
-        path = self._foresight.relative(call.path)
-        self._operations.append(FileOperation(actor=call.actor, call=what, path=path, change=change))
+        self._make(call.actor, what, self._foresight.relative(call.path), change)
+
+    def _make(self, actor: str, what: str, path: str, change: Change) -> None:
+        now = time.time_ns()  # the files' own times count ticks: some would seem older than what was made before them
+        self._disk.apply(change, now)
+        self._operations.append(FileOperation(actor=actor, call=what, path=path, change=change, at=now))
 
     def _look_for_stores(self) -> None:
         """Take down what was stored through mmap, which is no call: it was done at some time since the last one."""
         busy = frozenset[tuple[object, ...]]().union(*(pending.attempt.touches for pending in self._pending))
         for actor, change in list(self._foresight.stores(busy)):
-            self._disk.apply(change)
-            path = self._disk.path(change.inode)
-            self._operations.append(FileOperation(actor=actor, call="mmap", path=path, change=change))
+            self._make(actor, "mmap", self._disk.path(change.inode), change)
 
     def _do_not_know(self, reason: str) -> None:
         self._unknown[reason] = None
@@ -137,7 +157,7 @@ def _differences(ours: Disk, theirs: Disk) -> list[str]:
 
     def differs(path: str) -> bool:
         one, other = recorded.get(path), found.get(path)
-        return one is None or other is None or shape({path: one}) != shape({path: other})
+        return one is None or other is None or shape({path: one}, dated=False) != shape({path: other}, dated=False)
 
     paths = sorted({*recorded, *found})
     return [f"{path} changed in a way that was not seen" for path in paths if differs(path)]
@@ -150,7 +170,9 @@ def _is_gone(thread: int) -> bool:
 def _has_ended(call: StoppedCall) -> bool:
     """Whether a call that was let go must have returned, its thread being in another one, or gone."""
     try:
-        now = Path(f"/proc/{call.thread}/syscall").read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError):
+        number, *rest = Path(f"/proc/{call.thread}/syscall").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
         return _is_gone(call.thread)
-    return now not in ("running", str(call.kind.number))
+    if number != str(call.kind.number):
+        return number != "running"
+    return [int(word, 16) for word in rest[: len(call.args)]] != list(call.args)

@@ -112,7 +112,7 @@ class StoppedCall:
     def kill(self) -> bool:
         """The calling process dies by SIGKILL without the call having run (a thread group dies as one).
 
-        False when the call waits no longer: a signal interrupted it, and it may be asked again.
+        False when the call waits no longer: a signal interrupted it, and it may be asked again, or its process is gone.
         """
         try:
             pidfd = os.pidfd_open(kernel.thread_group(self.thread))
@@ -123,6 +123,8 @@ class StoppedCall:
                 return False
             self.supervisor.orphan(self.thread)
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        except ProcessLookupError:  # somebody else has killed it since we asked whether it waits
+            return False
         finally:
             os.close(pidfd)
         self.done = True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.conductor import locks
 from harness.conductor.aims import Aimed
+from harness.conductor.calls import Family
 from harness.conductor.faults import fits, strike
-from harness.conductor.lanes import Lanes, Stop
+from harness.conductor.lanes import Lane, Lanes, Stop
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.touching import touches
 from harness.events import Scheduled, What
@@ -76,7 +78,12 @@ class Strikes:
         """The stop that the strategy draws, if it does: of who takes or has what another one may wait for."""
         if not isinstance(self._strategy, Stopping):
             return None
-        may_matter = locks.takes(stop.call) or self._others_ask_in_vain(stop) or self._others_look(stop.call.actor)
+        may_matter = (
+            locks.takes(stop.call)
+            or self._others_ask_in_vain(stop)
+            or self._others_look(stop.call.actor)
+            or self._others_will_open(stop)
+        )
         pause = self._strategy.stops() if may_matter else ""
         if not pause:
             return None
@@ -85,8 +92,21 @@ class Strikes:
         return fault
 
     def _others_ask_in_vain(self, stop: Stop) -> bool:
-        others = (lanes for actor, lanes in self._lanes.items() if actor != stop.call.actor)
-        return any(lane.retries() or lane.sleeper() for lanes in others for lane in lanes)
+        return any(lane.retries() or lane.sleeper() for lane in self._others(stop))
+
+    def _others_will_open(self, stop: Stop) -> bool:
+        """Whether the call makes what another one is about to open: that one may act on it at once.
+
+        What its maker does behind the call, such as to install a handler for a signal, is no point.
+        """
+        if stop.call.kind.family not in (Family.REPLACE, Family.OPEN):
+            return False
+        made = {path for path in stop.call.paths if not os.path.lexists(path)}
+        opens = (other.call for lane in self._others(stop) for other in lane.stops)
+        return any(c.kind.may_read and not c.open_flags & os.O_CREAT and made.intersection(c.paths) for c in opens)
+
+    def _others(self, stop: Stop) -> Iterator[Lane]:
+        return (lane for actor, lanes in self._lanes.items() if actor != stop.call.actor for lane in lanes)
 
 
 def told(chosen: Point, enabled: Sequence[Point], fault: Fault | None) -> Scheduled:

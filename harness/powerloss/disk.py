@@ -9,7 +9,20 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from harness.powerloss.log import Bytes, Change, Entries, File, Folder, Length, Node, Snapshot, SymbolicLink, Sync
+from harness.powerloss.log import (
+    Bytes,
+    Change,
+    Entries,
+    File,
+    Folder,
+    Length,
+    Marked,
+    Marks,
+    Node,
+    Snapshot,
+    SymbolicLink,
+    Sync,
+)
 
 _DEEPEST = 40  # folders in each other: more than any program makes, and an end to a loop
 
@@ -32,18 +45,23 @@ class Disk:
         self.root = start.root
         self.nodes: dict[int, Node] = dict(start.nodes)
 
-    def apply(self, change: Change) -> None:
-        """Carry out one change. What it says of an inode that is not known is let pass: nothing leads there."""
+    def apply(self, change: Change, at: int = 0) -> None:
+        """Carry out one change, made at that time (`FileOperation.at`).
+
+        What it says of an inode that is not known is let pass: nothing leads there.
+        """
         match change:
             case Bytes(inode=inode, offset=offset, data=data):
-                self._write(inode, offset, data)
+                self._write(inode, offset, data, at)
             case Length(inode=inode, size=size):
-                self._resize(inode, size)
+                self._resize(inode, size, at)
+            case Marks():
+                self._mark(change)
             case Entries(edits=edits, made=made):
                 if made is not None:
-                    self._make(edits[0].inode, made)
+                    self._make(edits[0].inode, made, at)
                 for edit in edits:
-                    self._edit(edit.folder, edit.name, edit.inode)
+                    self._edit(edit.folder, edit.name, edit.inode, at)
             case Sync():
                 pass
 
@@ -65,26 +83,36 @@ class Disk:
         """Everything that a name leads to, in alphabetical order."""
         return {path: Placed(inode=i, node=_bare(self.nodes[i])) for path, i in self._walk(self.root, "", 0)}
 
-    def _make(self, inode: int | None, node: Node) -> None:
+    def _make(self, inode: int | None, node: Node, at: int) -> None:
         if inode is not None:
-            self.nodes.setdefault(inode, node)
+            self.nodes.setdefault(inode, node if isinstance(node, SymbolicLink) else replace(node, modified=at))
 
-    def _write(self, inode: int, offset: int, data: bytes) -> None:
+    def _write(self, inode: int, offset: int, data: bytes, at: int) -> None:
         node = self.nodes.get(inode)
         if isinstance(node, File):
             before = node.data[:offset].ljust(offset, b"\0")  # a gap reads as zeroes
-            self.nodes[inode] = replace(node, data=before + data + node.data[offset + len(data) :])
+            whole = before + data + node.data[offset + len(data) :]
+            self.nodes[inode] = replace(node, data=whole, modified=at, dated=False)
 
-    def _resize(self, inode: int, size: int) -> None:
+    def _resize(self, inode: int, size: int, at: int) -> None:
         node = self.nodes.get(inode)
         if isinstance(node, File):
-            self.nodes[inode] = replace(node, data=node.data[:size].ljust(size, b"\0"))
+            whole = node.data[:size].ljust(size, b"\0")
+            self.nodes[inode] = replace(node, data=whole, modified=at, dated=False)
 
-    def _edit(self, folder: int, name: str, inode: int | None) -> None:
+    def _mark(self, marks: Marks) -> None:
+        node = self.nodes.get(marks.inode)
+        if isinstance(node, Marked):
+            said = replace(node, mode=marks.mode, attributes=marks.attributes)
+            at = marks.modified
+            self.nodes[marks.inode] = said if at is None else replace(said, modified=at, dated=True)
+
+    def _edit(self, folder: int, name: str, inode: int | None, at: int) -> None:
         node = self.nodes.get(folder)
         if isinstance(node, Folder):
             entries = {key: value for key, value in node.entries.items() if key != name}
-            self.nodes[folder] = replace(node, entries=entries if inode is None else {**entries, name: inode})
+            entries = entries if inode is None else {**entries, name: inode}
+            self.nodes[folder] = replace(node, entries=entries, modified=at, dated=False)
 
     def _walk(self, folder: int, above: str, depth: int) -> Iterator[tuple[str, int]]:
         node = self.nodes.get(folder)
@@ -96,14 +124,23 @@ class Disk:
                 yield from self._walk(inode, f"{above}{name}/", depth + 1)
 
 
-def shape(tree: Tree) -> str:
-    """A digest that is equal for two trees in which no reader could find a difference."""
+def shape(tree: Tree, *, dated: bool = True) -> str:
+    """A digest that is equal for two trees in which no reader could find a difference.
+
+    Of times only those count that the program has set itself, and they only if `dated`.
+    """
     summary = hashlib.sha256()
     for path, placed in tree.items():
         content = _content(placed.node)
-        head = f"{path}\0{type(placed.node).__name__}\0{len(content)}\0"
+        head = f"{path}\0{type(placed.node).__name__}\0{_said(placed.node, dated=dated)}\0{len(content)}\0"
         summary.update(head.encode("utf-8", "surrogateescape") + content)
     return summary.hexdigest()
+
+
+def _said(node: Node, *, dated: bool) -> str:
+    if isinstance(node, SymbolicLink):
+        return ""
+    return f"{node.mode:o}\0{sorted(node.attributes.items())}\0{node.modified if dated and node.dated else ''}"
 
 
 def _content(node: Node) -> bytes:

@@ -2,7 +2,7 @@
 
 Pure data: a recorder writes it, `states` reads it, and tests write it by hand. Files and folders are known by a number
 (their inode), because a name can pass from one to another and a write follows the file, not the name. Everything that
-an operation can do to a folder is one of four changes: bytes, a length, entries, a sync.
+an operation can do to a folder is one of five changes: bytes, a length, entries, what is said of a file, a sync.
 """
 
 from __future__ import annotations
@@ -12,15 +12,29 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A regular file. `mode` has the permission bits."""
+class Marked:
+    """What is said of a file or a folder and does not stand in it.
+
+    `mode` has the permission bits, `attributes` are the extended ones in the namespace of users (xattr(7)), `modified`
+    is in nanoseconds since 1970, 0 for now. It is `dated` if the program itself has set that time.
+    """
+
+    mode: int
+    attributes: Mapping[str, bytes] = field(default_factory=dict)
+    modified: int = 0
+    dated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Marked):
+    """A regular file."""
 
     data: bytes = b""
     mode: int = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
+class Folder(Marked):
     """A directory: names to inodes."""
 
     entries: Mapping[str, int] = field(default_factory=dict)
@@ -63,6 +77,19 @@ class Length:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Permissions, extended attributes or times were set: what is said of the file from then on.
+
+    `modified` is the time that was set, None where none was.
+    """
+
+    inode: int
+    mode: int
+    attributes: Mapping[str, bytes]
+    modified: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """One name in one folder now leads to this inode, or to nothing."""
 
@@ -94,17 +121,21 @@ class Sync:
     inode: int | None
 
 
-Change = Bytes | Length | Entries | Sync
+Change = Bytes | Length | Marks | Entries | Sync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOperation:
-    """One system call that did something. `path` says where, below the recorded folder, for people."""
+    """One system call that did something. `path` says where, below the recorded folder, for people.
+
+    `at` is when it had been done, in nanoseconds since 1970; 0 where nobody cares.
+    """
 
     actor: str
     call: str
     path: str
     change: Change
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.powerloss.disk import Tree
-from harness.powerloss.log import File, Folder, Node, Snapshot, SymbolicLink
+from harness.powerloss.log import File, Folder, Marked, Node, Snapshot, SymbolicLink
 
 
 def materialise(tree: Tree, folder: Path) -> None:
     """Make the folder, which must not be there yet, and all that is in the tree. Raises OSError.
 
-    Two names of one file become hard links again. Permissions are set last, as a folder may forbid writing.
+    Two names of one file become hard links again. Permissions are set last, as a folder may forbid writing, and times
+    with them, as what is made in a folder changes its own.
     """
     folder.mkdir(mode=0o700)
     first: dict[int, Path] = {}
@@ -26,7 +29,7 @@ def materialise(tree: Tree, folder: Path) -> None:
             first[placed.inode] = path
     for name, placed in reversed(list(tree.items())):
         if not isinstance(placed.node, SymbolicLink):
-            (folder / name).chmod(placed.node.mode)
+            _mark(folder / name, placed.node)
 
 
 def snapshot(folder: Path, *, most: int) -> tuple[Snapshot, tuple[str, ...]]:
@@ -49,8 +52,22 @@ def snapshot(folder: Path, *, most: int) -> tuple[Snapshot, tuple[str, ...]]:
                 nodes[facts.st_ino] = node
                 entries[entry.name] = facts.st_ino
         here = Path(above).stat()
-        nodes[here.st_ino] = Folder(entries=entries, mode=stat.S_IMODE(here.st_mode))
+        nodes[here.st_ino] = Folder(
+            entries=entries, mode=stat.S_IMODE(here.st_mode), attributes=attributes(Path(above)),
+            modified=here.st_mtime_ns,
+        )  # fmt: skip
     return Snapshot(root=folder.stat().st_ino, nodes=nodes), tuple(skipped)
+
+
+def attributes(path: Path) -> Mapping[str, bytes]:
+    """The extended attributes of users, links followed; none where the filesystem has none. Raises OSError."""
+    try:
+        names = [name for name in os.listxattr(path) if name.startswith("user.")]
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return {}
+    return {name: os.getxattr(path, name) for name in sorted(names)}
 
 
 def _make(path: Path, node: Node) -> None:
@@ -63,9 +80,20 @@ def _make(path: Path, node: Node) -> None:
             path.symlink_to(target)
 
 
+def _mark(path: Path, node: Marked) -> None:
+    for name, value in node.attributes.items():
+        os.setxattr(path, name, value)
+    path.chmod(node.mode)
+    if node.modified:
+        os.utime(path, ns=(node.modified, node.modified))
+
+
 def _read(path: Path, facts: os.stat_result) -> Node | None:
     if stat.S_ISREG(facts.st_mode):
-        return File(data=path.read_bytes(), mode=stat.S_IMODE(facts.st_mode))
+        said = attributes(path)
+        return File(
+            data=path.read_bytes(), mode=stat.S_IMODE(facts.st_mode), attributes=said, modified=facts.st_mtime_ns
+        )
     if stat.S_ISDIR(facts.st_mode):
         return Folder(mode=stat.S_IMODE(facts.st_mode))
     return SymbolicLink(target=str(path.readlink())) if stat.S_ISLNK(facts.st_mode) else None

@@ -6,20 +6,21 @@ other one, and into which parts a write can be torn. What it does not promise, `
 `posix` promises what fsync(2) and rename(2) say and nothing else, as Pillai et al. found that filesystems differ in all
 the rest ("All File Systems Are Not Created Equal", OSDI 2014, section 2 and table 1):
 
-- fsync of a file makes its bytes and its length safe, not its name; fsync of a folder makes its names safe, not what
-  lies behind them.
+- fsync of a file makes its bytes and its length safe, and what is said of it (permissions, attributes, times), not its
+  name; fsync of a folder makes its names safe, not what lies behind them. fdatasync passes over what is said of a file.
 - A rename is on the disk whole or not at all. A sync of the folder that it leads to makes it safe; that of the one that
   it leads away from promises nothing of the other.
 - Changes to one name, and changes of the names of one file, reach the disk in order. All else comes in any order: a
   rename before the bytes of the renamed file, the second write before the first, a length before the bytes.
-- A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes.
+- A write is torn at a page boundary; one that lengthens a file also in its middle, or leaves zeroes, all or behind its
+  first page: so a record has its header and its length, and not what it holds.
 
 `ordered` is ext4 as it is usually mounted (data=ordered, auto_da_alloc; ext4(5) and the kernel's ext4 admin guide):
 
-- One journal for all names and truncations: they reach the disk in order. A sync of a file writes the journal up to the
-  file's own last change, and all before it is safe; what came between that and the sync may have missed it. fdatasync
-  and its like count only changes of the file's length, and its creation (ext4_fsync_journal in fs/ext4/fsync.c:
-  i_sync_tid, i_datasync_tid). Of a folder they count as fsync.
+- One journal for all names and truncations, and for what is said of files: they reach the disk in order. A sync of a
+  file writes the journal up to the file's own last change, and all before it is safe; what came between that and the
+  sync may have missed it. fdatasync and its like count only changes of the file's length, and its creation
+  (ext4_fsync_journal in fs/ext4/fsync.c: i_sync_tid, i_datasync_tid). Of a folder they count as fsync.
 - A file grows in order, and never shows bytes that were not written to it.
 - A rename that replaces a file takes the bytes of the new one along. One onto a free name does not.
 - Bytes of a file that is not synced may still be missing, and a write torn at a page boundary.
@@ -33,7 +34,7 @@ from enum import Enum
 from typing import Protocol
 
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import Bytes, Entries, File, FileOperation, Length, Log, Sync
+from harness.powerloss.log import Bytes, Change, Entries, File, FileOperation, Length, Log, Marks, Sync
 
 PAGE = 4096
 
@@ -45,6 +46,7 @@ class Part(Enum):
     BEGINNING = "the beginning"
     END = "the end"
     ZEROES = "zeroes"  # the length without the bytes
+    PADDED = "the beginning, and zeroes"  # the length, and the bytes of the first pages alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +90,18 @@ class Posix:
     def made_safe(self, sync: int) -> Iterator[int]:
         inode = self._facts.synced(sync)
         for index in range(sync):
-            if inode is None or inode in self._facts.files(index) or inode in self._facts.folders(index):
+            mine = inode in self._facts.files(index) or inode in self._facts.folders(index)
+            if inode is None or (mine and not self._facts.passes_over(sync, index)):
                 yield index
 
     def needs(self, operation: int) -> Iterator[int]:
-        """Earlier changes of the same name, or of the names of the same file."""
+        """Earlier changes of the same name, or of the names of the same file; and of what is said of one file."""
         if self._facts.is_entries(operation):
             mine = self._facts.slots(operation)
             yield from (index for index in range(operation) if mine & self._facts.slots(index))
+        elif self._facts.says(operation):
+            whose = self._facts.files(operation)
+            yield from (i for i in range(operation) if self._facts.says(i) and whose == self._facts.files(i))
 
     def tears(self, write: int) -> Iterator[Torn]:
         change, boundaries = self._facts.write(write), self._facts.boundaries(write)
@@ -104,6 +110,7 @@ class Posix:
         yield from (Torn(part=Part.BEGINNING, size=size) for size in reversed(boundaries or middle))
         yield from (Torn(part=Part.END, size=size) for size in boundaries[:1])
         if lengthens:
+            yield from (Torn(part=Part.PADDED, size=size) for size in boundaries[:1])
             yield Torn(part=Part.ZEROES)
 
 
@@ -119,7 +126,8 @@ class Ordered:
         inode = self._facts.synced(sync)
         for index in range(sync):
             written = self._facts.in_journal(index) and index <= self._facts.committed(sync)
-            if inode is None or written or inode in self._facts.files(index):
+            mine = inode in self._facts.files(index) and not self._facts.says(index)
+            if inode is None or written or mine:
                 yield index
 
     def needs(self, operation: int) -> Iterator[int]:
@@ -157,7 +165,7 @@ class _Facts:
             journal.see(index, operation.change, lengthens=self._lengthens[-1])
             disk.apply(operation.change)
 
-    def change(self, index: int) -> Bytes | Length | Entries | Sync:
+    def change(self, index: int) -> Change:
         return self._operations[index].change
 
     def synced(self, index: int) -> int | None:
@@ -180,14 +188,22 @@ class _Facts:
     def is_entries(self, index: int) -> bool:
         return isinstance(self.change(index), Entries)
 
+    def says(self, index: int) -> bool:
+        """Whether it changes what is said of a file, and nothing that stands in it."""
+        return isinstance(self.change(index), Marks)
+
+    def passes_over(self, sync: int, index: int) -> bool:
+        """Whether a sync does not care: one of data alone makes nothing safe that reading them does not need."""
+        return self.says(index) and self._operations[sync].call != "fsync"
+
     def in_journal(self, index: int) -> bool:
-        """Names and truncations: what ext4 calls metadata."""
-        return isinstance(self.change(index), Entries | Length)
+        """Names, truncations, and what is said of files: what ext4 calls metadata."""
+        return isinstance(self.change(index), Entries | Length | Marks)
 
     def files(self, index: int) -> frozenset[int]:
-        """Whose bytes or length it changes."""
+        """Whose bytes or length it changes, or of which it says something."""
         change = self.change(index)
-        return frozenset({change.inode}) if isinstance(change, Bytes | Length) else frozenset()
+        return frozenset({change.inode}) if isinstance(change, Bytes | Length | Marks) else frozenset()
 
     def folders(self, index: int) -> frozenset[int]:
         """By whose sync it becomes safe: the folders in which it gives a name, or, if it gives none, takes one."""
@@ -235,7 +251,7 @@ class _Journal:
         known = self._by_fsync if operation.call == "fsync" else self._by_fdatasync
         return -1 if inode is None else known.get(inode, -1)
 
-    def see(self, index: int, change: Bytes | Length | Entries | Sync, *, lengthens: bool) -> None:
+    def see(self, index: int, change: Change, *, lengthens: bool) -> None:
         if isinstance(change, Entries):
             folders = {edit.folder for edit in change.edits}
             files = {edit.inode for edit in change.edits if edit.inode is not None}

@@ -102,9 +102,9 @@ def after(log: Log, moment: int, losses: Losses) -> Tree:
     for index, operation in enumerate(log.operations[:moment]):
         change = operation.change
         if (torn := losses.get(index)) is None:
-            disk.apply(change)
+            disk.apply(change, operation.at)
         elif isinstance(change, Bytes) and (left := _left(change, torn)) is not None:
-            disk.apply(left)
+            disk.apply(left, operation.at)
     return disk.tree()
 
 
@@ -170,5 +170,7 @@ def _left(change: Bytes, torn: Torn) -> Bytes | None:
             return replace(change, data=change.data[: torn.size])
         case Part.END:
             return replace(change, offset=change.offset + torn.size, data=change.data[torn.size :])
+        case Part.PADDED:
+            return replace(change, data=change.data[: torn.size].ljust(len(change.data), b"\0"))
         case Part.ZEROES:
             return replace(change, data=bytes(len(change.data)))

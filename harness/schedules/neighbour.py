@@ -34,6 +34,7 @@ class Deciding:
     def __init__(self, trace: Trace, decisions: Decisions, whole: Callable[[Iterable[Switch]], Decisions]) -> None:
         """`decisions` led to the violating `trace`; `whole` adds to switches its faults and absent actors."""
         self._reorder = Reorder(trace)
+        self._ran = decisions
         self._known: dict[str, Trace | None] = {str(decisions): trace}  # what came of each that violates
         self._whole = whole
         self.replays = 0
@@ -76,6 +77,9 @@ class Deciding:
         return self._known[str(decisions)] is not None
 
     def _decisions(self, order: Order) -> Decisions:
+        """Those of the run itself for its own order: who could go on is foretold, and may be foretold wrongly."""
+        if tuple(order) == tuple(self._reorder.points):
+            return self._ran
         return self._whole(self._reorder.switches(self._reorder.possible(order)))
 
     def _pair(self, violating: Order, passing: Order, first: Point, second: Point) -> Neighbour:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from harness.conductor.calls import Family
@@ -81,16 +83,16 @@ def test_a_short_write_writes_half(conduct):
 @pytest.mark.parametrize(
     ("write", "left"),
     [
-        ('os.writev(f, [b"123", b"", b"45678"])', b"0123499999"),
-        ('os.pwritev(f, [b"123", b"45678"], 2)', b"0912349999"),
-        ('os.pwritev(f, [b"12345678"], -1, os.RWF_DSYNC)', b"0123499999"),
-        ('os.pwritev(f, [b"12345678"], 2, os.RWF_APPEND)', b"09999999991234"),
+        ('os.writev(f, [b"123", b"", b"45678"])', b"01234"),
+        ('os.pwritev(f, [b"123", b"45678"], 2)', b"091234"),
+        ('os.pwritev(f, [b"12345678"], -1, os.RWF_DSYNC)', b"01234"),
+        ('os.pwritev(f, [b"12345678"], 2, os.RWF_APPEND)', b"09991234"),
     ],
 )
 def test_a_short_write_of_several_pieces_writes_half_of_all(conduct, write, left):
     code = f"""
 import os
-f = os.open("out", os.O_CREAT | os.O_RDWR); os.write(f, b"0999999999"); os.lseek(f, 1, 0)
+f = os.open("out", os.O_CREAT | os.O_RDWR); os.write(f, b"0999"); os.lseek(f, 1, 0)
 assert {write} == 4
 """
 
@@ -177,6 +179,23 @@ def test_a_torn_write_writes_half_and_kills(conduct):
     assert conduct(body) == (b"\0\0001234", -9, ["a.1: pwrite64 out"])
 
 
+def test_what_is_written_over_is_torn_where_a_page_ends(conduct):
+    """It needs no space, and the kernel writes a page as a whole: within one it cannot be torn."""
+    code = (
+        "import os; f = os.open('out', os.O_CREAT | os.O_WRONLY); os.ftruncate(f, 9000)\n"
+        "os.pwrite(f, b'12345678', 2); os.pwrite(f, b'x' * 5000, 100)"
+    )
+
+    async def body(rig):
+        families = ORDERED | {Family.WRITE}
+        decisions = "a.2!torn;a.3!torn"
+        scheduler = await schedule(rig, First(), {"a": python(code)}, families=families, decisions=decisions)
+        return (rig.folder / "out").read_bytes().rstrip(b"\0"), [str(p) for p in scheduler.struck]
+
+    written = b"\0\x0012345678" + b"\0" * 90 + b"x" * 3996
+    assert conduct(body) == (written, ["a.3: pwrite64 out"])
+
+
 def test_what_cannot_be_divided_is_not_struck(conduct):
     code = 'import os; f = os.open("out", os.O_CREAT | os.O_WRONLY); os.write(f, b"1"); os.ftruncate(f, 5)'
 
@@ -190,6 +209,23 @@ def test_what_cannot_be_divided_is_not_struck(conduct):
         return (rig.folder / "out").read_bytes(), struck
 
     assert conduct(body) == (b"1\0\0\0\0", [])
+
+
+def test_a_kill_comes_too_late_for_who_was_killed_meanwhile(conduct, holder, monkeypatch):
+    def gone(*_):
+        raise ProcessLookupError
+
+    async def body(rig):
+        keeper = holder("rename")
+        rig.directors.append(keeper)
+        running = await rig.python("one", 'import os; open("a", "w").close(); os.rename("a", "b")')
+        [call] = await keeper.until(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "pidfd_send_signal", gone)
+            killed = call.kill()
+        return killed, call.go(), await running.ended()
+
+    assert conduct(body) == (False, True, 0)
 
 
 def test_a_kill_under_signals_is_at_its_point(conduct):

@@ -252,6 +252,32 @@ def test_a_lock_between_two_points_is_met(conduct):
     assert conduct(body) == ["free\n", "free\ntaken\n"]  # it is one file
 
 
+def test_who_makes_what_another_one_is_about_to_open_may_be_stopped_behind_it(conduct):
+    """Its handler for the signal comes behind its pid's file, with no point between: the other one sends too soon."""
+    published = "open('new', 'w').write(str(os.getpid())); os.rename('new', 'pid'); signal.signal(10, lambda *_: 0)"
+    sends = """
+pid = None
+while pid is None:
+    try: pid = open('pid').read()
+    except FileNotFoundError: time.sleep(0.002)
+try: os.kill(int(pid), 10)
+except ProcessLookupError: pass  # it was not stopped, and has ended
+"""
+    actors = {"a": python(f"import os, signal\n{published}"), "b": python(f"import os, time\n{sends}")}
+
+    async def body(rig):
+        found = []
+        for strategy in (StopsAt(0), First()):
+            (rig.folder / "pid").unlink(missing_ok=True)
+            scheduler = await schedule(rig, strategy, actors)
+            ends = [await rig.running[name].ended() for name in "ab"]
+            found.append(([str(fault) for fault in scheduler.stops], ends))
+            rig.running.clear()
+        return found
+
+    assert conduct(body) == [(["a.1!SIGSTOP"], [-10, 0]), ([], [0, 0])]
+
+
 def test_without_a_lock_nobody_is_stopped(conduct):
     """Whoever has nothing that others may ask for is in nobody's way."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,13 @@ PROGRAMS = {
     "synced-by-its-flags": (
         "os.write(os.open('old', os.O_WRONLY | os.O_DSYNC), b'new')", ["write old", "fdatasync old"]
     ),
+    "what-is-said-of-a-file": (
+        "f = os.open('old', os.O_RDWR); os.fchmod(f, 0o640); os.setxattr('old', 'user.a', b'1'); os.utime(f, (1, 1))\n"
+        "os.removexattr(f, 'user.a'); os.chmod('old', 0o640); os.chown('old', -1, -1)\n"
+        "os.mkdir('d'); os.chmod('d', 0o750)",
+        ["fchmod old", "setxattr old", "utimensat old", "fremovexattr old", "mkdir d", "chmod d"],
+    ),
+    "what-is-said-of-a-link": ("os.symlink('old', 's'); os.utime('s', (1, 1), follow_symlinks=False)", ["symlink s"]),
     "a-child": (
         "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-E', '-c', \"open('c', 'w').write('1')\"])\n"
         "os.rename('c', 'd')",
@@ -184,6 +192,22 @@ def test_what_stood_in_the_folder_is_the_start(conduct):
 def test_what_cannot_be_reproduced_is_said(conduct, code, words):
     log, _ = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"))
     assert [reason for reason in log.unknown if words in reason], log.unknown
+
+
+def test_those_who_write_into_one_file_take_turns(conduct):
+    """Eight processes append at once: each call is kept until the one before it has ended."""
+    code = (
+        "log = os.open('log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)\n"
+        "for n in range(8):\n"
+        "    if os.fork() == 0:\n"
+        "        for _ in range(3): os.write(log, b'%d\\n' % n); os.fdatasync(log)\n"
+        "        os._exit(0)\n"
+        "for n in range(8): os.wait()"
+    )
+    log, left = record(conduct, code)
+    assert log.unknown == ()
+    assert replayed(log) == left
+    assert Counter(kinds(log)) == {"openat log": 1, "write log": 24, "fdatasync log": 24}
 
 
 def test_what_was_stored_through_mmap_is_noticed_where_mappings_do_not_stop(conduct):

@@ -62,7 +62,7 @@ def test_every_operation_is_told_from_the_others(conduct):
     assert {name for name, _ in found} == set(Operation.__members__)
     writes = [faults for name, faults in found if name == "WRITE"]
     assert [("short" in faults, "torn" in faults) for faults in writes] == [
-        (True, True), (False, False), (True, True), (True, True), (False, False),
+        (True, True), (False, False), (False, False), (True, True), (False, False),
     ]  # fmt: skip
     for fault in ("kill", *ENDED):
         assert [name for name, faults in found if fault not in faults] == ["CONNECT", "READ"]

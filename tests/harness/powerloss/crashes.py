@@ -18,6 +18,7 @@ from harness.powerloss.log import (
     Folder,
     Length,
     Log,
+    Marks,
     Node,
     Snapshot,
     Sync,
@@ -53,6 +54,10 @@ def write(inode: int, data: bytes, at: int = 0) -> FileOperation:
 
 def truncate(inode: int, size: int = 0) -> FileOperation:
     return _call("ftruncate", "", Length(inode=inode, size=size))
+
+
+def chmod(inode: int, mode: int) -> FileOperation:
+    return _call("fchmod", "", Marks(inode=inode, mode=mode, attributes={}))
 
 
 def rename(old: str, new: str, inode: int, *, inside: int = ROOT, into: int = ROOT) -> FileOperation:
@@ -93,6 +98,13 @@ def left_by(log: Log, model: Callable[[Log], Model], moment: int | None = None) 
 
 def contents(tree: Tree) -> dict[str, bytes]:
     return {path: placed.node.data for path, placed in tree.items() if isinstance(placed.node, File)}
+
+
+def modes_left_by(log: Log, model: Callable[[Log], Model], name: str) -> set[int]:
+    """The permissions that a file may be found with after the last operation."""
+    at = len(log.operations)
+    trees = (after(log, at, losses) for losses in candidates(log, model(log), at))
+    return {placed.node.mode for tree in trees if (placed := tree.get(name)) and isinstance(placed.node, File)}
 
 
 def _call(name: str, path: str, change: Change) -> FileOperation:

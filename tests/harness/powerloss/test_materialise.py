@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.powerloss.disk import Disk, shape
-from harness.powerloss.log import Bytes, Edit, Entries, File, Folder, Length, Log, Snapshot, SymbolicLink
+from harness.powerloss.disk import Disk, Tree, shape
+from harness.powerloss.log import Bytes, Edit, Entries, File, Folder, Length, Log, Marks, Snapshot, SymbolicLink
 from harness.powerloss.losses import losses
 from harness.powerloss.materialise import materialise, snapshot
 from harness.powerloss.states import states
@@ -17,6 +18,7 @@ from tests.harness.powerloss.crashes import create, folder, fsync, program, rena
 
 
 def a_folder(at: Path) -> Path:
+    """Everything in it has its time, none of which is now."""
     (at / "d" / "e").mkdir(parents=True)
     (at / "d" / "secret").write_bytes(b"\0\xff")
     (at / "d" / "secret").chmod(0o400)
@@ -24,6 +26,9 @@ def a_folder(at: Path) -> Path:
     (at / "link").symlink_to("nowhere/x")
     (at / b"\xff".decode(errors="surrogateescape")).touch()
     (at / "d" / "e").chmod(0o500)
+    for number, path in enumerate([at / "d" / "secret", at / "d" / "e", at / "d"]):
+        os.setxattr(path, "user.number", str(number).encode())
+        os.utime(path, ns=(number, 1_000_000_000 + number))
     return at
 
 
@@ -36,6 +41,9 @@ def test_a_folder_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "second-name").stat().st_ino == (tmp_path / "two" / "d" / "secret").stat().st_ino
     assert stat.S_IMODE((tmp_path / "two" / "d" / "secret").stat().st_mode) == 0o400
     assert stat.S_IMODE((tmp_path / "two" / "d" / "e").stat().st_mode) == 0o500
+    for number, path in enumerate([tmp_path / "two" / "d" / name for name in ("secret", "e", "")]):
+        assert os.getxattr(path, "user.number") == str(number).encode()
+        assert path.stat().st_mtime_ns == 1_000_000_000 + number
 
 
 def test_what_is_too_large_is_said(tmp_path: Path) -> None:
@@ -48,13 +56,35 @@ def test_what_is_too_large_is_said(tmp_path: Path) -> None:
 
 def test_sockets_and_pipes_are_no_part_of_a_state(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert snapshot(tmp_path, most=10) == (Snapshot(root=tmp_path.stat().st_ino, nodes={
-        tmp_path.stat().st_ino: Folder(mode=0o700)}), ())  # fmt: skip
+    facts = tmp_path.stat()
+    alone = Folder(mode=0o700, modified=facts.st_mtime_ns)
+    assert snapshot(tmp_path, most=10) == (Snapshot(root=facts.st_ino, nodes={facts.st_ino: alone}), ())
 
 
 def test_a_folder_that_is_there_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         materialise({}, tmp_path)
+
+
+def test_what_is_younger_stays_younger() -> None:
+    """A program may go by the times of its files: they are those of the changes that are there, in their order."""
+    start = Snapshot(root=1, nodes={1: Folder(entries={"a": 10}), 10: File(modified=5)})
+    disk = Disk(start)
+    disk.apply(Entries(edits=(Edit(folder=1, name="b", inode=20),), made=File()), 6)
+    disk.apply(Bytes(inode=10, offset=0, data=b"x"), 7)
+    disk.apply(Marks(inode=20, mode=0o600, attributes={}, modified=3), 8)
+    assert [(node.modified, node.dated) for node in disk.nodes.values()] == [(6, False), (7, False), (3, True)]
+
+
+def test_a_time_that_was_set_is_a_difference_and_another_is_none() -> None:
+    def tree(**more: Any) -> Tree:
+        return Disk(Snapshot(root=1, nodes={1: Folder(entries={"a": 10}), 10: File(**more)})).tree()
+
+    assert shape(tree(modified=1)) == shape(tree(modified=2))
+    assert shape(tree(modified=1, dated=True)) != shape(tree(modified=2, dated=True))
+    assert shape(tree(modified=1, dated=True), dated=False) == shape(tree(modified=2), dated=False)
+    assert shape(tree(mode=0o644)) != shape(tree(mode=0o600))
+    assert shape(tree(attributes={"user.a": b"1"})) != shape(tree(attributes={"user.a": b"2"}))
 
 
 def test_changes_do_what_the_calls_do() -> None:

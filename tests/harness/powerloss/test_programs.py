@@ -6,6 +6,7 @@ it is not the new one, as the program has said by then that it is done.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
@@ -31,6 +32,7 @@ def put(name, data):
 """
 MAP = "import mmap, os\nf = os.open('state', os.O_RDWR); m = mmap.mmap(f, 8192)\n"
 EXCHANGE = "import ctypes; ctypes.CDLL(None).renameat2(-100, b'new', -100, b'state', 2)\n"
+LOG = "import os\nf = os.open('log', os.O_WRONLY)\n"
 BACKUP = "os.fsync(f); os.link('state', 'backup')\n"
 NODE = "const fs = require('fs'), sync = name => fs.fsyncSync(fs.openSync(name, 'r'));"
 SQLITE = """
@@ -94,6 +96,27 @@ def sqlite(mode: str, wrong: str, right: str) -> Saver:
         before={}, wrong=next(programs), right=next(programs), whole=partial(rows, 1), done=partial(rows, 2),
         argv=(sys.executable, "-E", "-c"), prepare=prepare,
     )  # fmt: skip
+
+
+def records_are_whole(folder: Path, least: int = 0) -> bool:
+    """What a reader takes from the log that believes each length: nothing that was never written, and enough."""
+    log = (folder / "log").read_bytes()
+    records = []
+    while size := int.from_bytes(log[:8]):
+        if len(log) < 8 + size:
+            break
+        records.append(log[8 : 8 + size])
+        log = log[8 + size :]
+    return len(records) >= least and all(record == b"r" * 6000 for record in records)
+
+
+def vouched_for(folder: Path) -> bool:
+    return (folder / "new").exists() and "user.whole" in os.listxattr(folder / "new")
+
+
+def is_stale(folder: Path) -> bool:
+    """Whether a reader would make the cache anew, as make(1) would."""
+    return (folder / "cache").stat().st_mtime_ns < (folder / "source").stat().st_mtime_ns
 
 
 def page_is_there(folder: Path) -> bool:
@@ -199,6 +222,34 @@ SAVERS = {
         right=PUT + "put('page-2', b'page')\n" + FOLDER + "put('index', b'2')\n" + FOLDER,
         whole=page_is_there,
         done=lambda folder: text(folder, "index") == "2" and page_is_there(folder),
+    ),
+    "a record whose length comes with it": Saver(
+        before={"log": ""},
+        wrong=f"{LOG}os.write(f, (6000).to_bytes(8) + b'r' * 6000); os.fsync(f)\n",
+        right=f"{LOG}os.pwrite(f, b'r' * 6000, 8); os.fsync(f); os.pwrite(f, (6000).to_bytes(8), 0); os.fsync(f)\n",
+        whole=records_are_whole,
+        done=lambda folder: records_are_whole(folder, 1),
+    ),
+    "a mark before what it vouches for": Saver(
+        before={},
+        wrong=f"{NEW}os.setxattr(f, 'user.whole', b'1'); os.fsync(f)\n{FOLDER}",
+        right=f"{NEW}os.fsync(f); os.setxattr(f, 'user.whole', b'1'); os.fsync(f)\n{FOLDER}",
+        whole=lambda folder: not vouched_for(folder) or text(folder, "new") == "new",
+        done=lambda folder: vouched_for(folder) and text(folder, "new") == "new",
+    ),
+    "permissions that are not synced": Saver(
+        before={"key": "old"},
+        wrong="import os\nf = os.open('key', os.O_WRONLY); os.fsync(f); os.fchmod(f, 0o600); os.fdatasync(f)\n",
+        right="import os\nf = os.open('key', os.O_WRONLY); os.fchmod(f, 0o600); os.fsync(f)\n",
+        whole=lambda folder: True,
+        done=lambda folder: (folder / "key").stat().st_mode & 0o777 == 0o600,
+    ),
+    "a cache that is older than what it is made of": Saver(
+        before={"cache": "old", "source": "old"},
+        wrong=PUT + "put('cache', b'new')\n" + FOLDER + "put('source', b'new')\n" + FOLDER,
+        right=PUT + "put('source', b'new')\n" + FOLDER + "put('cache', b'new')\n" + FOLDER,
+        whole=lambda folder: is_stale(folder) or text(folder, "cache") == text(folder, "source"),
+        done=lambda folder: text(folder, "cache") == text(folder, "source") == "new",
     ),
     "a flag before its data, in memory": Saver(
         before={"state": "0" * 8192},

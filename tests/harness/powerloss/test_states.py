@@ -14,6 +14,7 @@ from harness.powerloss.log import Log
 from harness.powerloss.models import Ordered, Posix
 from harness.powerloss.states import states
 from tests.harness.powerloss.crashes import (
+    chmod,
     contents,
     create,
     exchange,
@@ -23,6 +24,7 @@ from tests.harness.powerloss.crashes import (
     left_by,
     link,
     mkdir,
+    modes_left_by,
     program,
     rename,
     truncate,
@@ -91,12 +93,12 @@ CASES = [
     ),
     (
         # Two pages are written: the first may be there without the second, and elsewhere than on ext4 the second
-        # without the first, which then reads as zeroes.
+        # without the first, which then reads as zeroes; with the length in either case, or without it.
         "append-over-a-page-boundary",
         program(folder(log=b"x" * 4094), write(10, b"12345", at=4094)),
         [
             {"log": b"x" * 4094 + rest}
-            for rest in (b"12345", b"", b"12", b"\0\0" + b"345", b"\0\0\0\0\0")
+            for rest in (b"12345", b"", b"12", b"12\0\0\0", b"\0\0" + b"345", b"\0\0\0\0\0")
         ],
         [{"log": b"x" * 4094 + rest} for rest in (b"12345", b"", b"12")],
     ),
@@ -225,6 +227,30 @@ def test_states_derived_by_hand(log: Log, posix: list[dict[str, bytes]], ordered
 
     assert left_by(log, Posix) == in_order(posix)
     assert left_by(log, Ordered) == in_order(ordered)
+
+
+PRIVATE, OPEN = 0o600, 0o644
+WHOLE = program(CONFIG, *NEW, fsync(20)).operations
+
+
+@pytest.mark.parametrize(
+    ("operations", "posix", "ordered"),
+    [
+        # fsync writes what is said of a file; the folder's does not, but for ext4's one journal, which has it before.
+        ((chmod(20, OPEN), fsync(20), PUT, fsync()), {OPEN}, {OPEN}),
+        ((chmod(20, OPEN), PUT, fsync()), {PRIVATE, OPEN}, {OPEN}),
+        # fdatasync passes over it, as no byte is found by it (fsync(2)); so the journal need not be written for it.
+        ((chmod(20, OPEN), fdatasync(20), PUT, fsync()), {PRIVATE, OPEN}, {OPEN}),
+        ((PUT, fsync(), chmod(20, OPEN), fdatasync(20)), {PRIVATE, OPEN}, {PRIVATE, OPEN}),
+        ((PUT, fsync(), chmod(20, OPEN), fsync(20)), {OPEN}, {OPEN}),
+        # What is said of one file comes in order: the first of two is not lost alone.
+        ((PUT, fsync(), chmod(20, OPEN), chmod(20, 0o640)), {PRIVATE, OPEN, 0o640}, {PRIVATE, OPEN, 0o640}),
+    ],
+)
+def test_what_is_said_of_a_file_is_safe_once_it_is_synced(operations, posix, ordered) -> None:
+    log = program(CONFIG, *WHOLE, *operations)
+    assert modes_left_by(log, Posix, "config") == posix
+    assert modes_left_by(log, Ordered, "config") == ordered
 
 
 def test_the_last_moment_comes_first_and_the_smallest_loss_first() -> None:

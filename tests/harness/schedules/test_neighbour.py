@@ -36,3 +36,19 @@ def test_what_a_program_does_there_in_that_very_run_is_told() -> None:
         pair = ended.value
     assert (pair.first, pair.second) == (WRITES, READS_AGAIN)
     assert (str(pair.violates), str(pair.passes)) == ("r.1>w", "-")
+
+
+def test_the_run_itself_is_told_by_its_own_decisions() -> None:
+    """Who could go on is foretold from the trace: of a child that its parent waits for, wrongly."""
+    violating = ran(WRITES, at("r", 0, "open", "y"), at("r", 1, "open", "z"))
+    decisions = Decisions.parse("r.7>w")  # not those that the order of its points suggests
+    generator = Deciding(violating, decisions, lambda switches: Decisions(tuple(switches))).search(10)
+    tried = [str(next(generator))]
+    try:
+        while True:
+            tried.append(str(generator.send(None)))
+    except StopIteration as ended:
+        pair = ended.value
+    assert tried == ["-", "r.1>w"]
+    assert (str(pair.violates), str(pair.passes)) == ("r.7>w", "r.1>w")
+    assert (pair.first.actor, pair.second.actor) == ("w", "r")
