@@ -1,8 +1,9 @@
 """In which folder the runs have theirs: that of temporary files, or one in memory.
 
 A run makes and removes a hundred files and folders, and whoever keeps data durable waits for the disk at each change.
-On a disk that is slow or busy this is a fifth of the suite, and tells nothing of a target: files in memory keep every
-guarantee that scenarios look at (tmpfs(5): names, locks, modes; a sync is a call there too, and is recorded as one).
+On a disk that others keep busy this is an eighth of the suite's processor time, and tells nothing of a target: files in
+memory keep every guarantee that scenarios look at (tmpfs(5): names, locks, modes; a sync is a call there too, and is
+recorded as one).
 """
 
 from __future__ import annotations
