@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from fakes.script import Match, Reply, Reset, Rule, Stall, Status, StreamError, Text
-from harness.checkers.failover import (
+from harness.checkers.failover import FAILOVER_ORDER
+from harness.checkers.rests import (
     ACCOUNT,
     AFTERWARDS,
     BRIEF_REST,
     BRIEFLY,
-    FAILOVER_ORDER,
     RESTED,
     RESTING,
     SET_BACK,

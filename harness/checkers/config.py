@@ -153,7 +153,7 @@ def temporaries_are_unique(history: History) -> list[Finding]:
     """
     seen = list(history.of(CallSeen))
     target = next((what.path for _, what in history.of(FileSeen) if what.role == "config"), "")
-    written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[-1] == target}
+    written = {what.paths[0] for _, what in seen if what.call.startswith("rename") and what.paths[1:] == (target,)}
     alone = {seq for seq, what in seen if what.makes_only}  # these open nothing that another has, or fail
     findings, uses = [], 0
     for path in sorted({*written, target}):

@@ -5,26 +5,24 @@ Breaks MSG-6. Where a network cuts a stream is nobody's choice; what is not writ
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from reference.parts import Parts
+from reference.providers import sse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.parts import Parts
 
 BREAKS = ("MSG-6",)
 
+_all_lines = sse._lines
 
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the reader of streams is imported on use."""
-    from reference import failover
-    from reference.providers import sse
 
-    lines = sse._lines
-    sse._lines = lambda chunks: lines(chunk.decode(errors="replace").encode() for chunk in chunks)
-    try:
-        return failover.complete(**arguments)
-    finally:
-        sse._lines = lines
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    return _all_lines(chunk.decode(errors="replace").encode() for chunk in chunks)
 
 
 def replace(parts: Parts) -> Parts:
-    """Swap how streams are read."""
-    return parts.replace(complete=_complete)
+    """Swap how a stream is cut into lines."""
+    sse._lines = _lines
+    return parts

@@ -7,34 +7,27 @@ answer is lost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from reference.errors import Retryable
-from reference.parts import Parts
+from reference.providers import sse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.parts import Parts
 
 BREAKS = ("MSG-6",)
 
+_all_lines = sse._lines
 
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the reader of streams is imported on use."""
-    from reference import failover
-    from reference.providers import sse
 
-    lines = sse._lines
-
-    def without_comments(chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for line in lines(chunks):
-            if line.startswith(b":"):
-                raise Retryable("malformed-stream", "the provider sent an event that is not JSON")
-            yield line
-
-    sse._lines = without_comments
-    try:
-        return failover.complete(**arguments)
-    finally:
-        sse._lines = lines
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for line in _all_lines(chunks):
+        if line.startswith(b":"):
+            raise Retryable("malformed-stream", "the provider sent an event that is not JSON")
+        yield line
 
 
 def replace(parts: Parts) -> Parts:
-    """Swap how streams are read."""
-    return parts.replace(complete=_complete)
+    """Swap how a stream is cut into lines."""
+    sse._lines = _lines
+    return parts

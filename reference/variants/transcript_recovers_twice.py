@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reference.parts import Parts
 
 BREAKS = ("MSG-3",)
+MAY_BREAK = ("RES-1", "RES-2", "RES-3")  # who fails in the same place leaves the message there as well
 
 
 class _Transcript(transcript.Transcript):

@@ -9,10 +9,8 @@ import pytest
 
 from harness.checkers.failover import (
     SLOWLY,
-    bounded,
     falls_over_in_order,
     fatal_stops,
-    only_the_failed_rests,
     root_cause_first,
     silent_answer_is_an_answer,
     slow_answer_is_waited_for,
@@ -22,6 +20,7 @@ from harness.checkers.local_errors import (
     local_error_stays_local,
     unreadable_credential_stays_local,
 )
+from harness.checkers.rests import bounded, only_the_failed_rests
 from harness.events import RequestReceived, TokenRequested
 from harness.outcome import AttemptSeen
 from tests.harness.histories import asked, check, end, illegal, legal, replied, start, turn, undecided
