@@ -9,9 +9,10 @@ recorded as one).
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from harness.targets.extras import in_memory
 from harness.targets.protocol import Target
@@ -19,22 +20,20 @@ from harness.targets.protocol import Target
 MEMORY = Path("/dev/shm")  # shm_overview(7)
 ENOUGH_BYTES = 2 << 30  # of the folder, and of the machine's memory; in a container it is often 64 MiB
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")  # tempfile.gettempdir: who has set one has chosen
-_AVAILABLE = re.compile(r"^MemAvailable: +(\d+) kB$", re.MULTILINE)  # proc_meminfo(5)
 
 
 def for_runs(target: Target) -> Path:
     """Where folders of runs are to be made. Raises FileNotFoundError when there is no folder for temporary files."""
     chosen = any(os.environ.get(name) for name in _VARIABLES)
-    return MEMORY if in_memory(target) and not chosen and memory_does() else Path(tempfile.gettempdir())
+    return MEMORY if in_memory(target) and not chosen and _memory_does() else Path(tempfile.gettempdir())
 
 
-def memory_does() -> bool:
+def _memory_does() -> bool:
     """Whether files can be made and programs be started in the folder in memory, and there is enough of it."""
     try:
         seen = os.statvfs(MEMORY)
-        available = _AVAILABLE.search(Path("/proc/meminfo").read_text(encoding="ascii"))
+        available = psutil.virtual_memory().available
     except OSError:
         return False
     usable = os.access(MEMORY, os.W_OK | os.X_OK) and not seen.f_flag & os.ST_NOEXEC and os.path.ismount(MEMORY)
-    free = min(seen.f_bavail * seen.f_frsize, int(available[1]) << 10 if available else 0)
-    return usable and free >= ENOUGH_BYTES
+    return usable and min(seen.f_bavail * seen.f_frsize, available) >= ENOUGH_BYTES

@@ -74,5 +74,5 @@ def test_no_such_folder(monkeypatch, tmp_path):
 
 
 def test_a_machine_without_memory_to_spare(monkeypatch):
-    monkeypatch.setattr(room, "ENOUGH_BYTES", 1 << 50)
+    monkeypatch.setattr(room.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
     assert chosen() == "/chosen"
