@@ -182,9 +182,7 @@ async def test_killed_refresh(lab: Lab) -> None:
         turns = [await (await lab.turn("lane0", actor=f"{name}-{after}")).finished() for after in ("next", "again")]
         lab.look.credentials(f"{name} after")
         if not turns[-1].ok:
-            signed_in = lab.credential(
-                f"new-{name}", expired=True
-            )  # some time ago, so that it is to be renewed as well
+            signed_in = lab.credential(f"new-{name}", expired=True)  # some time ago: it is to be renewed as well
             lab.target.store_credential(lab.site, signed_in)
             await (await lab.turn("lane0", actor=f"{name}-signed-in")).finished()
 

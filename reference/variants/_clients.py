@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from reference import failover
@@ -29,6 +30,24 @@ def replace_clients(parts: Parts, change: Callable[[Client], Client]) -> Parts:
 
     def complete(**arguments: Any) -> Any:
         return failover.complete(**arguments, policy=failover.Policy(client_for=client_for))
+
+    return parts.replace(complete=complete)
+
+
+def swap_in_client(parts: Parts, module: str, name: str, change: Callable[[Any], Any]) -> Parts:
+    """The parts with `change` made to what a module of `reference.providers` has under this name, while it is asked.
+
+    Not before, as clients are imported on use: commands that ask nobody start without them.
+    """
+
+    def complete(**arguments: Any) -> Any:
+        place = import_module(f"reference.providers.{module}")
+        own = getattr(place, name)
+        setattr(place, name, change(own))
+        try:
+            return failover.complete(**arguments)
+        finally:
+            setattr(place, name, own)
 
     return parts.replace(complete=complete)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from reference.parts import Parts
+from reference.variants._clients import swap_in_client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from reference.providers.refusals import ProviderError
 
 BREAKS = ("FLO-5",)
-
-
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the clients of providers are imported on use."""
-    from reference import failover
-    from reference.providers import codex
-
-    said = codex._error
-    codex._error = _without_a_rest(said)  # type: ignore[assignment]
-    try:
-        return failover.complete(**arguments)
-    finally:
-        codex._error = said
 
 
 def _without_a_rest(said: Callable[[dict[str, Any]], ProviderError]) -> Callable[[dict[str, Any]], ProviderError]:
@@ -43,4 +31,4 @@ def _without_a_rest(said: Callable[[dict[str, Any]], ProviderError]) -> Callable
 
 def replace(parts: Parts) -> Parts:
     """Swap what is taken from a stream's error."""
-    return parts.replace(complete=_complete)
+    return swap_in_client(parts, "codex", "_error", _without_a_rest)

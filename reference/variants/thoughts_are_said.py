@@ -9,23 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from reference.parts import Parts
+from reference.variants._clients import swap_in_client
 
 BREAKS = ("MSG-6",)
 
 
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the clients of providers are imported on use."""
-    from reference import failover
-    from reference.providers import gemini
-
-    made = gemini._reply
-    gemini._reply = lambda parts, *more: made([{**part, "thought": False} for part in parts], *more)
-    try:
-        return failover.complete(**arguments)
-    finally:
-        gemini._reply = made
+def _with_its_thoughts(reply: Any) -> Any:
+    return lambda parts, *more: reply([{**part, "thought": False} for part in parts], *more)
 
 
 def replace(parts: Parts) -> Parts:
     """Swap how an answer is put together."""
-    return parts.replace(complete=_complete)
+    return swap_in_client(parts, "gemini", "_reply", _with_its_thoughts)

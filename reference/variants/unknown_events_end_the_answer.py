@@ -7,33 +7,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from reference.errors import Retryable
 from reference.parts import Parts
+from reference.variants._clients import swap_in_client
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from reference.providers.anthropic import Assembly
 
 BREAKS = ("MSG-6",)
 
 KNOWN = ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "ping")
 
 
-def _complete(**arguments: Any) -> Any:
-    """Ask as always; the clients of providers are imported on use."""
-    from reference import failover
-    from reference.errors import Retryable
-    from reference.providers import anthropic
+def _of_known_events(kind: type[Assembly]) -> type[Assembly]:
+    class _Assembly(kind):  # type: ignore[misc,valid-type]
+        def _take(self, name: str, data: dict[str, Any]) -> None:
+            if name not in (*KNOWN, "error"):
+                raise Retryable("malformed-stream", f"{self.provider} sent an event of an unknown kind")
+            super()._take(name, data)
 
-    take = anthropic.Assembly._take
-
-    def _take(self: anthropic.Assembly, name: str, data: dict[str, Any]) -> None:
-        if name not in (*KNOWN, "error"):
-            raise Retryable("malformed-stream", f"{self.provider} sent an event of an unknown kind")
-        take(self, name, data)
-
-    anthropic.Assembly._take = _take  # type: ignore[method-assign]
-    try:
-        return failover.complete(**arguments)
-    finally:
-        anthropic.Assembly._take = take  # type: ignore[method-assign]
+    return _Assembly
 
 
 def replace(parts: Parts) -> Parts:
     """Swap how an answer is put together."""
-    return parts.replace(complete=_complete)
+    return swap_in_client(parts, "anthropic", "Assembly", _of_known_events)
