@@ -44,6 +44,10 @@ class Event:
     count: int  # 1 for the first of its actor in this run
     clock: Clock
 
+    def __str__(self) -> str:
+        """The event and all that came before it, alike in all runs of which it is part in the same order."""
+        return f"{self.point.actor} {self.count} {self.point.fingerprint} {sorted(self.clock.counts.items())}"
+
 
 class Clocks:
     """Gives each point of a growing run its clock."""
@@ -56,6 +60,12 @@ class Clocks:
 
     def append(self, point: Point, enabler: int | None = None) -> Event:
         """The next point; `enabler` is the index of the event without which it would still wait."""
+        event = self.next(point, enabler)
+        self._remember(event)
+        return event
+
+    def next(self, point: Point, enabler: int | None = None) -> Event:
+        """What the point would be if it came next."""
         clock = self.past(point.actor)
         if enabler is not None:
             clock = clock.joined(self.events[enabler].clock)
@@ -63,9 +73,7 @@ class Clocks:
             clock = clock.joined(self._writes.get(touch.object, Clock()))
             clock = clock.joined(self._reads.get(touch.object, Clock())) if touch.writes else clock
         clock = clock.advanced(point.actor)
-        event = Event(point=point, count=clock.counts[point.actor], clock=clock)
-        self._remember(event)
-        return event
+        return Event(point=point, count=clock.counts[point.actor], clock=clock)
 
     def past(self, actor: str) -> Clock:
         """What the actor knew after its last event."""
@@ -103,8 +111,5 @@ def enablers(steps: Sequence[Step]) -> tuple[int | None, ...]:
 
 def class_of(points: Iterable[Point]) -> bytes:
     """A name of the run's class of schedules, the same over runs: its points by fingerprint, and their order."""
-    lines = sorted(
-        f"{event.point.actor} {event.count} {event.point.fingerprint} {sorted(event.clock.counts.items())}"
-        for event in clocks(points)
-    )
+    lines = sorted(map(str, clocks(points)))
     return blake2b("\n".join(lines).encode(errors="surrogateescape"), digest_size=16).digest()

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from harness.schedules.certificate import TOUCHES, Certificate, Relation
 from harness.schedules.clocks import class_of
-from harness.schedules.guided import Effects, Guided, drowsy
+from harness.schedules.effects import Effects
+from harness.schedules.guided import Guided, drowsy
 from harness.schedules.points import Point
 from harness.schedules.races import Exclusive, Race, Run, bounded_races, release_and_acquire, source_races
 from harness.schedules.trace import Step, Trace

@@ -108,6 +108,14 @@ def source_races(run: Run, later: Later, exclusive: Exclusive) -> Iterator[Race]
             known = known.joined(event.clock)
 
 
+def all_races(run: Run, later: Later) -> Iterator[Race]:
+    """One for each race, also where a third point stands between the two."""
+    for index in run.rivals(later, later.past):
+        race = _reversed(run, later, index)
+        if race is not None:
+            yield race
+
+
 def _reversed(run: Run, later: Later, index: int) -> Race | None:
     """Who can begin all that came up to the later point without the earlier one; None if it could not go at all."""
     initials = list(_initials(run, later, index))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from harness.schedules.frontier import Frontier
 from harness.schedules.points import Point
 from harness.schedules.trace import Trace
 
@@ -27,6 +28,7 @@ class Profile:
     points: Mapping[str, int] = field(default_factory=dict)  # by actor: the most points that it had in one run
     contended: int = 0  # the most steps of one run with more than one actor enabled
     shared: frozenset[str] = frozenset()  # objects that several actors of one run touched, and one of them changed
+    frontier: Frontier = field(default_factory=Frontier, compare=False)  # one for all profiles of a campaign
 
     def after(self, trace: Trace) -> Profile:
         """What is known with one more run."""
@@ -34,8 +36,12 @@ class Profile:
         for point in trace.points:
             points[point.actor] = max(points.get(point.actor, 0), point.index + 1)
         contended = sum(step.contended for step in trace.steps)
+        self.frontier.add(trace)
         return Profile(
-            points=points, contended=max(self.contended, contended), shared=self.shared | _shared(trace.points)
+            points=points,
+            contended=max(self.contended, contended),
+            shared=self.shared | _shared(trace.points),
+            frontier=self.frontier,
         )
 
     def shares(self, point: Point) -> bool:

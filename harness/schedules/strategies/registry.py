@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from harness.errors import UsageError
-from harness.schedules.strategies import pct, pos, random_walk, urw
+from harness.schedules.strategies import pct, pos, random_walk, reversal, urw
 from harness.schedules.strategy import Profile, Strategy
 
 
@@ -42,4 +42,12 @@ class Registry:
         return self._makers[name]
 
 
-STRATEGIES = Registry({"pos": pos.make, "pct": pct.make, "urw": urw.make, "random-walk": random_walk.make})
+STRATEGIES = Registry(
+    {
+        "pos": pos.make,
+        "pct": pct.make,
+        "urw": urw.make,
+        "random-walk": random_walk.make,
+        "reversal": reversal.make,
+    }
+)

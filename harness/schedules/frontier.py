@@ -1,0 +1,123 @@
+"""Where an earlier run can be left for a class of schedules that no run has met: the order of two points, reversed.
+
+Who draws each run anew meets the same classes again and again: 150 runs by partial-order sampling met seven of the
+generation-collector of our corpus. Each race of a run that is known could have come the other way round; whoever
+follows that run up to there, and then lets the other one go first, comes to a class that is not the run's own.
+The races are those of source sets (harness/schedules/races.py), but nothing here is exhaustive: the next one is drawn, so
+that a search is as wide as its runs allow. Rare kinds of races come first, which keeps loops from having all of them.
+Sources: Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order reduction", POPL 2014; for feedback by what
+was seen seldom, Wolff, Shi, Duck, Mathur and Roychoudhury, "Greybox Fuzzing for Concurrency Testing", ASPLOS 2024.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from harness.schedules.clocks import Clocks, Event
+from harness.schedules.effects import Effects
+from harness.schedules.points import Point
+from harness.schedules.races import Race, Run, all_races
+from harness.schedules.trace import Trace
+
+LIMIT = 2000  # reversals that are kept; of more the oldest are forgotten
+_NAMES = 1 << 128  # as many names of beginnings there are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversal:
+    """One way into a class that no run has met."""
+
+    run: tuple[Point, ...]  # a run that is known
+    at: int  # its step at which it is left
+    first: Point  # what goes there instead
+    kind: str  # the two points whose order is reversed, the same over runs
+
+
+class Frontier:
+    """All reversals that the runs of one campaign have shown and that none of them has tried. It grows with each run."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self._unread: list[Trace] = []  # a campaign of the usual length never asks, and is spared the work
+        self._effects = Effects()
+        self._met: set[int] = set()  # the names of all beginnings of all runs
+        self._open: dict[int, Reversal] = {}  # by the name of the beginning that it would make
+        self._tried: Counter[str] = Counter()  # by kind
+
+    def add(self, trace: Trace) -> None:
+        """One more run."""
+        self.runs += 1
+        self._unread.append(trace)
+
+    def draw(self, chance: random.Random) -> Reversal | None:
+        """One of the kind that was tried least; None when each has been tried. The same again until a run is added."""
+        for trace in self._unread:
+            self._read(trace)
+        self._unread.clear()
+        kinds: dict[str, list[Reversal]] = defaultdict(list)
+        for reversal in self._open.values():
+            kinds[reversal.kind].append(reversal)
+        least = min((self._tried[kind] for kind in kinds), default=0)
+        rarest = [some for kind, some in kinds.items() if self._tried[kind] == least]
+        return chance.choice(chance.choice(rarest)) if rarest else None
+
+    def _read(self, trace: Trace) -> None:
+        self._effects.learn(trace.points)
+        beginnings = _beginnings(trace)
+        for name in beginnings:
+            if reversal := self._open.pop(name, None):
+                self._tried[reversal.kind] += 1
+        self._met.update(beginnings)
+        for name, reversal in self._reversals(trace, beginnings):
+            if name not in self._met:
+                self._open.setdefault(name, reversal)
+        for name in list(self._open)[:-LIMIT]:
+            del self._open[name]
+
+    def _reversals(self, trace: Trace, beginnings: list[int]) -> Iterator[tuple[int, Reversal]]:
+        wanted = _wanted(trace)
+        known = Clocks()
+        for at, step in enumerate(trace.steps):
+            for actor, kind in wanted[at].items():
+                for first in (self._effects.whole(point) for point in step.enabled if point.actor == actor):
+                    name = (beginnings[at] + _number(known.next(first))) % _NAMES
+                    yield name, Reversal(run=trace.points, at=at, first=first, kind=kind)
+            known.append(step.chosen)
+
+
+def _wanted(trace: Trace) -> dict[int, dict[str, str]]:
+    """By step, who should go there instead, and the kind of the race for whose sake."""
+    wanted: dict[int, dict[str, str]] = defaultdict(dict)
+    run = Run(trace.steps)
+    for later in run.laters(0):
+        for race in all_races(run, later):
+            kind = f"{_kind(trace.points[race.at])}; {_kind(later.point)}"
+            for actor in _first(race, trace.points[race.at].actor):
+                wanted[race.at].setdefault(actor, kind)
+    return wanted
+
+
+def _first(race: Race, went: str) -> Iterator[str]:
+    others = [actor for actor in race.first if actor != went]
+    yield from others if race.every else others[:1]
+
+
+def _kind(point: Point) -> str:
+    return f"{point.actor} {point.fingerprint}"
+
+
+def _beginnings(trace: Trace) -> list[int]:
+    """A name of each beginning of the run, from the empty one to the whole: the same for all orders of one class."""
+    names, known = [0], Clocks()
+    for point in trace.points:
+        names.append((names[-1] + _number(known.append(point))) % _NAMES)
+    return names
+
+
+def _number(event: Event) -> int:
+    """The event as a number, so that a beginning's name is a sum, in which their order does not matter."""
+    return int.from_bytes(blake2b(str(event).encode(errors="surrogateescape"), digest_size=16).digest())

@@ -1,0 +1,53 @@
+"""Leaves an earlier run where two of its points could have come the other way round, and goes on by itself from there.
+
+Which run and which points, the campaign's frontier says (harness/schedules/frontier.py). Up to there the run is followed;
+whoever went there then sleeps until somebody does what concerns him, as letting him go would only be that run again.
+All else is left to partial-order sampling; so is a run that cannot be followed, as programs are not all repeatable.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from harness.schedules.frontier import Reversal
+from harness.schedules.points import Point, dependent
+from harness.schedules.strategies import pos
+from harness.schedules.strategy import Choice, Profile, Strategy
+
+
+def make(chance: random.Random, profile: Profile, number: int = 0) -> Strategy:
+    """One run's strategy; partial-order sampling as long as no reversal is known."""
+    reversal = profile.frontier.draw(chance)
+    sampling = pos.make(chance, profile, number)
+    return sampling if reversal is None else _Reversing(reversal, sampling)
+
+
+class _Reversing:
+    def __init__(self, reversal: Reversal, sampling: Strategy) -> None:
+        self._way = [*reversal.run[: reversal.at], reversal.first]
+        self._asleep: str = reversal.run[reversal.at].actor
+        self._sampling = sampling
+
+    def choose(self, choice: Choice) -> Point:
+        if choice.step < len(self._way):
+            return self._followed(choice) or self._sampling.choose(choice)
+        return self._sampling.choose(self._awake(choice))
+
+    def _followed(self, choice: Choice) -> Point | None:
+        """The next point on the way; None, for good, where it is not among the enabled."""
+        next_ = self._way[choice.step]
+        for point in choice.enabled:
+            if (point.actor, point.fingerprint) == (next_.actor, next_.fingerprint):
+                return point
+        self._way.clear()
+        self._asleep = ""
+        return None
+
+    def _awake(self, choice: Choice) -> Choice:
+        """Without the one that sleeps, unless there is nobody else."""
+        waits = next((point for point in choice.enabled if point.actor == self._asleep), None)
+        if waits is None or (choice.last is not None and dependent(waits, choice.last)):
+            self._asleep = ""
+        others = tuple(point for point in choice.enabled if point.actor != self._asleep)
+        return replace(choice, enabled=others) if others else choice
