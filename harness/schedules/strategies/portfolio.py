@@ -2,7 +2,7 @@
 
 Path-aware POS leads, as it finds the rare lost updates of files most often; PCT has its guarantee for any depth; URW is
 good where actors differ in length; random walk stays as the control arm, and is not bad at shallow bugs. Once a
-campaign has had eight runs, five of eight reverse races of earlier ones, so that few classes of schedules are met twice.
+campaign has had four runs, five of eight reverse races of earlier ones, so that few classes of schedules are met twice.
 In every fourth run somebody may be stopped who has what the others ask for; in every fourth of these, from the
 fifteenth run on, so long that time limits pass, which takes seconds where a program looks at the clock.
 """
@@ -18,8 +18,8 @@ from harness.schedules.strategy import Profile, Strategy
 
 _STOPS_EVERY = 4
 _STALLS_EVERY = 16  # a campaign of the usual length is to be quick: it has none
-_KNOWN = 8  # runs before races are reversed: the first ones are to differ as much as they can
-_DRAWN_EVERY = 8  # of the runs without a stop after them: one is drawn anew, as the others stay near to what is known
+_KNOWN = 4  # runs before races are reversed: the first ones are to differ as much as they can
+_DRAWN_EVERY = 8  # of these one is drawn anew, as the others stay near to what is known
 TURNS = ("pos", "pct", "pos", "urw", "pos", "random-walk", "pos", "pct", "pos", "urw")
 
 
