@@ -3,10 +3,11 @@
 Who draws each run anew meets the same classes again and again: 150 runs by partial-order sampling met seven of the
 generation-collector of our corpus. Each race of a run that is known could have come the other way round; whoever
 follows that run up to there, and then lets the other one go first, comes to a class that is not the run's own.
-The races are those of source sets (harness/schedules/races.py), but nothing here is exhaustive: the next one is drawn, so
-that a search is as wide as its runs allow. Rare kinds of races come first, which keeps loops from having all of them.
-Sources: Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order reduction", POPL 2014; for feedback by what
-was seen seldom, Wolff, Shi, Duck, Mathur and Roychoudhury, "Greybox Fuzzing for Concurrency Testing", ASPLOS 2024.
+Who has to go first is said by source sets (harness/schedules/races.py), but nothing here is exhaustive: the next race is
+drawn, so that a search is as wide as its runs allow, and a beginning counts as met in whatever order a run had it.
+Kinds of races that were tried seldom come first, which keeps loops from having all of them.
+Sources: Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order reduction", POPL 2014; for feedback by
+what was seen seldom, Wolff, Shi, Duck, Mathur and Roychoudhury, "Greybox Fuzzing for Concurrency Testing", ASPLOS 2024.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ class Reversal:
 
 
 class Frontier:
-    """All reversals that the runs of one campaign have shown and that none of them has tried. It grows with each run."""
+    """All reversals that one campaign's runs have shown and none of them has tried. It grows with each run."""
 
     def __init__(self) -> None:
         self.runs = 0
-        self._unread: list[Trace] = []  # a campaign of the usual length never asks, and is spared the work
+        self._unread: list[tuple[Trace, int]] = []  # with the name of what it was to try
+        self._drawn = 0  # the name of what the next run is to try
         self._effects = Effects()
         self._met: set[int] = set()  # the names of all beginnings of all runs
         self._open: dict[int, Reversal] = {}  # by the name of the beginning that it would make
@@ -51,24 +53,29 @@ class Frontier:
     def add(self, trace: Trace) -> None:
         """One more run."""
         self.runs += 1
-        self._unread.append(trace)
+        self._unread.append((trace, self._drawn))
+        self._drawn = 0
 
     def draw(self, chance: random.Random) -> Reversal | None:
         """One of the kind that was tried least; None when each has been tried. The same again until a run is added."""
-        for trace in self._unread:
-            self._read(trace)
+        for trace, drawn in self._unread:
+            self._read(trace, drawn)
         self._unread.clear()
-        kinds: dict[str, list[Reversal]] = defaultdict(list)
-        for reversal in self._open.values():
-            kinds[reversal.kind].append(reversal)
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for name, reversal in self._open.items():
+            kinds[reversal.kind].append(name)
         least = min((self._tried[kind] for kind in kinds), default=0)
-        rarest = [some for kind, some in kinds.items() if self._tried[kind] == least]
-        return chance.choice(chance.choice(rarest)) if rarest else None
+        rarest = [names for kind, names in kinds.items() if self._tried[kind] == least]
+        if not rarest:
+            return None
+        self._drawn = chance.choice(chance.choice(rarest))
+        return self._open[self._drawn]
 
-    def _read(self, trace: Trace) -> None:
+    def _read(self, trace: Trace, drawn: int) -> None:
+        """What was drawn is tried, even if its run went another way: not all programs repeat."""
         self._effects.learn(trace.points)
         beginnings = _beginnings(trace)
-        for name in beginnings:
+        for name in (drawn, *beginnings):
             if reversal := self._open.pop(name, None):
                 self._tried[reversal.kind] += 1
         self._met.update(beginnings)
@@ -102,6 +109,7 @@ def _wanted(trace: Trace) -> dict[int, dict[str, str]]:
 
 
 def _first(race: Race, went: str) -> Iterator[str]:
+    """Any of them can begin what reverses it; where it is not known who could, each may."""
     others = [actor for actor in race.first if actor != went]
     yield from others if race.every else others[:1]
 

@@ -1,8 +1,8 @@
 """Leaves an earlier run where two of its points could have come the other way round, and goes on by itself from there.
 
-Which run and which points, the campaign's frontier says (harness/schedules/frontier.py). Up to there the run is followed;
-whoever went there then sleeps until somebody does what concerns him, as letting him go would only be that run again.
-All else is left to partial-order sampling; so is a run that cannot be followed, as programs are not all repeatable.
+Which run and which points, the campaign's frontier says (harness/schedules/frontier.py). Up to there the run is
+followed; whoever went there then sleeps until somebody does what concerns him, as letting him go would only be that run
+again. All else is left to partial-order sampling; so is a run that cannot be followed, as not all programs repeat.
 """
 
 from __future__ import annotations

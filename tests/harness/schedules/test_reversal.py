@@ -144,6 +144,18 @@ def test_a_run_that_cannot_be_followed_is_left_to_sampling() -> None:
     assert len(went) > 4
 
 
+def test_what_could_not_be_tried_is_not_asked_for_again_and_again() -> None:
+    """A program that never does again what it did: each draw is another one, until none is left."""
+    other: Programs = {"a": ops("wy wy wy"), "b": ops("rz")}
+    profile = knowing(in_order({"a": ops("rx sx"), "b": ops("rx sx"), "c": ops("sx")}, "aabbc"))
+    drawn = set()
+    while found := profile.frontier.draw(random.Random(1)):
+        drawn.add((found.at, str(found.first)))
+        profile = profile.after(simulate(other, reversal.make(random.Random(1), profile)).trace)
+        assert profile.frontier.runs <= 10
+    assert len(drawn) == profile.frontier.runs - 1 > 2
+
+
 def test_without_a_race_it_samples() -> None:
     programs: Programs = {"a": ops("sx"), "b": ops("sy")}
     profile = knowing(in_order(programs, "ab"))
@@ -160,7 +172,9 @@ def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_found_out_behind_a_point_is_part_of_a_beginnings_name() -> None:
     """Else a reversal would stay open for ever: what was run is not what was meant."""
-    profile = knowing(*(hidden(in_order(UPDATES, actors)) for actors in ("aabb", "abab", "abba", "baab", "baba", "bbaa")))
+    profile = knowing(
+        *(hidden(in_order(UPDATES, actors)) for actors in ("aabb", "abab", "abba", "baab", "baba", "bbaa"))
+    )
     assert profile.frontier.draw(random.Random(1)) is None
 
 
