@@ -3,8 +3,8 @@
 Who draws each run anew meets the same classes again and again: 150 runs by partial-order sampling met seven of the
 generation-collector of our corpus. Each race of a run that is known could have come the other way round; whoever
 follows that run up to there, and then lets the other one go first, comes to a class that is not the run's own.
-Who has to go first is said by source sets (harness/schedules/races.py), but nothing here is exhaustive: the next race is
-drawn, so that a search is as wide as its runs allow, and a beginning counts as met in whatever order a run had it.
+Who has to go first is said by source sets (harness/schedules/races.py), but nothing here is exhaustive: the next race
+is drawn, so that a search is as wide as its runs allow, and a beginning counts as met in whatever order a run had it.
 Kinds of races that were tried seldom come first, which keeps loops from having all of them.
 Sources: Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order reduction", POPL 2014; for feedback by
 what was seen seldom, Wolff, Shi, Duck, Mathur and Roychoudhury, "Greybox Fuzzing for Concurrency Testing", ASPLOS 2024.
