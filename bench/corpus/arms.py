@@ -142,5 +142,5 @@ def uncontrolled() -> Mapping[str, Arm]:
 
 def controlled() -> Mapping[str, Arm]:
     """The arms that decide the schedule, ours last."""
-    names = ("random-walk", "pct", "pos", "urw")
+    names = ("random-walk", "pct", "pos", "urw", "reversal")
     return {**{name: strategy(name) for name in names}, OURS: whole_portfolio}
