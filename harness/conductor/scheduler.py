@@ -75,7 +75,7 @@ class Scheduler:
         self._supervisors: dict[str, Supervisor] = {}
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
         self._strikes = Strikes(  # switches are the strategy's affair
-            decisions, aimed, strategy, self._lanes, root, record, self._underway.others_look
+            decisions, aimed, strategy, self._lanes, root, record, self._underway
         )
         self._steps: list[Step] = []
         self._repeated = 0  # attempts, beside the steps

@@ -196,9 +196,11 @@ def _suffered(fault: Fault) -> str:
         case FaultKind.SHORT:
             return "was cut short"
         case FaultKind.TORN:
-            return f"was cut off in its middle, as {fault.actor} was killed there"
+            return f"was cut off in its middle, as {started(fault.actor)} was killed there"
         case FaultKind.KILL:
-            return f"never happened, as {fault.actor} was killed there"
+            return f"never happened, as {started(fault.actor)} was killed there"
+        case FaultKind.SIGNAL if fault.what == "SIGKILL":
+            return f"never happened, as {fault.actor} was killed there, and nothing else of its command"
         case FaultKind.SIGNAL if fault.what == "SIGSTOP":
             return "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
         case FaultKind.STALL:
