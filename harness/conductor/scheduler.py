@@ -262,7 +262,7 @@ class Scheduler:
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
         self._candidates.step(stop, in_vain=in_vain, again=again)
-        self._pauses.step(in_vain=in_vain)
+        self._pauses.step(stop, in_vain=in_vain)
         self._probes.step(call, again=again)
         self._lanes[actor].take(stop, in_vain=in_vain, again=again)
         self._underway.sets_out(actor)
