@@ -33,7 +33,8 @@ class Strike:
     call: str  # with its objects
 
     def __str__(self) -> str:
-        return f"{self.fault} at {self.call}"
+        whom = " of one process" if self.fault == "SIGKILL" else ""  # "kill" is of the whole command
+        return f"{self.fault}{whom} at {self.call}"
 
 
 def strikes(history: History) -> list[Strike]:

@@ -27,6 +27,7 @@ from harness.powerloss.log import (
     Length,
     Marks,
     Node,
+    Shift,
     SymbolicLink,
     Sync,
 )
@@ -141,6 +142,41 @@ class Resizes:
     def result(self, *, ended: bool) -> Change | Nothing:
         if os.fstat(self.handle).st_size == self.size:
             return Length(inode=self.inode, size=self.size)
+        return Nothing.AT_ALL if ended else Nothing.YET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shifts:
+    """fallocate that puts room into a file, or takes some out: its length is not what it was `before`."""
+
+    shift: Shift
+    handle: int
+    before: int
+
+    @property
+    def touches(self) -> Touched:
+        return frozenset({(self.shift.inode,)})
+
+    def result(self, *, ended: bool) -> Change | Nothing:
+        if os.fstat(self.handle).st_size == self.before + self.shift.size:
+            return self.shift
+        return Nothing.AT_ALL if ended else Nothing.YET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrives:
+    """rename from outside: a name leads to this inode, of which the recording knows by now."""
+
+    at: Name
+    inode: int
+
+    @property
+    def touches(self) -> Touched:
+        return frozenset({self.at.touched})
+
+    def result(self, *, ended: bool) -> Change | Nothing:
+        if inode_of(self.at.path) == self.inode:
+            return Entries(edits=(self.at.leads_to(self.inode),))
         return Nothing.AT_ALL if ended else Nothing.YET
 
 

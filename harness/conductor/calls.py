@@ -21,7 +21,7 @@ class Family(Enum):
     OPEN = "open"  # for writing, creating or truncating
     READ = "read"  # opening for reading: many more than all of the above
     LOOK = "look"  # whether a file is there, and what it is: more again
-    LIST = "list"  # what a folder holds
+    LIST = "list"  # what a folder holds, and from when on one is told what happens there
     LOOKUP = "lookup"  # opening for reading alone, to answer for the files in which names are looked up
     MAKE = "make"  # directories, pipes, and the names of Unix sockets
     WRITE = "write"  # data through a descriptor, whatever its number: a shell redirects by putting the file on 0 or 1
@@ -80,6 +80,7 @@ LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_S
 WRITES_VECTORS = frozenset({"writev", "pwritev", "pwritev2"})
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
+_IN_DONT_FOLLOW = 0x02000000  # inotify(7)
 _P, _A, _D, _M = Place.PATH, Place.AT, Place.DESCRIPTOR, Place.MEMORY
 
 KINDS = (
@@ -129,6 +130,7 @@ KINDS = (
     Kind("readlink", 89, Family.LOOK, ((_P, 0),)),
     Kind("readlinkat", 267, Family.LOOK, ((_A, 0),)),
     Kind("getdents64", 217, Family.LIST, ((_D, 0),)),
+    Kind("inotify_add_watch", 254, Family.LIST, ((_P, 1),), unless_link=(2, _IN_DONT_FOLLOW)),
     Kind("setxattr", 188, Family.MARK, ((_P, 0),), follows=True),
     Kind("lsetxattr", 189, Family.MARK, ((_P, 0),)),
     Kind("fsetxattr", 190, Family.MARK, ((_D, 0),)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,19 +31,22 @@ def fits(call: StoppedCall, fault: Fault) -> bool:
     return fault.kind not in (FaultKind.SHORT, FaultKind.TORN) or divisible(call)
 
 
-def strike(call: StoppedCall, fault: Fault) -> bool:
-    """Release the call in this way. False when the fault could not take place; then the call has run, or is gone."""
+def strike(call: StoppedCall, fault: Fault, command: Callable[[], frozenset[int]]) -> bool:
+    """Release the call in this way. False when the fault could not take place; then the call has run, or is gone.
+
+    `command` tells which processes of the caller's command live: a kill ends them all.
+    """
     match fault.kind:
         case FaultKind.ERRNO:
             return call.fail(fault.number)
         case FaultKind.KILL:
-            return call.kill()
+            return _kill(call, command)
         case FaultKind.SIGNAL | FaultKind.STALL:
             return _interrupt(call, fault.number)
         case FaultKind.SHORT:
             return _shorten(call) or _let_go(call)
         case FaultKind.TORN:
-            return (move_half(call) is not None and call.kill()) or _let_go(call)
+            return (move_half(call) is not None and _kill(call, command)) or _let_go(call)
 
 
 def send(process: int, number: int) -> bool:
@@ -55,6 +59,22 @@ def send(process: int, number: int) -> bool:
             os.close(pidfd)
         return True
     return False
+
+
+def _kill(call: StoppedCall, command: Callable[[], frozenset[int]]) -> bool:
+    """End the whole command at this call: of one that is left without a child nobody knows what it makes of that.
+
+    Whatever of it calls meanwhile is not answered. False when the call waits no longer.
+    """
+    if not call.waits():
+        return False
+    killed = {call.process}
+    while left := command() - killed:  # again, for what one of them was just starting
+        for process in sorted(left):  # parents first, as a rule: who sees a child die may say so
+            call.supervisor.orphan(process)
+            send(process, signal.SIGKILL)
+        killed |= left
+    return call.kill()
 
 
 def _interrupt(call: StoppedCall, number: int) -> bool:

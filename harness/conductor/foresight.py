@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.conductor import calls, operands
+from harness.conductor.arrivals import Arrivals, Unclear
 from harness.conductor.attempts import (
     Appears,
+    Arrives,
     Attempt,
     Copies,
     Moves,
     Name,
     Resizes,
     Says,
+    Shifts,
     SyncedBy,
     Syncs,
     Touched,
@@ -34,7 +37,7 @@ from harness.conductor.calls import Family
 from harness.conductor.paths import AT_FDCWD, mapped, open_file, position
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import Bytes, Entries, File, Folder, nameless
+from harness.powerloss.log import Bytes, File, Folder, Shift
 
 MOST_BYTES = 64 << 20  # of the folder at the start, and of the data written
 _CREATES = frozenset({"open", "openat", "openat2", "creat"})
@@ -48,11 +51,8 @@ _DATES = frozenset({"utime", "utimes", "futimesat", "utimensat"})
 _SYNC_ALL = frozenset({"sync", "syncfs"})
 _EXCHANGE = 2  # RENAME_EXCHANGE, rename(2)
 _KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE = 1, 2, 16  # fallocate(2): the first alone changes no byte that can be read
+_SHIFTS = {8: -1, 32: 1}  # FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE
 _RWF_DSYNC, _RWF_SYNC, _RWF_APPEND = 2, 4, 16  # linux/fs.h
-
-
-class Unclear(Exception):
-    """A call may change the folder in a way that cannot be reproduced; the message says which."""
 
 
 class Foresight:
@@ -64,6 +64,7 @@ class Foresight:
         self._open: dict[int, int] = {}  # by inode: a descriptor of ours
         self._mapped: dict[int, str] = {}  # files that were mapped into shared memory: by inode, by which actor
         self._left = MOST_BYTES
+        self.arrivals = Arrivals(self._is_inside, self._is_known, self._keep, MOST_BYTES)
 
     def close(self) -> None:
         for descriptor in self._open.values():
@@ -77,24 +78,6 @@ class Foresight:
     def relative(self, path: str) -> str:
         """A path as people are to read it."""
         return os.path.relpath(path, self._folder) if self._is_inside(path) else path
-
-    def nameless(self, call: StoppedCall) -> Entries | None:
-        """What made the open file that the call names, if that has no name and was not known (O_TMPFILE, open(2)).
-
-        Raises Unclear when something stands in it already; OSError.
-        """
-        for operand in call.operands if call.kind.family in (Family.WRITE, Family.SYNC, Family.MAP) else ():
-            if operand.descriptor == AT_FDCWD:
-                continue
-            path = open_file(call.thread, operand.descriptor)
-            facts = path.stat()
-            if facts.st_nlink or not stat.S_ISREG(facts.st_mode) or self._is_known(facts.st_ino):
-                continue
-            if facts.st_size:
-                raise Unclear(f"{self.relative(operand.path)} has no name, and was not empty when it was first seen")
-            self._open[facts.st_ino] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            return nameless(facts.st_ino, mode=stat.S_IMODE(facts.st_mode))
-        return None
 
     def stores(self, busy: Touched) -> Iterator[tuple[str, Bytes]]:
         """Which actor has stored what in mapped files since the last time, page by page, as a kernel writes them.
@@ -136,7 +119,7 @@ class Foresight:
         flags = call.open_flags
         path = Path(call.path)
         if flags & os.O_TMPFILE == os.O_TMPFILE:
-            return None  # see `nameless`
+            return None  # see `arrivals`
         inode = inode_of(path)
         if inode is None:
             return self._appearing(path) if flags & os.O_CREAT else None
@@ -159,13 +142,14 @@ class Foresight:
         inode, replaced = inode_of(old), inode_of(new)
         if inode is None or inode == replaced:  # rename(2): two names of one file stay as they are
             return None
-        if not self._is_inside(call.paths[0]):
-            raise Unclear(f"{self.relative(call.paths[1])} came by a rename from outside")
         exchange = call.kind.name == "renameat2" and bool(call.args[4] & _EXCHANGE)
-        if not self._is_inside(call.paths[1]):
-            if exchange:
-                raise Unclear(f"{self.relative(call.paths[0])} changed places with a file outside")
+        inside = [self._is_inside(path) for path in call.paths]
+        if exchange and not all(inside):
+            raise Unclear(f"{self.relative(call.paths[inside[1]])} changed places with a file outside")
+        if not inside[1]:
             return self._vanishing(old)
+        if not inside[0]:
+            return Arrives(at=self._name(new), inode=inode)
         if replaced is not None:
             self._hold(replaced, new)
         return Moves(old=self._name(old), new=self._name(new), inode=inode, swapped=replaced if exchange else None)
@@ -204,6 +188,10 @@ class Foresight:
             end = self._affordable(call, min(end, len(before)) if mode & _KEEP_SIZE else end)
             zeroes, handle = bytes(max(0, end - call.args[2])), self._hold(inode, path)
             return Writes(inode=inode, handle=handle, offset=call.args[2], data=zeroes) if zeroes else None
+        if mode in _SHIFTS:
+            shift = Shift(inode=inode, offset=call.args[2], size=_SHIFTS[mode] * call.args[3])
+            self._affordable(call, len(before) + shift.size)
+            return Shifts(shift=shift, handle=self._hold(inode, path), before=len(before))
         if mode:
             raise Unclear(f"fallocate with mode {mode} of {self.relative(call.path)}")
         return self._cut(call, inode, path, max(end, len(before)))
@@ -218,7 +206,7 @@ class Foresight:
         return Copies(inode=inode, handle=handle, before=before, synced=_synced(flags))
 
     def _saying(self, call: StoppedCall) -> Attempt | None:
-        """Nothing for a link, for what has no name yet (`nameless`), and for the folder itself."""
+        """Nothing for a link, for what has no name yet (`arrivals`), and for the folder itself."""
         operand = call.operands[0]
         is_open = operand.text is None and operand.descriptor != AT_FDCWD
         path = open_file(call.thread, operand.descriptor) if is_open else Path(operand.path)
@@ -279,6 +267,12 @@ class Foresight:
             readable = isinstance(self._disk.nodes.get(inode), File) and stat.S_ISREG(path.stat().st_mode)
             flags = os.O_RDONLY if readable else os.O_PATH | os.O_NOFOLLOW
             self._open[inode] = os.open(path, flags | os.O_CLOEXEC)
+        return self._open[inode]
+
+    def _keep(self, inode: int, path: Path) -> int:
+        """The same for a file of which the recording did not know until now."""
+        if inode not in self._open:
+            self._open[inode] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         return self._open[inode]
 
     def _is_inside(self, path: str) -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 
 from harness.conductor.faults import send
+from harness.conductor.lanes import Stop
 
-# Attempts that must fail, which others may repeat while one is stopped. Programs that give up soon do so after three to
+# Attempts that must fail, which others may repeat while one is stopped, or questions that one of them may ask again, by
+# a process for each, as a shell does that reads whose the lock is. Programs that give up soon do so after three to
 # thirty; those that give up after some seconds are to wait on: that is no mistake of theirs.
 _IN_VAIN = 40
 _STEPS = 500  # of the others: who polls by other calls than attempts at a lock would go on for ever
@@ -31,6 +34,7 @@ class Pauses:
     def __init__(self) -> None:
         self._actors: dict[int, str] = {}  # by process
         self._in_vain = self._steps = 0  # of the others, since the last stop
+        self._asked = Counter[tuple[str, str]]()  # by actor, and what was asked
         self._stalls = False  # whether that is a stall
         self._asked_since: float | None = None  # monotonic: the first attempt in vain since then
 
@@ -41,6 +45,7 @@ class Pauses:
         """It has been sent a SIGSTOP; where it `stalls`, the others' time limits are to pass as well."""
         self._actors[process] = actor
         self._in_vain = self._steps = 0
+        self._asked.clear()
         self._stalls, self._asked_since = stalls, None
 
     def concern(self, actor: str) -> bool:
@@ -52,7 +57,8 @@ class Pauses:
         """Whether somebody is stopped, and the others have tried in vain for long enough."""
         if not self._actors:
             return False
-        enough = self._in_vain >= _IN_VAIN or self._steps >= _STEPS
+        asked = max(self._asked.values(), default=0)
+        enough = max(self._in_vain, asked) >= _IN_VAIN or self._steps >= _STEPS
         if not (self._stalls and enough):
             return enough
         return self._in_vain >= _STALLED_IN_VAIN or self._steps >= _STALLED_STEPS or self._asked_for(_STALLED_SECONDS)
@@ -74,9 +80,11 @@ class Pauses:
         """Seconds: time limits of the others that are no longer than this pass at once."""
         return _STALLED_LIMIT if self._stalls else _LIMIT
 
-    def step(self, *, in_vain: bool) -> None:
+    def step(self, stop: Stop, *, in_vain: bool) -> None:
         """Somebody is about to go on, with an attempt that must fail or with another call."""
         self._steps += 1
+        if self._actors and not any(touch.writes for touch in stop.point.touches):
+            self._asked[stop.call.actor, stop.point.attempt] += 1
         self._in_vain += in_vain
         if self._asked_since is None and in_vain:
             self._asked_since = time.monotonic()

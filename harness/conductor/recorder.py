@@ -5,10 +5,10 @@ too, while its caller's memory cannot change), and its result is worked out at l
 call must have ended when its thread stops again, when the thread is gone, or when /proc/TID/syscall shows it in another
 call (proc(5)); the last sync of a process that was killed is taken for not done.
 
-What it cannot reproduce it says: what comes by a rename from outside, two threads that change one file or one name at
-the same moment and cannot be told apart. At the end the log is replayed and compared with the folder, so that what is
-no system call (stores through mmap) or was never stopped shows as well. Each of these is a line in `Log.unknown`. Not
-recorded: owners, and extended attributes but those of users.
+What it cannot reproduce it says: what comes from outside and was not seen to be made, or is partly synced, and two
+threads that change one file or one name at the same moment and cannot be told apart. At the end the log is replayed and
+compared with the folder, so that what is no system call (stores through mmap) or was never stopped shows as well. Each
+of these is a line in `Log.unknown`. Not recorded: owners, and extended attributes but those of users.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.conductor.arrivals import Unclear
 from harness.conductor.attempts import Attempt, Copies, Nothing, Writes
-from harness.conductor.foresight import MOST_BYTES, Foresight, Unclear
+from harness.conductor.foresight import MOST_BYTES, Foresight
 from harness.conductor.operands import CALLERS_OWN_FAULT
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk, shape
@@ -61,6 +62,7 @@ class Recorder:
         if call.again:  # a signal had interrupted it before it could run
             self._pending = [pending for pending in self._pending if pending.call.thread != call.thread]
         self._settle(call.thread)
+        self._see(call)
         if self._foresight.concerns(call):
             self._look_for_stores()
             self._foresee(call)
@@ -78,10 +80,17 @@ class Recorder:
         self._foresight.close()
         return Log(start=self._start, operations=tuple(self._operations), unknown=tuple(self._unknown))
 
+    def _see(self, call: StoppedCall) -> None:
+        try:
+            self._foresight.arrivals.see(call)
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
+
     def _foresee(self, call: StoppedCall) -> None:
         try:
-            if (made := self._foresight.nameless(call)) is not None:
-                self._note(call, "openat", made)
+            for what, change in self._foresight.arrivals.before(call):
+                self._note(call, what, change)
             attempt = self._foresight.attempt(call)
             if attempt is not None and self._others_are_at(attempt):
                 self._await_others(call, attempt)

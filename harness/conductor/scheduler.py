@@ -75,7 +75,7 @@ class Scheduler:
         self._supervisors: dict[str, Supervisor] = {}
         self._underway = Underway(self._lanes, self._supervisors, surroundings)
         self._strikes = Strikes(  # switches are the strategy's affair
-            decisions, aimed, strategy, self._lanes, root, record, self._underway.others_look
+            decisions, aimed, strategy, self._lanes, root, record, self._underway
         )
         self._steps: list[Step] = []
         self._repeated = 0  # attempts, beside the steps
@@ -262,7 +262,7 @@ class Scheduler:
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
         self._candidates.step(stop, in_vain=in_vain, again=again)
-        self._pauses.step(in_vain=in_vain)
+        self._pauses.step(stop, in_vain=in_vain)
         self._probes.step(call, again=again)
         self._lanes[actor].take(stop, in_vain=in_vain, again=again)
         self._underway.sets_out(actor)

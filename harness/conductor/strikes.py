@@ -12,6 +12,7 @@ from harness.conductor.faults import fits, strike
 from harness.conductor.lanes import Lane, Lanes, Stop
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.touching import touches
+from harness.conductor.underway import Underway
 from harness.events import Scheduled, What
 from harness.schedules.decisions import Decisions, Fault
 from harness.schedules.points import Point, named
@@ -29,7 +30,7 @@ class Strikes:
         lanes: Mapping[str, Lanes],
         root: str,
         record: Callable[[What], None],
-        others_look: Callable[[str], bool],
+        underway: Underway,
     ) -> None:
         self.struck: list[Point] = []  # where a fault took place
         self.drawn: list[Fault] = []  # stops, by the strategy
@@ -39,7 +40,7 @@ class Strikes:
         self._lanes = lanes
         self._root = root
         self._record = record
-        self._others_look = others_look  # whether others than the actor only look whether something is there
+        self._underway = underway
 
     @property
     def aimed(self) -> bool:
@@ -62,7 +63,7 @@ class Strikes:
 
     def carry_out(self, call: StoppedCall, point: Point, fault: Fault) -> bool:
         """Release the call in this way. False when the fault could not take place."""
-        if not strike(call, fault):
+        if not strike(call, fault, lambda: self._underway.processes(call.actor)):
             return False
         self.struck.append(point)
         return True
@@ -81,7 +82,7 @@ class Strikes:
         may_matter = (
             locks.takes(stop.call)
             or self._others_ask_in_vain(stop)
-            or self._others_look(stop.call.actor)
+            or self._underway.others_look(stop.call.actor)
             or self._others_will_open(stop)
         )
         pause = self._strategy.stops() if may_matter else ""

@@ -18,7 +18,8 @@ from harness.conductor.faults import divisible
 from harness.conductor.stopped import StoppedCall
 from harness.schedules.decisions import Fault, FaultKind
 
-KILL = "kill"
+KILL = "kill"  # the whole command, as when a container, a group or a machine is ended
+ALONE = "SIGKILL"  # the caller, as by the kernel when memory is short; the rest of its command goes on, and may tell
 SHORT = "short"
 TORN = "torn"
 
@@ -111,7 +112,8 @@ def possible(call: StoppedCall) -> tuple[str, ...]:
         return ()
     divided = (SHORT, TORN) if divisible(call) else ()
     # A kill or a signal before what changes nothing is one after the operation before.
-    ended = (KILL, *ENDED) if found not in (Operation.READ, Operation.CONNECT) else ()
+    alone = (ALONE,) if call.supervisor.plural else ()
+    ended = (KILL, *alone, *ENDED) if found not in (Operation.READ, Operation.CONNECT) else ()
     return (*POSSIBLE[found], *divided, *ended)
 
 

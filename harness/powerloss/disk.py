@@ -19,6 +19,7 @@ from harness.powerloss.log import (
     Marked,
     Marks,
     Node,
+    Shift,
     Snapshot,
     SymbolicLink,
     Sync,
@@ -55,6 +56,8 @@ class Disk:
                 self._write(inode, offset, data, at)
             case Length(inode=inode, size=size):
                 self._resize(inode, size, at)
+            case Shift(inode=inode, offset=offset, size=size):
+                self._shift(inode, offset, size, at)
             case Marks():
                 self._mark(change)
             case Entries(edits=edits, made=made):
@@ -98,6 +101,12 @@ class Disk:
         node = self.nodes.get(inode)
         if isinstance(node, File):
             whole = node.data[:size].ljust(size, b"\0")
+            self.nodes[inode] = replace(node, data=whole, modified=at, dated=False)
+
+    def _shift(self, inode: int, offset: int, size: int, at: int) -> None:
+        node = self.nodes.get(inode)
+        if isinstance(node, File):
+            whole = node.data[:offset] + bytes(max(0, size)) + node.data[offset + max(0, -size) :]
             self.nodes[inode] = replace(node, data=whole, modified=at, dated=False)
 
     def _mark(self, marks: Marks) -> None:

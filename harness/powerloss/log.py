@@ -2,7 +2,7 @@
 
 Pure data: a recorder writes it, `states` reads it, and tests write it by hand. Files and folders are known by a number
 (their inode), because a name can pass from one to another and a write follows the file, not the name. Everything that
-an operation can do to a folder is one of five changes: bytes, a length, entries, what is said of a file, a sync.
+an operation can do to a folder is one of six changes: bytes, a length, a shift, names, what is said of a file, a sync.
 """
 
 from __future__ import annotations
@@ -77,6 +77,18 @@ class Length:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """What stands in a file from `offset` on was moved: so many zeroes were put in there, or bytes, if less, taken out.
+
+    fallocate(2) does that, with FALLOC_FL_INSERT_RANGE and FALLOC_FL_COLLAPSE_RANGE.
+    """
+
+    inode: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """Permissions, extended attributes or times were set: what is said of the file from then on.
 
@@ -121,7 +133,7 @@ class Sync:
     inode: int | None
 
 
-Change = Bytes | Length | Marks | Entries | Sync
+Change = Bytes | Length | Shift | Marks | Entries | Sync
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.powerloss.log import Bytes, Entries, FileOperation, Length, Log, Marks
+from harness.powerloss.log import Bytes, Entries, FileOperation, Length, Log, Marks, Shift
 from harness.powerloss.models import Torn
 from harness.powerloss.states import State
 
@@ -35,11 +35,11 @@ def losses(log: Log, state: State) -> tuple[Loss, ...]:
 def _loss(log: Log, state: State, index: int, torn: Torn) -> Loss:
     operation = log.operations[index]
     change = operation.change
-    if not isinstance(change, Bytes | Length | Marks):
+    if not isinstance(change, Bytes | Length | Shift | Marks):
         return Loss(path=operation.path, call=operation.call, what="name", torn=torn, moved=False)
     path = next((path for path, placed in state.tree.items() if placed.inode == change.inode), operation.path)
     moved = any(_moves(later, change.inode) for later in _kept_after(log, state, index))
-    what: What = "bytes" if isinstance(change, Bytes) else "length" if isinstance(change, Length) else "marks"
+    what: What = "bytes" if isinstance(change, Bytes) else "marks" if isinstance(change, Marks) else "length"
     return Loss(path=path, call=operation.call, what=what, torn=torn, moved=moved)
 
 

@@ -34,7 +34,7 @@ from enum import Enum
 from typing import Protocol
 
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import Bytes, Change, Entries, File, FileOperation, Length, Log, Marks, Sync
+from harness.powerloss.log import Bytes, Change, Entries, File, FileOperation, Length, Log, Marks, Shift, Sync
 
 PAGE = 4096
 
@@ -138,7 +138,7 @@ class Ordered:
         elif self._facts.is_write(operation):
             inode = self._facts.write(operation).inode
             for index in range(operation):
-                cut = isinstance(self._facts.change(index), Length)
+                cut = isinstance(self._facts.change(index), Length | Shift)
                 if inode in self._facts.files(index) and (cut or self._facts.grows_by_both(index, operation)):
                     yield index
 
@@ -198,12 +198,12 @@ class _Facts:
 
     def in_journal(self, index: int) -> bool:
         """Names, truncations, and what is said of files: what ext4 calls metadata."""
-        return isinstance(self.change(index), Entries | Length | Marks)
+        return isinstance(self.change(index), Entries | Length | Shift | Marks)
 
     def files(self, index: int) -> frozenset[int]:
         """Whose bytes or length it changes, or of which it says something."""
         change = self.change(index)
-        return frozenset({change.inode}) if isinstance(change, Bytes | Length | Marks) else frozenset()
+        return frozenset({change.inode}) if isinstance(change, Bytes | Length | Shift | Marks) else frozenset()
 
     def folders(self, index: int) -> frozenset[int]:
         """By whose sync it becomes safe: the folders in which it gives a name, or, if it gives none, takes one."""
@@ -259,7 +259,7 @@ class _Journal:
             self._by_fdatasync.update(dict.fromkeys(folders if change.made is None else folders | files, index))
         elif not isinstance(change, Sync):
             self._by_fsync[change.inode] = index  # its time of change, at least
-            if lengthens or isinstance(change, Length):
+            if lengthens or isinstance(change, Length | Shift):
                 self._by_fdatasync[change.inode] = index
 
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.powerloss.disk import Disk, Tree, shape
-from harness.powerloss.log import Bytes, Entries, Length, Log, Sync
+from harness.powerloss.log import Bytes, Entries, Length, Log, Shift, Sync
 from harness.powerloss.models import LOST, Model, Ordered, Part, Posix, Torn
 
 Losses = Mapping[int, Torn]  # by operation; what is not in it is on the disk as a whole
@@ -131,7 +131,7 @@ def _decisions(log: Log, model: Model, unsafe: Sequence[int]) -> Iterator[Losses
     change = {index: log.operations[index].change for index in unsafe}
     bytes_of: dict[int, list[int]] = {}
     for index in unsafe:
-        if isinstance(found := change[index], Bytes | Length):
+        if isinstance(found := change[index], Bytes | Length | Shift):
             bytes_of.setdefault(found.inode, []).append(index)
     names = [index for index in unsafe if isinstance(change[index], Entries)]
 

@@ -39,9 +39,9 @@ class FaultKind(Enum):
 
     ERRNO = "the call fails and nothing happened"
     SHORT = "the call moves fewer bytes than it was asked to"
-    TORN = "the call moves half of its bytes, and the actor is killed"
-    KILL = "the actor is killed, and the call does not happen"
-    SIGNAL = "the actor gets a signal, then the call goes on"
+    TORN = "the call moves half of its bytes, and the actor is killed with all its processes"
+    KILL = "the actor is killed with all its processes, and the call does not happen"
+    SIGNAL = "the process gets a signal, then the call goes on; not after SIGKILL, which ends this process alone"
     STALL = "the actor is stopped after the call for so long that others' time limits pass"
 
 
@@ -204,9 +204,13 @@ class Follow:
         return self.relieved(usual, choice) if polls else usual
 
     def relieved(self, usual: Point, choice: Choice) -> Point:
-        """Who goes instead of an actor that polls: of the others, if there are any, who has waited for longest."""
+        """Who goes instead of an actor that polls: of the others, if there are any, who has waited for longest.
+
+        Else another process of its own, for which it may wait.
+        """
         others = [point for point in choice.enabled if started(point.actor) != started(usual.actor)]
-        return min(others, key=lambda point: self._turns.get(started(point.actor), -1), default=usual)
+        siblings = (point for point in choice.enabled if point.actor != usual.actor)
+        return min(others, key=lambda point: self._turns.get(started(point.actor), -1), default=next(siblings, usual))
 
     def passed_over(self, usual: Point, other: str) -> None:
         """Called when `other` should have gone instead of `usual`, but cannot."""

@@ -118,15 +118,19 @@ def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | No
 
 
 def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
-    """With a read seen, then one that concerns the deciding points, is no mark, replaces; the last of these."""
+    """With a read seen, then one that concerns the deciding points, replaces; a mark in last resort; the last of these.
+
+    That a folder is there, whoever makes sure of it has seen, and programs set its mode again and again.
+    """
     deciding = (
         {touch.object for p in (neighbour.first, neighbour.second) for touch in p.touches} if neighbour else set()
     )
     first = {_started(point): place for place, point in reversed(list(enumerate(points)))}
 
-    def telling(found: Overwrite) -> tuple[bool, bool, bool, bool]:
+    def telling(found: Overwrite) -> tuple[bool, bool, bool, bool, bool]:
+        contents, read = found.later.call not in _MARKS, found.read is not None
         replaces = _done(found.later, found.object) == "replaced"
-        return found.read is not None, found.object in deciding, found.later.call not in _MARKS, replaces
+        return contents and read, found.object in deciding, contents, read, replaces
 
     likely = [
         o for o in overwrites(points)
@@ -196,9 +200,11 @@ def _suffered(fault: Fault) -> str:
         case FaultKind.SHORT:
             return "was cut short"
         case FaultKind.TORN:
-            return f"was cut off in its middle, as {fault.actor} was killed there"
+            return f"was cut off in its middle, as {started(fault.actor)} was killed there"
         case FaultKind.KILL:
-            return f"never happened, as {fault.actor} was killed there"
+            return f"never happened, as {started(fault.actor)} was killed there"
+        case FaultKind.SIGNAL if fault.what == "SIGKILL":
+            return f"never happened, as {fault.actor} was killed there, and nothing else of its command"
         case FaultKind.SIGNAL if fault.what == "SIGSTOP":
             return "was followed by a pause (SIGSTOP), until the others had ended or could get no further"
         case FaultKind.STALL:

@@ -23,7 +23,7 @@ PROGRAMS = {program.name: program for program in load()}
 SCHEDULED = [name for name, program in PROGRAMS.items() if program.scheduled]
 KILLED = [name for name in SCHEDULED if PROGRAMS[name].survives_kill]
 IN_PYTHON = [name for name, program in PROGRAMS.items() if program.language is Language.PYTHON]
-STANDARD = {"atexit", "errno", "fcntl", "json", "os", "sqlite3", "sys", "tempfile", "time"}
+STANDARD = {"atexit", "ctypes", "errno", "fcntl", "json", "os", "select", "sqlite3", "sys", "tempfile", "time"}
 TIMES = 10  # plain runs of a twin; `python -m bench.corpus --twin repaired --repeat N` makes more
 
 conducted = pytest.mark.skipif(not kernel.supported(), reason="system calls cannot be stopped here; see pileup doctor")

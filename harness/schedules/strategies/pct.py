@@ -44,13 +44,17 @@ class PCT:
         return self._best(choice)
 
     def _meet(self, choice: Choice) -> None:
-        """Give new actors a priority, and lower the actor that spins, with all processes that it has and will have."""
+        """Give new actors a priority, and lower the actor that spins, with all processes that it has and will have.
+
+        The process that was found so comes last of them: it may wait for a child of its own.
+        """
         if spinning := self._spins.caught(choice):
             self._lowest -= 1
             self._lowered[spinning] = self._lowest
             for actor in self._priorities:
                 if started(actor) == spinning:
-                    self._priorities[actor] = self._lowest
+                    spins = choice.last is not None and choice.last.actor == actor
+                    self._priorities[actor] = self._lowest - spins / 2
         for point in choice.enabled:
             if point.actor not in self._priorities:
                 drawn = self._depth + self._chance.random()

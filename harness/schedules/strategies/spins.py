@@ -28,6 +28,7 @@ class Spins:
         self._done: set[str] = set()  # attempts, since another one went
         self._repeats = 0
         self._resting: dict[str, int] = {}  # by actor: for how many steps of others it has the lowest priority
+        self._spun: dict[str, str] = {}  # by actor: the process of it that was found spinning last
 
     def caught(self, choice: Choice) -> str:
         """The actor that was just found spinning, or "". Call it exactly once for each choice."""
@@ -43,12 +44,18 @@ class Spins:
             return ""
         self._repeats = 0
         self._resting[actor] = self._limit
+        self._spun[actor] = choice.last.actor
         return actor
 
     def calm(self, choice: Choice) -> tuple[Point, ...]:
-        """The enabled points without those of spinning actors, or all when nothing else is left. Counts the choice."""
+        """The enabled points without those of spinning actors. Counts the choice.
+
+        When nothing else is left, those of an actor's other processes: it may wait for a child of its own. Else all.
+        """
         self.caught(choice)
-        return tuple(p for p in choice.enabled if not self._resting.get(started(p.actor))) or choice.enabled
+        others = tuple(p for p in choice.enabled if not self._resting.get(started(p.actor)))
+        siblings = tuple(p for p in choice.enabled if self._spun.get(started(p.actor)) != p.actor)
+        return others or siblings or choice.enabled
 
 
 class Polls:

@@ -249,7 +249,9 @@ for number in range(100):
     assert conduct(body) == ["50"]
 
 
-def test_a_kill_takes_the_whole_process_of_a_thread_and_no_other(conduct):
+@pytest.mark.parametrize(("fault", "status", "said"), [("kill", -9, ""), ("SIGKILL", 0, "-9\n")])
+def test_a_kill_ends_the_whole_command_and_the_signal_the_calling_process_alone(conduct, fault, status, said):
+    """With all its threads, in either case."""
     code = """
 import os, sys, threading
 child = os.fork()
@@ -263,8 +265,50 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     async def body(rig):
         families = frozenset({Family.REPLACE, Family.FORK})
-        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.0!kill")
-        assert await rig.running["a"].ended() == 0
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions=f"a.0!{fault}")
+        assert await rig.running["a"].ended() == status
         return rig.running["a"].said(), sorted(path.name for path in rig.folder.iterdir())
 
-    assert conduct(body) == ("-9\n", ["x"])
+    assert conduct(body) == (said, ["x"])
+
+
+@pytest.mark.parametrize("script", ["cp new part; mv part state", "(cp new part; mv part state) & wait"])
+def test_of_a_killed_command_nothing_goes_on(conduct, script):
+    """A shell that minds no child's end would put half a copy in the state's place."""
+
+    async def body(rig):
+        (rig.folder / "new").write_text("new")
+        families = ORDERED | {Family.WRITE}
+        copying = {"a": ("/bin/sh", "-c", script)}
+        recorded = await schedule(rig, First(), copying, families=families)
+        copy = next(s.chosen for s in recorded.trace.steps if s.chosen.call in ("copy_file_range", "write"))
+        for name in ("state", "part"):
+            (rig.folder / name).unlink(missing_ok=True)
+        rig.running.clear()
+        decisions = f"{copy.actor}.{copy.index}!kill"
+        await schedule(rig, First(), copying, families=families, decisions=decisions)
+        assert await rig.running["a"].ended() == -9
+        return (rig.folder / "part").read_text(), (rig.folder / "state").exists()
+
+    assert conduct(body) == ("", False)
+
+
+def test_a_kill_reaches_who_has_detached_itself(conduct):
+    code = """
+import os, signal
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.rename("old", "new")
+    os._exit(0)
+os.wait()
+signal.pause()
+"""
+
+    async def body(rig):
+        (rig.folder / "old").touch()
+        families = frozenset({Family.REPLACE, Family.FORK})
+        await schedule(rig, First(), {"a": python(code)}, families=families, decisions="a.0!kill")
+        return await rig.running["a"].ended(), [path.name for path in rig.folder.iterdir()]
+
+    assert conduct(body) == (-9, ["old"])

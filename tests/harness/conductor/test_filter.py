@@ -85,7 +85,10 @@ call(89, b"a", buffer, 9); call(267, FD, b"a", buffer, 9)
         ["newfstatat", "access", "stat", "lstat", "statx", "newfstatat", "access", "faccessat", "faccessat2",
          "readlink", "readlinkat"],
     ),
-    Family.LIST: ('os.listdir(os.open(".", os.O_RDONLY))', ["getdents64", "getdents64"]),
+    Family.LIST: (
+        'os.listdir(os.open(".", os.O_RDONLY)); call(254, libc.inotify_init(), b".", 0x80)',
+        ["getdents64", "getdents64", "inotify_add_watch"],
+    ),
     Family.SYNC: (
         "os.fsync(out); os.fdatasync(out); call(306, out); os.sync()", ["fsync", "fdatasync", "syncfs", "sync"]
     ),

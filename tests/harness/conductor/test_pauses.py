@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from harness.conductor.calls import Family
 from harness.schedules.decisions import STOP, Decisions
 from harness.schedules.replay import Recording, Replay
 from tests.harness.conductor.ordered import INCREMENT, LOCKED, ORDERED, First, Rotating, python, schedule
@@ -324,3 +325,21 @@ def test_a_stopped_holder_wakes_up_when_the_others_wait_for_it(conduct):
         return (rig.folder / "count").read_text()
 
     assert conduct(body) == "2"
+
+
+def test_a_stop_ends_when_a_shell_has_asked_often_enough_by_a_process_each_time(conduct):
+    """It makes no attempt at the lock, as it has looked at it, and reads whose it is, which is nobody's yet."""
+    waits = "while test -e lock; do cat lock; done; echo x >after"
+
+    async def body(rig):
+        (rig.folder / "lock").touch()
+        holder = python("import os; os.mkdir('taken'); os.unlink('lock')")
+        actors = {"a": holder, "b": ("/bin/sh", "-c", waits)}
+        families = ORDERED | {Family.LOOK, Family.START, Family.END}
+        where = lambda call: call.kind.family is not Family.LOOK  # noqa: E731
+        scheduler = await schedule(rig, First(), actors, families=families, where=where, decisions="a.1!SIGSTOP")
+        return [str(step.chosen) for step in scheduler.trace.steps]
+
+    steps = conduct(body)
+    assert 40 <= len(steps) < 200
+    assert steps[-1].endswith("openat after")

@@ -251,3 +251,25 @@ os.mkdir("b")
         return [str(point) for point in scheduler.trace.points if point.actor == "b"]
 
     assert conduct(body) == ["b.0: openat lock", "b.1: openat lock", "b.2: openat log", "b.3: mkdir b"]
+
+
+def test_what_comes_between_a_look_and_the_wish_to_be_told_is_missed(conduct):
+    """inotify_add_watch(2) has a turn."""
+    watcher = """
+import ctypes, os, select
+libc = ctypes.CDLL(None)
+news = libc.inotify_init()
+if not os.path.exists("box/news"):
+    libc.inotify_add_watch(news, b"box", 0x80)
+    print(bool(select.select([news], [], [], 0.2)[0]))
+"""
+
+    async def body(rig):
+        (rig.folder / "box").mkdir()
+        (rig.folder / "new").touch()
+        actors = {"a": python(watcher), "b": python('import os; os.rename("new", "box/news")')}
+        families = frozenset({Family.LIST, Family.REPLACE})
+        scheduler = await schedule(rig, Replayed("b", First()), actors, families=families)
+        return [step.chosen.call for step in scheduler.trace.steps], rig.running["a"].said()
+
+    assert conduct(body) == (["rename", "inotify_add_watch"], "False\n")

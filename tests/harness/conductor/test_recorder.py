@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,26 +12,27 @@ import pytest
 from harness.conductor.calls import Family
 from harness.conductor.recorder import Recorder
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import File, Sync
+from harness.powerloss.log import File, Shift, Sync
 from harness.scenario import WATCH_STORES, WATCH_WRITES
 
 IMPORTS = "import os\nfrom ctypes import CDLL, c_long\nlibc = CDLL(None)\n"
 
 
-def record(conduct, code, *, setup=lambda folder: None, families=WATCH_STORES, others=(), killed=False):
-    """The log of a Python program; the folder that it has left, by path."""
+def record(conduct, code, *, setup=lambda folder: None, families=WATCH_STORES, others=(), killed=False, below="."):
+    """The log of a Python program; the folder that it has left, by path. Recorded is the folder `below` its own."""
 
     async def body(rig):
         setup(rig.folder)
-        recorder = Recorder(rig.folder, was_killed=lambda actor: killed)
+        folder = rig.folder / below
+        recorder = Recorder(folder, was_killed=lambda actor: killed)
         rig.directors += [recorder, *others]
         running = await rig.python("one", f"{IMPORTS}{code}", families=families)
         status = await running.ended()
         assert status == 0 or killed, running.said("stderr")
         await running.supervisor.ended.wait()
         return recorder.finish(), {
-            str(path.relative_to(rig.folder)): path.read_bytes()
-            for path in rig.folder.rglob("*")
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
             if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 20
         }
 
@@ -186,12 +188,79 @@ def test_what_stood_in_the_folder_is_the_start(conduct):
     [
         ("os.truncate('old', 1 << 40)", "old is too large to be copied"),
         ("os.pwrite(os.open('old', os.O_WRONLY), b'x', 1 << 40)", "old is too large to be copied"),
-        ("open('../x', 'w').write('1'); os.rename('../x', 'x')", "x came by a rename from outside"),
+        ("open('../x', 'w').write('1'); os.rename('../x', 'x')", "x came from outside"),
     ],
 )
 def test_what_cannot_be_reproduced_is_said(conduct, code, words):
     log, _ = record(conduct, code, setup=lambda folder: (folder / "old").write_bytes(b"old"))
     assert [reason for reason in log.unknown if words in reason], log.unknown
+
+
+MADE = "f = os.open('x', os.O_WRONLY | os.O_CREAT); os.write(f, b'one'); "
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"{MADE}os.rename('x', 'home/x')", ["openat x", "write x", "rename x"]),
+        (f"{MADE}os.fsync(f); os.rename('x', 'home/old')", ["openat old", "write old", "fsync old", "rename old"]),
+        (f"{MADE}os.sync(); os.link('x', 'home/x')", ["sync", "openat x", "write x", "fsync x", "link x"]),
+        (f"{MADE}os.rename('x', 'y'); os.rename('y', 'home/x')", ["openat x", "write x", "rename x"]),
+        (f"{MADE}open('x', 'w').close(); os.rename('x', 'home/x')", ["openat x", "rename x"]),
+        (f"{MADE}os.rename('x', 'home/x'); os.write(f, b'two')", ["openat x", "write x", "rename x", "write x"]),
+        (
+            "f = os.open('x', os.O_WRONLY | os.O_CREAT | os.O_DSYNC); os.write(f, b'one'); os.rename('x', 'home/x')",
+            ["openat x", "write x", "fsync x", "rename x"],
+        ),
+        ("os.rename('before', 'home/x')", ["openat x", "write x", "fsync x", "rename x"]),
+        ("os.mkdir('x'); os.link('before', 'x/y')", []),
+    ],
+)
+def test_what_comes_from_beside_the_folder_has_what_was_written_there(conduct, code, expected):
+    def setup(folder):
+        (folder / "home").mkdir()
+        (folder / "home" / "old").write_bytes(b"old")
+        (folder / "before").write_bytes(b"before")
+        os.utime(folder / "before", (1, 1))
+
+    log, left = record(conduct, code, setup=setup, below="home")
+    assert log.unknown == ()
+    assert replayed(log) == left
+    assert [kind for kind in kinds(log) if not kind.startswith("openat /")] == expected
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"{MADE}os.fsync(f); os.write(f, b'two'); os.rename('x', 'home/x')",
+        "open('before', 'a').write('more'); os.rename('before', 'home/x')",
+        "os.rename('fresh', 'home/x')",
+        "os.mkdir('d'); os.rename('d', 'home/x')",
+    ],
+)
+def test_what_comes_from_beside_the_folder_and_may_be_half_safe_is_not_judged(conduct, code):
+    def setup(folder):
+        (folder / "home").mkdir()
+        (folder / "before").write_bytes(b"before")
+        os.utime(folder / "before", (1, 1))
+        (folder / "fresh").write_bytes(b"1")
+        os.utime(folder / "fresh", (1 << 32, 1 << 32))
+
+    log, _ = record(conduct, code, setup=setup, below="home")
+    assert "x came from outside" in log.unknown
+
+
+def test_room_is_put_into_a_file_and_taken_out(conduct):
+    """Where the file system can: ext4 and XFS can, tmpfs cannot, and then it is a call that has failed."""
+    code = (
+        "f = os.open('f', os.O_RDWR | os.O_CREAT); os.write(f, b'a' * 4096 + b'b' * 4096 + b'c')\n"
+        "for mode in (32, 8, 8): libc.fallocate(f, mode, c_long(4096), c_long(4096))"
+    )
+    log, left = record(conduct, code)
+    assert log.unknown == ()
+    assert replayed(log) == left
+    shifts = [operation.change.size for operation in log.operations if isinstance(operation.change, Shift)]
+    assert shifts == ([4096, -4096, -4096] if len(left["f"]) == 4097 else [])
 
 
 def test_those_who_write_into_one_file_take_turns(conduct):

@@ -167,7 +167,7 @@ def test_a_daemon_that_works_is_waited_for_though_it_is_nobodys_child_any_more(c
     assert conduct(body) == ["a.0: mkdir starter", "a/1.0: mkdir daemon"]
 
 
-@pytest.mark.parametrize("fault", ["kill", "SIGTERM"])
+@pytest.mark.parametrize("fault", ["SIGKILL", "SIGTERM"])
 def test_the_child_of_one_that_is_killed_is_waited_for(conduct, fault):
     """It has not stopped before, and learns of the end by a pipe."""
     child = "os.close(w); os.read(r, 1); sum(range(10**7)); os.mkdir('child'); os._exit(0)"

@@ -131,11 +131,13 @@ def test_nothing_can_be_cut_before_the_recording_has_ended(conduct):
 
 
 class Elsewhere(Toy):
-    """Adds agents by a file that is written in another folder and renamed."""
+    """Adds agents by a file that is written in another folder, synced halfway, and renamed."""
 
     ADD = (
-        "import json, os, sys; new, name = sys.argv[1:]; old = open('config.json').read(); "
-        "open(new, 'w').write(json.dumps({**json.loads(old), name: {}})); os.rename(new, 'config.json')"
+        "import json, os, sys; new, name = sys.argv[1:]; old = open('config.json').read(); file = open(new, 'w'); "
+        "text = json.dumps({**json.loads(old), name: {}}); file.write(text[:9]); file.flush(); "
+        "os.fsync(file.fileno()); "
+        "file.write(text[9:]); file.close(); os.rename(new, 'config.json')"
     )
 
     def command(self, site, intent):
@@ -147,7 +149,7 @@ class Elsewhere(Toy):
 
 
 def test_of_what_came_from_elsewhere_no_cut_is_tried(trial):
-    """What a power cut leaves of a file whose writes were not recorded, nobody knows: that shows nothing."""
+    """What a power cut leaves of a file of which a part was synced, nobody recorded: that shows nothing."""
     found = trial(at_every_write, Elsewhere())
     assert found.judgement.verdict is Verdict.INCONCLUSIVE, found.judgement
     assert [bool(what.unknown) for _, what in found.history.of(FilesRecorded)] == [True]
@@ -155,7 +157,17 @@ def test_of_what_came_from_elsewhere_no_cut_is_tried(trial):
 
 def test_of_what_was_written_beside_the_config_cuts_are_tried(trial):
     class Beside(Elsewhere):
-        ADD = Elsewhere.ADD.replace("new, name = sys.argv[1:]", "new, name = '.new', sys.argv[2]")
+        ADD = Elsewhere.ADD.replace("new, name = sys.argv[1:]", "new, name = '.new', sys.argv[2]").replace(
+            "os.fsync(file.fileno()); ", ""
+        )
+
+    found = trial(at_every_write, Beside())
+    assert found.judgement.verdict is Verdict.VIOLATED, found.judgement  # it syncs nothing
+
+
+def test_of_what_was_written_elsewhere_as_a_whole_cuts_are_tried(trial):
+    class Beside(Elsewhere):
+        ADD = Elsewhere.ADD.replace("os.fsync(file.fileno()); ", "")
 
     found = trial(at_every_write, Beside())
     assert found.judgement.verdict is Verdict.VIOLATED, found.judgement  # it syncs nothing

@@ -248,6 +248,17 @@ def test_who_sets_a_mode_overwrites_nothing() -> None:
     assert explain(trace(read, theirs, chmod, preempted=1)) == only_marks
 
 
+def test_a_folder_whose_mode_is_set_again_and_again_does_not_hide_what_was_lost() -> None:
+    """OpenClaw 2026.4.2 makes sure of its folder before it sets its mode; its reads are no points."""
+    mine = [at("a", 0, "mkdir", "-home"), at("a", 1, "chmod", "home"), at("a", 2, "rename", "a.tmp", CONFIG)]
+    theirs = [at("b", 0, "chmod", "home"), at("b", 1, "rename", "b.tmp", CONFIG)]
+    pair = Neighbour(violates=Decisions(), passes=Decisions(), first=theirs[1], second=mine[2])
+    assert explain(trace(mine[0], *theirs, *mine[1:], preempted=1), (), pair) == (
+        "a replaced openclaw.json at its rename after b had replaced it; "
+        "a had begun before that, and may have seen what was there then"
+    )
+
+
 def test_who_makes_anew_what_another_one_has_removed_overwrites_nothing() -> None:
     """As SQLite's journal, which each writer makes and removes."""
     begun, removed, made = at("a", 0, "start"), at("b", 0, "unlink", "db-journal"), at("a", 1, "openat", "db-journal")

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.schedules.decisions import STALL, STOP
+from harness.schedules.decisions import STALL, STOP, Decisions, Follow
 from harness.schedules.points import Point, Touch
 from harness.schedules.strategies import portfolio, random_walk
 from harness.schedules.strategies.bounded import Bounded, explore
 from harness.schedules.strategies.pct import PCT
 from harness.schedules.strategies.registry import STRATEGIES, Registry
-from harness.schedules.strategies.spins import LIMIT
+from harness.schedules.strategies.spins import LIMIT, POLLS
 from harness.schedules.strategy import Choice, Profile, Stopping, Strategy
 from harness.schedules.trace import Step, Trace
 from tests.harness.schedules.programs import alone, classes, drawn, lost, ops, order, rare_update, shallow_update
@@ -173,6 +173,33 @@ def test_who_asks_in_two_ways_each_time_by_a_new_process_does_not_starve_the_oth
             last = strategy.choose(Choice(step=sum(counts.values()), enabled=enabled, last=last))
             counts[last.actor[0]] += 1
             assert sum(counts.values()) < 3_000, "b starves"
+
+
+def sibling(strategy: Strategy, *, others: int) -> int:
+    """How many steps a takes until its child a/1 has gone ten times, while it repeats one call; b has only so many."""
+    counts, last, step = Counter[str](), None, 0
+    while counts["a/1"] < 10:
+        enabled = [Point(actor="a", index=counts["a"], call="open", touches=(Touch("result", False),))]
+        for actor, most in (("a/1", 10), ("b", others)):
+            if counts[actor] < most:
+                touch = Touch(f"{actor}/{counts[actor]}", True)
+                enabled.append(Point(actor=actor, index=counts[actor], call="open", touches=(touch,)))
+        last = strategy.choose(Choice(step=step, enabled=tuple(enabled), last=last))
+        counts[last.actor] += 1
+        step += 1
+        assert counts["a"] < 1000, "the child starves"
+    return counts["a"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_waits_for_a_child_of_its_own_makes_room_for_it(name: str) -> None:
+    """`until cat result; do sleep 0.01; done`, in the program that has started what writes the result."""
+    for number in range(40):
+        assert sibling(portfolio.make(name, number, 1, Profile()), others=20) <= 5 * LIMIT
+
+
+def test_decisions_make_room_for_a_child_of_ones_own() -> None:
+    assert sibling(Follow(Decisions()), others=0) <= POLLS + 10
 
 
 @pytest.mark.parametrize("name", NAMES)
