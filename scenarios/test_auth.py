@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 from functools import partial
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
+    SIGNALLED,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
     renewal_loses_nothing,
+    signal_loses_no_token,
     single_flight,
     store_never_goes_back,
 )
@@ -162,15 +165,18 @@ async def test_answer_without_a_refresh_token(lab: Lab) -> None:
 
 @scenario(
     "AUT-4",
-    fault="a refresh is killed at each of its operations between the server's answer and the use of the new token",
+    fault="a refresh gets SIGTERM as it begins to store the server's answer; others are killed at each of their "
+    "operations between the answer and the use of the new token",
     needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
     watch=WATCH_CHANGES,
     exact=True,
-    judges=[crash_asks_once],
+    judges=[signal_loses_no_token, crash_asks_once],
 )
 async def test_killed_refresh(lab: Lab) -> None:
-    """A refresh that dies with the new token in hand costs at most one sign-in, asked for clearly."""
+    """A refresh that dies with the new token in hand costs at most one sign-in, asked for clearly; a signal none."""
     before = before_asking(lab)
+    if lab.faulty:
+        await _signalled_refresh(lab)
 
     async def refresh(name: str, strike: Strike) -> None:
         main, other = lab.credential(name, expired=True), lab.credential(f"other-{name}")
@@ -191,6 +197,21 @@ async def test_killed_refresh(lab: Lab) -> None:
 
     what = "refreshes killed between answer and use"
     await sweep(lab, refresh, what=what, faults=CRASH, most=6, where=answered, crucial=lab.is_store)
+
+
+async def _signalled_refresh(lab: Lab) -> None:
+    """A refresh gets SIGTERM with the new token in hand; then there is another turn."""
+    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential(SIGNALLED, expired=True)))
+
+    def stores(call: StoppedCall) -> bool:
+        return call.actor == SIGNALLED and lab.is_store(call) and lab.granted(SIGNALLED)
+
+    async with lab.kept("a refresh kept as it begins to store its new token", where=stores) as until_kept:
+        run = await lab.turn("lane0", actor=SIGNALLED)
+        await until_kept(run)
+        lab.signal(run, signal.SIGTERM)
+    await run.finished()
+    await (await lab.turn("lane0", actor=f"{SIGNALLED}-next")).finished()
 
 
 @scenario(

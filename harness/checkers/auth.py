@@ -10,6 +10,7 @@ from harness.checkers.judge import CannotDecide
 from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, TokenAnswered
 from harness.verdict import Finding
 
+SIGNALLED = "signalled"  # the turn that is told to end between the answer to its refresh and the use of the token
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
 
@@ -152,6 +153,20 @@ def crash_asks_once(history: History) -> list[Finding]:
         findings += [*_asks_clearly(strike, part), *_spends_once(strike, part)]
         findings += _keeps_the_other(strike, history)
     return findings
+
+
+def signal_loses_no_token(history: History) -> list[Finding]:
+    """AUT-4: a turn that is told to end with a new token in hand stores it first: the next one works."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    if not ask.signalled(history, SIGNALLED):
+        raise CannotDecide("no refresh got a signal")
+    seq, _ = ask.finished(history, SIGNALLED)
+    end, after = ask.finished(history, f"{SIGNALLED}-next")
+    if after.outcome.ok:
+        return []
+    message = f"a refresh that was told to end lost the token that it had got; the next turn fails: {ask.said(after)}"
+    return [Finding(rule="AUT-4", message=message, evidence=(seq, end))]
 
 
 def _asks_clearly(strike: ask.Strike, part: History) -> list[Finding]:
