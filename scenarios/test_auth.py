@@ -13,17 +13,19 @@ from harness.checkers.auth import (
     everybody_succeeds,
     loser_rereads,
     other_profile_untouched,
+    profiles_keep_their_newest,
     renewal_loses_nothing,
     signal_loses_no_token,
     single_flight,
     store_never_goes_back,
 )
 from harness.checkers.token_server import auth_noise_is_contained
+from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
 
@@ -216,23 +218,39 @@ async def _signalled_refresh(lab: Lab) -> None:
 
 @scenario(
     "AUT-7",
-    fault="while one profile is being refreshed, another program stores a newer token for a second profile",
-    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    fault="while one profile is being refreshed, another program stores a newer token for a second profile; that one is "
+    "refreshed by another turn while the first turn's is kept at its write of the store",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
     oauth=HELD_GRANT,
-    judges=[other_profile_untouched],
+    watch=WATCH_REPLACEMENTS,
+    judges=[profiles_keep_their_newest],
 )
 async def test_two_profiles_at_once(lab: Lab) -> None:
-    """Refreshing one profile leaves what was stored meanwhile for another."""
+    """Refreshing one profile leaves what is stored meanwhile for another, by whomever."""
     main, other = lab.credential("codex", expired=True), lab.credential("other")
-    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    agents, models = ("lane0", "lane1"), ("other", "codex")  # lane1 asks other alone, lane0 falls over to codex
+    lab.prepare(Setup(agents=agents, models=models, credential=main, other_credential=other))
+    lab.script(
+        Rule("overloaded", Match(marker="lane0"), (Status(529), Text("done"))),
+        Rule("refused", Match(marker="lane1"), (Status(401), Text("done"))),
+    )
     lab.hold("grant")
-    run = await lab.turn("lane0")
-    await lab.reached("grant", by=[run])
-    if lab.faulty:
-        lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
-    lab.look.credentials("before")
-    lab.release("grant")
-    await run.finished()
+    runs = [await lab.turn("lane0")]
+    await lab.reached("grant", by=runs)
+
+    def writes(call: StoppedCall) -> bool:
+        return call.actor == "lane0" and call.kind.family is Family.REPLACE and lab.is_store(call)
+
+    async with lab.kept("a refresh kept at its write of the store", where=writes) as until_kept:
+        if lab.faulty:
+            lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
+        lab.release("grant")
+        await until_kept(runs[0])
+        if lab.faulty:
+            runs.append(await lab.turn("lane1"))
+            await lab.stuck(runs[1])
+    for run in runs:
+        await run.finished()
     lab.look.credentials("at the end")
 
 

@@ -11,6 +11,7 @@ from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, 
 from harness.verdict import Finding
 
 SIGNALLED = "signalled"  # the turn that is told to end between the answer to its refresh and the use of the token
+FAMILIES = {"codex": "main", "other": "other"}  # the sign-ins of two profiles that are refreshed at once
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
 
@@ -135,6 +136,25 @@ def other_profile_untouched(history: History) -> list[Finding]:
     what = "is gone" if not after[1].exists else "was changed"
     message = f"refreshing one profile harmed another: the other profile {what}"
     return [Finding(rule="AUT-7", message=message, evidence=(before[0], after[0]))]
+
+
+def profiles_keep_their_newest(history: History) -> list[Finding]:
+    """AUT-7: of two profiles that were refreshed, each stands in the store with the last token that it was given."""
+    newest = {what.family: what.generation for _, what in _redemptions(history) if what.decision == "minted"}
+    looks = {family: _profile(history, which, "at the end") for family, which in FAMILIES.items()}
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    if newest.keys() != looks.keys():
+        raise CannotDecide(f"not both profiles were refreshed: {', '.join(sorted(newest))}")
+    old = {family: look for family, look in looks.items() if look[1].facts.get("generation") != newest[family]}
+    return [
+        Finding(
+            rule="AUT-7",
+            message=f"profile {FAMILIES[family]} does not have its newest token: while it was stored, another was too",
+            evidence=(look[0],),
+        )
+        for family, look in old.items()
+    ]
 
 
 def crash_asks_once(history: History) -> list[Finding]:

@@ -32,7 +32,7 @@ class Capability(Enum):
     SIBLINGS = "goes through several models of one provider"
     KEYS = "shows providers API keys that stand in its config, and not in its environment"
     OAUTH = "keeps refreshable OAuth credentials"
-    PROFILES = "keeps several credential profiles in one store"
+    PROFILES = "keeps several credential profiles in one store, and a model can be asked with either"
     TOOLS = "runs shell commands as child work"
     GRACE = "can be told how long child work may take to end"
     BACKGROUND = "leaves wanted background work behind under a handle"
@@ -159,13 +159,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the config is to say before the first command. Providers: anthropic, gemini, codex."""
+    """What the config is to say before the first command.
+
+    Providers: anthropic, gemini, codex; and with PROFILES other, which is codex again with the other credential.
+    """
 
     agents: tuple[str, ...] = ()
     models: tuple[str, ...] = ("anthropic", "gemini", "codex")  # in failover order
     siblings: tuple[str, ...] = ()  # providers of which another model comes right after the first, with SIBLINGS
     credential: SeededCredential | None = None  # of the codex provider
-    other_credential: SeededCredential | None = None  # a second profile in the same store
+    other_credential: SeededCredential | None = None  # a second profile in the same store, the provider other's
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know
     entry_extra: Mapping[str, object] = field(
         default_factory=dict

@@ -46,6 +46,7 @@ _MODELS = {
     "anthropic": "anthropic/claude-sonnet-4-6",
     "gemini": "gemini/gemini-3-pro-preview",
     "codex": "codex/gpt-5.3-codex",
+    "other": "other/gpt-5.3-codex",
 }
 _SIBLINGS = {
     "anthropic": "anthropic/claude-haiku-4-5",
@@ -215,6 +216,8 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
             **idle,
         },
     }
+    if "other" in setup.models:
+        providers["other"] = providers["codex"] | {"profile": _PROFILES["other"]}
     for name in setup.unreachable:
         providers[name]["baseUrl"] = UNREACHABLE
     return {
