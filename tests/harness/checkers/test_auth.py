@@ -263,7 +263,7 @@ AUT_4 = [
 ]  # fmt: skip
 
 
-TOLD = (fired(), signalled("signalled", 15), turn("signalled", ok=False, kind="stopped", exit_status=143))
+TOLD = (fired(), signalled("signalled", 15), *turn("signalled", ok=False, kind="stopped", exit_status=143))
 AUT_4_SIGNAL = [
     legal("stored", signal_loses_no_token, TOLD, turn("signalled-next")),
     legal("nothing-sent", signal_loses_no_token, turn("signalled"), turn("signalled-next")),
