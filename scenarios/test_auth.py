@@ -218,8 +218,8 @@ async def _signalled_refresh(lab: Lab) -> None:
 
 @scenario(
     "AUT-7",
-    fault="while one profile is being refreshed, another program stores a newer token for a second profile; that one is "
-    "refreshed by another turn while the first turn's is kept at its write of the store",
+    fault="while one profile is being refreshed, another program stores a newer token for a second profile; that one "
+    "is refreshed by another turn while the first turn's is kept at its write of the store",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
     oauth=HELD_GRANT,
     watch=WATCH_REPLACEMENTS,

@@ -16,6 +16,7 @@ from harness.checkers.repair import (
     LIST,
     LOOK,
     REPAIR,
+    RUNS,
     SOUND,
     TURN,
     check_up_is_right,
@@ -27,7 +28,7 @@ from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
 from harness.scenario import WATCH_CHANGES, WATCH_REPLACEMENTS, scenario
 from harness.targets.extras import transcripts
-from harness.targets.protocol import Capability, CheckUp, ListAgents, Setup
+from harness.targets.protocol import Capability, CheckUp, ListAgents, ListRuns, Setup
 from scenarios.gateway import routed, serving
 from scenarios.work import Rounds
 
@@ -37,14 +38,16 @@ DAMAGES: dict[str, Damage] = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "garbage": lambda path: path.write_bytes(b"\x00\xff\xfe{" * (path.stat().st_size // 4 + 1)),
 }
+KILLED = "killed"  # the turn that leaves journals behind
+LONG = "done " * 2000  # no page of a database holds it
 RESTING = Status(529, headers=(("retry-after", "3600"),))
 
 
 @scenario(
     "OPS-6",
-    fault="one file of the state after the other, but for conversations, is cut short or overwritten; the config is "
-    "removed, and the credentials are opened to others; then the state is looked at, and repaired where something was "
-    "found; before all that it is looked at beside a turn",
+    fault="one file of the state after the other, but for conversations, is cut short or overwritten, beside journals "
+    "of it that a killed turn has left; the config is removed, and the credentials are opened to others; then the "
+    "state is looked at, and repaired where something was found; before all that it is looked at beside a turn",
     needs=[*NEEDS, Capability.OAUTH],
     judges=[check_up_is_right],
     not_verified=["what the list of runs says after its records were damaged"],
@@ -58,19 +61,22 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
     await lab.add("lane2")
     await lab.run(ListAgents(), LIST.removeprefix("-"))
     await lab.add("last")  # a backup has what was there before the last change
-    lab.script(*rests, Rule(FIRST, Match(marker=FIRST), (Text("done", gate=FIRST),)))
+    lab.script(*rests, Rule(FIRST, Match(marker=FIRST), (Text(LONG, gate=FIRST),)))
     lab.hold(FIRST)
     first = await lab.turn("lane0", actor=FIRST)
     if await lab.reached(FIRST, by=[first]):
         await lab.run(CheckUp(), SOUND)
     lab.release(FIRST)
     await first.finished()
+    journaled = await _left_by_a_killed_turn(lab) if lab.faulty else {}
     lab.plan("damaged state")
     files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
     damages = _damages(lab, [path for path, *_ in files])
     for name in lab.rounds(damages):
         if lab.faulty:
             path, damage = damages[name]
+            for left, content in journaled.get(path, {}).items():
+                left.write_bytes(content)
             damage(path)
             lab.fired("damaged state", name)
         said = await lab.run(CheckUp(), f"{name}{LOOK}")
@@ -79,10 +85,31 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
         if said.ok:  # else it is said that a person is needed
             await (await lab.turn("lane0", actor=f"{name}{TURN}")).finished()
             await lab.run(ListAgents(), f"{name}{LIST}")
+            if damages[name][0] in journaled and Capability.RUNS in lab.target.capabilities:
+                await lab.run(ListRuns(everything=True), f"{name}{RUNS}")
             lab.look.credentials(name)
+        for left in {left for journals in journaled.values() for left in journals}:
+            left.unlink(missing_ok=True)
         for path, whole, mode in files:  # each round begins with the same state
             path.write_bytes(whole)
             path.chmod(mode)
+
+
+async def _left_by_a_killed_turn(lab: Lab) -> dict[Path, dict[Path, bytes]]:
+    """Each file that a killed turn has left with journals beside it, of what it and they consist; then it is repaired.
+
+    A journal has its file's name with more behind it, as those of SQLite do.
+    """
+    lab.script(Rule(KILLED, Match(marker=KILLED), (Text("done", gate=KILLED),)))
+    lab.hold(KILLED)
+    killed = await lab.turn("lane0", actor=KILLED)
+    await lab.reached(KILLED, by=[killed])
+    lab.signal(killed, signal.SIGKILL)
+    await killed.finished()
+    contents = {path: path.read_bytes() for path in _files(lab)}
+    await lab.run(CheckUp(repair=True), f"{KILLED}{REPAIR}")
+    found = {path: [each for each in contents if str(each).startswith(f"{path}-")] for path in contents}
+    return {path: {each: contents[each] for each in (path, *more)} for path, more in found.items() if more}
 
 
 def _damages(lab: Lab, files: list[Path]) -> dict[str, tuple[Path, Damage]]:

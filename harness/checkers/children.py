@@ -183,6 +183,25 @@ def killed_is_not_success(history: History) -> list[Finding]:
     return findings + _listed_as_success(history)
 
 
+def given_up_is_not_success(history: History) -> list[Finding]:
+    """CHD-7: a turn whose model asked for a tool in every answer has no result, and claims none."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    found = list(ask.turns(history))
+    if not found:
+        raise CannotDecide("no turn came to an end")
+    claims = [
+        Finding(
+            rule="CHD-7",
+            message=f"{what.actor} was given up as its model asked for tools, and reports success ({ask.said(what)})",
+            evidence=(seq,),
+        )
+        for seq, what, _ in found
+        if what.outcome.ok or what.outcome.exit_status == 0
+    ]
+    return claims or _listed_as_success(history)
+
+
 def signals_are_told(history: History) -> list[Finding]:
     """CHD-7: who got a signal in the middle of its work ended with the status for it, or had done its work.
 

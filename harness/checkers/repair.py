@@ -1,7 +1,8 @@
 """OPS-6: what a check-up says of the state, and what its repair leaves alone.
 
-Of a round with damage the actors are named after it: `…-look`, `…-repair`, and `…-turn` and `…-list` for what is tried
-afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" wants what "held" has.
+Of a round with damage the actors are named after it: `…-look`, `…-repair`, and `…-turn`, `…-list` and `…-runs` for what
+is tried afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" wants what
+"held" has.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from harness.events import FileSeen, Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
 SOUND = "sound-look"  # the check-up of a state that nobody has damaged, beside a turn
-LOOK, REPAIR, TURN, LIST = "-look", "-repair", "-turn", "-list"  # end the names of a round's actors
-TRIED = (TURN, LIST)
+LOOK, REPAIR, TURN, LIST, RUNS = "-look", "-repair", "-turn", "-list", "-runs"  # end the names of a round's actors
+TRIED = (TURN, LIST, RUNS)
 FIRST = "first"  # the turn of which every later one is to be told
 AT_WORK = ("held", "routed", "add")
 BESIDE = "list-beside"  # the list of runs after a repair beside them

@@ -35,6 +35,7 @@ class Capability(Enum):
     PROFILES = "keeps several credential profiles in one store, and a model can be asked with either"
     TOOLS = "runs shell commands as child work"
     GRACE = "can be told how long child work may take to end"
+    STEPS = "can be told how many answers of its model a turn may take"
     BACKGROUND = "leaves wanted background work behind under a handle"
     RUNS = "lists its runs"
     CANCEL = "cancels a run or a background job by its handle"
@@ -177,6 +178,7 @@ class Setup:
     idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
     grace_seconds: float | None = None  # how long child work may take to end, where the target can be told
     session_wait_seconds: float | None = None  # how long a run waits for a held session, where the target can be told
+    max_steps: int | None = None  # how many answers of its model a turn may take, where the target can be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,8 +175,8 @@ async def test_two_profiles_are_kept(lab: Lab) -> None:
 @check(Capability.TURN, Capability.OAUTH, Capability.PROFILES)
 async def test_the_other_profile_is_asked_with(lab: Lab) -> None:
     """A turn whose only model is of the provider other renews the profile other, and asks with it."""
-    other = lab.credential("other", expired=True)
-    lab.prepare(replace(_setup(lab), models=("other",), other_credential=other))
+    main, other = lab.credential("main"), lab.credential("other", expired=True)
+    lab.prepare(Setup(agents=(AGENT,), models=("other",), credential=main, other_credential=other))
     outcome = await (await lab.turn(AGENT, actor="turn")).finished()
     require(
         outcome.ok and lab.granted("other") and not lab.granted("main"),
