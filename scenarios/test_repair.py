@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -38,6 +39,7 @@ DAMAGES: dict[str, Damage] = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "garbage": lambda path: path.write_bytes(b"\x00\xff\xfe{" * (path.stat().st_size // 4 + 1)),
 }
+JOURNALED = "-journaled"  # ends the name of a round with journals
 KILLED = "killed"  # the turn that leaves journals behind
 LONG = "done " * 2000  # no page of a database holds it
 RESTING = Status(529, headers=(("retry-after", "3600"),))
@@ -71,12 +73,10 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
     journaled = await _left_by_a_killed_turn(lab) if lab.faulty else {}
     lab.plan("damaged state")
     files = [(path, path.read_bytes(), path.stat().st_mode) for path in _files(lab)]
-    damages = _damages(lab, [path for path, *_ in files])
+    damages = _damages(lab, [path for path, *_ in files], journaled)
     for name in lab.rounds(damages):
         if lab.faulty:
             path, damage = damages[name]
-            for left, content in journaled.get(path, {}).items():
-                left.write_bytes(content)
             damage(path)
             lab.fired("damaged state", name)
         said = await lab.run(CheckUp(), f"{name}{LOOK}")
@@ -85,7 +85,7 @@ async def test_check_up_of_damaged_state(lab: Lab) -> None:
         if said.ok:  # else it is said that a person is needed
             await (await lab.turn("lane0", actor=f"{name}{TURN}")).finished()
             await lab.run(ListAgents(), f"{name}{LIST}")
-            if damages[name][0] in journaled and Capability.RUNS in lab.target.capabilities:
+            if name.endswith(JOURNALED) and Capability.RUNS in lab.target.capabilities:
                 await lab.run(ListRuns(everything=True), f"{name}{RUNS}")
             lab.look.credentials(name)
         for left in {left for journals in journaled.values() for left in journals}:
@@ -112,13 +112,25 @@ async def _left_by_a_killed_turn(lab: Lab) -> dict[Path, dict[Path, bytes]]:
     return {path: {each: contents[each] for each in (path, *more)} for path, more in found.items() if more}
 
 
-def _damages(lab: Lab, files: list[Path]) -> dict[str, tuple[Path, Damage]]:
-    """What is done to which file, by the name of the round: of the two ways of losing its content one, by the seed."""
+def _damages(lab: Lab, files: list[Path], journaled: dict[Path, dict[Path, bytes]]) -> dict[str, tuple[Path, Damage]]:
+    """What is done to which file, by the name of the round: of the two ways of losing its content one, by the seed.
+
+    One that a killed turn has left with journals is overwritten beside them as well, and in place of overwritten alone.
+    """
     ways = lab.draw("damages", st.lists(st.sampled_from(tuple(DAMAGES)), min_size=len(files), max_size=len(files)))
     found = {f"{path.name}-{way}": (path, DAMAGES[way]) for path, way in zip(files, ways, strict=True)}
+    for path, contents in journaled.items():
+        found.pop(f"{path.name}-garbage", None)
+        found[f"{path.name}{JOURNALED}"] = (path, partial(_garbage_beside, contents))
     config, credentials = lab.target.config_file(lab.site), lab.target.credentials_files(lab.site)
     found |= {f"{path.name}-gone": (path, Path.unlink) for path in files if path == config}
     return found | {f"{path.name}-opened": (path, _opened) for path in files if path in credentials}
+
+
+def _garbage_beside(contents: dict[Path, bytes], path: Path) -> None:
+    for left, content in contents.items():
+        left.write_bytes(content)
+    DAMAGES["garbage"](path)
 
 
 def _opened(path: Path) -> None:
