@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from functools import partial
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
+    NO_TOKEN,
+    REVOKED,
     SIGNALLED,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
+    other_profile_is_usable,
     other_profile_untouched,
     profiles_keep_their_newest,
     renewal_loses_nothing,
@@ -256,22 +260,30 @@ async def test_two_profiles_at_once(lab: Lab) -> None:
 
 @scenario(
     "AUT-7",
-    fault="the authorization server refuses one profile's refresh token for good",
-    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
-    judges=[other_profile_untouched],
+    fault="the authorization server refuses one profile's refresh token for good; then what stands in the store "
+    "for that profile is no token",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
+    judges=[other_profile_untouched, other_profile_is_usable],
 )
 async def test_revoked_profile(lab: Lab) -> None:
-    """A profile whose token was revoked takes no other profile down with it."""
+    """A profile whose token was revoked, or is none, takes no other profile down with it."""
     main, other = lab.credential("codex", expired=True), lab.credential("other")
-    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    models = ("codex", "other", "anthropic")
+    lab.prepare(Setup(agents=("lane0",), models=models, credential=main, other_credential=other))
     lab.look.credentials("before")
     lab.plan("family revoked")
     if lab.faulty:
         lab.fakes.oauth.revoke(main.refresh_token)
-    await (await lab.turn("lane0")).finished()
+    await (await lab.turn("lane0", actor=REVOKED)).finished()
     if lab.refused_grants():
         lab.fired("family revoked")
     lab.look.credentials("at the end")
+    if lab.faulty:
+        none = replace(main, access_token="no token", refresh_token="no token")
+        lab.prepare(
+            Setup(agents=("lane0",), models=models[1:], credential=none, other_credential=other), home="home-none"
+        )
+        await (await lab.turn("lane0", actor=NO_TOKEN)).finished()
 
 
 @scenario(

@@ -11,6 +11,7 @@ from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, 
 from harness.verdict import Finding
 
 SIGNALLED = "signalled"  # the turn that is told to end between the answer to its refresh and the use of the token
+REVOKED, NO_TOKEN = "revoked", "no-token"  # turns whose first profile is refused, or holds nothing to be sent
 FAMILIES = {"codex": "main", "other": "other"}  # the sign-ins of two profiles that are refreshed at once
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
@@ -136,6 +137,21 @@ def other_profile_untouched(history: History) -> list[Finding]:
     what = "is gone" if not after[1].exists else "was changed"
     message = f"refreshing one profile harmed another: the other profile {what}"
     return [Finding(rule="AUT-7", message=message, evidence=(before[0], after[0]))]
+
+
+def other_profile_is_usable(history: History) -> list[Finding]:
+    """AUT-7: a model is asked with one profile although the other is refused, or holds what is no token."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    findings, asked = [], {what.provider: seq for seq, what in ask.requests(history, REVOKED)}
+    if "codex" not in asked and "anthropic" in asked:
+        message = "one profile was refused, and the model that wants another was passed over"
+        findings.append(Finding(rule="AUT-7", message=message, evidence=(asked["anthropic"],)))
+    seq, what = ask.finished(history, NO_TOKEN)
+    if not what.outcome.ok:
+        message = f"one profile has no token, and a turn that wants another fails: {ask.said(what)}"
+        findings.append(Finding(rule="AUT-7", message=message, evidence=(seq,)))
+    return findings
 
 
 def profiles_keep_their_newest(history: History) -> list[Finding]:

@@ -13,6 +13,7 @@ from harness.checkers.auth import (
     keys_stay_in,
     loser_rereads,
     one_credential_one_lock,
+    other_profile_is_usable,
     other_profile_untouched,
     profiles_keep_their_newest,
     renewal_loses_nothing,
@@ -25,6 +26,7 @@ from harness.events import FileSeen, SecretSeen
 from tests.harness.histories import (
     add,
     answered,
+    asked,
     check,
     file,
     fired,
@@ -182,6 +184,19 @@ AUT_7 = [
 ]  # fmt: skip
 
 
+USABLE = other_profile_is_usable
+AUT_7_USABLE = [
+    legal("asked-with-the-other", USABLE, fired(), asked(1, "revoked", "codex"), turn("no-token")),
+    legal("nothing-refused", USABLE, asked(1, "revoked", "anthropic")),
+    legal("nobody-asked", USABLE, fired(), turn("revoked", ok=False), turn("no-token")),
+    illegal("passed-over", USABLE, "AUT-7", "wants another was passed over", [1], fired(),
+        asked(1, "revoked", "anthropic"), turn("no-token")),
+    illegal("all-profiles-fail", USABLE, "AUT-7", "one profile has no token, and a turn that wants another fails", [3],
+        fired(), asked(1, "revoked", "codex"), turn("no-token", ok=False)),
+    undecided("never-ended", USABLE, "no-token never came to an end", fired(), start("no-token")),
+]  # fmt: skip
+
+
 def newest(which: str, generation: int) -> FileSeen:
     facts = {"when": "at the end", "family": which, "generation": generation}
     return file(f"profile {which}", path=which, parses=None, facts=facts)
@@ -276,7 +291,7 @@ AUT_4_SIGNAL = [
 
 @pytest.mark.parametrize(
     ("checker", "events", "expected"),
-    [*AUT_1, *AUT_2, *AUT_3, *AUT_3_LOSES, *AUT_4, *AUT_4_SIGNAL, *AUT_7, *AUT_7_NEWEST, *AUT_9],
+    [*AUT_1, *AUT_2, *AUT_3, *AUT_3_LOSES, *AUT_4, *AUT_4_SIGNAL, *AUT_7, *AUT_7_NEWEST, *AUT_7_USABLE, *AUT_9],
 )
 def test_auth(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
