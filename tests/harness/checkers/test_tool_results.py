@@ -16,7 +16,7 @@ from harness.checkers.tool_results import (
 from tests.harness.histories import asked, check, hung, illegal, legal, replied, start, turn, undecided
 
 BEGUN = (start("lane0"), asked(1, "lane0"))
-NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors", "tool-here", "tool-pipe")
+NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors", "tool-here", "tool-signals")
 TOLD = (*BEGUN, asked(2, "lane0", step=9, markers=("lane0", *NAMES)))
 ENDED = turn("lane0", text=SAID)[1]
 
@@ -28,7 +28,7 @@ MSG_6 = [
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
     illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 9 results", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=NAMES), ENDED),
-    illegal("nothing-printed", results_are_told, "MSG-6", "what the tools printed: flood, left, errors, here, pipe", [2, 3],
+    illegal("nothing-printed", results_are_told, "MSG-6", "tools printed: flood, left, errors, here, signals", [2, 3],
         BEGUN, asked(2, "lane0", step=9, markers=NAMES[:1]), ENDED),
     illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
         TOLD, turn("lane0", ok=False, message="too much")[1]),
