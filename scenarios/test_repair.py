@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from harness.checkers.config import adds_survive_a_repair
 from harness.checkers.repair import (
     BESIDE,
     FIRST,
+    LATE,
     LIST,
     LOOK,
     REPAIR,
@@ -169,7 +171,7 @@ async def test_repair_on_a_full_disk(lab: Lab) -> None:
 @scenario(
     "OPS-6",
     fault="the state is repaired beside a run that waits for its model, one of a gateway, and an add that is kept at "
-    "its write of the config; a fourth run was killed with SIGKILL",
+    "its write of the config; a fourth run was killed with SIGKILL, and a fifth comes to the gateway afterwards",
     needs=NEEDS,
     watch=WATCH_REPLACEMENTS,
     exact=True,
@@ -179,7 +181,7 @@ async def test_repair_beside_others(lab: Lab) -> None:
     """A repair leaves alone what is at work, and a config with which nothing is wrong."""
     has = lab.target.capabilities
     extra = {"x-own": [1, {"kept": True}]}
-    agents = ("held", "routed", "killed")
+    agents = ("held", "routed", "killed", LATE)
     lab.prepare(Setup(agents=agents, models=("anthropic",), grace_seconds=0.5, session_wait_seconds=1.0, extra=extra))
     works = [await serving(lab)] if Capability.GATEWAY in has else []
     turns = [lab.turning("held"), lab.turning("killed"), *([routed(lab, "routed", "routed")] if works else [])]
@@ -201,6 +203,8 @@ async def test_repair_beside_others(lab: Lab) -> None:
         if Capability.RUNS in has:
             await lab.list_runs(BESIDE)
         await lab.settled(await lab.turn("held", actor="second"))
+        if Capability.DETACH in has:
+            await lab.run(replace(routed(lab, LATE, LATE), detached=True), LATE)
     else:
         await lab.run(CheckUp(repair=True), "repair")
     for turn in turns:

@@ -18,6 +18,7 @@ LOOK, REPAIR, TURN, LIST, RUNS = "-look", "-repair", "-turn", "-list", "-runs"  
 TRIED = (TURN, LIST, RUNS)
 FIRST = "first"  # the turn of which every later one is to be told
 AT_WORK = ("held", "routed", "add")
+LATE = "late"  # the turn that the gateway is to accept after the repair
 BESIDE = "list-beside"  # the list of runs after a repair beside them
 
 
@@ -113,6 +114,10 @@ def repair_harms_nobody(history: History) -> list[Finding]:
         for actor, (seq, what) in ends.items()
         if actor in working and not what.outcome.ok
     ]
+    if LATE in ends and not ends[LATE][1].outcome.ok:
+        seq, what = ends[LATE]
+        message = f"after a repair the gateway that was at work takes no turn: {ask.said(what)}"
+        findings.append(Finding(rule="OPS-6", message=message, evidence=(repairs[0], seq)))
     findings += _robbed(history) + _left_out(
         history, {str(begun[a].params.get("agent")) for a in working if a != "add"}
     )

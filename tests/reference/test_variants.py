@@ -27,6 +27,7 @@ from reference.messages import Message
 from reference.parts import Parts
 
 OURS = (
+    "accounts-rest-together",
     "attempts-lost-when-stopped",
     "background-ends-unnoticed",
     "background-ends-with-its-delegate",
@@ -79,6 +80,8 @@ OURS = (
     "doctor-passes-over-cooldowns",
     "doctor-passes-over-groups",
     "doctor-passes-over-modes",
+    "doctor-removes-live-sockets",
+    "doctor-takes-back-live-worktrees",
     "doctor-takes-locks-for-leftovers",
     "doctor-ticks-off-failures",
     "entries-written-anew",
@@ -124,6 +127,7 @@ OURS = (
     "next-model-without-tools",
     "output-lost-beyond-the-pipe",
     "output-needs-a-pipe-that-waits",
+    "profiles-are-refused-together",
     "redirects-are-followed",
     "refresh-busy-reads-as-missing",
     "refusals-are-empty-answers",
@@ -171,6 +175,7 @@ OURS = (
     "slow-commands-end-the-turn",
     "stdout-noise",
     "stopped-tool-is-a-result",
+    "store-must-be-whole",
     "stream-chunks-end-with-lines",
     "stream-errors-are-refusals",
     "stream-lines-end-with-lf",
@@ -185,6 +190,7 @@ OURS = (
     "token-redirects-are-followed",
     "too-many-steps-succeed",
     "tools-begin-elsewhere",
+    "tools-ignore-broken-pipes",
     "tools-inherit-locks",
     "tools-resolve-the-home-anew",
     "transcript-failures-swallowed",
@@ -204,6 +210,7 @@ OURS = (
     "worktree-branch-of-others-removed",
     "worktree-branch-stays-locked",
     "worktree-left-behind",
+    "worktree-of-a-listed-agent-taken-back",
     "worktree-of-an-agent-taken-back",
     "worktree-of-killed-add-stays",
     "worktree-stashes-first",
