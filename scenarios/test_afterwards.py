@@ -65,8 +65,8 @@ async def _interrupted_once_told(lab: Lab, agent: str, told: Path) -> Actor:
 
 @scenario(
     "CHD-4",
-    fault="tool calls ask for background work that goes on, and prints, one of them in an agent that works for another, "
-    "and for some that ends by itself; a run that has begun some is cancelled",
+    fault="tool calls ask for background work that goes on, and prints, one of them in an agent that works for "
+    "another, and for some that ends by itself; a run that has begun some is cancelled",
     needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
     judges=[background_is_listed],
 )
