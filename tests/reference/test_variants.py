@@ -189,6 +189,7 @@ OURS = (
     "timeout-for-each-step",
     "timeout-ignores-hangs",
     "timeouts-that-are-no-number",
+    "token-endpoint-quoted",
     "token-redirects-are-followed",
     "too-many-steps-succeed",
     "tools-begin-elsewhere",
