@@ -35,7 +35,7 @@ PRINTS = {
     "left": "tail -f /dev/null & {marked}",
     "errors": "{marked} >&2; false",
     "here": f"cat {NOTE}",
-    "signals": "sleep 600 & kill $!; wait; while :; do {marked}; echo; done | head -n 1",
+    "signals": "sleep 600 & kill $!; wait; while :; do {marked}; echo; sleep 0.1; done | head -n 1",
 }
 MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
