@@ -92,6 +92,7 @@ OURS = (
     "failover-on-stdout",
     "failovers-are-reported",
     "fence-at-the-end-only",
+    "fence-checked-before-the-write",
     "folder-before-the-name-is-checked",
     "gateway-accepts-before-it-records",
     "gateway-address-taken",
