@@ -207,7 +207,8 @@ async def test_killed_refresh(lab: Lab) -> None:
 
 async def _signalled_refresh(lab: Lab) -> None:
     """A refresh gets SIGTERM with the new token in hand; then there is another turn."""
-    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=lab.credential(SIGNALLED, expired=True)))
+    credential = lab.credential(SIGNALLED, expired=True)
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=credential))
 
     def stores(call: StoppedCall) -> bool:
         return call.actor == SIGNALLED and lab.is_store(call) and lab.granted(SIGNALLED)
@@ -217,7 +218,7 @@ async def _signalled_refresh(lab: Lab) -> None:
         await until_kept(run)
         lab.signal(run, signal.SIGTERM)
     await run.finished()
-    await (await lab.turn("lane0", actor=f"{SIGNALLED}-next")).finished()
+    await (await lab.turn("lane1", actor=f"{SIGNALLED}-next")).finished()
 
 
 @scenario(

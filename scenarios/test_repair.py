@@ -204,7 +204,8 @@ async def test_repair_beside_others(lab: Lab) -> None:
             await lab.list_runs(BESIDE)
         await lab.settled(await lab.turn("held", actor="second"))
         if Capability.DETACH in has:
-            await lab.run(replace(routed(lab, LATE, LATE), detached=True), LATE)
+            runs[LATE] = await lab.start(replace(routed(lab, LATE, LATE), detached=True), LATE)
+            await lab.settled(runs[LATE])  # it is accepted, or waits for its turn
     else:
         await lab.run(CheckUp(repair=True), "repair")
     for turn in turns:

@@ -201,6 +201,8 @@ def signal_loses_no_token(history: History) -> list[Finding]:
     end, after = ask.finished(history, f"{SIGNALLED}-next")
     if after.outcome.ok:
         return []
+    if after.outcome.kind != "auth":
+        raise CannotDecide(f"the next turn fails for another reason: {ask.said(after)}")
     message = f"a refresh that was told to end lost the token that it had got; the next turn fails: {ask.said(after)}"
     return [Finding(rule="AUT-4", message=message, evidence=(seq, end))]
 

@@ -284,6 +284,7 @@ AUT_4_SIGNAL = [
     legal("nothing-sent", signal_loses_no_token, turn("signalled"), turn("signalled-next")),
     illegal("lost", signal_loses_no_token, "AUT-4", "lost the token that it had got; the next turn fails", [3, 5], TOLD,
         turn("signalled-next", **ASKS)),
+    undecided("fails-otherwise", signal_loses_no_token, "for another reason", TOLD, turn("signalled-next", ok=False)),
     undecided("no-signal", signal_loses_no_token, "no refresh got a signal", fired(), turn("signalled")),
     undecided("no-next-turn", signal_loses_no_token, "signalled-next never came to an end", TOLD),
 ]  # fmt: skip
