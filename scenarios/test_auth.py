@@ -186,17 +186,18 @@ async def test_killed_refresh(lab: Lab) -> None:
 
     async def refresh(name: str, strike: Strike) -> None:
         main, other = lab.credential(name, expired=True), lab.credential(f"other-{name}")
-        setup = Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other)
+        setup = Setup(agents=LANES, models=("codex",), credential=main, other_credential=other)
         lab.prepare(setup, home=f"home-{name}")
         lab.look.credentials(f"{name} before")
         async with strike():
             await (await lab.turn("lane0", actor=name)).finished()
-        turns = [await (await lab.turn("lane0", actor=f"{name}-{after}")).finished() for after in ("next", "again")]
+        later = {"next": "lane1", "again": "lane2"}  # agents of their own: nobody waits for a session
+        turns = [await (await lab.turn(agent, actor=f"{name}-{after}")).finished() for after, agent in later.items()]
         lab.look.credentials(f"{name} after")
         if not turns[-1].ok:
             signed_in = lab.credential(f"new-{name}", expired=True)  # some time ago: it is to be renewed as well
             lab.target.store_credential(lab.site, signed_in)
-            await (await lab.turn("lane0", actor=f"{name}-signed-in")).finished()
+            await (await lab.turn("lane3", actor=f"{name}-signed-in")).finished()
 
     def answered(call: StoppedCall) -> bool:
         return before(call) and lab.granted(call.actor)
