@@ -29,6 +29,10 @@ class Deadline:
         at = monotonic() + seconds
         return Deadline(at if self._at is None else min(at, self._at))
 
+    def later(self, seconds: float) -> Deadline:
+        """This deadline, or the one that many seconds from now, whichever comes last."""
+        return self if self._at is None else Deadline(max(self._at, monotonic() + seconds))
+
     def remaining(self) -> float | None:
         """Seconds left, never negative; None when there is no end."""
         return None if self._at is None else max(0.0, self._at - monotonic())

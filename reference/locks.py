@@ -39,7 +39,7 @@ class Lock:
     `code` and `what` name it in errors; `run_id` and `owner` go into the holder's record.
     """
 
-    __slots__ = ("_descriptor", "_record", "code", "owner", "path", "run_id", "what")
+    __slots__ = ("_descriptor", "code", "owner", "path", "run_id", "what")
 
     def __init__(
         self, path: str, *, code: str = "lock-busy", what: str = "", run_id: str = "", owner: str = ""
@@ -50,7 +50,6 @@ class Lock:
         self.run_id = run_id
         self.owner = owner
         self._descriptor = -1
-        self._record = b""
 
     def acquire(self, deadline: Deadline) -> Lock:
         """Wait for the lock until the deadline. Raises Busy naming the holder, or OSError with the path."""

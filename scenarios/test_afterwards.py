@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from fakes.script import Match, Parts, Rule
-from harness.checkers.children import BRIEF, CANCELLED, GIVEN, background_is_listed, workspace_quiet
+from harness.checkers.children import BRIEF, CANCELLED, GIVEN, PRINTING, background_is_listed, workspace_quiet
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
@@ -65,8 +65,8 @@ async def _interrupted_once_told(lab: Lab, agent: str, told: Path) -> Actor:
 
 @scenario(
     "CHD-4",
-    fault="tool calls ask for background work that goes on, one of them in an agent that works for another, and for "
-    "some that ends by itself; a run that has begun some is cancelled",
+    fault="tool calls ask for background work that goes on, and prints, one of them in an agent that works for "
+    "another, and for some that ends by itself; a run that has begun some is cancelled",
     needs=[*NEEDS, Capability.BACKGROUND, Capability.RUNS, Capability.CANCEL],
     judges=[background_is_listed],
 )
@@ -84,7 +84,7 @@ async def test_wanted_background_work(lab: Lab) -> None:
     await run.finished()
     if not lab.faulty:
         return
-    if await lab.look.beat("background"):
+    if await lab.look.beat(PRINTING):
         lab.fired("background work")
     if begun:
         await lab.look.beat(GIVEN, within=GRACE)
@@ -93,6 +93,7 @@ async def test_wanted_background_work(lab: Lab) -> None:
     await brief.finished()
     await brief.tree_ended(lab.target.patience)  # where it has not, the list may well show it
     cancelled = await _cancelled_after_it_began(lab)
+    await lab.look.beat(PRINTING, within=GRACE)
     listed = await lab.list_runs("list")
     for number, handle in enumerate(handle for row in listed for handle in row.jobs):
         await lab.run(CancelRun(id=handle), f"cancel{number}")
@@ -118,7 +119,8 @@ async def _cancelled_after_it_began(lab: Lab) -> Actor:
 
 def _background(lab: Lab, *, delegates: bool) -> list[Rule]:
     """A model asks for work in the background, and may have another agent do so as well, in the same answer."""
-    calls = [lab.target.tool_call(lab.build("background", *KINDS["session"]), background=True)]
+    prints = "while echo still at work; do sleep 0.2; done"  # ends where nobody takes it
+    calls = [lab.target.tool_call(f"{lab.build(PRINTING, *KINDS['session'])} & {prints}", background=True)]
     rules: list[Rule] = []
     if delegates:
         calls.append(delegation(lab.target, "lane1", "[[lane1]] begin it"))

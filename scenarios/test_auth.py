@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
 from functools import partial
 
 from fakes.oauth import OAuthSettings
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.auth import (
+    NO_TOKEN,
+    REVOKED,
+    SIGNALLED,
     crash_asks_once,
     everybody_succeeds,
     loser_rereads,
+    other_profile_is_usable,
     other_profile_untouched,
+    profiles_keep_their_newest,
     renewal_loses_nothing,
+    signal_loses_no_token,
     single_flight,
     store_never_goes_back,
 )
 from harness.checkers.token_server import auth_noise_is_contained
+from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
 
@@ -162,29 +171,33 @@ async def test_answer_without_a_refresh_token(lab: Lab) -> None:
 
 @scenario(
     "AUT-4",
-    fault="a refresh is killed at each of its operations between the server's answer and the use of the new token",
+    fault="a refresh gets SIGTERM as it begins to store the server's answer; others are killed at each of their "
+    "operations between the answer and the use of the new token",
     needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
     watch=WATCH_CHANGES,
     exact=True,
-    judges=[crash_asks_once],
+    judges=[signal_loses_no_token, crash_asks_once],
 )
 async def test_killed_refresh(lab: Lab) -> None:
-    """A refresh that dies with the new token in hand costs at most one sign-in, asked for clearly."""
+    """A refresh that dies with the new token in hand costs at most one sign-in, asked for clearly; a signal none."""
     before = before_asking(lab)
+    if lab.faulty:
+        await _signalled_refresh(lab)
 
     async def refresh(name: str, strike: Strike) -> None:
         main, other = lab.credential(name, expired=True), lab.credential(f"other-{name}")
-        setup = Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other)
+        setup = Setup(agents=LANES, models=("codex",), credential=main, other_credential=other)
         lab.prepare(setup, home=f"home-{name}")
         lab.look.credentials(f"{name} before")
         async with strike():
             await (await lab.turn("lane0", actor=name)).finished()
-        turns = [await (await lab.turn("lane0", actor=f"{name}-{after}")).finished() for after in ("next", "again")]
+        later = {"next": "lane1", "again": "lane2"}  # agents of their own: nobody waits for a session
+        turns = [await (await lab.turn(agent, actor=f"{name}-{after}")).finished() for after, agent in later.items()]
         lab.look.credentials(f"{name} after")
         if not turns[-1].ok:
             signed_in = lab.credential(f"new-{name}", expired=True)  # some time ago: it is to be renewed as well
             lab.target.store_credential(lab.site, signed_in)
-            await (await lab.turn("lane0", actor=f"{name}-signed-in")).finished()
+            await (await lab.turn("lane3", actor=f"{name}-signed-in")).finished()
 
     def answered(call: StoppedCall) -> bool:
         return before(call) and lab.granted(call.actor)
@@ -193,46 +206,86 @@ async def test_killed_refresh(lab: Lab) -> None:
     await sweep(lab, refresh, what=what, faults=CRASH, most=6, where=answered, crucial=lab.is_store)
 
 
+async def _signalled_refresh(lab: Lab) -> None:
+    """A refresh gets SIGTERM with the new token in hand; then there is another turn."""
+    credential = lab.credential(SIGNALLED, expired=True)
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("codex",), credential=credential))
+
+    def stores(call: StoppedCall) -> bool:
+        return call.actor == SIGNALLED and lab.is_store(call) and lab.granted(SIGNALLED)
+
+    async with lab.kept("a refresh kept as it begins to store its new token", where=stores) as until_kept:
+        run = await lab.turn("lane0", actor=SIGNALLED)
+        await until_kept(run)
+        lab.signal(run, signal.SIGTERM)
+    await run.finished()
+    await (await lab.turn("lane1", actor=f"{SIGNALLED}-next")).finished()
+
+
 @scenario(
     "AUT-7",
-    fault="while one profile is being refreshed, another program stores a newer token for a second profile",
-    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
+    fault="while one profile is being refreshed, another program stores a newer token for a second profile; that one "
+    "is refreshed by another turn while the first turn's is kept at its write of the store",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
     oauth=HELD_GRANT,
-    judges=[other_profile_untouched],
+    watch=WATCH_REPLACEMENTS,
+    judges=[profiles_keep_their_newest],
 )
 async def test_two_profiles_at_once(lab: Lab) -> None:
-    """Refreshing one profile leaves what was stored meanwhile for another."""
+    """Refreshing one profile leaves what is stored meanwhile for another, by whomever."""
     main, other = lab.credential("codex", expired=True), lab.credential("other")
-    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    agents, models = ("lane0", "lane1"), ("other", "codex")  # lane1 asks other alone, lane0 falls over to codex
+    lab.prepare(Setup(agents=agents, models=models, credential=main, other_credential=other))
+    lab.script(
+        Rule("overloaded", Match(marker="lane0"), (Status(529), Text("done"))),
+        Rule("refused", Match(marker="lane1"), (Status(401), Text("done"))),
+    )
     lab.hold("grant")
-    run = await lab.turn("lane0")
-    await lab.reached("grant", by=[run])
-    if lab.faulty:
-        lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
-    lab.look.credentials("before")
-    lab.release("grant")
-    await run.finished()
+    runs = [await lab.turn("lane0")]
+    await lab.reached("grant", by=runs)
+
+    def writes(call: StoppedCall) -> bool:
+        return call.actor == "lane0" and call.kind.family is Family.REPLACE and lab.is_store(call)
+
+    async with lab.kept("a refresh kept at its write of the store", where=writes) as until_kept:
+        if lab.faulty:
+            lab.target.store_credential(lab.site, lab.redeem_elsewhere(other), "other")
+        lab.release("grant")
+        await until_kept(runs[0])
+        if lab.faulty:
+            runs.append(await lab.turn("lane1"))
+            await lab.stuck(runs[1])
+    for run in runs:
+        await run.finished()
     lab.look.credentials("at the end")
 
 
 @scenario(
     "AUT-7",
-    fault="the authorization server refuses one profile's refresh token for good",
-    needs=[Capability.TURN, Capability.OAUTH, Capability.PROFILES],
-    judges=[other_profile_untouched],
+    fault="the authorization server refuses one profile's refresh token for good; then what stands in the store "
+    "for that profile is no token",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
+    judges=[other_profile_untouched, other_profile_is_usable],
 )
 async def test_revoked_profile(lab: Lab) -> None:
-    """A profile whose token was revoked takes no other profile down with it."""
+    """A profile whose token was revoked, or is none, takes no other profile down with it."""
     main, other = lab.credential("codex", expired=True), lab.credential("other")
-    lab.prepare(Setup(agents=("lane0",), models=("codex",), credential=main, other_credential=other))
+    models = ("codex", "other", "anthropic")
+    lab.prepare(Setup(agents=("lane0",), models=models, credential=main, other_credential=other))
     lab.look.credentials("before")
     lab.plan("family revoked")
     if lab.faulty:
         lab.fakes.oauth.revoke(main.refresh_token)
-    await (await lab.turn("lane0")).finished()
+    await (await lab.turn("lane0", actor=REVOKED)).finished()
     if lab.refused_grants():
         lab.fired("family revoked")
     lab.look.credentials("at the end")
+    if lab.faulty:
+        none = replace(main, access_token="no token", refresh_token="no token")
+        lab.prepare(
+            Setup(agents=("lane0",), models=models[1:], credential=none, other_credential=other), home="home-none"
+        )
+        await (await lab.turn("lane0", actor=NO_TOKEN)).finished()
 
 
 @scenario(

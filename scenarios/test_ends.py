@@ -6,7 +6,13 @@ import signal
 from dataclasses import replace
 
 from fakes.script import Match, Rule, Stall, Text
-from harness.checkers.children import RECYCLED, killed_is_not_success, recycled_pid_is_spared, signals_are_told
+from harness.checkers.children import (
+    RECYCLED,
+    given_up_is_not_success,
+    killed_is_not_success,
+    recycled_pid_is_spared,
+    signals_are_told,
+)
 from harness.checkers.exits import LINGERING, exits_when_done
 from harness.checkers.gateway import restart_recovers, restart_recovers_anywhere
 from harness.conductor.calls import Family
@@ -204,6 +210,26 @@ async def test_status_of_waiting_runs(lab: Lab) -> None:
     for name in held:
         lab.release(name)
     await holder.finished()
+
+
+@scenario(
+    "CHD-7",
+    fault="a turn's model asks for a tool in every answer, until the turn has had as many as it may have",
+    needs=[Capability.TURN, Capability.TOOLS, Capability.STEPS],
+    judges=[given_up_is_not_success],
+)
+async def test_turn_of_too_many_steps(lab: Lab) -> None:
+    """A turn that is given up after so many answers has no result, and does not say that it has."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",), max_steps=2))
+    call = lab.target.tool_call("true")
+    last = (call,) if lab.faulty else (Text("done"),)
+    lab.script(Rule("first", Match(marker="lane0", turn_step=0), (call,)), Rule("last", Match(marker="lane0"), last))
+    lab.plan("a tool asked for to the last")
+    await (await lab.turn("lane0")).finished()
+    if lab.met("last"):
+        lab.fired("a tool asked for to the last")
+    if Capability.RUNS in lab.target.capabilities:
+        await lab.list_runs("list", everything=True)
 
 
 @scenario(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import signal
 
 from fakes.script import Match, Parts, Rule, Text
-from harness.checkers.locks import session_is_held_alone, stopped_holder_is_not_robbed, superseded_holder_is_fenced
+from harness.checkers.locks import (
+    session_is_held_alone,
+    slow_writer_is_fenced,
+    stopped_holder_is_not_robbed,
+    superseded_holder_is_fenced,
+)
 from harness.checkers.messages import ANSWER
 from harness.conductor import locks
 from harness.conductor.calls import Family
@@ -178,6 +183,36 @@ async def test_holder_that_comes_back_to_a_tool(lab: Lab) -> None:
     asks = Parts((Text(f"[[{ANSWER}holder]] one moment"), lab.target.tool_call("true")), gate="holder")
     told = Rule("holder-tool", Match(marker="holder", turn_step=0), (asks,))
     await _comes_back(lab, told, *answers("holder", "second"))
+
+
+@scenario(
+    "LCK-5",
+    fault="the holder is kept at the first write of its answer, its lock is removed, and another run of its session "
+    "gets no further, or ends",
+    needs=[Capability.TURN, Capability.LOCK_FILES, Capability.SESSIONS],
+    watch=WATCH_CONTENTION | WATCH_WRITES,
+    exact=True,
+    judges=[slow_writer_is_fenced],
+)
+async def test_holder_that_is_about_to_write(lab: Lab) -> None:
+    """A holder that has seen that its lock is its own, and then is slow, writes nothing behind another run's back."""
+    lab.prepare(Setup(agents=("lane0",), models=("anthropic",)))
+    lab.script(*answers("holder", "second"))
+
+    def stores_answer(call: StoppedCall) -> bool:
+        return call.actor == "holder" and lab.is_state(call) and f"[[{ANSWER}holder]]".encode() in call.data()
+
+    async with lab.kept("the holder kept as it writes its answer", where=stores_answer) as until_kept:
+        holder = await lab.turn("lane0", actor="holder")
+        await (until_kept(holder) if lab.faulty else holder.finished())
+        lab.plan("the lock removed")
+        if lab.faulty and break_lock(lab.target, lab.site, "lane0"):
+            lab.fired("the lock removed")
+        second = await lab.turn("lane0", actor="second")
+        await lab.stuck(second)
+    await holder.finished()
+    await second.finished()
+    await (await lab.turn("lane0", actor="after-all")).finished()
 
 
 async def _comes_back(lab: Lab, *rules: Rule) -> None:

@@ -159,3 +159,24 @@ async def test_sibling_of_a_resting_model(lab: Lab) -> None:
         await (await lab.turn("lane0", actor=turn)).finished()
     if lab.met("resting"):
         lab.fired(fault)
+
+
+@scenario(
+    "FLO-6",
+    fault="of two accounts at one provider the first is used up",
+    needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
+    judges=[sibling_does_not_rest],
+)
+async def test_second_account_of_a_used_up_one(lab: Lab) -> None:
+    """While one account rests, a model is asked with the other."""
+    credentials = lab.credential("codex"), lab.credential("other")
+    models = ("codex", "other", "anthropic")
+    lab.prepare(Setup(agents=("lane0",), models=models, credential=credentials[0], other_credential=credentials[1]))
+    fault = "an account used up"
+    lab.plan(fault)
+    if lab.faulty:
+        used_up = Status(429, "usage_limit_reached", headers=(("retry-after", "60"),))
+        lab.script(Rule("used-up", Match(provider="codex"), (used_up, Text("done"))))
+    await (await lab.turn("lane0", actor="first")).finished()
+    if lab.met("used-up"):
+        lab.fired(fault)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from fakes.script import Match, Rule, Text
 from harness.checkers.children import RECYCLED
-from harness.checkers.operator import list_shows_truth
+from harness.checkers.operator import HELPER, list_shows_truth
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
 from harness.outcome import RunSeen
 from harness.scenario import scenario
-from harness.targets.extras import grow, recycle
+from harness.targets.extras import delegation, grow, recycle
 from harness.targets.protocol import CancelRun, Capability, Setup
 from scenarios.child_work import killed_and_not_collected, tool_then_text
 from scenarios.gateway import serving
@@ -121,21 +121,30 @@ async def test_list_beside_a_zombie(lab: Lab) -> None:
 
 @scenario(
     "OPS-1",
-    fault="a gateway is started while a run that it has nothing to do with waits for its answer",
+    fault="a gateway is started while a run that it has nothing to do with waits for its answer, and another agent "
+    "works for that one",
     needs=[Capability.TURN, Capability.RUNS, Capability.GATEWAY],
     judges=[list_shows_truth],
 )
 async def test_list_beside_a_new_gateway(lab: Lab) -> None:
     """A gateway that starts leaves a run that goes on without it on the list."""
-    lab.prepare(Setup(agents=("held",), models=("anthropic",), grace_seconds=0.5))
-    lab.script(Rule("held", Match(marker="held"), (Text("done", gate="held"),)))
-    lab.hold("held")
+    lab.prepare(Setup(agents=("held", HELPER), models=("anthropic",), grace_seconds=0.5))
+    gates = ("held", HELPER) if lab.faulty and Capability.SUBAGENTS in lab.target.capabilities else ("held",)
+    rules = [Rule(name, Match(marker=name), (Text("done", gate=name),)) for name in gates]
+    if HELPER in gates:
+        call = delegation(lab.target, HELPER, f"[[{HELPER}]] do your part")
+        rules.insert(0, Rule("delegates", Match(marker="held", turn_step=0), (call,)))
+    lab.script(*rules)
+    for gate in gates:
+        lab.hold(gate)
     held = await lab.turn("held")
-    await lab.reached("held", by=[held])
+    for gate in gates:
+        await lab.reached(gate, by=[held])
     if lab.faulty:
         await serving(lab)
         await _listed(lab, "list-beside-it")
-    lab.release("held")
+    for gate in gates:
+        lab.release(gate)
     await held.finished()
     await _listed(lab, "list-at-the-end")
 

@@ -177,12 +177,14 @@ async def test_config_stays_closed(lab: Lab) -> None:
 
 @scenario(
     "AUT-9",
-    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused, or of "
-    "whose new token the provider will not hear, and at the command lines of all processes while tokens are sent; a "
-    "model asks for the environment of its tools",
+    fault="a reader looks at the credentials before every file operation of a refresh, one of which is refused by a "
+    "server that repeats the token, or of whose new token the provider will not hear, and at the command lines of all "
+    "processes while tokens are sent; a model asks for the environment of its tools",
     needs=[Capability.TURN, Capability.OAUTH],
     watch=WATCH_WRITES,
-    oauth=OAuthSettings(fault=Fault(kind="error-before-commit", status=401), gate_before_commit="grant"),
+    oauth=OAuthSettings(
+        fault=Fault(kind="error-before-commit", status=401, repeats_token=True), gate_before_commit="grant"
+    ),
     judges=[secrets_stay_in],
 )
 async def test_secrets_during_a_refresh(lab: Lab) -> None:

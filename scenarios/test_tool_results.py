@@ -27,13 +27,15 @@ ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something el
 NOTE = "note"  # a file in the agent's workspace
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
-# compiler does that fails. One shows a file. Three more print nothing: one fails, and one is killed, as for its memory.
+# compiler does that fails. One shows a file; one has a process end by SIGTERM, and another by SIGPIPE.
+# Three more print nothing: one fails, and one is killed, as for its memory.
 PRINTS = {
     "bytes": r"printf '\377\355\240\200\000\376'; {marked}",
     "flood": r"{marked}; head -c 300000 /dev/zero | tr '\000' x; {marked}",
     "left": "tail -f /dev/null & {marked}",
     "errors": "{marked} >&2; false",
     "here": f"cat {NOTE}",
+    "signals": "sleep 600 & kill $!; wait; while :; do {marked}; echo; sleep 0.1; done | head -n 1",
 }
 MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
@@ -44,8 +46,9 @@ LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
     "MSG-6",
     fault="of several tools that a model wants at once one prints bytes that are no text, one more than a pipe holds, "
     "one leaves a process behind that has its output open, one fails and says why, one shows a file of the workspace, "
-    "whose name has blanks and a shell's characters, and three print nothing: one fails, one is killed; the "
-    "last answer comes in lines that end with CR and LF, and in pieces that end within its characters",
+    "whose name has blanks and a shell's characters, one ends a process by SIGTERM, and has another write to a reader "
+    "who has seen enough, and three print nothing: one fails, one is killed; the last answer comes in lines that end "
+    "with CR and LF, and in pieces that end within its characters",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[results_are_told],
 )

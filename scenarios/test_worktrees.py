@@ -17,7 +17,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.lab import Lab, repository
 from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.schedules.decisions import Fault
-from harness.targets.protocol import AddAgent, Capability, Setup
+from harness.targets.protocol import AddAgent, Capability, CheckUp, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
 CONTENTION = 2.0  # seconds that one add is kept in the middle of its git
@@ -132,8 +132,9 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 
 @scenario(
     "CFG-12",
-    fault="adds in worktrees meet a name, a folder or a branch that is taken, a branch that another git has locked, a "
-    "full disk, SIGTERM and Ctrl-C in mid-git, one of them where there was an empty folder",
+    fault="adds in worktrees meet a repair of the state beside them, a name, a folder or a branch that is taken, a "
+    "branch that another git has locked, a full disk, one that fails once their agent is in the config, SIGTERM and "
+    "Ctrl-C in mid-git, one of them where there was an empty folder",
     needs=NEEDS,
     watch=WATCH_WRITES,
     exact=True,
@@ -142,7 +143,7 @@ async def test_repository_after_worktrees(lab: Lab) -> None:
 async def test_worktree_and_agent_together(lab: Lab) -> None:
     """An add that fails leaves neither an agent nor a worktree, branch or folder, and takes nothing that was there."""
     _prepared(lab, "occupied", empty="ended", branched="branched", locked="locked" if lab.faulty else None)
-    await lab.run(adding(lab, "good"), "add-good")
+    await _added_beside_a_repair(lab, "good")
     if lab.faulty:
         await lab.run(AddAgent(name="good", workspace=str(lab.site.workspace("twice"))), "taken")
         other = AddAgent(name="good", workspace=str(lab.site.workspace("other")), worktree_of=str(_folder(lab)))
@@ -152,6 +153,8 @@ async def test_worktree_and_agent_together(lab: Lab) -> None:
         await lab.run(adding(lab, "locked"), "add-locked")
         async with lab.struck(Fault("add-full", 0, "ENOSPC"), where=lab.is_config):
             await lab.run(adding(lab, "full"), "add-full")
+        async with lab.struck(Fault("add-unsynced", 0, "EIO"), where=_once_listed(lab)):
+            await lab.run(adding(lab, "unsynced"), "add-unsynced")
     async with lab.kept("an add kept in the middle of its git", where=_in_mid_git(lab)) as until_kept:
         victim = await lab.start(adding(lab, "ended"), "add-ended")
         await until_kept(victim)
@@ -164,6 +167,24 @@ async def test_worktree_and_agent_together(lab: Lab) -> None:
     await victim.finished()
     look(lab, "after")
     await lab.list_agents()
+
+
+async def _added_beside_a_repair(lab: Lab, name: str) -> None:
+    """An add is kept before its agent is in the config; meanwhile the state is repaired, where the target does that."""
+
+    def writes(call: StoppedCall) -> bool:
+        return call.actor == f"add-{name}" and lab.is_config(call)
+
+    async with lab.kept("an add kept at its write of the config", where=writes) as until_kept:
+        add = await lab.start(adding(lab, name), f"add-{name}")
+        await until_kept(add)
+        repairs = lab.faulty and Capability.CHECK_UP in lab.target.capabilities
+        repair = await lab.start(CheckUp(repair=True), "repair") if repairs else None
+        if repair is not None:
+            await lab.stuck(repair)
+    await add.finished()
+    if repair is not None:
+        await repair.finished()
 
 
 def _once_listed(lab: Lab) -> Where:

@@ -44,8 +44,8 @@ class Dialect(Protocol):
     def client_refusal(self) -> HttpReply:
         """The answer to a client that names itself in an Authorization header only (RFC 6749 section 5.2)."""
 
-    def failure(self, status: int) -> HttpReply:
-        """A server error that says nothing of the grant."""
+    def failure(self, status: int, *, also: str = "") -> HttpReply:
+        """A server error that says nothing of the grant; its message ends with what it is `also` to say."""
 
 
 _RFC_ERRORS: dict[str, tuple[str, str]] = {
@@ -136,9 +136,9 @@ class Rfc6749:
         """Section 5.2."""
         return _rfc_client_body()
 
-    def failure(self, status: int) -> HttpReply:
+    def failure(self, status: int, *, also: str = "") -> HttpReply:
         """A server error with a flat body."""
-        body = {"error": "server_error", "error_description": "The fake was told to fail here."}
+        body = {"error": "server_error", "error_description": f"The fake was told to fail here.{also}"}
         return HttpReply(status=status, body=to_bytes(body), headers=NO_STORE)
 
 
@@ -169,9 +169,9 @@ class Anthropic:
         """401 invalid_client."""
         return _rfc_client_body()
 
-    def failure(self, status: int) -> HttpReply:
+    def failure(self, status: int, *, also: str = "") -> HttpReply:
         """A server error in the API's own shape."""
-        error = {"type": "api_error", "message": "Internal server error"}
+        error = {"type": "api_error", "message": f"Internal server error{also}"}
         return HttpReply(status=status, body=to_bytes({"type": "error", "error": error}), headers=NO_STORE)
 
 
@@ -225,9 +225,10 @@ class OpenAI:
         reply = _openai(401, _NO_SECRETS, "invalid_request_error", "invalid_client")
         return replace(reply, headers=(*NO_STORE, _CHALLENGE))
 
-    def failure(self, status: int) -> HttpReply:
+    def failure(self, status: int, *, also: str = "") -> HttpReply:
         """A server error in the API's shape."""
-        return _openai(status, "The server had an error while processing your request.", "server_error", None)
+        message = f"The server had an error while processing your request.{also}"
+        return _openai(status, message, "server_error", None)
 
 
 def _openai(status: int, message: str, kind: str, code: str | None) -> HttpReply:

@@ -35,7 +35,8 @@ class Fault:
     Attributes:
         status: the answer of the two error kinds: an HTTP error, or a redirect (3xx), which leads to `location`.
         seconds: how long a delay-after-commit lasts, by the event loop's clock. after_bytes: how much of the body a
-        truncate-after-commit sends, at least one byte short of all.
+        truncate-after-commit sends, at least one byte short of all. repeats_token: whether the message of an error
+        ends with the token that was sent, as some servers' do.
     """
 
     kind: FaultKind
@@ -44,6 +45,7 @@ class Fault:
     seconds: float = 1.0
     after_bytes: int = 16
     location: str = ""
+    repeats_token: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:

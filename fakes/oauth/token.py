@@ -31,6 +31,7 @@ class _Asked:
     exchange: Exchange
     state: OAuthState
     dialect: Dialect
+    secret: str
     family: str = ""
     generation: int | None = None
     committed: bool = False
@@ -72,7 +73,7 @@ def answer_token(
     prepared = prepare(asked, state, signins, asker, dialect) if prepare is not None else None
     secret = prepared.secret if prepared is not None else asked.get("refresh_token", "")
     exchange.record(TokenRequested(exchange=exchange.number, grant_type=kind, token=fingerprint(secret)))
-    on_its_way = _Asked(exchange=exchange, state=state, dialect=dialect)
+    on_its_way = _Asked(exchange=exchange, state=state, dialect=dialect, secret=secret)
     exchange.on_lost.append(on_its_way.lost)
     if prepared is None or problem or not kind:
         problem = problem or (UNSUPPORTED if kind else "grant_type is required.")
@@ -108,7 +109,7 @@ def _fail_before(asked: _Asked, fault: Fault) -> None:
 
 
 def _failure(asked: _Asked, fault: Fault) -> HttpReply:
-    reply = asked.dialect.failure(fault.status)
+    reply = asked.dialect.failure(fault.status, also=f" {asked.secret}" if fault.repeats_token else "")
     return replace(reply, headers=(*reply.headers, ("location", fault.location))) if fault.location else reply
 
 

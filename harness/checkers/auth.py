@@ -10,6 +10,9 @@ from harness.checkers.judge import CannotDecide
 from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, TokenAnswered
 from harness.verdict import Finding
 
+SIGNALLED = "signalled"  # the turn that is told to end between the answer to its refresh and the use of the token
+REVOKED, NO_TOKEN = "revoked", "no-token"  # turns whose first profile is refused, or holds nothing to be sent
+FAMILIES = {"codex": "main", "other": "other"}  # the sign-ins of two profiles that are refreshed at once
 _LOST = "dropped-after-commit"
 _REDEEMED = frozenset({"minted", "replayed", "reused", "revoked", _LOST})  # refusals for other reasons spend nothing
 
@@ -136,6 +139,40 @@ def other_profile_untouched(history: History) -> list[Finding]:
     return [Finding(rule="AUT-7", message=message, evidence=(before[0], after[0]))]
 
 
+def other_profile_is_usable(history: History) -> list[Finding]:
+    """AUT-7: a model is asked with one profile although the other is refused, or holds what is no token."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    findings, asked = [], {what.provider: seq for seq, what in ask.requests(history, REVOKED)}
+    if "codex" not in asked and "anthropic" in asked:
+        message = "one profile was refused, and the model that wants another was passed over"
+        findings.append(Finding(rule="AUT-7", message=message, evidence=(asked["anthropic"],)))
+    seq, what = ask.finished(history, NO_TOKEN)
+    if not what.outcome.ok:
+        message = f"one profile has no token, and a turn that wants another fails: {ask.said(what)}"
+        findings.append(Finding(rule="AUT-7", message=message, evidence=(seq,)))
+    return findings
+
+
+def profiles_keep_their_newest(history: History) -> list[Finding]:
+    """AUT-7: of two profiles that were refreshed, each stands in the store with the last token that it was given."""
+    newest = {what.family: what.generation for _, what in _redemptions(history) if what.decision == "minted"}
+    looks = {family: _profile(history, which, "at the end") for family, which in FAMILIES.items()}
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    if newest.keys() != looks.keys():
+        raise CannotDecide(f"not both profiles were refreshed: {', '.join(sorted(newest))}")
+    old = {family: look for family, look in looks.items() if look[1].facts.get("generation") != newest[family]}
+    return [
+        Finding(
+            rule="AUT-7",
+            message=f"profile {FAMILIES[family]} does not have its newest token: while it was stored, another was too",
+            evidence=(look[0],),
+        )
+        for family, look in old.items()
+    ]
+
+
 def crash_asks_once(history: History) -> list[Finding]:
     """AUT-4: after a crash between a token's answer and its end in the store, the next turns work or ask to sign in.
 
@@ -152,6 +189,22 @@ def crash_asks_once(history: History) -> list[Finding]:
         findings += [*_asks_clearly(strike, part), *_spends_once(strike, part)]
         findings += _keeps_the_other(strike, history)
     return findings
+
+
+def signal_loses_no_token(history: History) -> list[Finding]:
+    """AUT-4: a turn that is told to end with a new token in hand stores it first: the next one works."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    if not ask.signalled(history, SIGNALLED):
+        raise CannotDecide("no refresh got a signal")
+    seq, _ = ask.finished(history, SIGNALLED)
+    end, after = ask.finished(history, f"{SIGNALLED}-next")
+    if after.outcome.ok:
+        return []
+    if after.outcome.kind != "auth":
+        raise CannotDecide(f"the next turn fails for another reason: {ask.said(after)}")
+    message = f"a refresh that was told to end lost the token that it had got; the next turn fails: {ask.said(after)}"
+    return [Finding(rule="AUT-4", message=message, evidence=(seq, end))]
 
 
 def _asks_clearly(strike: ask.Strike, part: History) -> list[Finding]:

@@ -29,6 +29,7 @@ _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, N
 TIMEOUT_STATUS = 124
 BRIEF = "brief"  # the agent whose background work ends by itself
 CANCELLED = "cancelled"  # the agent whose run is cancelled once it has begun background work
+PRINTING = "background"  # the background work that prints something all the while
 GIVEN = "given"  # the background work that an agent begins which works for another
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
 _SHORT = 90  # characters of a command line
@@ -94,6 +95,10 @@ def background_is_listed(history: History) -> list[Finding]:
     if given and not given[-1][1]:
         message = "background work that an agent had begun which works for another ended with its turn"
         return [Finding(rule="CHD-4", message=message, evidence=tuple(at for at, _ in given))]
+    printing = [(at, what.advanced) for at, what in beats if what.child == PRINTING]
+    if len(printing) > 1 and printing[0][1] and not printing[-1][1]:
+        message = "background work that prints ended, although nobody had ended it"
+        return [Finding(rule="CHD-4", message=message, evidence=tuple(at for at, _ in printing))]
     seq, runs = ask.runs_listed(history, "list")
     if not any(run.jobs for run in runs):
         message = "wanted background work runs on after its turn, but no list of runs shows a handle for it"
@@ -181,6 +186,25 @@ def killed_is_not_success(history: History) -> list[Finding]:
     if not judged:
         raise CannotDecide("no run that was ended from outside came to an end")
     return findings + _listed_as_success(history)
+
+
+def given_up_is_not_success(history: History) -> list[Finding]:
+    """CHD-7: a turn whose model asked for a tool in every answer has no result, and claims none."""
+    if not any(True for _ in history.of(FaultFired)):
+        return []
+    found = list(ask.turns(history))
+    if not found:
+        raise CannotDecide("no turn came to an end")
+    claims = [
+        Finding(
+            rule="CHD-7",
+            message=f"{what.actor} was given up as its model asked for tools, and reports success ({ask.said(what)})",
+            evidence=(seq,),
+        )
+        for seq, what, _ in found
+        if what.outcome.ok or what.outcome.exit_status == 0
+    ]
+    return claims or _listed_as_success(history)
 
 
 def signals_are_told(history: History) -> list[Finding]:

@@ -192,6 +192,14 @@ def superseded_holder_is_fenced(history: History) -> list[Finding]:
     return findings
 
 
+def slow_writer_is_fenced(history: History) -> list[Finding]:
+    """LCK-5: the same of a holder that was slow to write; another run that was refused meanwhile superseded nobody."""
+    _, told = _told_afterwards(history)
+    _, second = ask.finished(history, "second")
+    refused = not second.outcome.ok and second.outcome.typed and "second" not in told
+    return [] if refused else superseded_holder_is_fenced(history)
+
+
 def _told_afterwards(history: History) -> tuple[int, tuple[str, ...]]:
     """What the conversation held, in its order, that the turn after all the others sent to its provider."""
     for _, what, _ in ask.turns(history):

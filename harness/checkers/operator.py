@@ -8,13 +8,14 @@ from collections import Counter
 from harness.checkers import ask
 from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, Started, TreeSeen
+from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, ReplySent, Started, TreeSeen
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
 UNREAD = "unread"  # begins the names of commands whose output nobody reads
 UNWRITTEN = "unwritten"  # the same of commands that cannot write theirs
+HELPER = "helper"  # the agent that works for another's run, and whose messages carry its name
 _LIVE = frozenset({"running"})
 
 
@@ -38,7 +39,8 @@ def list_shows_truth(history: History) -> list[Finding]:
                 )
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
         findings += _strangers(history, seq, what.actor, [(run, alive.get(pid or 0, "")) for pid, run in shown])
-        doers = [(pid, run.agent) for pid, run in shown if pid in below]
+        helper = {HELPER} if _helps(history, begun, seq) else set()
+        doers = [(pid, run.agent) for pid, run in shown if pid in below and run.agent not in helper]
         agents = _agents(history)
         if len({pid for pid, _ in doers}) < len(doers) or any(agents.get(below[pid]) != agent for pid, agent in doers):
             doubts.append(
@@ -55,11 +57,20 @@ def list_shows_truth(history: History) -> list[Finding]:
             if pid not in listed and pid in earlier and actor not in {below[each] for each, _ in doers}:
                 message = f"{what.actor} leaves out the run of {actor}, which is running as process {pid}"
                 findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
+        if helper - {run.agent for _, run in shown}:
+            message = f"{what.actor} leaves out the run of {HELPER}, which works for another"
+            findings.append(Finding(rule="OPS-1", message=message, evidence=(seq,)))
     if not judged:
         raise CannotDecide("no list of runs could be read")
     if doubts and not findings:
         raise CannotDecide(doubts[0])
     return findings + _ids_of_pids(history)
+
+
+def _helps(history: History, begun: int, ended: int) -> bool:
+    """Whether the helper's model kept it waiting from before a list was begun until that had ended."""
+    asked = {what.exchange for _, what in ask.requests(history.before(begun), HELPER)}
+    return bool(asked - {what.exchange for _, what in history.before(ended).of(ReplySent)})
 
 
 def _ids_of_pids(history: History) -> list[Finding]:

@@ -1,7 +1,8 @@
 """OPS-6: what a check-up says of the state, and what its repair leaves alone.
 
-Of a round with damage the actors are named after it: `…-look`, `…-repair`, and `…-turn` and `…-list` for what is tried
-afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" wants what "held" has.
+Of a round with damage the actors are named after it: `…-look`, `…-repair`, and `…-turn`, `…-list` and `…-runs` for what
+is tried afterwards. Beside a repair, actors play roles: "held", "routed" and "add" are at work, "second" wants what
+"held" has.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from harness.events import FileSeen, Finished, History, ReplySent, Started
 from harness.verdict import Finding
 
 SOUND = "sound-look"  # the check-up of a state that nobody has damaged, beside a turn
-LOOK, REPAIR, TURN, LIST = "-look", "-repair", "-turn", "-list"  # end the names of a round's actors
-TRIED = (TURN, LIST)
+LOOK, REPAIR, TURN, LIST, RUNS = "-look", "-repair", "-turn", "-list", "-runs"  # end the names of a round's actors
+TRIED = (TURN, LIST, RUNS)
 FIRST = "first"  # the turn of which every later one is to be told
 AT_WORK = ("held", "routed", "add")
+LATE = "late"  # the turn that the gateway is to accept after the repair
 BESIDE = "list-beside"  # the list of runs after a repair beside them
 
 
@@ -112,6 +114,10 @@ def repair_harms_nobody(history: History) -> list[Finding]:
         for actor, (seq, what) in ends.items()
         if actor in working and not what.outcome.ok
     ]
+    if LATE in ends and not ends[LATE][1].outcome.ok:
+        seq, what = ends[LATE]
+        message = f"after a repair the gateway that was at work takes no turn: {ask.said(what)}"
+        findings.append(Finding(rule="OPS-6", message=message, evidence=(repairs[0], seq)))
     findings += _robbed(history) + _left_out(
         history, {str(begun[a].params.get("agent")) for a in working if a != "add"}
     )

@@ -1,4 +1,4 @@
-"""FLO-6: while one model of a provider rests, another of the same provider does not."""
+"""FLO-6: while one model of a provider rests, or one account, another of the same provider does not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sibling_does_not_rest(history: History) -> list[Finding]:
             continue
         instead = f"{later[0][1].provider} was asked" if later else f"nobody was ({ask.said(what)})"
         message = (
-            f"{what.actor}: only {tired.model} had asked for a rest, and not the other model of {tired.provider}; "
+            f"{what.actor}: only {tired.model} had asked for a rest, and not the next of {tired.provider}; "
             f"in its place {instead}"
         )
         findings.append(Finding(rule="FLO-6", message=message, evidence=(at, *(s for s, _ in later[:1]), seq)))

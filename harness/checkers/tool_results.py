@@ -11,7 +11,7 @@ from harness.verdict import Finding
 SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
 CALLS = 7  # of which all but one cannot be carried out
-_NAMES = ("bytes", "flood", "left", "errors", "here")
+_NAMES = ("bytes", "flood", "left", "errors", "here", "signals")
 _OK = 200
 _SILENT = 3  # tools that print nothing, the last of all; of them the first alone succeeds
 _TOOLS = len(_NAMES) + _SILENT

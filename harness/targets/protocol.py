@@ -32,9 +32,10 @@ class Capability(Enum):
     SIBLINGS = "goes through several models of one provider"
     KEYS = "shows providers API keys that stand in its config, and not in its environment"
     OAUTH = "keeps refreshable OAuth credentials"
-    PROFILES = "keeps several credential profiles in one store"
+    PROFILES = "keeps several credential profiles in one store, and a model can be asked with either"
     TOOLS = "runs shell commands as child work"
     GRACE = "can be told how long child work may take to end"
+    STEPS = "can be told how many answers of its model a turn may take"
     BACKGROUND = "leaves wanted background work behind under a handle"
     RUNS = "lists its runs"
     CANCEL = "cancels a run or a background job by its handle"
@@ -159,13 +160,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the config is to say before the first command. Providers: anthropic, gemini, codex."""
+    """What the config is to say before the first command.
+
+    Providers: anthropic, gemini, codex; and with PROFILES other, which is codex again with the other credential.
+    """
 
     agents: tuple[str, ...] = ()
     models: tuple[str, ...] = ("anthropic", "gemini", "codex")  # in failover order
     siblings: tuple[str, ...] = ()  # providers of which another model comes right after the first, with SIBLINGS
     credential: SeededCredential | None = None  # of the codex provider
-    other_credential: SeededCredential | None = None  # a second profile in the same store
+    other_credential: SeededCredential | None = None  # a second profile in the same store, the provider other's
     extra: Mapping[str, object] = field(default_factory=dict)  # keys that the target does not know
     entry_extra: Mapping[str, object] = field(
         default_factory=dict
@@ -174,6 +178,7 @@ class Setup:
     idle_seconds: float | None = None  # how long a provider may be silent, where the target can be told
     grace_seconds: float | None = None  # how long child work may take to end, where the target can be told
     session_wait_seconds: float | None = None  # how long a run waits for a held session, where the target can be told
+    max_steps: int | None = None  # how many answers of its model a turn may take, where the target can be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

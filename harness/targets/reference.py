@@ -46,6 +46,7 @@ _MODELS = {
     "anthropic": "anthropic/claude-sonnet-4-6",
     "gemini": "gemini/gemini-3-pro-preview",
     "codex": "codex/gpt-5.3-codex",
+    "other": "other/gpt-5.3-codex",
 }
 _SIBLINGS = {
     "anthropic": "anthropic/claude-haiku-4-5",
@@ -195,8 +196,12 @@ def _words(intent: Intent) -> tuple[str, ...]:
 
 
 def _config(site: Site, setup: Setup) -> dict[str, object]:
-    said = {"graceSeconds": setup.grace_seconds, "sessionWaitSeconds": setup.session_wait_seconds}
-    limits = {name: seconds for name, seconds in said.items() if seconds is not None}
+    said = {
+        "graceSeconds": setup.grace_seconds,
+        "sessionWaitSeconds": setup.session_wait_seconds,
+        "maxSteps": setup.max_steps,
+    }
+    limits = {name: value for name, value in said.items() if value is not None}
     idle = {"idleSeconds": setup.idle_seconds} if setup.idle_seconds is not None else {}
     providers: dict[str, dict[str, object]] = {
         "anthropic": {"api": "anthropic-messages", "baseUrl": site.url, "apiKey": API_KEYS["anthropic"], **idle},
@@ -215,6 +220,8 @@ def _config(site: Site, setup: Setup) -> dict[str, object]:
             **idle,
         },
     }
+    if "other" in setup.models:
+        providers["other"] = providers["codex"] | {"profile": _PROFILES["other"]}
     for name in setup.unreachable:
         providers[name]["baseUrl"] = UNREACHABLE
     return {

@@ -35,9 +35,11 @@ FIRST_PAUSE = 0.2  # seconds, doubled for the next
 LONGEST_PAUSE = 5.0  # a server that asks for more is not waited for
 SHORTEST_LIFE = 120.0  # seconds; a shorter `expires_in` is a mistake and would refresh with every command
 LONGEST_LIFE = 1e9  # seconds, some thirty years: a longer one is a mistake, and would be no date
+STORE_SECONDS = 1.0  # for the file of credentials, beyond the turn's deadline
 USUAL_LIFE = 3600.0  # seconds, where the server does not say
 
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
+# All that `stopping` makes an end of; SIGIO tells a worker that its gateway is gone.
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGIO}
 
 
 class Refresh:
@@ -128,7 +130,8 @@ class Refresh:
     def keep(self, spent: Credential, grant: Grant, deadline: Deadline) -> Credential:
         """Store the successor; what somebody else has put in place of the spent token is newer, and stays (AUT-3)."""
         entry = entry_after(spent, grant, self.life(grant))
-        return self.store.put(self.profile, entry, deadline, instead_of=spent.refresh)
+        # Time that is up is no reason to lose it: who else writes the file has done so in a moment.
+        return self.store.put(self.profile, entry, deadline.later(STORE_SECONDS), instead_of=spent.refresh)
 
     def life(self, grant: Grant) -> float:
         """How many seconds the new access token is taken to live, whatever the server says (AUT-6)."""

@@ -354,6 +354,19 @@ def test_a_redirect_leads_where_it_says_and_spends_nothing(serve, talk, post):
     serve(NONE, body, oauth=OAuthSettings(fault=leads))
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/v1/oauth/token", "/token"])
+def test_an_error_repeats_the_token_where_it_is_to(serve, talk, post, path):
+    async def body(served):
+        token = served.fakes.oauth.seed("f", account="a").refresh_token
+        asked = f"grant_type=refresh_token&refresh_token={token}&client_id=app_EMoamEEZ73f0CkXaXp7hrann".encode()
+        form = "content-type: application/x-www-form-urlencoded"
+        answers = [(await talk(served.fakes.port, post(path, asked, form, "connection: close")))[0] for _ in range(2)]
+        assert [(answer.count(b"HTTP/1.1 401"), answer.count(token.encode())) for answer in answers] == [(1, 1), (0, 0)]
+
+    repeats = Fault(kind="error-before-commit", status=401, repeats_token=True)
+    serve(NONE, body, oauth=OAuthSettings(fault=repeats))
+
+
 def test_a_delayed_answer_comes_after_its_commit(serve, token_call):
     async def body(served):
         seeded = served.fakes.oauth.seed("f", account="a")

@@ -2,7 +2,9 @@
 
 Which run and which points, the campaign's frontier says (harness/schedules/frontier.py). Up to there the run is
 followed; whoever went there then sleeps until somebody does what concerns him, as letting him go would only be that run
-again. All else is left to partial-order sampling; so is a run that cannot be followed, as not all programs repeat.
+again. But who spins may wait for just him, and so may two that take turns: nobody sleeps through a loop, or for longer
+than the other run was. All else is left to partial-order sampling; so is a run that cannot be followed, as not all
+programs repeat.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import replace
 from harness.schedules.frontier import Reversal
 from harness.schedules.points import Point, dependent
 from harness.schedules.strategies import pos
+from harness.schedules.strategies.spins import Spins
 from harness.schedules.strategy import Choice, Profile, Strategy
 
 
@@ -27,9 +30,13 @@ class _Reversing:
     def __init__(self, reversal: Reversal, sampling: Strategy) -> None:
         self._way = [*reversal.run[: reversal.at], reversal.first]
         self._asleep: str = reversal.run[reversal.at].actor
+        self._longest = len(reversal.run)
+        self._spins = Spins()
         self._sampling = sampling
 
     def choose(self, choice: Choice) -> Point:
+        if self._spins.caught(choice) or choice.step > self._longest:
+            self._asleep = ""
         if choice.step < len(self._way):
             return self._followed(choice) or self._sampling.choose(choice)
         return self._sampling.choose(self._awake(choice))

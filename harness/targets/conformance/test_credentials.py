@@ -172,6 +172,19 @@ async def test_two_profiles_are_kept(lab: Lab) -> None:
     require(after == {"main": ("main", 0), "other": ("other", 1)}, f"after other was renewed they hold {after}", _ROUND)
 
 
+@check(Capability.TURN, Capability.OAUTH, Capability.PROFILES)
+async def test_the_other_profile_is_asked_with(lab: Lab) -> None:
+    """A turn whose only model is of the provider other renews the profile other, and asks with it."""
+    main, other = lab.credential("main"), lab.credential("other", expired=True)
+    lab.prepare(Setup(agents=(AGENT,), models=("other",), credential=main, other_credential=other))
+    outcome = await (await lab.turn(AGENT, actor="turn")).finished()
+    require(
+        outcome.ok and lab.granted("other") and not lab.granted("main"),
+        f"the profile other was not renewed, or not alone: {ended(lab, 'turn')}{beyond(lab)}",
+        "where setup.models has other, write codex a second time with the profile other; else leave PROFILES out",
+    )
+
+
 @check(Capability.TURN, Capability.OAUTH)
 async def test_an_expired_credential_is_renewed(lab: Lab) -> None:
     """A turn with an expired credential redeems it at the fakes' token endpoint, stores the new one and is answered."""

@@ -66,6 +66,7 @@ _NEEDS: Mapping[Capability, tuple[Capability, ...]] = {
     Capability.BACKGROUND: (Capability.TOOLS, Capability.RUNS),
     Capability.CANCEL: (Capability.RUNS,),
     Capability.GRACE: (Capability.TOOLS,),
+    Capability.STEPS: (Capability.TOOLS,),
     Capability.DETACH: (Capability.GATEWAY, Capability.RUNS),
     Capability.RUN_RECORDS: (Capability.RUNS,),
     Capability.SESSION_HOLDER: (Capability.SESSIONS,),

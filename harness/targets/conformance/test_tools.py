@@ -18,6 +18,7 @@ from harness.targets.protocol import CancelRun, Capability, Setup
 _TOOL = "name the program's own shell tool and its arguments in tool_call: ToolCall(name, {argument: command})"
 
 _LIMIT = 1  # seconds
+_STEPS = 2
 _NEEDED = 3.0  # seconds: longer than some programs give child work by themselves
 
 
@@ -146,4 +147,19 @@ async def test_child_work_has_its_grace(lab: Lab) -> None:
         lines == ["begun", "saved"],
         f"a tool that needs {_NEEDED} s of the {2 * _NEEDED} that were granted has done this: {lines}",
         "write grace_seconds into the config, where there is a setting for it; else leave GRACE out",
+    )
+
+
+@check(Capability.TURN, Capability.TOOLS, Capability.STEPS)
+async def test_a_turn_has_its_steps(lab: Lab) -> None:
+    """A turn whose model asks for a tool in every answer is over after `max_steps` of them."""
+    prepared(lab, max_steps=_STEPS)
+    call = lab.target.tool_call("true")
+    lab.script(*(Rule(f"step-{n}", Match(marker="steps", turn_step=n), (call,)) for n in range(_STEPS)))
+    await (await lab.turn(AGENT, actor="steps")).finished()
+    asked = len(requests(lab.history(), "steps"))
+    require(
+        asked == _STEPS,
+        f"with max_steps={_STEPS} the model was asked {asked} times: {ended(lab, 'steps')}",
+        "write max_steps into the config, where there is a setting for it; else leave STEPS out",
     )

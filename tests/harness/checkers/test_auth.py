@@ -13,9 +13,12 @@ from harness.checkers.auth import (
     keys_stay_in,
     loser_rereads,
     one_credential_one_lock,
+    other_profile_is_usable,
     other_profile_untouched,
+    profiles_keep_their_newest,
     renewal_loses_nothing,
     secrets_stay_in,
+    signal_loses_no_token,
     single_flight,
     store_never_goes_back,
 )
@@ -23,12 +26,14 @@ from harness.events import FileSeen, SecretSeen
 from tests.harness.histories import (
     add,
     answered,
+    asked,
     check,
     file,
     fired,
     gone,
     illegal,
     legal,
+    signalled,
     start,
     struck,
     turn,
@@ -178,6 +183,39 @@ AUT_7 = [
     ),
 ]  # fmt: skip
 
+
+USABLE = other_profile_is_usable
+AUT_7_USABLE = [
+    legal("asked-with-the-other", USABLE, fired(), asked(1, "revoked", "codex"), turn("no-token")),
+    legal("nothing-refused", USABLE, asked(1, "revoked", "anthropic")),
+    legal("nobody-asked", USABLE, fired(), turn("revoked", ok=False), turn("no-token")),
+    illegal("passed-over", USABLE, "AUT-7", "wants another was passed over", [1], fired(),
+        asked(1, "revoked", "anthropic"), turn("no-token")),
+    illegal("all-profiles-fail", USABLE, "AUT-7", "one profile has no token, and a turn that wants another fails", [3],
+        fired(), asked(1, "revoked", "codex"), turn("no-token", ok=False)),
+    undecided("never-ended", USABLE, "no-token never came to an end", fired(), start("no-token")),
+]  # fmt: skip
+
+
+def newest(which: str, generation: int) -> FileSeen:
+    facts = {"when": "at the end", "family": which, "generation": generation}
+    return file(f"profile {which}", path=which, parses=None, facts=facts)
+
+
+NEWEST = profiles_keep_their_newest
+BOTH = (fired(), answered("minted"), answered("minted", family="other", generation=2))
+AUT_7_NEWEST = [
+    legal("both-newest", NEWEST, BOTH, newest("main", 1), newest("other", 2)),
+    legal("nothing-held", NEWEST, answered("minted"), newest("main", 1), newest("other", 0)),
+    illegal("undone", NEWEST, "AUT-7", "profile other does not have its newest token", [4],
+        BOTH, newest("main", 1), newest("other", 1)),
+    illegal("both-undone", NEWEST, "AUT-7", "profile main", [3], BOTH, newest("main", 0), newest("other", 2)),
+    undecided("one-refreshed", NEWEST, "not both profiles", fired(), answered("minted"), newest("main", 1),
+        newest("other", 0)),
+    undecided("not-looked", NEWEST, "was not looked at", BOTH),
+    undecided("none-refreshed", NEWEST, "nobody refreshed", fired(), newest("main", 0), newest("other", 0)),
+]  # fmt: skip
+
 AUT_9 = [
     legal("closed-config", closed_config_stays_closed, file(), add("a"), file(digest="new")),
     legal("open-config", closed_config_stays_closed, file(mode=0o644), add("a"), file(mode=0o644)),
@@ -240,8 +278,21 @@ AUT_4 = [
 ]  # fmt: skip
 
 
+TOLD = (fired(), signalled("signalled", 15), *turn("signalled", ok=False, kind="stopped", exit_status=143))
+AUT_4_SIGNAL = [
+    legal("stored", signal_loses_no_token, TOLD, turn("signalled-next")),
+    legal("nothing-sent", signal_loses_no_token, turn("signalled"), turn("signalled-next")),
+    illegal("lost", signal_loses_no_token, "AUT-4", "lost the token that it had got; the next turn fails", [3, 5], TOLD,
+        turn("signalled-next", **ASKS)),
+    undecided("fails-otherwise", signal_loses_no_token, "for another reason", TOLD, turn("signalled-next", ok=False)),
+    undecided("no-signal", signal_loses_no_token, "no refresh got a signal", fired(), turn("signalled")),
+    undecided("no-next-turn", signal_loses_no_token, "signalled-next never came to an end", TOLD),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("checker", "events", "expected"), [*AUT_1, *AUT_2, *AUT_3, *AUT_3_LOSES, *AUT_4, *AUT_7, *AUT_9]
+    ("checker", "events", "expected"),
+    [*AUT_1, *AUT_2, *AUT_3, *AUT_3_LOSES, *AUT_4, *AUT_4_SIGNAL, *AUT_7, *AUT_7_NEWEST, *AUT_7_USABLE, *AUT_9],
 )
 def test_auth(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -13,6 +13,7 @@ from harness.checkers.children import (
     GIVEN,
     RECYCLED,
     background_is_listed,
+    given_up_is_not_success,
     grace_is_granted,
     killed_is_not_success,
     killed_tree_ends,
@@ -135,6 +136,9 @@ CHD_4 = [
         "delegates-has-ended", background_is_listed, "CHD-4", "that an agent had begun which works for another", [0, 2],
         beat(GIVEN), beat("background"), beat(GIVEN, False), runs("job1"), QUIET,
     ),
+    legal("goes-on-printing", background_is_listed, beat("background"), beat("background"), runs("job1"), QUIET),
+    illegal("ends-as-it-prints", background_is_listed, "CHD-4", "background work that prints ended", [0, 1],
+        beat("background"), beat("background", False), runs("job1"), QUIET),
     undecided("only-the-delegates", background_is_listed, "was not seen at work", beat(GIVEN), runs("job1")),
     undecided("never-at-work", background_is_listed, "was not seen at work", beat("background", False), runs("job1")),
     undecided("no-list", background_is_listed, "list never came to an end", beat("background")),
@@ -252,6 +256,20 @@ CHD_9 = [
 ]  # fmt: skip
 
 
+GIVEN_UP = given_up_is_not_success
+SHOWN = (RunSeen(id="r1", agent="lane0", status="succeeded", pid=None, jobs=()),)
+CHD_7_GIVEN_UP = [
+    legal("says-so", GIVEN_UP, fired(), turn("lane0", ok=False)),
+    legal("an-answer-after-all", GIVEN_UP, turn("lane0")),
+    illegal("claims-success", GIVEN_UP, "CHD-7", "lane0 was given up as its model asked for tools", [2],
+        fired(), turn("lane0")),
+    illegal("exits-0", GIVEN_UP, "CHD-7", "and reports success", [2], fired(), turn("lane0", ok=False, exit_status=0)),
+    illegal("listed-as-success", GIVEN_UP, "CHD-7", "list shows the run of lane0 as succeeded", [4], fired(),
+        start("lane0", agent="lane0"), end("lane0", ok=False), start("list", "runs list"),
+        end("list", "runs list", runs=SHOWN)),
+    undecided("never-ended", GIVEN_UP, "no turn came to an end", fired(), start("lane0")),
+]  # fmt: skip
+
 TOLD = (start("a"), signalled("a", TERM), end("a", ok=False, kind="stopped", exit_status=143))
 
 
@@ -270,7 +288,7 @@ CHD_1_GRACE = [
 
 @pytest.mark.parametrize(
     ("checker", "events", "expected"),
-    [*SURVIVORS, *CHD_1_GRACE, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_7_ANYWHERE, *CHD_9],
+    [*SURVIVORS, *CHD_1_GRACE, *CHD_3, *CHD_4, *CHD_5, *CHD_7, *CHD_7_ANYWHERE, *CHD_7_GIVEN_UP, *CHD_9],
 )
 def test_children(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

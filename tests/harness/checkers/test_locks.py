@@ -16,6 +16,7 @@ from harness.checkers.locks import (
     run_does_not_wait_for_its_asker,
     run_does_not_wait_for_itself,
     session_is_held_alone,
+    slow_writer_is_fenced,
     stale_record_does_not_block,
     stopped_holder_is_not_robbed,
     superseded_holder_is_fenced,
@@ -186,6 +187,16 @@ LCK_5 = [
     undecided("never-ended", FENCED, "holder never came", BOTH, end("second"), later("holder", "second", "re-second")),
 ]  # fmt: skip
 
+SLOW = slow_writer_is_fenced
+LCK_5_SLOW = [
+    legal("refused-meanwhile", SLOW, BOTH, end("holder"), end("second", ok=False, kind="busy"),
+        later("holder", "re-holder")),
+    legal("before-the-other", SLOW, BOTH, ENDS, later("holder", "re-holder", "second", "re-second")),
+    illegal("behind-its-back", SLOW, "LCK-5", "number 1, after second had been granted number 2", [1, 4],
+        BOTH, end("second"), end("holder"), later("holder", "second", "re-second", "re-holder")),
+    undecided("nobody-refused-or-told", SLOW, "no lock passed on", BOTH, ENDS, later("holder")),
+]  # fmt: skip
+
 ALONE = run_does_not_wait_for_itself
 
 
@@ -281,7 +292,8 @@ OPS_4 = [
 
 
 @pytest.mark.parametrize(
-    ("checker", "events", "expected"), [*LCK_1, *FREE, *LCK_4, *LCK_4_LATE, *LCK_5, *LCK_6, *LCK_7, *LCK_7_BACK, *OPS_4]
+    ("checker", "events", "expected"),
+    [*LCK_1, *FREE, *LCK_4, *LCK_4_LATE, *LCK_5, *LCK_5_SLOW, *LCK_6, *LCK_7, *LCK_7_BACK, *OPS_4],
 )
 def test_locks(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
+    HELPER,
     config_unchanged,
     deadline_holds,
     list_shows_truth,
@@ -21,6 +22,7 @@ from harness.outcome import RunSeen
 from tests.harness.histories import (
     add,
     answered,
+    asked,
     check,
     end,
     exited,
@@ -31,6 +33,7 @@ from tests.harness.histories import (
     illegal,
     legal,
     listing,
+    replied,
     signalled,
     start,
     survivor,
@@ -45,6 +48,10 @@ def row(pid: int | None, status: str = "running") -> RunSeen:
 
 def named(identifier: str, pid: int, status: str) -> RunSeen:
     return RunSeen(id=identifier, agent="lane0", status=status, pid=pid)
+
+
+def of_helper() -> RunSeen:
+    return RunSeen(id="r-second", agent=HELPER, status="running", pid=102)
 
 
 def runs(*rows: RunSeen, actor: str = "list-runs", **ending: Any) -> tuple[Any, ...]:
@@ -62,6 +69,11 @@ REUSED = RunSeen(id="r1101", agent="lane1", status="running", pid=100)
 
 OPS_1 = [
     legal("nothing-runs", list_shows_truth, runs()),
+    legal("helper-listed", list_shows_truth, start("a"), asked(1, HELPER), below("a", 102),
+        runs(row(100), of_helper())),
+    legal("helper-ended", list_shows_truth, start("a"), asked(1, HELPER), replied(1), runs(row(100))),
+    illegal("helper-left-out", list_shows_truth, "OPS-1", "leaves out the run of helper", [3],
+        start("a"), asked(1, HELPER), runs(row(100))),
     legal("a-pid-within-an-id", list_shows_truth, runs(named("r-1005", 100, "failed"), named("r-a101", 101, "failed"))),
     illegal(
         "ids-of-pids", list_shows_truth, "OPS-1", "the ids r-100 and r-101 differ by the pids", [1, 3],

@@ -17,6 +17,7 @@ from tests.harness.histories import (
     replied,
     runs_listed,
     start,
+    turn,
     undecided,
 )
 
@@ -74,6 +75,9 @@ REPAIRS = [
         WORKING, REPAIRED, runs_listed("list-beside", "x", "interrupted"), DONE),
     illegal("config-changed", HARMS, "OPS-6", "changed the config", [3, 6],
         WORKING, doctor("repair"), file(digest="new"), DONE),
+    legal("taken-afterwards", HARMS, WORKING, REPAIRED, turn("late"), DONE),
+    illegal("out-of-reach", HARMS, "OPS-6", "the gateway that was at work takes no turn", [4, 8],
+        WORKING, REPAIRED, turn("late", ok=False), DONE),
     undecided("never-ended", HARMS, "add never came to an end", WORKING, REPAIRED, replied(1), end("held")),
     undecided("not-repaired", HARMS, "no repair", WORKING, DONE),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ SMALL = (asked(2, "first", model="small"), replied(2), end("first"))
 CASES = [
     legal("sibling-asked", JUDGE, TIRED, SMALL, start("next"), asked(3, "next", model="small"), end("next")),
     legal("nobody-rests", JUDGE, start("first"), asked(1, "first", model="large"), replied(1), end("first")),
-    illegal("passed-over", JUDGE, "FLO-6", "first: only large had asked|other model of anthropic|gemini was asked",
+    illegal("passed-over", JUDGE, "FLO-6", "first: only large had asked|the next of anthropic|gemini was asked",
         [1, 3, 4], TIRED, asked(2, "first", "gemini"), end("first")),
     illegal("passed-over-later", JUDGE, "FLO-6", "next: only large|gemini was asked", [1, 7, 8],
         TIRED, SMALL, start("next"), asked(3, "next", "gemini"), end("next")),

@@ -16,34 +16,34 @@ from harness.checkers.tool_results import (
 from tests.harness.histories import asked, check, hung, illegal, legal, replied, start, turn, undecided
 
 BEGUN = (start("lane0"), asked(1, "lane0"))
-NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors", "tool-here")
-TOLD = (*BEGUN, asked(2, "lane0", step=8, markers=("lane0", *NAMES)))
+NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors", "tool-here", "tool-signals")
+TOLD = (*BEGUN, asked(2, "lane0", step=9, markers=("lane0", *NAMES)))
 ENDED = turn("lane0", text=SAID)[1]
 
 MSG_6 = [
     legal("told-and-said", results_are_told, TOLD, ENDED),
-    illegal("fails-by-a-byte", results_are_told, "MSG-6", "lane0 ended: “no text” (exit 1)|told 0 of 8 results", [1, 2],
+    illegal("fails-by-a-byte", results_are_told, "MSG-6", "lane0 ended: “no text” (exit 1)|told 0 of 9 results", [1, 2],
         BEGUN, turn("lane0", ok=False, message="no text")[1]),
-    illegal("hangs", results_are_told, "MSG-6", "does not end|told 0 of 8 results", [1, 3],
+    illegal("hangs", results_are_told, "MSG-6", "does not end|told 0 of 9 results", [1, 3],
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
-    illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 8 results", [2, 3],
+    illegal("first-call-alone", results_are_told, "MSG-6", "told 1 of 9 results", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=NAMES), ENDED),
-    illegal("nothing-printed", results_are_told, "MSG-6", "what the tools printed: flood, left, errors, here", [2, 3],
-        BEGUN, asked(2, "lane0", step=8, markers=NAMES[:1]), ENDED),
+    illegal("nothing-printed", results_are_told, "MSG-6", "tools printed: flood, left, errors, here, signals", [2, 3],
+        BEGUN, asked(2, "lane0", step=9, markers=NAMES[:1]), ENDED),
     illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
         TOLD, turn("lane0", ok=False, message="too much")[1]),
     illegal("garbled", results_are_told, "MSG-6", "and the turn gave “Gr??e”", [2, 3],
         TOLD, turn("lane0", text="Gr??e")[1]),
     legal("told-apart", results_are_told, BEGUN,
-        asked(2, "lane0", step=8, markers=("lane0", *NAMES), results=tuple("abcdefgg")), ENDED),
+        asked(2, "lane0", step=9, markers=("lane0", *NAMES), results=tuple("abcdefghh")), ENDED),
     illegal("alike", results_are_told, "MSG-6", "a tool that failed and one that did not|alike", [2, 3],
-        BEGUN, asked(2, "lane0", step=8, markers=("lane0", *NAMES), results=tuple("abcdefgf")), ENDED),
+        BEGUN, asked(2, "lane0", step=9, markers=("lane0", *NAMES), results=tuple("abcdefghg")), ENDED),
     legal("each-its-own", results_are_told, BEGUN,
-        asked(2, "lane0", step=8, markers=("lane0", *NAMES), told=(*NAMES, "", "", "")), ENDED),
+        asked(2, "lane0", step=9, markers=("lane0", *NAMES), told=(*NAMES, "", "", "")), ENDED),
     illegal("one-another's", results_are_told, "MSG-6", "what one tool had printed as the result of another", [2, 3],
-        BEGUN, asked(2, "lane0", step=8, markers=("lane0", *NAMES), told=("", "", "", *NAMES)), ENDED),
+        BEGUN, asked(2, "lane0", step=9, markers=("lane0", *NAMES), told=("", "", "", *NAMES)), ENDED),
     legal("merged-by-the-program", results_are_told, BEGUN,
-        asked(2, "lane0", step=8, markers=("lane0", *NAMES), results=tuple("aa")), ENDED),
+        asked(2, "lane0", step=9, markers=("lane0", *NAMES), results=tuple("aa")), ENDED),
     undecided("nobody-asked", results_are_told, "asked no provider", turn("lane0", ok=False)),
     undecided("never-ended", results_are_told, "lane0 never came", TOLD),
     legal("whole", long_answers_are_whole, start("direct"), asked(1, "direct"), replied(1),

@@ -74,7 +74,7 @@ def test_it_does_not_claim_what_this_depth_lacks(target: OpenClawTarget) -> None
     lacking = {Capability.RUNS, Capability.CANCEL, Capability.PROFILES, Capability.BACKGROUND, Capability.GATEWAY}
     lacking |= {Capability.DELETE_AGENTS, Capability.RUN_RECORDS, Capability.WORKTREES, Capability.LARGE_STATE}
     lacking |= {Capability.SUBAGENTS, Capability.SESSION_NAMES, Capability.CHECK_UP}
-    lacking |= {Capability.DETACH, Capability.GRACE}
+    lacking |= {Capability.DETACH, Capability.GRACE, Capability.STEPS}
     assert target.capabilities == frozenset(Capability) - lacking
 
 

@@ -112,3 +112,10 @@ class AnotherStore(ReferenceTarget):
 class SecondsForMilliseconds(ReferenceTarget):
     def store_credential(self, site, credential, which="main"):
         super().store_credential(site, replace(credential, expires_at=credential.expires_at / 1000), which)
+
+
+@caught_by("the_other_profile_is_asked_with", "the profile other was not renewed, or not alone")
+class AsksWithTheMainProfile(ReferenceTarget):
+    def prepare(self, site, setup):
+        models = tuple("codex" if model == "other" else model for model in setup.models)
+        super().prepare(site, replace(setup, models=models))

@@ -78,6 +78,12 @@ class AroundTheGateway(Turns):
         return replace(turn, gateway=False)
 
 
+@caught_by("a_turn_has_its_steps", "with max_steps=2 the model was asked 3 times")
+class DropsTheSteps(ReferenceTarget):
+    def prepare(self, site, setup):
+        super().prepare(site, replace(setup, max_steps=None))
+
+
 @caught_by("child_work_has_its_grace", "that were granted has done this: ['begun']")
 class DropsTheGrace(ReferenceTarget):
     def prepare(self, site, setup):
