@@ -158,7 +158,7 @@ def temporaries_are_unique(history: History) -> list[Finding]:
     findings, uses = [], 0
     for path in sorted({*written, target}):
         writers = _writers(seen, path)
-        spans = [span for span in _spans(seen, path) if path in written or span[0] in writers]
+        spans = [span for span in _spans(history, path) if path in written or span[0] in writers]
         uses += len(spans)
         for (first, begun, ended), (second, begun_too, _) in pairwise(spans):
             if begun_too < ended and begun_too not in alone:
@@ -169,13 +169,20 @@ def temporaries_are_unique(history: History) -> list[Finding]:
     return findings
 
 
-def _spans(seen: list[tuple[int, CallSeen]], path: str) -> list[tuple[str, int, int]]:
+def _spans(history: History, path: str) -> list[tuple[str, int, int]]:
     """Who had a file open for writing, from when to when, in the order of opening.
 
-    The calls are seen before they run: an opening succeeded when the command did something with the file behind it.
+    The calls are seen before they run: an opening succeeded when the command did something with the file behind it, and
+    a call that is held has run when it is let go.
     """
-    opened, spans = dict[str, int](), dict[str, tuple[int, int]]()
-    for seq, what in seen:
+    opened, spans, at_it = dict[str, int](), dict[str, tuple[int, int]](), set[str]()
+    events: list[tuple[int, CallSeen | CallReleased]] = [*history.of(CallSeen), *history.of(CallReleased)]
+    for seq, what in sorted(events, key=lambda event: event[0]):
+        if isinstance(what, CallReleased):
+            if what.actor in at_it & spans.keys():
+                spans[what.actor] = (opened[what.actor], seq)
+            continue
+        at_it = at_it | {what.actor} if path in what.paths else at_it - {what.actor}
         if path not in what.paths:
             continue
         if what.actor not in spans and what.call.startswith(("open", "creat")):

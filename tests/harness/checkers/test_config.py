@@ -271,6 +271,10 @@ def replaced(actor: str, temporary: str) -> tuple[CallSeen, CallSeen]:
     return seen(actor, "openat", temporary), seen(actor, "rename", temporary, "config.json")
 
 
+def let_go(actor: str) -> CallReleased:
+    return CallReleased(actor=actor, call="rename", path="LAB/home/config.json", index=3, why="barrier")
+
+
 REFUSED_TO_A_TOOL = file("effect added", parses=None, facts={"times": 0})
 ADDED_BY_A_TOOL = file("effect added", parses=None, facts={"times": 1})
 CFG_11 = [
@@ -301,6 +305,10 @@ CFG_4 = [
     illegal("shared", temporaries_are_unique, "CFG-4", "a and b had t open for writing at the same time", [1, 2, 3],
         file(), seen("a", "openat", "t"), seen("b", "openat", "t"), seen("a", "rename", "t", "config.json"),
         seen("b", "write", "t")),
+    illegal("shared-by-one-that-is-held", temporaries_are_unique, "CFG-4", "a and b had t open", [1, 3, 5],
+        file(), replaced("a", "t"), replaced("b", "t"), let_go("a"), let_go("b")),
+    legal("held-and-then-the-next", temporaries_are_unique, file(), replaced("a", "t"), let_go("a"),
+        replaced("b", "t"), let_go("b")),
     legal("the-config-itself-as-a-lock", temporaries_are_unique, file(), seen("a", "openat", "config.json"),
         seen("b", "openat", "config.json"), replaced("a", "t.1"), replaced("b", "t.2")),
     illegal("in-place-at-once", temporaries_are_unique, "CFG-4", "config.json open for writing", [1, 2, 3],
