@@ -43,8 +43,8 @@ class Frontier:
 
     def __init__(self) -> None:
         self.runs = 0
-        self._unread: list[tuple[Trace, int]] = []  # with the name of what it was to try
-        self._drawn = 0  # the name of what the next run is to try
+        self._unread: list[tuple[Trace, int]] = []  # with the name of what it was to try; read when somebody draws
+        self._drawn = 0  # the name of what the next run is to try; the empty beginning's for nothing
         self._effects = Effects()
         self._met: set[int] = set()  # the names of all beginnings of all runs
         self._open: dict[int, Reversal] = {}  # by the name of the beginning that it would make
