@@ -15,15 +15,14 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 
-from harness.conductor.calls import Family
+from harness.conductor.attempts import synced_by
+from harness.conductor.calls import SYNC_ALL, Family
 from harness.conductor.paths import AT_FDCWD, open_file, position
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.log import Bytes, Change, Sync, nameless
 
-_SYNC_ALL = frozenset({"sync", "syncfs"})
 _ENTERS = frozenset({"rename", "renameat", "renameat2", "link", "linkat"})
 _LINKS = frozenset({"link", "linkat"})
-_RWF_DSYNC = 2  # linux/fs.h
 _TICK = 10_000_000  # nanoseconds: a file's times may be as much behind the clock
 
 
@@ -59,7 +58,7 @@ class Arrivals:
 
     def see(self, call: StoppedCall) -> None:
         """Take note of a call on files beside the folder, which is about to run. Raises OSError."""
-        if call.kind.name in _SYNC_ALL:
+        if call.kind.name in SYNC_ALL:
             self._beside = dict.fromkeys(self._beside, _Data.SAFE)
         elif call.paths and not any(self._is_inside(path) for path in call.paths):
             self._see_beside(call)
@@ -124,6 +123,6 @@ class Arrivals:
         if not (is_open or held):
             return known  # what is empty is cut
         flags = position(call.thread, descriptor)[1] if is_open else 0
-        if flags & os.O_DSYNC or (call.kind.name == "pwritev2" and call.args[5] & _RWF_DSYNC):
+        if synced_by(flags, call.args[5] if call.kind.name == "pwritev2" else 0):
             return known
         return _Data.PARTLY if known is _Data.SAFE and held else _Data.UNSAFE

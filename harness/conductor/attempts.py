@@ -33,6 +33,7 @@ from harness.powerloss.log import (
 )
 from harness.powerloss.materialise import attributes
 
+_RWF_DSYNC, _RWF_SYNC = 2, 4  # linux/fs.h
 SyncedBy = Literal["", "fdatasync", "fsync"]  # as what a call syncs what it writes, before its caller gets an answer
 Touched = frozenset[tuple[object, ...]]  # files by inode, names by folder and name: who shares one may disturb us
 
@@ -110,73 +111,42 @@ class Vanishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """rename: one name leads to what another led to. `swapped` is what stood there, if the two change places."""
+    """rename: one name leads to what another led to, or to what came from outside, of which the recording knows by now.
 
-    old: Name
+    `swapped` is what stood there, if the two change places.
+    """
+
+    old: Name | None
     new: Name
     inode: int
     swapped: int | None = None
 
     @property
     def touches(self) -> Touched:
-        return frozenset({self.old.touched, self.new.touched})
+        return frozenset({name.touched for name in (self.old, self.new) if name})
 
     def result(self, *, ended: bool) -> Change | Nothing:
-        if inode_of(self.new.path) == self.inode and inode_of(self.old.path) != self.inode:
-            return Entries(edits=(self.new.leads_to(self.inode), self.old.leads_to(self.swapped)))
+        if inode_of(self.new.path) == self.inode and not (self.old and inode_of(self.old.path) == self.inode):
+            left = (self.old.leads_to(self.swapped),) if self.old else ()
+            return Entries(edits=(self.new.leads_to(self.inode), *left))
         return Nothing.AT_ALL if ended else Nothing.YET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resizes:
-    """truncation, O_TRUNC, fallocate: the file gets a length that it has not had. `handle` is a descriptor of ours."""
+    """truncation, O_TRUNC, fallocate: the file gets a `size` that it has not had. `handle` is a descriptor of ours."""
 
-    inode: int
+    change: Length | Shift
     handle: int
     size: int
 
     @property
     def touches(self) -> Touched:
-        return frozenset({(self.inode,)})
+        return frozenset({(self.change.inode,)})
 
     def result(self, *, ended: bool) -> Change | Nothing:
         if os.fstat(self.handle).st_size == self.size:
-            return Length(inode=self.inode, size=self.size)
-        return Nothing.AT_ALL if ended else Nothing.YET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shifts:
-    """fallocate that puts room into a file, or takes some out: its length is not what it was `before`."""
-
-    shift: Shift
-    handle: int
-    before: int
-
-    @property
-    def touches(self) -> Touched:
-        return frozenset({(self.shift.inode,)})
-
-    def result(self, *, ended: bool) -> Change | Nothing:
-        if os.fstat(self.handle).st_size == self.before + self.shift.size:
-            return self.shift
-        return Nothing.AT_ALL if ended else Nothing.YET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrives:
-    """rename from outside: a name leads to this inode, of which the recording knows by now."""
-
-    at: Name
-    inode: int
-
-    @property
-    def touches(self) -> Touched:
-        return frozenset({self.at.touched})
-
-    def result(self, *, ended: bool) -> Change | Nothing:
-        if inode_of(self.at.path) == self.inode:
-            return Entries(edits=(self.at.leads_to(self.inode),))
+            return self.change
         return Nothing.AT_ALL if ended else Nothing.YET
 
 
@@ -299,3 +269,10 @@ def _alike(one: bytes, other: bytes) -> int:
     """How many bytes are the same from the beginning."""
     different = (index for index, (here, there) in enumerate(zip(one, other, strict=False)) if here != there)
     return next(different, min(len(one), len(other)))
+
+
+def synced_by(flags: int, how: int = 0) -> SyncedBy:
+    """As what a write syncs, by its file's flags and its own (open(2), pwritev2(2)): O_SYNC has the bit of O_DSYNC."""
+    if flags & os.O_SYNC == os.O_SYNC or how & _RWF_SYNC:
+        return "fsync"
+    return "fdatasync" if flags & os.O_DSYNC or how & _RWF_DSYNC else ""

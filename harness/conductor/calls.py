@@ -77,6 +77,7 @@ _AT_EMPTY_PATH = 0x1000  # the call concerns an open descriptor: what it tells w
 _FRAMES = (17, 44)  # AF_PACKET, AF_XDP: once bound to a device they send to it without an address (packet(7))
 _INTERNET = (2, 10)  # AF_INET, AF_INET6
 LOCK_COMMANDS = (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_OFD_SETLK, fcntl.F_OFD_SETLKW)
+SYNC_ALL = frozenset({"sync", "syncfs"})
 WRITES_VECTORS = frozenset({"writev", "pwritev", "pwritev2"})
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW

@@ -17,27 +17,25 @@ from harness.conductor import calls, operands
 from harness.conductor.arrivals import Arrivals, Unclear
 from harness.conductor.attempts import (
     Appears,
-    Arrives,
     Attempt,
     Copies,
     Moves,
     Name,
     Resizes,
     Says,
-    Shifts,
-    SyncedBy,
     Syncs,
     Touched,
     Vanishes,
     Writes,
     inode_of,
     marks,
+    synced_by,
 )
 from harness.conductor.calls import Family
 from harness.conductor.paths import AT_FDCWD, mapped, open_file, position
 from harness.conductor.stopped import StoppedCall
 from harness.powerloss.disk import Disk
-from harness.powerloss.log import Bytes, File, Folder, Shift
+from harness.powerloss.log import Bytes, File, Folder, Length, Shift
 
 MOST_BYTES = 64 << 20  # of the folder at the start, and of the data written
 _CREATES = frozenset({"open", "openat", "openat2", "creat"})
@@ -48,11 +46,10 @@ _WRITES = calls.WRITES_VECTORS | {"write", "pwrite64"}
 _SIZES = frozenset({"truncate", "ftruncate", "fallocate"})
 _COPIES = {"copy_file_range": 2, "splice": 2, "sendfile": 0}  # which argument is the descriptor that is written to
 _DATES = frozenset({"utime", "utimes", "futimesat", "utimensat"})
-_SYNC_ALL = frozenset({"sync", "syncfs"})
 _EXCHANGE = 2  # RENAME_EXCHANGE, rename(2)
 _KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE = 1, 2, 16  # fallocate(2): the first alone changes no byte that can be read
 _SHIFTS = {8: -1, 32: 1}  # FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE
-_RWF_DSYNC, _RWF_SYNC, _RWF_APPEND = 2, 4, 16  # linux/fs.h
+_RWF_APPEND = 16  # linux/fs.h
 
 
 class Foresight:
@@ -64,7 +61,7 @@ class Foresight:
         self._open: dict[int, int] = {}  # by inode: a descriptor of ours
         self._mapped: dict[int, str] = {}  # files that were mapped into shared memory: by inode, by which actor
         self._left = MOST_BYTES
-        self.arrivals = Arrivals(self._is_inside, self._is_known, self._keep, MOST_BYTES)
+        self.arrivals = Arrivals(self._is_inside, self._is_known, self._hold, MOST_BYTES)
 
     def close(self) -> None:
         for descriptor in self._open.values():
@@ -148,11 +145,10 @@ class Foresight:
             raise Unclear(f"{self.relative(call.paths[inside[1]])} changed places with a file outside")
         if not inside[1]:
             return self._vanishing(old)
-        if not inside[0]:
-            return Arrives(at=self._name(new), inode=inode)
         if replaced is not None:
             self._hold(replaced, new)
-        return Moves(old=self._name(old), new=self._name(new), inode=inode, swapped=replaced if exchange else None)
+        left = self._name(old) if inside[0] else None
+        return Moves(old=left, new=self._name(new), inode=inode, swapped=replaced if exchange else None)
 
     def _writing(self, call: StoppedCall) -> Attempt | None:
         inode = self._inode(call, 0)
@@ -170,7 +166,7 @@ class Foresight:
         elif call.kind.name.startswith("p") and call.args[3] < 1 << 63:  # pwritev2 takes -1 for "where it stands"
             offset = call.args[3]
         self._affordable(call, offset + len(data))
-        synced = _synced(flags, how)
+        synced = synced_by(flags, how)
         return Writes(inode=inode, handle=handle, offset=offset, data=data, synced=synced) if data else None
 
     def _resizing(self, call: StoppedCall) -> Attempt | None:
@@ -190,8 +186,8 @@ class Foresight:
             return Writes(inode=inode, handle=handle, offset=call.args[2], data=zeroes) if zeroes else None
         if mode in _SHIFTS:
             shift = Shift(inode=inode, offset=call.args[2], size=_SHIFTS[mode] * call.args[3])
-            self._affordable(call, len(before) + shift.size)
-            return Shifts(shift=shift, handle=self._hold(inode, path), before=len(before))
+            size = self._affordable(call, len(before) + shift.size)
+            return Resizes(change=shift, handle=self._hold(inode, path), size=size)
         if mode:
             raise Unclear(f"fallocate with mode {mode} of {self.relative(call.path)}")
         return self._cut(call, inode, path, max(end, len(before)))
@@ -203,7 +199,7 @@ class Foresight:
             return None
         flags = position(call.thread, call.args[argument] & 0xFFFFFFFF)[1]
         handle = self._hold(inode, _descriptor(call, argument))
-        return Copies(inode=inode, handle=handle, before=before, synced=_synced(flags))
+        return Copies(inode=inode, handle=handle, before=before, synced=synced_by(flags))
 
     def _saying(self, call: StoppedCall) -> Attempt | None:
         """Nothing for a link, for what has no name yet (`arrivals`), and for the folder itself."""
@@ -220,7 +216,7 @@ class Foresight:
         before = self._disk.data(inode)
         if before is None or len(before) == self._affordable(call, size):
             return None
-        return Resizes(inode=inode, handle=self._hold(inode, path), size=size)
+        return Resizes(change=Length(inode=inode, size=size), handle=self._hold(inode, path), size=size)
 
     def _other(self, call: StoppedCall) -> Attempt | None:
         if call.kind.name == "mmap":
@@ -231,7 +227,7 @@ class Foresight:
             return None
         if not call.kind.names_none and position(call.thread, call.args[0] & 0xFFFFFFFF)[1] & os.O_PATH:
             return None  # open(2): it fails with EBADF
-        return _syncing(call, None if call.kind.name in _SYNC_ALL else self._inode(call, 0))
+        return _syncing(call, None if call.kind.name in calls.SYNC_ALL else self._inode(call, 0))
 
     def _affordable(self, call: StoppedCall, size: int) -> int:
         """The size that a file is to have. Raises Unclear for more than can be kept: of a file with holes, as well."""
@@ -269,25 +265,12 @@ class Foresight:
             self._open[inode] = os.open(path, flags | os.O_CLOEXEC)
         return self._open[inode]
 
-    def _keep(self, inode: int, path: Path) -> int:
-        """The same for a file of which the recording did not know until now."""
-        if inode not in self._open:
-            self._open[inode] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return self._open[inode]
-
     def _is_inside(self, path: str) -> bool:
         return path == str(self._folder) or path.startswith(f"{self._folder}/")
 
 
 def _syncing(call: StoppedCall, inode: int | None) -> Syncs:
     return Syncs(inode=inode, refused=lambda: call.failed is not None)
-
-
-def _synced(flags: int, how: int = 0) -> SyncedBy:
-    """As what a write syncs, by its file's flags and its own (open(2), pwritev2(2)): O_SYNC has the bit of O_DSYNC."""
-    if flags & os.O_SYNC == os.O_SYNC or how & _RWF_SYNC:
-        return "fsync"
-    return "fdatasync" if flags & os.O_DSYNC or how & _RWF_DSYNC else ""
 
 
 def _descriptor(call: StoppedCall, argument: int) -> Path:

@@ -212,6 +212,11 @@ MADE = "f = os.open('x', os.O_WRONLY | os.O_CREAT); os.write(f, b'one'); "
             "f = os.open('x', os.O_WRONLY | os.O_CREAT | os.O_DSYNC); os.write(f, b'one'); os.rename('x', 'home/x')",
             ["openat x", "write x", "fsync x", "rename x"],
         ),
+        (
+            "f = os.open('x', os.O_WRONLY | os.O_CREAT); os.pwritev(f, [b'one'], 0, os.RWF_SYNC); "
+            "os.rename('x', 'home/x')",
+            ["openat x", "write x", "fsync x", "rename x"],
+        ),
         ("os.rename('before', 'home/x')", ["openat x", "write x", "fsync x", "rename x"]),
         ("os.mkdir('x'); os.link('before', 'x/y')", []),
     ],
