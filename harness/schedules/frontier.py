@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -22,7 +22,7 @@ from harness.schedules.clocks import Clocks, Event
 from harness.schedules.effects import Effects
 from harness.schedules.points import Point
 from harness.schedules.races import Race, Run, all_races
-from harness.schedules.trace import Trace
+from harness.schedules.trace import Step, Trace
 
 LIMIT = 2000  # reversals that are kept; of more the oldest are forgotten
 _NAMES = 1 << 128  # as many names of beginnings there are
@@ -74,36 +74,42 @@ class Frontier:
     def _read(self, trace: Trace, drawn: int) -> None:
         """What was drawn is tried, even if its run went another way: not all programs repeat."""
         self._effects.learn(trace.points)
-        beginnings = _beginnings(trace)
+        beginnings, reversals = self._walked(trace)
         for name in (drawn, *beginnings):
             if reversal := self._open.pop(name, None):
                 self._tried[reversal.kind] += 1
         self._met.update(beginnings)
-        for name, reversal in self._reversals(trace, beginnings):
+        for name, reversal in reversals:
             if name not in self._met:
                 self._open.setdefault(name, reversal)
         for name in list(self._open)[:-LIMIT]:
             del self._open[name]
 
-    def _reversals(self, trace: Trace, beginnings: list[int]) -> Iterator[tuple[int, Reversal]]:
-        wanted = _wanted(trace)
-        known = Clocks()
+    def _walked(self, trace: Trace) -> tuple[list[int], list[tuple[int, Reversal]]]:
+        """The names of the run's beginnings, from the empty one to the whole, and its reversals by the names of theirs.
+
+        A name is the same for all orders of one class.
+        """
+        points, wanted = trace.points, _wanted(trace.steps)
+        names, reversals, known = [0], list[tuple[int, Reversal]](), Clocks()
         for at, step in enumerate(trace.steps):
             for actor, kind in wanted[at].items():
                 for first in (self._effects.whole(point) for point in step.enabled if point.actor == actor):
-                    name = (beginnings[at] + _number(known.next(first))) % _NAMES
-                    yield name, Reversal(run=trace.points, at=at, first=first, kind=kind)
-            known.append(step.chosen)
+                    name = _longer(names[-1], known.next(first))
+                    reversals.append((name, Reversal(run=points, at=at, first=first, kind=kind)))
+            names.append(_longer(names[-1], known.append(step.chosen)))
+        return names, reversals
 
 
-def _wanted(trace: Trace) -> dict[int, dict[str, str]]:
+def _wanted(steps: Sequence[Step]) -> dict[int, dict[str, str]]:
     """By step, who should go there instead, and the kind of the race for whose sake."""
     wanted: dict[int, dict[str, str]] = defaultdict(dict)
-    run = Run(trace.steps)
+    run = Run(steps)
     for later in run.laters(0):
         for race in all_races(run, later):
-            kind = f"{_kind(trace.points[race.at])}; {_kind(later.point)}"
-            for actor in _first(race, trace.points[race.at].actor):
+            earlier = steps[race.at].chosen
+            kind = f"{_kind(earlier)}; {_kind(later.point)}"
+            for actor in _first(race, earlier.actor):
                 wanted[race.at].setdefault(actor, kind)
     return wanted
 
@@ -118,14 +124,7 @@ def _kind(point: Point) -> str:
     return f"{point.actor} {point.fingerprint}"
 
 
-def _beginnings(trace: Trace) -> list[int]:
-    """A name of each beginning of the run, from the empty one to the whole: the same for all orders of one class."""
-    names, known = [0], Clocks()
-    for point in trace.points:
-        names.append((names[-1] + _number(known.append(point))) % _NAMES)
-    return names
-
-
-def _number(event: Event) -> int:
-    """The event as a number, so that a beginning's name is a sum, in which their order does not matter."""
-    return int.from_bytes(blake2b(str(event).encode(errors="surrogateescape"), digest_size=16).digest())
+def _longer(name: int, event: Event) -> int:
+    """The name of the beginning that is one event longer: a sum, in which the order of the events does not matter."""
+    number = int.from_bytes(blake2b(str(event).encode(errors="surrogateescape"), digest_size=16).digest())
+    return (name + number) % _NAMES
