@@ -20,6 +20,12 @@ def drowsy(asleep: Iterable[str], last: Point | None, enabled: Iterable[Point], 
     return frozenset(point.actor for point in points if last is None or not dependent(point, last))
 
 
+def again(earlier: Point, enabled: Iterable[Point]) -> Point | None:
+    """Which of these is the point of an earlier run."""
+    who = earlier.actor, earlier.fingerprint
+    return next((point for point in enabled if (point.actor, point.fingerprint) == who), None)
+
+
 class Guided:
     """A `Strategy` for one run. It has to see every step, also those at which a single actor is enabled.
 
@@ -47,9 +53,8 @@ class Guided:
 
     def _forced(self, choice: Choice) -> Point:
         expected = self.prefix[choice.step]
-        for point in choice.enabled:
-            if (point.actor, point.fingerprint) == (expected.actor, expected.fingerprint):
-                return point
+        if point := again(expected, choice.enabled):
+            return point
         could = "; ".join(map(str, choice.enabled))
         why = f"{expected} was to go, as in an earlier run, but these could: {could}"
         raise Diverged(Divergence(step=choice.step, expected=expected, found=None, why=why))

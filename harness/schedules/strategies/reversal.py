@@ -12,8 +12,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from harness.schedules.effects import Effects
 from harness.schedules.frontier import Reversal
-from harness.schedules.points import Point, dependent
+from harness.schedules.guided import again, drowsy
+from harness.schedules.points import Point
 from harness.schedules.strategies import pos
 from harness.schedules.strategies.spins import Spins
 from harness.schedules.strategy import Choice, Profile, Strategy
@@ -29,32 +31,21 @@ def make(chance: random.Random, profile: Profile, number: int = 0) -> Strategy:
 class _Reversing:
     def __init__(self, reversal: Reversal, sampling: Strategy) -> None:
         self._way = [*reversal.run[: reversal.at], reversal.first]
-        self._asleep: str = reversal.run[reversal.at].actor
+        self._asleep = frozenset({reversal.run[reversal.at].actor})
         self._longest = len(reversal.run)
         self._spins = Spins()
+        self._effects = Effects()
         self._sampling = sampling
 
     def choose(self, choice: Choice) -> Point:
         if self._spins.caught(choice) or choice.step > self._longest:
-            self._asleep = ""
+            self._asleep = frozenset()
         if choice.step < len(self._way):
-            return self._followed(choice) or self._sampling.choose(choice)
-        return self._sampling.choose(self._awake(choice))
-
-    def _followed(self, choice: Choice) -> Point | None:
-        """The next point on the way; None, for good, where it is not among the enabled."""
-        next_ = self._way[choice.step]
-        for point in choice.enabled:
-            if (point.actor, point.fingerprint) == (next_.actor, next_.fingerprint):
+            if point := again(self._way[choice.step], choice.enabled):
                 return point
-        self._way.clear()
-        self._asleep = ""
-        return None
-
-    def _awake(self, choice: Choice) -> Choice:
-        """Without the one that sleeps, unless there is nobody else."""
-        waits = next((point for point in choice.enabled if point.actor == self._asleep), None)
-        if waits is None or (choice.last is not None and dependent(waits, choice.last)):
-            self._asleep = ""
-        others = tuple(point for point in choice.enabled if point.actor != self._asleep)
-        return replace(choice, enabled=others) if others else choice
+            self._way.clear()
+            self._asleep = frozenset()
+        else:
+            self._asleep = drowsy(self._asleep, choice.last, choice.enabled, self._effects)
+        awake = tuple(point for point in choice.enabled if point.actor not in self._asleep)
+        return self._sampling.choose(replace(choice, enabled=awake or choice.enabled))

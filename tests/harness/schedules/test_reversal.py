@@ -17,7 +17,7 @@ from harness.schedules.frontier import Frontier
 from harness.schedules.points import Point
 from harness.schedules.strategies import portfolio, reversal
 from harness.schedules.strategy import Choice, Profile
-from harness.schedules.trace import Step, Trace
+from harness.schedules.trace import Trace
 from tests.harness.schedules.programs import drawn, ops, order
 from tests.harness.schedules.simulated import Op, Programs, point, simulate
 
@@ -198,10 +198,9 @@ def hidden(trace: Trace) -> Trace:
     """The same, had each point also touched something that is seen only afterwards."""
     steps = []
     for step in trace.steps:
-        more = tuple(t for t in step.chosen.touches)
-        behind = tuple(type(t)(f"content-of:{t.object}", t.writes, behind=True) for t in more)
+        behind = tuple(replace(t, object=f"content-of:{t.object}", behind=True) for t in step.chosen.touches)
         steps.append(step.having(behind))
-    return Trace(tuple(Step(enabled=step.enabled, chosen=step.chosen) for step in steps))
+    return Trace(tuple(steps))
 
 
 def test_a_campaign_begins_with_the_others() -> None:
