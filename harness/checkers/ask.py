@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.checkers.judge import CannotDecide
 from harness.events import (
     Exited,
+    FaultFired,
     FileSeen,
     Finished,
     History,
@@ -114,6 +115,11 @@ def power_cuts(history: History) -> Iterator[tuple[int, PowerLost, History]]:
     for number, (seq, cut) in enumerate(cuts):
         later = history.after(seq)
         yield seq, cut, later.before(cuts[number + 1][0]) if number + 1 < len(cuts) else later
+
+
+def fired(history: History, fault: str = "") -> bool:
+    """Whether this fault took place, or any: in the control arm none does."""
+    return any(fault in ("", what.fault) for _, what in history.of(FaultFired))
 
 
 def signalled(history: History, actor: str) -> set[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FaultFired, FileSeen, Finished, History, SecretSeen, TokenAnswered
+from harness.events import FileSeen, Finished, History, SecretSeen, TokenAnswered
 from harness.verdict import Finding
 
 SIGNALLED = "signalled"  # the turn that is told to end between the answer to its refresh and the use of the token
@@ -73,7 +73,7 @@ def one_credential_one_lock(history: History) -> list[Finding]:
 
 def loser_rereads(history: History) -> list[Finding]:
     """AUT-2: a reuse answer is followed by the newer token of the store, which is still there afterwards."""
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []  # then nobody lost a race, which `judge` calls inconclusive
     if not any(what.decision == "reused" for _, what in history.of(TokenAnswered)):
         raise CannotDecide("no refresh was answered with reuse")
@@ -141,7 +141,7 @@ def other_profile_untouched(history: History) -> list[Finding]:
 
 def other_profile_is_usable(history: History) -> list[Finding]:
     """AUT-7: a model is asked with one profile although the other is refused, or holds what is no token."""
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []
     findings, asked = [], {what.provider: seq for seq, what in ask.requests(history, REVOKED)}
     if "codex" not in asked and "anthropic" in asked:
@@ -158,7 +158,7 @@ def profiles_keep_their_newest(history: History) -> list[Finding]:
     """AUT-7: of two profiles that were refreshed, each stands in the store with the last token that it was given."""
     newest = {what.family: what.generation for _, what in _redemptions(history) if what.decision == "minted"}
     looks = {family: _profile(history, which, "at the end") for family, which in FAMILIES.items()}
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []
     if newest.keys() != looks.keys():
         raise CannotDecide(f"not both profiles were refreshed: {', '.join(sorted(newest))}")
@@ -193,7 +193,7 @@ def crash_asks_once(history: History) -> list[Finding]:
 
 def signal_loses_no_token(history: History) -> list[Finding]:
     """AUT-4: a turn that is told to end with a new token in hand stores it first: the next one works."""
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []
     if not ask.signalled(history, SIGNALLED):
         raise CannotDecide("no refresh got a signal")

@@ -190,7 +190,7 @@ def killed_is_not_success(history: History) -> list[Finding]:
 
 def given_up_is_not_success(history: History) -> list[Finding]:
     """CHD-7: a turn whose model asked for a tool in every answer has no result, and claims none."""
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []
     found = list(ask.turns(history))
     if not found:

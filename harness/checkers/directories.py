@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
-from harness.events import FaultFired, History, ReplySent
+from harness.events import History, ReplySent
 from harness.verdict import Finding
 
 SHARED = "one directory is the workspace of two agents"  # the fault of GIT-3
@@ -15,7 +15,7 @@ SHARED = "one directory is the workspace of two agents"  # the fault of GIT-3
 
 def directory_is_used_alone(history: History) -> list[Finding]:
     """GIT-3: the second run asks no model before the first has its last answer, or is refused with a reason."""
-    if not any(what.fault == SHARED for _, what in history.of(FaultFired)):
+    if not ask.fired(history, SHARED):
         return []
     first, second = ask.requests(history, "first"), ask.requests(history, "second")
     seq, refused = ask.finished(history, "second")

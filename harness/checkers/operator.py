@@ -8,7 +8,7 @@ from collections import Counter
 from harness.checkers import ask
 from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, ReplySent, Started, TreeSeen
+from harness.events import Exited, FileSeen, Finished, History, Hung, ReplySent, Started, TreeSeen
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
@@ -87,7 +87,7 @@ def _ids_of_pids(history: History) -> list[Finding]:
 
 def _strangers(history: History, seq: int, lister: str, shown: list[tuple[RunSeen, str]]) -> list[Finding]:
     """Where a dead run's pid was given to another turn, the runs that are shown as that turn's, but are not."""
-    if not any(what.fault == RECYCLED for _, what in history.of(FaultFired)):
+    if not ask.fired(history, RECYCLED):
         return []
     agents = _agents(history)
     wrong = [(run, actor) for run, actor in shown if actor and agents.get(actor) not in (None, run.agent)]

@@ -12,7 +12,7 @@ from harness.checkers.children import no_unaccounted_survivor
 from harness.checkers.config import acknowledged_adds_survive
 from harness.checkers.judge import CannotDecide
 from harness.checkers.operator import list_shows_truth
-from harness.events import FaultFired, History, Hung, LockSeen, PortSeen
+from harness.events import History, Hung, LockSeen, PortSeen
 from harness.verdict import Finding
 
 _TOLD = {"lane2": 143, "lane3": 124}
@@ -58,7 +58,7 @@ def _untouched_runs_succeed(history: History) -> list[Finding]:
 
 
 def _ended_runs_say_why(history: History) -> list[Finding]:
-    if not any(True for _ in history.of(FaultFired)):
+    if not ask.fired(history):
         return []
     findings = []
     looked = any(True for _ in history.of(LockSeen))  # the last thing that is done: before it nobody was given up
