@@ -46,6 +46,8 @@ _HINTS = {  # whoever sent a signal knows what they want
     "gateway-lost": "start the gateway again with `reference gateway run`, then look at `reference runs list`",
 }
 _SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung-up"}
+# All that a run is ended by: SIGALRM at its deadline, SIGIO where a worker's gateway is gone.
+ENDING = frozenset({*_SIGNALS, signal.SIGALRM, signal.SIGIO})
 
 
 class _State:

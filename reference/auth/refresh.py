@@ -11,6 +11,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+from reference import stopping
 from reference.auth.endpoint import (
     TOKEN_URL,
     AnswerLost,
@@ -37,9 +38,6 @@ SHORTEST_LIFE = 120.0  # seconds; a shorter `expires_in` is a mistake and would 
 LONGEST_LIFE = 1e9  # seconds, some thirty years: a longer one is a mistake, and would be no date
 STORE_SECONDS = 1.0  # for the file of credentials, beyond the turn's deadline
 USUAL_LIFE = 3600.0  # seconds, where the server does not say
-
-# All that `stopping` makes an end of; SIGIO tells a worker that its gateway is gone.
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGIO}
 
 
 class Refresh:
@@ -158,7 +156,7 @@ class _SignalsHeld:
 
     def hold(self) -> None:
         if self._before is None:
-            self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS))
+            self._before = set(signal.pthread_sigmask(signal.SIG_BLOCK, stopping.ENDING))
 
     def release(self) -> None:
         before, self._before = self._before, None
