@@ -104,7 +104,7 @@ class Record:
     pileup: str  # our version
     command: str  # the command line of the session
     seed: int
-    machine: Mapping[str, str]  # kernel, python, cpus, conductor, …
+    machine: Mapping[str, str]  # kernel, python, processors, conductor, …
     target: TargetFacts
     rules: tuple[RuleFacts, ...]
     results: tuple[Result, ...]

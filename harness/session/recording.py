@@ -112,7 +112,7 @@ def machine(conducted: bool) -> dict[str, str]:
     return {
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-        "cpus": str(psutil.cpu_count() or "?"),
+        "processors": str(psutil.cpu_count() or "?"),
         "conductor": CONDUCTED if conducted else UNCONDUCTED,
     }
 

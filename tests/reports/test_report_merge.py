@@ -55,11 +55,11 @@ def test_different_scenarios_and_rules_stand_side_by_side(new_record: New, new_r
 def test_machines_and_versions_are_all_named(new_record: New) -> None:
     merged = merge(
         [
-            new_record(machine={"cpus": "4"}),
-            new_record(machine={"cpus": "8", "kernel": "6.8"}, pileup="0.2.0"),
+            new_record(machine={"processors": "4"}),
+            new_record(machine={"processors": "8", "kernel": "6.8"}, pileup="0.2.0"),
         ]
     )
-    assert merged.machine == {"cpus": "4; 8", "kernel": "6.8"}
+    assert merged.machine == {"processors": "4; 8", "kernel": "6.8"}
     assert merged.pileup == "0.1.0, 0.2.0"
 
 
