@@ -56,16 +56,25 @@ class Cooldowns:
     def record(self, key: str, error: Retryable, deadline: Deadline) -> None:
         """Remember that `key` rests for `error.retry_after` seconds; nothing if the provider did not ask.
 
-        Raises Busy, Local `cooldowns-damaged`, OSError.
+        A longer rest that it has asked for before stands: turns that had asked it at the same time are answered in any
+        order, and each answer is to be honoured. Raises Busy, Local `cooldowns-damaged`, OSError.
         """
         if not error.retry_after:
             return
         now = time.time()
         entry = {"since": now, "until": now + error.retry_after, "code": error.code, "status": error.status}
         with Lock(self._lock, code="cooldowns-busy", what="the cooldowns").acquire(deadline.sooner(LOCK_SECONDS)):
-            kept = {other: value for other, value in self._read().items() if _rest(other, value) is not None}
+            known = self._read()
+            there = _rest(key, known.get(key))
+            if there is not None and self.stands(there, error.retry_after):
+                return
+            kept = {other: value for other, value in known.items() if _rest(other, value) is not None}
             document = {"version": 1, "cooldowns": {**kept, key: entry}}
             durable.replace(self.path, json.dumps(document, indent=2).encode() + b"\n", 0o600)
+
+    def stands(self, there: Rest, seconds: float) -> bool:
+        """Whether a rest in force outlasts one that is asked for now."""
+        return there.seconds >= seconds
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -31,6 +31,8 @@ REST = 1  # seconds for which a model asks to be left alone
 SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
 AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
 FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
+BRIEF = "briefly"
+FOR_A_SECOND = Status(429, headers=(("retry-after", "1"),), gate=BRIEF)
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 OVERLOADED: dict[str, Reply] = {  # once a stream has begun there is no retry-after left but words
@@ -105,6 +107,32 @@ async def test_two_rests_at_once(lab: Lab) -> None:
         other = await lab.turn("lane1", actor="second")
         await lab.stuck(other)
     await one.finished()
+    await other.finished()
+    lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
+    await (await lab.turn("lane2", actor="after")).finished()
+
+
+@scenario(
+    "FLO-5",
+    fault="a model that two turns ask at the same time answers one of them that it is to be left alone for an hour, and "
+    f"then the other for a second; the turn after them comes when {SOON} s are over",
+    needs=[Capability.TURN, Capability.FAILOVER],
+    judges=[bounded],
+)
+async def test_short_rest_after_a_long_one(lab: Lab) -> None:
+    """A short rest does not end a long one that the same model had asked for before."""
+    able = providers(lab)
+    lab.prepare(Setup(agents=("lane0", "lane1", "lane2"), models=able, credential=lab.credential("codex")))
+    if lab.faulty:
+        lab.script(
+            Rule("rests", Match(provider=able[0], marker="first"), (FOR_LONG,)),
+            Rule("briefly", Match(provider=able[0], marker="second"), (FOR_A_SECOND,)),
+        )
+    lab.hold(BRIEF)
+    other = await lab.turn("lane1", actor="second")
+    await lab.reached(BRIEF, by=[other])
+    await (await lab.turn("lane0", actor="first")).finished()
+    lab.release(BRIEF)
     await other.finished()
     lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
     await (await lab.turn("lane2", actor="after")).finished()

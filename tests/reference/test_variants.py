@@ -140,6 +140,7 @@ OURS = (
     "repair-has-a-lock-of-its-own",
     "repair-trusts-its-first-look",
     "requests-are-logged",
+    "rests-cut-short-by-shorter",
     "rests-end-after-a-minute",
     "rests-in-milliseconds-last-seconds",
     "rests-in-words-ignored",

@@ -288,6 +288,16 @@ class TestCooldowns:
         Path(turn.cooldowns.path).write_text(json.dumps({"cooldowns": {"model:anthropic/m": entry}}))
         assert turn.ask()[0].text == "from anthropic"
 
+    @pytest.mark.parametrize(("seconds", "lasts"), [((3600, 1), 3600), ((1, 3600), 3600), ((60, 60), 60)])
+    def test_longer_rest_stands(
+        self, cooldowns: Cooldowns, deadline: Deadline, seconds: tuple[float, ...], lasts: float
+    ) -> None:
+        for each in seconds:
+            cooldowns.record("a", Retryable("x", "x", retry_after=each), deadline)
+        rest = cooldowns.active(("a",))
+        assert rest is not None
+        assert lasts - 5 < rest.seconds <= lasts
+
     def test_others_are_kept_and_over_ones_dropped(self, cooldowns: Cooldowns, deadline: Deadline) -> None:
         cooldowns.record("a", Retryable("x", "x", retry_after=50), deadline)
         cooldowns.record("b", Retryable("x", "x", retry_after=1e-9), deadline)  # over before it is written
