@@ -114,7 +114,7 @@ async def test_two_rests_at_once(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="a model that two turns ask at the same time answers one of them that it is to be left alone for an hour, and "
+    fault="a model that two turns ask at the same time answers one of them that it is to be left alone for an hour, "
     f"then the other for a second; the turn after them comes when {SOON} s are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[bounded],
