@@ -20,7 +20,7 @@ from contextlib import suppress
 
 from reference import stopping
 from reference.deadline import Deadline
-from reference.errors import EXIT_FAILED, Ambiguous, OrchestratorError, Stopped, Usage, from_oserror
+from reference.errors import EXIT_FAILED, Ambiguous, Local, OrchestratorError, Stopped, Usage, from_oserror
 from reference.gateway import protocol
 from reference.gateway.door import Door
 from reference.gateway.workers import Worker
@@ -66,6 +66,7 @@ class Server:
         self.clients: set[Client] = set()
         self.workers: dict[Worker, Client | None] = {}
         self.ending: dict[Worker, Deadline] = {}
+        self.draining = False
 
     def listen(self) -> None:
         """Become the gateway of this state directory. Raises Busy(`gateway-running`), Local or OSError."""
@@ -123,6 +124,7 @@ class Server:
 
     def _drain(self) -> None:
         """Take no more runs, end those that go on, and let their results reach the clients."""
+        self.draining = True  # who has come in already may still ask
         self.door.shut()
         self.listener.close()
         for worker in self.workers:
@@ -184,6 +186,12 @@ class Server:
 
     def _run(self, client: Client, line: dict[str, Any]) -> None:
         """Start the worker, record the run, and only then accept it."""
+        if self.draining:
+            raise Local(
+                "gateway-stopping",
+                "the gateway is about to end and takes no more runs; nothing was started",
+                hint="start it again with `reference gateway run`, or use --local",
+            )
         fields = line.get("request")
         request = Request.from_fields(fields if isinstance(fields, dict) else {})
         with self.parts.run_registry(self.home, Deadline.after(_RECORD_SECONDS)) as registry:

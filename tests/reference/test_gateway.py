@@ -398,6 +398,35 @@ def test_signals_during_work_lose_nothing(ready: Any, serve: Serve, provider: An
     assert {r["status"] for r in ready.runs("--all")} == {"cancelled"}
 
 
+def test_draining_gateway_takes_no_more_runs(
+    ready: Any, serve: Serve, provider: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was let in before its end began is refused, and not given a run that would be cut off."""
+    gateway = serve()
+    waiting = ready.start_agent("lane0", "stall")
+    provider.wait_for(1)
+    [run] = ready.runs()
+    monkeypatch.chdir(ready.home)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect("gateway.sock")
+        answers = connection.makefile("rb")
+        assert json.loads(answers.readline())["event"] == "ready"
+        os.kill(run["pid"], signal.SIGSTOP)  # so that the end takes its time
+        gateway.terminate()
+        until(lambda: not (ready.home / "gateway.sock").exists())
+        request = Request.checked(agent="lane0", session=None, message="hello", timeout=None, run_id="r-late", chain="")
+        connection.sendall(json.dumps({"op": "run", "request": request.fields()}).encode() + b"\n")
+        refused = json.loads(answers.readline())
+        os.kill(run["pid"], signal.SIGCONT)
+    assert (refused["event"], refused["error"]["kind"], refused["error"]["code"]) == (
+        "refused", "local", "gateway-stopping",
+    )  # fmt: skip
+    assert ready.finish(waiting).code == "terminated"
+    assert gateway.wait(10) == 143
+    assert [r["id"] for r in ready.runs("--all")] == [run["id"]]
+
+
 def test_worker_that_cannot_be_heard_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its client was told that nothing was started."""
     started: list[int] = []
