@@ -86,13 +86,12 @@ class Writer:
         self._descriptor = -1
 
     def __enter__(self) -> Writer:
-        existed = os.path.exists(self._path)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             with durable.naming(self._path):
                 durable.check_regular(os.fstat(self._descriptor))
                 self._lock()
-            if not existed:
+            if not self.end()[1]:  # just made, or by one that was killed before it had synced this
                 durable.sync_folder(os.path.dirname(self._path))
         except BaseException:
             os.close(self._descriptor)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference import durable
 from reference.deadline import Deadline
 from reference.errors import Busy, Local
 from reference.home import Home
@@ -253,6 +254,16 @@ def test_superseded_writer_writes_nothing(tmp_path: Path) -> None:
     assert [r["text"] for r in records] == ["one", "two", "in time"]
     assert [r["fence"] for r in records] == [1, 2, 2]
     assert [r["seq"] for r in records] == [1, 2, 3]
+
+
+def test_name_of_a_file_that_a_killed_writer_has_made_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "main.jsonl", list[str]()
+    path.touch()
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    Transcript(str(path), "r-1").begin(says("first"), FOREVER)
+    assert synced == [str(tmp_path)]
+    Transcript(str(path), "r-2").begin(says("second"), FOREVER)
+    assert synced == [str(tmp_path)]
 
 
 @pytest.mark.parametrize("cut", range(1, 90, 4))
