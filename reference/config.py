@@ -74,9 +74,7 @@ class ConfigStore:
         if before is None:
             durable.replace(path, data)
         else:
-            now = os.stat(path)
-            owner = now.st_uid, now.st_gid  # whoever works as root on a person's config must not take it away
-            durable.replace(path, data, now.st_mode & 0o777, owner=owner, before_rename=lambda: rotate(path))
+            durable.replace(path, data, os.stat(path).st_mode & 0o777, before_rename=lambda: rotate(path))
 
     def real_path(self) -> str:
         """Where the file really lies."""

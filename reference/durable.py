@@ -51,15 +51,15 @@ def replace(
 ) -> None:
     """Make `path` hold `data`, durably, or leave it as it was.
 
-    `owner` is the user and the group whose it shall be, as far as we may say so. `before_rename` is called once nothing
-    but the rename can fail. Raises OSError of the call that failed, always with a filename. When only the folder's sync
+    `owner` is the user and the group whose it shall be, as far as we may say so; by default those whose it was: who works
+    as root on a person's state must not take it away. `before_rename` is called once nothing but the rename can fail. Raises OSError of the call that failed, always with a filename. When only the folder's sync
     fails, `path` holds `data` already, but not durably.
     """
     folder, name = os.path.split(path)
     temporary = temporary_name(folder, name)
     try:
         with naming(path):
-            _write_new(temporary, data, mode, owner)
+            _write_new(temporary, data, mode, owner or _owner(path))
             if before_rename is not None:
                 before_rename()
             os.rename(temporary, path)
@@ -145,6 +145,14 @@ def _write_new(path: str, data: bytes, mode: int, owner: tuple[int, int] | None)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _owner(path: str) -> tuple[int, int] | None:
+    try:
+        now = os.stat(path)
+    except OSError:
+        return None  # there is none; or it cannot be seen, and then the rename says why
+    return now.st_uid, now.st_gid
 
 
 def _give(descriptor: int, user: int, group: int) -> None:

@@ -136,9 +136,15 @@ def _restore(store: config.ConfigStore) -> None:
             backup = config.newest_good_backup(path)
             if backup is None:
                 raise
-        data = durable.read(backup)
+        data, was = durable.read(backup), os.stat(backup)
+
+        def put_aside() -> None:
+            if os.path.exists(path):
+                _put_aside(path)
+
         # Only once the new one is written: a full disk leaves the damaged one where it was.
-        durable.replace(path, data, before_rename=lambda: _put_aside(path) if os.path.exists(path) else None)
+        owner = was.st_uid, was.st_gid
+        durable.replace(path, data, was.st_mode & 0o777, owner=owner, before_rename=put_aside)
 
 
 def _credentials(home: Home) -> Iterator[Problem]:

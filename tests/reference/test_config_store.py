@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reference import jsonfile
+from reference.auth.store import Store
 from reference.config import ConfigStore, encode
 from reference.deadline import Deadline
 from reference.errors import Local
@@ -176,6 +178,31 @@ def test_root_does_not_take_the_file_away(program: Any) -> None:
     os.chown(path, 12345, 23456)
     program.add("lane1")
     assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+    path.write_text("{")
+    assert program.run("doctor", "--fix").status == 0
+    assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another user")
+def test_root_does_not_take_credentials_away(tmp_path: Path) -> None:
+    store = Store(Home(str(tmp_path)).make())
+    store.put("codex:default", {"access": "a", "refresh": "r"}, Deadline.after(1))
+    os.chown(store.path, 12345, 23456)
+    store.put("codex:default", {"access": "b", "refresh": "s"}, Deadline.after(1))
+    now = Path(store.path).stat()
+    assert (now.st_uid, now.st_gid, now.st_mode & 0o777) == (12345, 23456, 0o600)
+    assert store.get("codex:default").access == "b"
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), Path.unlink], ids=["damaged", "gone"])
+def test_repair_keeps_the_permissions(program: Any, damage: Callable[[Path], object]) -> None:
+    program.add("lane0")
+    path = program.home / "config.json"
+    path.chmod(0o640)
+    program.add("lane1")  # from now on there is a backup
+    damage(path)
+    assert program.run("doctor", "--fix").status == 0
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_busy_lock_is_typed_and_names_its_holder(tmp_path: Path) -> None:

@@ -256,7 +256,9 @@ def test_superseded_writer_writes_nothing(tmp_path: Path) -> None:
     assert [r["seq"] for r in records] == [1, 2, 3]
 
 
-def test_name_of_a_file_that_a_killed_writer_has_made_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_of_a_file_that_a_killed_writer_has_made_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, synced = tmp_path / "main.jsonl", list[str]()
     path.touch()
     monkeypatch.setattr(durable, "sync_folder", synced.append)
