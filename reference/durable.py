@@ -53,8 +53,8 @@ def replace(
 
     `owner` is the user and the group whose it shall be, as far as we may say so; by default those whose it was, as who
     works as root on a person's state must not take it away. `before_rename` is called once nothing but the rename can
-    fail. Raises OSError of the call that failed, always with a filename. When only the folder's sync fails, `path` holds
-    `data` already, but not durably.
+    fail. Raises OSError of the call that failed, always with a filename. When only the folder's sync fails, `path`
+    holds `data` already, but not durably.
     """
     folder, name = os.path.split(path)
     temporary = temporary_name(folder, name)
