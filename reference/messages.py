@@ -8,11 +8,16 @@ Json = dict[str, object]
 
 
 class ToolCall(NamedTuple):
-    """The model asks for a tool to be run. `id` is the provider's own and goes back with the result."""
+    """The model asks for a tool to be run. `id` is the provider's own and goes back with the result.
+
+    `signature` is what the model `signed_by` wants back with its call, unread; empty where models do not sign.
+    """
 
     id: str
     name: str
     arguments: Json
+    signature: str = ""
+    signed_by: str = ""
 
 
 class Message(NamedTuple):

@@ -187,7 +187,7 @@ def as_fields(message: Message) -> Record:
     """A message as it stands in a record."""
     fields: Record = {"role": message.role, "text": message.text}
     if message.tool_calls:
-        fields["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
+        fields["tool_calls"] = [_as_fields(call) for call in message.tool_calls]
     if message.tool_call_id:
         fields["tool_call_id"] = message.tool_call_id
     if message.delivers:
@@ -195,9 +195,16 @@ def as_fields(message: Message) -> Record:
     return fields
 
 
+def _as_fields(call: ToolCall) -> Record:
+    signed = {"signature": call.signature, "signed_by": call.signed_by} if call.signature else {}
+    return {"id": call.id, "name": call.name, "arguments": call.arguments, **signed}
+
+
 def as_message(record: Record) -> Message:
     """The message of a record that `parse` let through."""
-    calls = tuple(ToolCall(id=c["id"], name=c["name"], arguments=c["arguments"]) for c in record.get("tool_calls", []))
+    calls = tuple(
+        ToolCall(**{name: c[name] for name in ToolCall._fields if name in c}) for c in record.get("tool_calls", [])
+    )
     return Message(
         role=record["role"],
         text=record["text"],
@@ -250,5 +257,6 @@ def _is_message(record: Record) -> bool:
 def _is_call(call: object) -> bool:
     if not isinstance(call, dict):
         return False
-    names = isinstance(call.get("id"), str) and isinstance(call.get("name"), str)
-    return names and isinstance(call.get("arguments"), dict)
+    texts = all(isinstance(call.get(name), str) for name in ("id", "name"))
+    signed = all(isinstance(call.get(name, ""), str) for name in ("signature", "signed_by"))
+    return texts and signed and isinstance(call.get("arguments"), dict)

@@ -177,7 +177,7 @@ def _block(part: Part, exchange: int, index: int) -> dict[str, Any]:
         case Text():
             return {"type": "text", "text": part.text, "citations": []}  # some clients take no null
         case Thinking():
-            return {"type": "thinking", "thinking": part.text, "signature": signature_of(part)}
+            return {"type": "thinking", "thinking": part.text, "signature": signature_of(part.text)}
         case ToolCall():
             name = f"toolu_{part_number(exchange, index)}"
             call = {"type": "tool_use", "id": name, "name": part.name, "input": part.passed}

@@ -20,6 +20,8 @@ from fakes.wire.http import HttpReply, HttpRequest, UnreadableBody, decoded_body
 from fakes.wire.sse import compact
 
 _BEGINNING = 300  # characters of a text that the client has put in by itself
+_SIGNED = b"fakes"  # begins what stands in a signature
+_STANDARD = str.maketrans("-_", "+/")
 _MARKER = re.compile(r"\[\[([A-Za-z0-9._-]+)\]\]")
 
 
@@ -257,7 +259,15 @@ def part_number(exchange: int, index: int) -> str:
     return f"{index:02d}{exchange:022d}"
 
 
-def signature_of(thinking: Thinking) -> str:
-    """An opaque proof that goes with shown thinking, as providers add one: base64, the same for the same text."""
-    digest = hashlib.sha512(thinking.text.encode("utf-8", "surrogatepass")).digest()
-    return base64.b64encode(b"fakes" + digest).decode()
+def signature_of(text: str) -> str:
+    """An opaque proof that goes with what a model thought or called, as providers add one: base64, one for one text."""
+    digest = hashlib.sha512(text.encode("utf-8", "surrogatepass")).digest()
+    return base64.b64encode(_SIGNED + digest).decode()
+
+
+def is_signature(text: object) -> bool:
+    """Whether it is one of `signature_of`, in either alphabet of base64 (RFC 4648)."""
+    try:
+        return isinstance(text, str) and base64.b64decode(text.translate(_STANDARD), validate=True).startswith(_SIGNED)
+    except ValueError:
+        return False

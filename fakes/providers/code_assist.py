@@ -48,7 +48,7 @@ class CodeAssistFormat:
         body = json_object(request)
         model, inner = _opened(body)
         sse = "sse" in parse_qs(request.query).get("alt", [])
-        turn = turn_of(read(inner, "request"))
+        turn = turn_of(read(inner, "request", model))
         stream = request.path == PREFIX + STREAM
         return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=len(request.body), sse=sse)
 

@@ -181,7 +181,7 @@ def _item(part: Part, exchange: int, index: int) -> dict[str, Any]:
         case Thinking():
             summary = [{"type": "summary_text", "text": part.text}]
             shown = {"id": f"rs_{number}", "type": "reasoning", "summary": summary}
-            return {**shown, "encrypted_content": signature_of(part)}
+            return {**shown, "encrypted_content": signature_of(part.text)}
         case ToolCall():
             call = {"status": "completed", "call_id": f"call_{part_number(exchange, index)}", "name": part.name}
             if part.input is None:

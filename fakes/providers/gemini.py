@@ -4,6 +4,7 @@ The stream is server-sent events with `alt=sse`, otherwise a JSON array, as the 
 `fakes.providers.gemini_request`.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -21,10 +22,10 @@ from fakes.providers.base import (
     turn_of,
     usage_of,
 )
-from fakes.providers.gemini_request import read
+from fakes.providers.gemini_request import read, signs_calls
 from fakes.script import Status, StreamError
 from fakes.wire.http import HttpReply, HttpRequest
-from fakes.wire.sse import CONTENT_TYPE, data_frame, to_bytes
+from fakes.wire.sse import CONTENT_TYPE, compact, data_frame, to_bytes
 
 _STATUSES = {
     400: "INVALID_ARGUMENT",
@@ -86,7 +87,7 @@ class GeminiFormat:
     def parse(self, request: HttpRequest) -> ParsedRequest:
         """Read and validate a request; raises BadRequest as the API would answer 400."""
         model, stream = self.peek(request)
-        turn = turn_of(read(json_object(request)))
+        turn = turn_of(read(json_object(request), model=model))
         sse = "sse" in parse_qs(request.query).get("alt", [])
         size = len(request.body)
         return ParsedRequest(model=model, stream=stream, turn=turn, prompt_size=size, sse=sse)
@@ -184,6 +185,8 @@ def chunks_of(answer: Answer, parsed: ParsedRequest, exchange: int) -> list[dict
         return [_blocked(parsed, exchange)]
     streamed = list(_streamed(answer, exchange)) if parsed.stream else []
     groups = streamed or [_whole(answer, exchange)]  # a model that says nothing does so in one chunk
+    if signs_calls(parsed.model):
+        _sign_first_call(groups)
     chunks = [_chunk(parts, parsed, exchange) for parts in groups]
     usage = usage_of(answer, parsed)
     last = chunks[-1]
@@ -215,6 +218,14 @@ def _chunk(parts: list[dict[str, Any]], parsed: ParsedRequest, exchange: int) ->
     }
 
 
+def _sign_first_call(groups: list[list[dict[str, Any]]]) -> None:
+    """Of several calls at once only the first is signed."""
+    for part in itertools.chain(*groups):
+        if "functionCall" in part:
+            part["thoughtSignature"] = signature_of(compact(part["functionCall"]))
+            return
+
+
 def _whole(answer: Answer, exchange: int) -> list[dict[str, Any]]:
     return [_part(part, exchange, index) for index, part in enumerate(parts_of(answer))]
 
@@ -224,7 +235,7 @@ def _part(part: Part, exchange: int, index: int) -> dict[str, Any]:
         case Text():
             return {"text": part.text}
         case Thinking():
-            return {"text": part.text, "thought": True, "thoughtSignature": signature_of(part)}
+            return {"text": part.text, "thought": True, "thoughtSignature": signature_of(part.text)}
         case ToolCall():
             name = f"call{part_number(exchange, index)}"
             return {"functionCall": {"id": name, "name": part.name, "args": part.passed}}
@@ -243,7 +254,7 @@ def _streamed(answer: Answer, exchange: int) -> Iterator[list[dict[str, Any]]]:
         thought = {"thought": True} if isinstance(part, Thinking) else {}
         *opening, ending = pieces(part.text, part.chunks)
         yield from ([{"text": piece, **thought}] for piece in opening)
-        signed = {"thoughtSignature": signature_of(part)} if isinstance(part, Thinking) else {}
+        signed = {"thoughtSignature": signature_of(part.text)} if isinstance(part, Thinking) else {}
         yield [{"text": ending, **thought, **signed}]
     if calls:
         yield calls

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from fakes.providers.base import BadRequest, Element, is_number
+from fakes.providers.base import BadRequest, Element, is_number, is_signature
 
 _REQUEST = "GenerateContentRequest"
 _FIELDS = {
@@ -52,6 +52,16 @@ _UNEQUAL = (
     "Please ensure that the number of function response parts is equal to the number of function call parts of the"
     " function call turn."
 )
+_GENERATION = re.compile(r"gemini-(\d+)")
+_FIRST_TO_SIGN = 3
+# For a call that this model has not made: another one, or whoever has written the conversation.
+_UNVALIDATED = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+_UNSIGNED = (
+    "Function call is missing a thought_signature in functionCall parts. This is required for tools to work correctly,"
+    " and missing thought_signature may lead to degraded model performance. Additional data, function call"
+    " `default_api:{name}` , position {position}. Please refer to"
+    " https://ai.google.dev/gemini-api/docs/thought-signatures for more details."
+)
 _NESTED: dict[type, str] = {dict: "an object", list: "a list"}
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
@@ -61,8 +71,17 @@ def snake(data: Mapping[str, Any]) -> dict[str, Any]:
     return {_HUMP.sub(lambda hump: f"_{hump[1].lower()}", key): value for key, value in data.items()}
 
 
-def read(body: Mapping[str, Any], where: str = "") -> list[Element]:
-    """The user's texts and the tool results of a valid request; `where` is the path of what holds it.
+def signs_calls(model: str) -> bool:
+    """Whether this model signs the tool calls that it makes, and refuses to go on from one without its signature.
+
+    So Gemini 3 and later; https://ai.google.dev/gemini-api/docs/thought-signatures.
+    """
+    generation = _GENERATION.match(model)
+    return generation is not None and int(generation[1]) >= _FIRST_TO_SIGN
+
+
+def read(body: Mapping[str, Any], where: str = "", model: str = "") -> list[Element]:
+    """The user's texts and the tool results of a valid request to `model`; `where` is the path of what holds it.
 
     Raises:
         BadRequest: the API would answer 400.
@@ -76,6 +95,8 @@ def read(body: Mapping[str, Any], where: str = "") -> list[Element]:
     _check_config(snake(fields.get("generation_config") or {}), where)
     turns = [_turn(content, f"contents[{number}]") for number, content in enumerate(contents)]
     _check_pairs(turns)
+    if signs_calls(model):
+        _check_signatures(turns)
     return [element for number, (role, parts) in enumerate(turns) for element in _elements(number, role, parts)]
 
 
@@ -193,6 +214,31 @@ def _check_answers(members: list[tuple[int, _Turn]], calls: int) -> None:
 
 def _count(turn: _Turn, name: str) -> int:
     return sum(name in part for part in turn[1])
+
+
+def _check_signatures(turns: list[_Turn]) -> None:
+    """The first call of each step since the user has last said something has its signature, or the word for none."""
+    said = [number for number, (role, parts) in enumerate(turns) if role != "model" and not _answers(parts)]
+    for number, (role, parts) in enumerate(turns):
+        if number < max(said, default=0) or role != "model":
+            continue
+        for place, part in enumerate(parts):
+            if "function_call" in part:
+                _check_signature(part, number, f"contents[{number}].parts[{place}]")
+                break
+
+
+def _answers(parts: list[dict[str, Any]]) -> bool:
+    return all("function_response" in part for part in parts)
+
+
+def _check_signature(part: dict[str, Any], number: int, where: str) -> None:
+    signature = part.get("thought_signature")
+    if not signature:
+        name = part["function_call"]["name"]
+        raise BadRequest(_UNSIGNED.format(name=name, position=number + 1), where)
+    if signature not in _UNVALIDATED and not is_signature(signature):
+        raise BadRequest("Corrupted thought signature.", where)
 
 
 def _elements(number: int, role: str, parts: list[dict[str, Any]]) -> Iterator[Element]:

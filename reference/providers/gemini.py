@@ -2,11 +2,16 @@
 
 There is no closing frame: the answer is complete with the chunk that carries a `finishReason`. Function calls
 need not have ids, so those without one are numbered over the whole conversation.
+
+Gemini 3 and later sign the first call of each answer, and refuse to go on from one that comes back unsigned:
+https://ai.google.dev/gemini-api/docs/thought-signatures. A signature means something to the model alone that has given
+it; for a call of another model, as after a failover, there is a word that says so.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -21,6 +26,8 @@ from reference.providers.transport import Request, post
 if TYPE_CHECKING:
     from reference.deadline import Deadline
 
+UNSIGNED = "skip_thought_signature_validator"
+_SIGNS = re.compile(r"gemini-(?:[3-9]|\d\d)")
 _DONE = {"STOP", "MAX_TOKENS"}
 _REFUSALS = {
     "SAFETY",
@@ -58,16 +65,16 @@ class GeminiStream:
                 "content-type": "application/json",
                 **({"authorization": f"Bearer {token}"} if self.is_oauth else {"x-goog-api-key": token}),
             },
-            body=json.dumps(_body(messages, tools)).encode(),
+            body=json.dumps(_body(model, messages, tools)).encode(),
             idle=self.idle,
         )
         calls_before = sum(len(message.tool_calls) for message in messages)
         with post(request, deadline) as answer:
             if answer.status != 200:
                 raise refused(self.provider, answer, token, _said)
-            return self._read(events(answer.chunks()), calls_before, token)
+            return self._read(events(answer.chunks()), model, calls_before, token)
 
-    def _read(self, stream: Iterable[Event], calls_before: int, secret: str) -> Reply:
+    def _read(self, stream: Iterable[Event], model: str, calls_before: int, secret: str) -> Reply:
         parts: list[Json] = []
         for event in stream:
             chunk = parse_object(event.data, what="a chunk")
@@ -81,25 +88,29 @@ class GeminiStream:
                 words = f"{self.provider} declined to answer ({quoted(block or reason, secret)})"
                 raise Fatal("content-refused", words, hint="change the message")
             if reason in _DONE:
-                return _reply(parts, obj(chunk.get("usageMetadata")), calls_before)
+                return _reply(parts, obj(chunk.get("usageMetadata")), model, calls_before)
             if reason:
                 raise Retryable("malformed-answer", f"{self.provider} ended its answer with {quoted(reason, secret)}")
         raise Retryable("truncated", f"{self.provider} ended its answer before it was complete")
 
 
-def _reply(parts: Sequence[Json], usage: Json, calls_before: int) -> Reply:
-    calls = [obj(part["functionCall"]) for part in parts if "functionCall" in part]
+def _reply(parts: Sequence[Json], usage: Json, model: str, calls_before: int) -> Reply:
+    calls = [part for part in parts if "functionCall" in part]
     return Reply(
         text="".join(text(part.get("text")) for part in parts if part.get("thought") is not True),
-        tool_calls=tuple(
-            ToolCall(
-                id=text(call.get("id")) or f"call-{calls_before + index}",
-                name=text(call.get("name")),
-                arguments=obj(call.get("args")),
-            )
-            for index, call in enumerate(calls)
-        ),
+        tool_calls=tuple(_tool_call(part, model, f"call-{calls_before + index}") for index, part in enumerate(calls)),
         usage=usage,
+    )
+
+
+def _tool_call(part: Json, model: str, number: str) -> ToolCall:
+    call, signature = obj(part["functionCall"]), text(part.get("thoughtSignature"))
+    return ToolCall(
+        id=text(call.get("id")) or number,
+        name=text(call.get("name")),
+        arguments=obj(call.get("args")),
+        signature=signature,
+        signed_by=model if signature else "",
     )
 
 
@@ -129,9 +140,9 @@ def _seconds(duration: str) -> float | None:
     return number(duration[:-1]) if duration.endswith("s") else None
 
 
-def _body(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Json:
+def _body(model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Json:
     names = {call.id: call.name for message in messages for call in message.tool_calls}
-    body: Json = {"contents": _contents(messages, names)}
+    body: Json = {"contents": _contents(model, messages, names)}
     if tools:
         declarations = [
             {"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools
@@ -140,11 +151,11 @@ def _body(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Json:
     return body
 
 
-def _contents(messages: Sequence[Message], names: dict[str, str]) -> list[Json]:
+def _contents(model: str, messages: Sequence[Message], names: dict[str, str]) -> list[Json]:
     contents: list[Json] = []
     for message in messages:
         role = "model" if message.role == "assistant" else "user"
-        parts = _parts(message, names)
+        parts = _parts(model, message, names)
         if contents and contents[-1]["role"] == role:
             cast("list[Json]", contents[-1]["parts"]).extend(parts)
         elif parts:
@@ -152,9 +163,18 @@ def _contents(messages: Sequence[Message], names: dict[str, str]) -> list[Json]:
     return contents
 
 
-def _parts(message: Message, names: dict[str, str]) -> list[Json]:
+def _parts(model: str, message: Message, names: dict[str, str]) -> list[Json]:
     if message.role == "tool":
         name = names.get(message.tool_call_id, "unknown")
         return [{"functionResponse": {"name": name, "response": {"output": message.text}}}]
     parts: list[Json] = [{"text": message.text}] if message.text else []
-    return parts + [{"functionCall": {"name": call.name, "args": call.arguments}} for call in message.tool_calls]
+    return parts + [_call_part(model, call, is_first=not index) for index, call in enumerate(message.tool_calls)]
+
+
+def _call_part(model: str, call: ToolCall, *, is_first: bool) -> Json:
+    part: Json = {"functionCall": {"name": call.name, "args": call.arguments}}
+    if call.signature and call.signed_by == model:
+        part["thoughtSignature"] = call.signature
+    elif is_first and _SIGNS.match(model):
+        part["thoughtSignature"] = UNSIGNED
+    return part

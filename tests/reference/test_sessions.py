@@ -282,6 +282,15 @@ def test_torn_tail_is_kept_aside_and_never_fused(tmp_path: Path, cut: int) -> No
     assert Path(f"{path}.torn").read_bytes() == torn + b"\n"
 
 
+def test_signature_of_a_call_is_kept(tmp_path: Path) -> None:
+    path, first = str(tmp_path / "main.jsonl"), Transcript(str(tmp_path / "main.jsonl"), "r-1")
+    signed = ToolCall(id="c1", name="exec", arguments={}, signature="c2ln", signed_by="gemini-3-pro-preview")
+    plain = ToolCall(id="c2", name="exec", arguments={})
+    first.begin(says("go"), FOREVER)
+    first.append(Message(role="assistant", tool_calls=(signed, plain)), FOREVER)
+    assert Transcript(path, "r-2").begin(says("next"), FOREVER)[1].tool_calls == (signed, plain)
+
+
 def test_record_that_lost_only_its_line_end_counts(tmp_path: Path) -> None:
     path = tmp_path / "main.jsonl"
     Transcript(str(path), "r-1").begin(says("whole"), FOREVER)

@@ -118,6 +118,44 @@ def test_conversation_in_gemini_form(kit: Any, server: Any) -> None:
     assert [p["functionResponse"]["name"] for p in contents[2]["parts"]] == ["exec", "exec"]
 
 
+GEMINI_3 = "gemini-3-pro-preview"
+
+
+def said_to_gemini(kit: Any, server: Any, model: str, calls: tuple[ToolCall, ...]) -> tuple[Reply, list[Any]]:
+    """What a model answers, and the call parts that it was sent."""
+    path = f"/v1beta/models/{model}:streamGenerateContent"
+    parts = [{"functionCall": {"name": "exec", "args": {"n": n}}} for n in (1, 2)]
+    parts[0]["thoughtSignature"] = "c2lnbmVk"
+    server.on(path, kit.stream(kit.data_only({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]})))
+    client = client_for("gemini", kit.gemini.config(server))
+    results = [Message(role="tool", text="done", tool_call_id=call.id) for call in calls]
+    messages = [*HELLO, Message(role="assistant", tool_calls=calls), *results] if calls else HELLO
+    reply = client.complete(model, messages, TOOLS, "sk-secret", Deadline.after(10))
+    contents = server.seen[-1].json["contents"]
+    return reply, [part for content in contents for part in content["parts"] if "functionCall" in part]
+
+
+def test_signature_of_a_call_goes_back_to_the_model_that_gave_it(kit: Any, server: Any) -> None:
+    """Gemini 3 refuses to go on from a call without it, and can make nothing of another model's."""
+    reply, _ = said_to_gemini(kit, server, GEMINI_3, ())
+    assert [(call.signature, call.signed_by) for call in reply.tool_calls] == [("c2lnbmVk", GEMINI_3), ("", "")]
+    _, [first, second] = said_to_gemini(kit, server, GEMINI_3, reply.tool_calls)
+    assert first["thoughtSignature"] == "c2lnbmVk"
+    assert "thoughtSignature" not in second
+    _, [first, second] = said_to_gemini(kit, server, "gemini-3-flash-preview", reply.tool_calls)
+    assert first["thoughtSignature"] == "skip_thought_signature_validator"
+    assert "thoughtSignature" not in second
+    _, found = said_to_gemini(kit, server, "gemini-2.5-pro", reply.tool_calls)
+    assert not any("thoughtSignature" in part for part in found)
+
+
+def test_call_of_another_provider_is_marked_as_unsigned(kit: Any, server: Any) -> None:
+    calls = (ToolCall(id="toolu_1", name="exec", arguments={}), ToolCall(id="toolu_2", name="exec", arguments={}))
+    _, [first, second] = said_to_gemini(kit, server, GEMINI_3, calls)
+    assert first["thoughtSignature"] == "skip_thought_signature_validator"
+    assert "thoughtSignature" not in second
+
+
 def test_conversation_in_codex_form(kit: Any, server: Any) -> None:
     claims = {"https://api.openai.com/auth": {"chatgpt_account_id": "acct_1"}}
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
