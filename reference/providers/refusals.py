@@ -133,10 +133,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     seconds = number(value)
     if seconds is not None or value is None:
         return seconds
+    from datetime import UTC
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(value).timestamp() - time.time()
+        date = parsedate_to_datetime(value)
+        # The form of asctime(3) names no zone, and means UTC all the same (section 5.6.7).
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
     from reference.tools.output import Output
 
-_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
 _LOST = {"status": None, "why": "keeper-lost"}
 _keepers: set[int] = set()  # that are our children: of work beside this one, and of work that stays when we go
 
@@ -130,7 +129,7 @@ class Job:
 def _fork_keeper(work: Work) -> tuple[int, socket.socket]:
     """Signals wait meanwhile: their handlers would raise in the child as well, in the command's code."""
     ours, theirs = channel.pair()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.ENDING)
     try:
         pid = os.fork()
         if pid == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from email.utils import formatdate
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -85,8 +85,21 @@ def test_retry_after_that_means_nothing(wire: Any, server: Any, kit: Any, value:
     assert error.retry_after is None
 
 
-def test_retry_after_date(wire: Any, server: Any, kit: Any) -> None:
-    server.on(wire.path, kit.answer(503, {}, {"retry-after": formatdate(time.time() + 60, usegmt=True)}))
+@pytest.fixture(params=["UTC", "Asia/Tokyo"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where this machine stands."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"])
+def test_retry_after_date(wire: Any, server: Any, kit: Any, form: str) -> None:
+    """In each of the three forms of a date (RFC 9110, section 5.6.7), wherever this machine stands."""
+    server.on(wire.path, kit.answer(503, {}, {"retry-after": time.strftime(form, time.gmtime(time.time() + 60))}))
     error = failure(wire, server)
     assert isinstance(error, Retryable)
     assert 50 < (error.retry_after or 0) <= 60
