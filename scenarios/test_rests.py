@@ -23,7 +23,7 @@ from harness.checkers.siblings import sibling_does_not_rest
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_CONTENTION, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import FAR_EAST, providers
 
@@ -80,7 +80,7 @@ async def test_no_retry_storm(lab: Lab) -> None:
     fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept "
     f"from there until the second gets no further; the turn after them comes when {SOON} s of it are over",
     needs=[Capability.TURN, Capability.FAILOVER],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     exact=True,
     judges=[bounded],
 )
