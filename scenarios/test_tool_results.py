@@ -143,8 +143,9 @@ async def test_answer_of_great_length(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines "
-    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    fault="of each provider in turn the model thinks before it speaks, in lines that end with CR and LF, or LF, and "
+    "begin or end with blanks, and the answer comes byte by byte, framed in lines that end with CR and LF, with a "
+    "comment and an event of an unknown kind in its midst",
     needs=[Capability.TURN],
     judges=[answers_are_as_said],
 )

@@ -8,7 +8,8 @@ from harness.checkers.messages import TOOL
 from harness.events import History, Hung, ReplySent
 from harness.verdict import Finding
 
-SAID = "Grüße an alle: 你好, 世界 🙂"  # by the model, in characters of one byte to four
+# By the model, in characters of one byte to four, in lines that end as those of some files must, as of a patch for one.
+SAID = "Grüße an alle:\r\n\r\n\t你好,  世界 🙂 \n    fin"
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
 CALLS = 7  # of which all but one cannot be carried out
 _NAMES = ("bytes", "flood", "left", "errors", "here", "signals")
@@ -40,7 +41,7 @@ def results_are_told(history: History) -> list[Finding]:
     if hung or not what.outcome.ok:
         return [_finding(f"lane0 {'does not end' if hung else 'failed'}: {ask.said(what)}", at, seq)]
     if what.outcome.text.strip() != SAID:
-        return [_finding(f"the model said “{SAID}”, and the turn gave “{what.outcome.text.strip()[:120]}”", at, seq)]
+        return [_finding(f"the model said {SAID!r}, and the turn gave {what.outcome.text.strip()[:120]!r}", at, seq)]
     return []
 
 
@@ -80,15 +81,15 @@ def long_answers_are_whole(history: History) -> list[Finding]:
 
 
 def answers_are_as_said(history: History) -> list[Finding]:
-    """MSG-6: each turn ends with the words of its model, no more and no less."""
+    """MSG-6: each turn ends with the words of its model, no more and no less; blanks around them are no words."""
     findings = []
     for seq, what, _ in ask.turns(history):
         requests = ask.requests(history, what.actor)
         if not requests:
             raise CannotDecide(f"{what.actor} asked no provider: {ask.said(what)}")
         if not what.outcome.ok or what.outcome.text.strip() != SAID:
-            given = f"gave “{what.outcome.text.strip()[:120]}”" if what.outcome.ok else f"failed: {ask.said(what)}"
-            message = f"the model of {what.actor} said “{SAID}”, and the turn {given}"
+            given = f"gave {what.outcome.text.strip()[:120]!r}" if what.outcome.ok else f"failed: {ask.said(what)}"
+            message = f"the model of {what.actor} said {SAID!r}, and the turn {given}"
             findings.append(_finding(message, requests[-1][0], seq))
     return findings
 

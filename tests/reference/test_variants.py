@@ -28,6 +28,7 @@ from reference.parts import Parts
 
 OURS = (
     "accounts-rest-together",
+    "answers-are-tidied",
     "attempts-lost-when-stopped",
     "background-ends-unnoticed",
     "background-ends-with-its-delegate",

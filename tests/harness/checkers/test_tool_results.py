@@ -32,7 +32,7 @@ MSG_6 = [
         BEGUN, asked(2, "lane0", step=9, markers=NAMES[:1]), ENDED),
     illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
         TOLD, turn("lane0", ok=False, message="too much")[1]),
-    illegal("garbled", results_are_told, "MSG-6", "and the turn gave “Gr??e”", [2, 3],
+    illegal("garbled", results_are_told, "MSG-6", "and the turn gave 'Gr??e'", [2, 3],
         TOLD, turn("lane0", text="Gr??e")[1]),
     legal("told-apart", results_are_told, BEGUN,
         asked(2, "lane0", step=9, markers=("lane0", *NAMES), results=tuple("abcdefghh")), ENDED),
@@ -73,7 +73,9 @@ MISTAKES = [
 
 FORMS = [
     legal("as-said", answers_are_as_said, start("codex"), asked(1, "codex"), turn("codex", text=f"{SAID}\n")[1]),
-    illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave “Hm. Gr", [1, 2],
+    illegal("other-line-ends", answers_are_as_said, "MSG-6", r"and the turn gave 'Grüße an alle:\n\n\t", [1, 2],
+        start("codex"), asked(1, "codex"), turn("codex", text=SAID.replace("\r\n", "\n"))[1]),
+    illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave 'Hm. Gr", [1, 2],
         start("gemini"), asked(1, "gemini"), turn("gemini", text=f"Hm. {SAID}")[1]),
     illegal("not-understood", answers_are_as_said, "MSG-6", "and the turn failed: “no JSON” (exit 1)", [1, 2],
         start("codex"), asked(1, "codex"), turn("codex", ok=False, message="no JSON")[1]),
