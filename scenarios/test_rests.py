@@ -28,9 +28,13 @@ from harness.targets.protocol import Capability, Setup
 from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
-SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
+DAY = 86400  # seconds
+DAYS, LATER = (
+    5,
+    2,
+)  # for which a model asks to be left alone, as of a quota of a week, and how many of them are over then
 AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
-FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
+FOR_LONG = Status(429, headers=(("retry-after", f"{DAYS * DAY + 3600}"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
 IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 OVERLOADED: dict[str, Reply] = {  # once a stream has begun there is no retry-after left but words
@@ -77,8 +81,8 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept "
-    f"from there until the second gets no further; the turn after them comes when {SOON} s of it are over",
+    fault=f"two models ask two turns for a rest of {DAYS} days and an hour at once: what the first turn puts in its place "
+    f"then is kept from there until the second gets no further; the turn after them comes when {LATER} days are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     watch=WATCH_CONTENTION,
     exact=True,
@@ -106,7 +110,7 @@ async def test_two_rests_at_once(lab: Lab) -> None:
         await lab.stuck(other)
     await one.finished()
     await other.finished()
-    lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
+    lab.aged(lab.site.home, LATER * DAY, but=lab.target.config_file(lab.site), every=True)
     await (await lab.turn("lane2", actor="after")).finished()
 
 

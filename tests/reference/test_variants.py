@@ -144,6 +144,7 @@ OURS = (
     "rests-end-after-a-minute",
     "rests-in-milliseconds-last-seconds",
     "rests-in-words-ignored",
+    "rests-lose-their-days",
     "rests-must-be-numbers",
     "rests-outlast-the-clock",
     "results-delivered-twice",
