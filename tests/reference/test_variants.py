@@ -111,6 +111,7 @@ OURS = (
     "gateway-stops-without-its-turns",
     "gateway-tells-errors-in-short",
     "gateway-trusts-the-pid",
+    "gateway-waits-for-stopped-workers",
     "git-locks-are-removed",
     "git-obeys-the-environment",
     "given-up-ends-the-gateways-runs",
