@@ -81,8 +81,9 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault=f"two models ask two turns for a rest of {DAYS} days and an hour at once: what the first turn puts in its place "
-    f"then is kept from there until the second gets no further; the turn after them comes when {LATER} days are over",
+    fault=f"two models ask two turns for a rest of {DAYS} days and an hour at once: what the first turn puts in its "
+    "place then is kept from there until the second gets no further; the turn after them comes when "
+    f"{LATER} days are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     watch=WATCH_CONTENTION,
     exact=True,

@@ -11,6 +11,7 @@ from harness.checkers.tool_results import (
     ANSWERED,
     SAID,
     answers_are_as_said,
+    ends_of,
     long_answers_are_whole,
     mistakes_are_told,
     results_are_told,
@@ -37,6 +38,7 @@ PRINTS = {
     "here": f"cat {NOTE}",
     "signals": "sleep 600 & kill $!; wait; while :; do {marked}; echo; sleep 0.1; done | head -n 1",
 }
+PAGE = 4000  # bytes that a tool prints: of that nobody needs to leave anything out
 MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
 LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
@@ -143,9 +145,9 @@ async def test_answer_of_great_length(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="of each provider in turn the model thinks before it speaks, in lines that end with CR and LF, or LF, and "
-    "begin or end with blanks, and the answer comes byte by byte, framed in lines that end with CR and LF, with a "
-    "comment and an event of an unknown kind in its midst",
+    fault="of each provider in turn the model is told of a tool that prints a page; it thinks before it speaks, in "
+    "lines that end with CR and LF, or LF, and begin or end with blanks; the answer comes byte by byte, framed in lines "
+    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
     needs=[Capability.TURN],
     judges=[answers_are_as_said],
 )
@@ -158,7 +160,16 @@ async def test_answer_in_every_form(lab: Lab) -> None:
         thought = Parts((Thinking("Which languages do they know? "), Text(SAID)))
         framing = Framing(newline="crlf", pieces="byte")
         whole = Broken(answer=thought, altered=(Altered(2, "comment"), Altered(2, "unknown-event")), framing=framing)
-        lab.script(Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
+        lab.script(*_prints_a_page(lab, name), Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
+
+
+def _prints_a_page(lab: Lab, actor: str) -> tuple[Rule, ...]:
+    """The actor's model first asks for a tool, if there are any; what that prints has its marks at its ends."""
+    if Capability.TOOLS not in lab.target.capabilities or not lab.faulty:
+        return ()
+    first, last = (shlex.join(["printf", "[[%s]]", end]) for end in ends_of(actor))
+    call = lab.target.tool_call(f"{first}; head -c {PAGE} /dev/zero | tr '\\000' x; {last}")
+    return (Rule(f"{actor}-tool", Match(marker=actor, turn_step=0), (call,)),)

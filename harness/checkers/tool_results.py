@@ -81,17 +81,31 @@ def long_answers_are_whole(history: History) -> list[Finding]:
 
 
 def answers_are_as_said(history: History) -> list[Finding]:
-    """MSG-6: each turn ends with the words of its model, no more and no less; blanks around them are no words."""
+    """MSG-6: each turn ends with the words of its model, no more and no less; blanks around them are no words.
+
+    Where a tool was asked for before, the model was told the whole of what it printed.
+    """
     findings = []
     for seq, what, _ in ask.turns(history):
         requests = ask.requests(history, what.actor)
         if not requests:
             raise CannotDecide(f"{what.actor} asked no provider: {ask.said(what)}")
+        at, last = requests[-1]
+        if last.turn_step and (missing := [end for end in ends_of(what.actor) if end not in last.markers]):
+            message = (
+                f"the model of {what.actor} was told of its tool, but not all that it had printed: no {missing[0]}"
+            )
+            findings.append(_finding(message, at, seq))
         if not what.outcome.ok or what.outcome.text.strip() != SAID:
             given = f"gave {what.outcome.text.strip()[:120]!r}" if what.outcome.ok else f"failed: {ask.said(what)}"
             message = f"the model of {what.actor} said {SAID!r}, and the turn {given}"
-            findings.append(_finding(message, requests[-1][0], seq))
+            findings.append(_finding(message, at, seq))
     return findings
+
+
+def ends_of(actor: str) -> tuple[str, str]:
+    """The markers with which what an actor's tool prints begins and ends."""
+    return f"{TOOL}{actor}-first", f"{TOOL}{actor}-last"
 
 
 def _finding(message: str, *evidence: int) -> Finding:

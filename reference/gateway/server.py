@@ -3,7 +3,8 @@
 One thread, no locks. A run is recorded in the table before it is accepted. A client that goes away cancels
 its run unless it asked to detach. SIGTERM and SIGINT drain: no new runs, the workers are told to end, their
 results are still delivered, and after a bound they are killed; the exit status is 143 or 130 as for any
-command. A worker keeps to its run's time-out itself; one that cannot, as it is stopped, is killed, whoever waits for it.
+command. A worker keeps to its run's time-out itself; one that cannot, as it is stopped, is killed, whether or not
+anybody waits for it.
 
 A gateway that starts again takes nothing over from the one before it: whose workers have ended with it, however it
 ended (see `workers`), whose runs are recorded as interrupted, and whose socket is replaced. It refuses to run any of

@@ -75,6 +75,8 @@ FORMS = [
     legal("as-said", answers_are_as_said, start("codex"), asked(1, "codex"), turn("codex", text=f"{SAID}\n")[1]),
     illegal("other-line-ends", answers_are_as_said, "MSG-6", r"and the turn gave 'Grüße an alle:\n\n\t", [1, 2],
         start("codex"), asked(1, "codex"), turn("codex", text=SAID.replace("\r\n", "\n"))[1]),
+    illegal("half-a-result", answers_are_as_said, "MSG-6", "told of its tool, but not all|no tool-codex-last", [1, 2],
+        start("codex"), asked(1, "codex", step=1, markers=("codex", "tool-codex-first")), turn("codex", text=SAID)[1]),
     illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave 'Hm. Gr", [1, 2],
         start("gemini"), asked(1, "gemini"), turn("gemini", text=f"Hm. {SAID}")[1]),
     illegal("not-understood", answers_are_as_said, "MSG-6", "and the turn failed: “no JSON” (exit 1)", [1, 2],
