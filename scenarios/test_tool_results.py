@@ -146,8 +146,8 @@ async def test_answer_of_great_length(lab: Lab) -> None:
 @scenario(
     "MSG-6",
     fault="of each provider in turn the model is told of a tool that prints a page; it thinks before it speaks, in "
-    "lines that end with CR and LF, or LF, and begin or end with blanks; the answer comes byte by byte, framed in lines "
-    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    "lines that end with CR and LF, or LF, and begin or end with blanks; the answer comes byte by byte, framed in "
+    "lines that end with CR and LF, with a comment and an event of an unknown kind in its midst",
     needs=[Capability.TURN],
     judges=[answers_are_as_said],
 )

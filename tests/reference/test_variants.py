@@ -72,6 +72,7 @@ OURS = (
     "cut-before-it-is-redacted",
     "damaged-line-is-shown",
     "dead-recorded-as-succeeded",
+    "delegates-share-a-directory",
     "delete-writes-its-own-way",
     "denied-is-untyped",
     "descriptors-are-the-providers",
