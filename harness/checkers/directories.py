@@ -42,7 +42,7 @@ def directory_is_used_alone(history: History) -> list[Finding]:
 
 
 def directory_is_shared_by_none(history: History) -> list[Finding]:
-    """GIT-3: of two runs that one turn has asked for neither asks a model between the other's request and its answer."""
+    """GIT-3: of two runs that one turn has asked for neither asks a model while the other waits for its answer."""
     if not ask.fired(history, SHARED):
         return []
     answers = {what.exchange: at for at, what in history.of(ReplySent)}
