@@ -261,8 +261,8 @@ async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
 
 @scenario(
     "GIT-3",
-    fault="two agents have one directory, one of them by a symbolic link, and the run of the first goes on; then another "
-    "agent has both work for it at once, and the answer of the first that comes is kept until they get no further",
+    fault="two agents have one directory, one of them by a symbolic link, and the run of the first goes on; then a "
+    "third has both work for it at once, and the answer of the first that comes is kept until they get no further",
     needs=[Capability.TURN],
     judges=[directory_is_used_alone, directory_is_shared_by_none],
 )
