@@ -86,7 +86,8 @@ async def test_two_gateways_at_once(lab: Lab) -> None:
 
 @scenario(
     "FLO-9",
-    fault="the gateway is killed, or terminated, while it waits for the answer to a turn; another is started",
+    fault="the gateway is killed, or terminated, while it waits for the answer to a turn; another is started, also "
+    "where the turn's command has not ended by then",
     needs=[Capability.TURN, Capability.GATEWAY],
     judges=[lost_gateway_is_final],
 )
@@ -105,14 +106,16 @@ async def test_lost_gateway(lab: Lab) -> None:
         lab.signal(gateway, number)
         await lab.ends_within(run, GRACE)
         lab.release(name)
-        await run.finished()
+        await lab.ends_within(run, GRACE if lab.faulty else lab.patience)
         gateway.signal(signal.SIGTERM)  # in the control arm it is still there
         await gateway.finished()
         again = await lab.start(RunGateway(), f"{GATEWAY}{name}-again")
         if await lab.speaks(again):  # whether it can start at all is CHD-8
             await lab.settled(again)  # were it to take the turn up, its request would be there
+            await lab.ends_within(run, GRACE)  # or its client may have waited for this one, to give it the turn anew
         again.signal(signal.SIGTERM)
         await again.finished()
+        await run.finished()
 
 
 @scenario(
@@ -168,7 +171,7 @@ async def test_stopped_worker(lab: Lab) -> None:
         runs.append(await lab.start(turn, turn.agent))
         await lab.reached(turn.agent, by=[gateway, *runs])
     for row in await lab.list_runs("list"):
-        if row.pid not in (None, gateway.pid, *(run.pid for run in runs)):
+        if row.pid is not None and row.pid not in (gateway.pid, *(run.pid for run in runs)):
             lab.kill(row.pid, WORKER_STOPPED, signal.SIGSTOP)
             workers.append(row.pid)
     for run in runs:
