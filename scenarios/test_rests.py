@@ -29,10 +29,7 @@ from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
 DAY = 86400  # seconds
-DAYS, LATER = (
-    5,
-    2,
-)  # for which a model asks to be left alone, as of a quota of a week, and how many of them are over then
+DAYS, LATER = 20, 8  # for which a model asks to be left alone, as of a month's quota, and how many are over then
 AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
 FOR_LONG = Status(429, headers=(("retry-after", f"{DAYS * DAY + 3600}"),))
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}

@@ -1,6 +1,6 @@
 """Of a rest that a provider asks for, whole days are dropped: `timedelta.seconds` is taken for all of them.
 
-Breaks FLO-5. A quota of a week that is used up is asked for again within the hour.
+Breaks FLO-5. A quota of a month that is used up is asked for again within the hour.
 """
 
 from __future__ import annotations
