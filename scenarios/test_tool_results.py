@@ -10,6 +10,7 @@ from harness.checkers.messages import TOOL
 from harness.checkers.tool_results import (
     ANSWERED,
     SAID,
+    TWICE,
     answers_are_as_said,
     ends_of,
     long_answers_are_whole,
@@ -25,7 +26,7 @@ from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
 ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something else
-NOTE = "note"  # a file in the agent's workspace
+NOTE = "größe-一"  # a file in the agent's workspace
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
 # compiler does that fails. One shows a file; one has a process end by SIGTERM, and another by SIGPIPE.
@@ -80,7 +81,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     "MSG-6",
     fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
     "nothing, one a command that is longer than an argument may be (execve(2)), and one only a second for what takes a "
-    "minute; another has a number work for it in place of an agent",
+    "minute; another has a number work for it in place of an agent; two more are alike, and each is to be done",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[mistakes_are_told],
 )
@@ -99,11 +100,15 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
         slow,
         _delegated_to_a_number(lab) or good,
     )
-    calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
+    once = lab.effect(TWICE)
+    again = once if lab.faulty else f"{once}; true"  # as a build is begun again once something has changed
+    twice = (lab.target.tool_call(once), lab.target.tool_call(again))
+    calls = (*(mistaken if lab.faulty else (good,) * len(mistaken)), good, *twice)
     lab.script(
         Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)), Rule("answer", Match(), (Text(SAID),))
     )
     await (await lab.turn("lane0")).finished()
+    lab.look.effect(TWICE)
     if lab.met("tools"):
         lab.fired("calls that cannot be carried out")
 

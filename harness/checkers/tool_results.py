@@ -5,15 +5,17 @@ from __future__ import annotations
 from harness.checkers import ask
 from harness.checkers.judge import CannotDecide
 from harness.checkers.messages import TOOL
-from harness.events import History, Hung, ReplySent
+from harness.events import FileSeen, History, Hung, ReplySent
 from harness.verdict import Finding
 
 # By the model, in characters of one byte to four, in lines that end as those of some files must, as of a patch for one.
 SAID = "Grüße an alle:\r\n\r\n\t你好,  世界 🙂 \n    fin"
 ANSWERED = ("direct", "piped", "routed")  # turns that are given a long answer, which ends with their marker
-CALLS = 7  # of which all but one cannot be carried out
+CALLS = 9  # of which all but three cannot be carried out
+TWICE = "twice"  # what two of them do, which are alike
 _NAMES = ("bytes", "flood", "left", "errors", "here", "signals")
 _OK = 200
+_LIKE_CALLS = 2
 _SILENT = 3  # tools that print nothing, the last of all; of them the first alone succeeds
 _TOOLS = len(_NAMES) + _SILENT
 
@@ -58,6 +60,14 @@ def mistakes_are_told(history: History) -> list[Finding]:
         return [_finding(f"lane0 {'does not end' if hung else f'ended: {ask.said(what)}'}; {told}", at, seq)]
     if f"{TOOL}good" not in last.markers:
         return [_finding("the model was told nothing of what the tool printed that could be run", at, seq)]
+    times = [(s, seen.facts.get("times")) for s, seen in history.of(FileSeen) if seen.role == f"effect {TWICE}"]
+    if not times:
+        raise CannotDecide("nobody looked at what the two calls that are alike have done")
+    if times[-1][1] != _LIKE_CALLS:
+        message = (
+            f"of two calls that are alike {times[-1][1] or 'none'} was carried out, and the model was told of both"
+        )
+        return [_finding(message, at, times[-1][0])]
     return [] if what.outcome.ok else [_finding(f"lane0 failed: {ask.said(what)}", at, seq)]
 
 
