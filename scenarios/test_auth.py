@@ -29,7 +29,7 @@ from harness.conductor.stopped import StoppedCall
 from harness.conductor.troubles import CRASH
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_ORDER, WATCH_REPLACEMENTS, WATCH_WRITES, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, WATCH_ORDER, WATCH_WRITES, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import before_asking
 
@@ -228,7 +228,7 @@ async def _signalled_refresh(lab: Lab) -> None:
     "is refreshed by another turn while the first turn's is kept at its write of the store",
     needs=[Capability.TURN, Capability.FAILOVER, Capability.OAUTH, Capability.PROFILES],
     oauth=HELD_GRANT,
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     judges=[profiles_keep_their_newest],
 )
 async def test_two_profiles_at_once(lab: Lab) -> None:

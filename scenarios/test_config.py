@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from hypothesis import strategies as st
@@ -162,20 +163,27 @@ async def test_reader_between_writes(lab: Lab) -> None:
 
 @scenario(
     "CFG-5",
-    fault="the config is cut short, emptied, or replaced by something that is no document",
+    fault="the config is cut short, emptied, followed by the end of a longer one, or replaced by zeroes, which a power "
+    "cut may leave, or by something that is no document",
     needs=[Capability.ADD_AGENTS],
     judges=[damage_is_not_defaults],
 )
 async def test_damaged_config(lab: Lab) -> None:
     """A config that does not parse is reported, and stays as it is."""
-    damages = {"cut": None, "empty": b"", "binary": b"\x00\xff\xfe{", "array": b"[]\n"}
+    damages: dict[str, Callable[[bytes], bytes]] = {
+        "cut": lambda whole: whole[: len(whole) // 2],
+        "empty": lambda _: b"",
+        "longer": lambda whole: whole + whole[-len(whole) // 4 :],
+        "zeroes": lambda whole: bytes(len(whole)),
+        "binary": lambda _: b"\x00\xff\xfe{",
+        "array": lambda _: b"[]\n",
+    }
     for name in lab.rounds(damages):
         lab.prepare(Setup(agents=("lane0",)), home=f"home-{name}")
         await lab.run(lab.adding("lane1"), f"healthy-{name}")
         config = lab.target.config_file(lab.site)
         if lab.faulty:
-            whole = config.read_bytes()
-            config.write_bytes(whole[: len(whole) // 2] if (damage := damages[name]) is None else damage)
+            config.write_bytes(damages[name](config.read_bytes()))
             if lab.look.config_parses():  # nothing is a whole document in TOML, and so may be a half
                 continue
             lab.plan(f"config damaged: {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 from fakes.script import Match, Rule, Text
 from harness.checkers.children import peers_unharmed
@@ -16,6 +17,13 @@ from harness.checkers.gateway_loss import (
 )
 from harness.checkers.large_state import gateway_keeps_nothing
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
+from harness.checkers.operator import (
+    DEADLINE_SLACK,
+    LIST_OVER,
+    WORKER_STOPPED,
+    deadline_holds,
+    stopped_turns_are_over,
+)
 from harness.checkers.resources import crowded_gateway_is_weathered
 from harness.errors import TargetFailed
 from harness.lab import Lab
@@ -78,7 +86,8 @@ async def test_two_gateways_at_once(lab: Lab) -> None:
 
 @scenario(
     "FLO-9",
-    fault="the gateway is killed, or terminated, while it waits for the answer to a turn; another is started",
+    fault="the gateway is killed, or terminated, while it waits for the answer to a turn; another is started, also "
+    "where the turn's command has not ended by then",
     needs=[Capability.TURN, Capability.GATEWAY],
     judges=[lost_gateway_is_final],
 )
@@ -97,14 +106,16 @@ async def test_lost_gateway(lab: Lab) -> None:
         lab.signal(gateway, number)
         await lab.ends_within(run, GRACE)
         lab.release(name)
-        await run.finished()
+        await lab.ends_within(run, GRACE if lab.faulty else lab.patience)
         gateway.signal(signal.SIGTERM)  # in the control arm it is still there
         await gateway.finished()
         again = await lab.start(RunGateway(), f"{GATEWAY}{name}-again")
         if await lab.speaks(again):  # whether it can start at all is CHD-8
             await lab.settled(again)  # were it to take the turn up, its request would be there
+            await lab.ends_within(run, GRACE)  # or its client may have waited for this one, to give it the turn anew
         again.signal(signal.SIGTERM)
         await again.finished()
+        await run.finished()
 
 
 @scenario(
@@ -132,6 +143,44 @@ async def test_lost_worker(lab: Lab) -> None:
     lab.release(LOST)
     await run.finished()
     await lab.run(routed(lab, "lane0", AFTER), AFTER)
+    gateway.signal(signal.SIGTERM)
+    await gateway.finished()
+
+
+@scenario(
+    "OPS-3",
+    fault="the process that does a turn for the gateway is stopped (SIGSTOP) while it waits for the answer, and so is "
+    "that of a turn for which nobody waits; both have a time-out",
+    needs=[Capability.TURN, Capability.GATEWAY, Capability.RUNS, Capability.TIMEOUT],
+    judges=[deadline_holds, stopped_turns_are_over],
+)
+async def test_stopped_worker(lab: Lab) -> None:
+    """A turn whose worker is stopped is over with its time-out, for whoever waits for it, and in the list of runs."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
+    gateway, timeout = await serving(lab), await lab.undisturbed("lane0")
+    lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
+    bound = timeout if lab.faulty else None
+    turns = [routed(lab, "lane0", "lane0", timeout=bound)]
+    if Capability.DETACH in lab.target.capabilities:
+        turns.append(replace(routed(lab, "lane1", "lane1", timeout=bound), detached=True))
+    lab.script(*(Rule(turn.agent, Match(marker=turn.agent), (Text("done", gate=turn.agent),)) for turn in turns))
+    lab.plan(WORKER_STOPPED)
+    runs, workers = [], list[int]()
+    for turn in turns:
+        lab.hold(turn.agent)
+        runs.append(await lab.start(turn, turn.agent))
+        await lab.reached(turn.agent, by=[gateway, *runs])
+    for row in await lab.list_runs("list"):
+        if row.pid is not None and row.pid not in (gateway.pid, *(run.pid for run in runs)):
+            lab.kill(row.pid, WORKER_STOPPED, signal.SIGSTOP)
+            workers.append(row.pid)
+    for run in runs:
+        await run.finished()
+    for pid in workers if lab.faulty else ():
+        await lab.gone(pid, within=timeout + DEADLINE_SLACK)
+    await lab.list_runs(LIST_OVER)
+    for turn in turns:
+        lab.release(turn.agent)
     gateway.signal(signal.SIGTERM)
     await gateway.finished()
 

@@ -80,7 +80,7 @@ async def _stopped(lab: Lab, *, seconds: float) -> None:
     fault="the holder is kept at the first file that it opens for writing, or the first write of its answer, once it "
     "has come, until another run of its session gets no further",
     needs=[Capability.TURN, Capability.SESSIONS],
-    watch=WATCH_WRITES,
+    watch=WATCH_CONTENTION | WATCH_WRITES,
     exact=True,
     judges=[stopped_holder_is_not_robbed],
 )

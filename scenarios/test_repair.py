@@ -29,7 +29,7 @@ from harness.conductor.stopped import Where
 from harness.conductor.troubles import FULL_DISK
 from harness.lab import Lab
 from harness.lab.striking import Strike, sweep
-from harness.scenario import WATCH_CHANGES, WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_CHANGES, WATCH_CONTENTION, scenario
 from harness.targets.extras import transcripts
 from harness.targets.protocol import Capability, CheckUp, ListAgents, ListRuns, Setup
 from scenarios.gateway import routed, serving
@@ -173,7 +173,7 @@ async def test_repair_on_a_full_disk(lab: Lab) -> None:
     fault="the state is repaired beside a run that waits for its model, one of a gateway, and an add that is kept at "
     "its write of the config; a fourth run was killed with SIGKILL, and a fifth comes to the gateway afterwards",
     needs=NEEDS,
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     exact=True,
     judges=[repair_harms_nobody],
 )
@@ -222,7 +222,7 @@ async def test_repair_beside_others(lab: Lab) -> None:
     fault="the config is damaged while an add is kept at its write of it; a repair that comes as far is kept there "
     "too, until the add has ended",
     needs=[Capability.ADD_AGENTS, Capability.CHECK_UP],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     exact=True,
     judges=[adds_survive_a_repair],
 )

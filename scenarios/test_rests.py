@@ -23,14 +23,15 @@ from harness.checkers.siblings import sibling_does_not_rest
 from harness.conductor.calls import Family
 from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
-from harness.scenario import WATCH_REPLACEMENTS, scenario
+from harness.scenario import WATCH_CONTENTION, scenario
 from harness.targets.protocol import Capability, Setup
 from scenarios.work import FAR_EAST, providers
 
 REST = 1  # seconds for which a model asks to be left alone
-SOON = 100  # seconds of an hour's rest after which it is not over: longer than any that people wait for
+DAY = 86400  # seconds
+DAYS, LATER = 20, 8  # for which a model asks to be left alone, as of a month's quota, and how many are over then
 AHEAD = 3600  # seconds by which a clock was ahead: an hour, as where summer time, or UTC, was taken for local time
-FOR_LONG = Status(429, headers=(("retry-after", "3600"),))
+FOR_LONG = Status(429, headers=(("retry-after", f"{DAYS * DAY + 3600}"),))
 BRIEF = "briefly"
 FOR_A_SECOND = Status(429, headers=(("retry-after", "1"),), gate=BRIEF)
 BROKEN: dict[str, Reply] = {"anthropic": Status(500), "gemini": Reset(), "codex": Stall()}
@@ -79,10 +80,11 @@ async def test_no_retry_storm(lab: Lab) -> None:
 
 @scenario(
     "FLO-5",
-    fault="two models ask two turns for an hour's rest at once: what the first turn puts in its place then is kept "
-    f"from there until the second gets no further; the turn after them comes when {SOON} s of it are over",
+    fault=f"two models ask two turns for a rest of {DAYS} days and an hour at once: what the first turn puts in its "
+    "place then is kept from there until the second gets no further; the turn after them comes when "
+    f"{LATER} days are over",
     needs=[Capability.TURN, Capability.FAILOVER],
-    watch=WATCH_REPLACEMENTS,
+    watch=WATCH_CONTENTION,
     exact=True,
     judges=[bounded],
 )
@@ -108,14 +110,14 @@ async def test_two_rests_at_once(lab: Lab) -> None:
         await lab.stuck(other)
     await one.finished()
     await other.finished()
-    lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
+    lab.aged(lab.site.home, LATER * DAY, but=lab.target.config_file(lab.site), every=True)
     await (await lab.turn("lane2", actor="after")).finished()
 
 
 @scenario(
     "FLO-5",
-    fault="a model that two turns ask at the same time answers one of them that it is to be left alone for an hour, "
-    f"then the other for a second; the turn after them comes when {SOON} s are over",
+    fault="a model that two turns ask at the same time answers one of them that it is to be left alone for "
+    f"{DAYS} days and an hour, then the other for a second; the turn after them comes when {LATER} days are over",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[bounded],
 )
@@ -134,7 +136,7 @@ async def test_short_rest_after_a_long_one(lab: Lab) -> None:
     await (await lab.turn("lane0", actor="first")).finished()
     lab.release(BRIEF)
     await other.finished()
-    lab.aged(lab.site.home, SOON, but=lab.target.config_file(lab.site), every=True)
+    lab.aged(lab.site.home, LATER * DAY, but=lab.target.config_file(lab.site), every=True)
     await (await lab.turn("lane2", actor="after")).finished()
 
 

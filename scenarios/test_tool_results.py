@@ -10,7 +10,9 @@ from harness.checkers.messages import TOOL
 from harness.checkers.tool_results import (
     ANSWERED,
     SAID,
+    TWICE,
     answers_are_as_said,
+    ends_of,
     long_answers_are_whole,
     mistakes_are_told,
     results_are_told,
@@ -24,7 +26,7 @@ from scenarios.gateway import routed, serving
 from scenarios.work import providers
 
 ODD = "it's a $HOME; so"  # a folder's name, of which a shell makes something else
-NOTE = "note"  # a file in the agent's workspace
+NOTE = "größe-一"  # a file in the agent's workspace
 # Half a surrogate pair, a NUL and bytes that no text has; far more than a pipe holds (64 KiB, pipe(7)), its marker at
 # both ends, as an end may be left out; a process that has the output open when its command has ended; and what a
 # compiler does that fails. One shows a file; one has a process end by SIGTERM, and another by SIGPIPE.
@@ -37,6 +39,7 @@ PRINTS = {
     "here": f"cat {NOTE}",
     "signals": "sleep 600 & kill $!; wait; while :; do {marked}; echo; sleep 0.1; done | head -n 1",
 }
+PAGE = 4000  # bytes that a tool prints: of that nobody needs to leave anything out
 MAX_ARG_STRLEN = 128 * 1024  # bytes of one argument: execve(2)
 # As much as a model may answer, in characters that JSON writes as escapes: 1.4 MB, beyond the limits of many readers.
 LONG = "\N{SLIGHTLY SMILING FACE}" * 120_000
@@ -78,7 +81,7 @@ async def test_whatever_tools_print(lab: Lab) -> None:
     "MSG-6",
     fault="of the tools that a model wants at once one does not exist, one gets a number for its command, one gets "
     "nothing, one a command that is longer than an argument may be (execve(2)), and one only a second for what takes a "
-    "minute; another has a number work for it in place of an agent",
+    "minute; another has a number work for it in place of an agent; two more are alike, and each is to be done",
     needs=[Capability.TURN, Capability.TOOLS],
     judges=[mistakes_are_told],
 )
@@ -97,11 +100,15 @@ async def test_calls_that_cannot_be_carried_out(lab: Lab) -> None:
         slow,
         _delegated_to_a_number(lab) or good,
     )
-    calls = (*mistaken, good) if lab.faulty else (good,) * (len(mistaken) + 1)
+    once = lab.effect(TWICE)
+    again = once if lab.faulty else f"{once}; true"  # as a build is begun again once something has changed
+    twice = (lab.target.tool_call(once), lab.target.tool_call(again))
+    calls = (*(mistaken if lab.faulty else (good,) * len(mistaken)), good, *twice)
     lab.script(
         Rule("tools", Match(marker="lane0", turn_step=0), (Parts(calls),)), Rule("answer", Match(), (Text(SAID),))
     )
     await (await lab.turn("lane0")).finished()
+    lab.look.effect(TWICE)
     if lab.met("tools"):
         lab.fired("calls that cannot be carried out")
 
@@ -143,8 +150,9 @@ async def test_answer_of_great_length(lab: Lab) -> None:
 
 @scenario(
     "MSG-6",
-    fault="of each provider in turn the model thinks before it speaks, and the answer comes byte by byte, in lines "
-    "that end with CR and LF, with a comment and an event of an unknown kind in its midst",
+    fault="of each provider in turn the model is told of a tool that prints a page; it thinks before it speaks, in "
+    "lines that end with CR and LF, or LF, and begin or end with blanks; the answer comes byte by byte, framed in "
+    "lines that end with CR and LF, with a comment and an event of an unknown kind in its midst",
     needs=[Capability.TURN],
     judges=[answers_are_as_said],
 )
@@ -157,7 +165,16 @@ async def test_answer_in_every_form(lab: Lab) -> None:
         thought = Parts((Thinking("Which languages do they know? "), Text(SAID)))
         framing = Framing(newline="crlf", pieces="byte")
         whole = Broken(answer=thought, altered=(Altered(2, "comment"), Altered(2, "unknown-event")), framing=framing)
-        lab.script(Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
+        lab.script(*_prints_a_page(lab, name), Rule(name, Match(marker=name), (whole if lab.faulty else Text(SAID),)))
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.met(name):
             lab.fired(name)
+
+
+def _prints_a_page(lab: Lab, actor: str) -> tuple[Rule, ...]:
+    """The actor's model first asks for a tool, if there are any; what that prints has its marks at its ends."""
+    if Capability.TOOLS not in lab.target.capabilities or not lab.faulty:
+        return ()
+    first, last = (shlex.join(["printf", "[[%s]]", end]) for end in ends_of(actor))
+    call = lab.target.tool_call(f"{first}; head -c {PAGE} /dev/zero | tr '\\000' x; {last}")
+    return (Rule(f"{actor}-tool", Match(marker=actor, turn_step=0), (call,)),)

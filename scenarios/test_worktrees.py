@@ -6,8 +6,9 @@ import asyncio
 import signal
 from pathlib import Path
 
-from fakes.script import Match, Rule, Text
-from harness.checkers.directories import SHARED, directory_is_used_alone
+from fakes.script import Match, Parts, Rule, Text
+from harness.checkers.directories import BOTH, SHARED, directory_is_shared_by_none, directory_is_used_alone
+from harness.checkers.fan_in import task
 from harness.checkers.worktrees import (
     add_and_worktree_compose,
     repository_is_unchanged,
@@ -17,6 +18,7 @@ from harness.conductor.stopped import StoppedCall, Where
 from harness.lab import Lab, repository
 from harness.scenario import WATCH_REPLACEMENTS, WATCH_WRITES, scenario
 from harness.schedules.decisions import Fault
+from harness.targets.extras import delegation
 from harness.targets.protocol import AddAgent, Capability, CheckUp, Setup
 
 LANES = ("lane0", "lane1", "lane2", "lane3")
@@ -259,13 +261,15 @@ async def test_adds_in_worktrees_that_are_killed(lab: Lab) -> None:
 
 @scenario(
     "GIT-3",
-    fault="two agents have one directory, one of them by a symbolic link, and the run of the first goes on",
+    fault="two agents have one directory, one of them by a symbolic link, and the run of the first goes on; then a "
+    "third has both work for it at once, and the answer of the first that comes is kept until they get no further",
     needs=[Capability.TURN],
-    judges=[directory_is_used_alone],
+    judges=[directory_is_used_alone, directory_is_shared_by_none],
 )
 async def test_two_agents_in_one_directory(lab: Lab) -> None:
     """Runs in one directory take turns, or the second is refused, by whichever path they come."""
-    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    agents = ("lane0", "lane1", "asker")
+    lab.prepare(Setup(agents=agents, models=("anthropic",), session_wait_seconds=1.0))
     lab.plan(SHARED)
     if lab.faulty:
         lab.site.workspace("lane1").rmdir()
@@ -280,3 +284,22 @@ async def test_two_agents_in_one_directory(lab: Lab) -> None:
     lab.release("first")
     await first.finished()
     await second.finished()
+    if lab.faulty and {Capability.SUBAGENTS, Capability.SESSIONS} <= lab.target.capabilities:
+        await _asked_for_at_once(lab)
+
+
+async def _asked_for_at_once(lab: Lab) -> None:
+    """A turn has the two that share a directory work for it."""
+    agents = ("lane0", "lane1")
+    calls = tuple(delegation(lab.target, agent, f"[[{task('both', agent)}]] do your part") for agent in agents)
+    lab.script(
+        *(Rule(each, Match(marker=each), (Text("done", gate="part"),)) for each in BOTH),
+        Rule("asks", Match(marker="both", turn_step=0), (Parts(calls),)),
+        Rule("ends", Match(marker="both"), (Text("done"),)),
+    )
+    lab.hold("part")
+    asker = await lab.turn("asker", actor="both")
+    await lab.reached("part", by=[asker])
+    await lab.settled(asker)
+    lab.release("part")
+    await asker.finished()

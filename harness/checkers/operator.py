@@ -8,10 +8,12 @@ from collections import Counter
 from harness.checkers import ask
 from harness.checkers.children import RECYCLED
 from harness.checkers.judge import CannotDecide
-from harness.events import Exited, FileSeen, Finished, History, Hung, ReplySent, Started, TreeSeen
+from harness.events import Exited, FaultFired, FileSeen, Finished, History, Hung, ReplySent, Started, TreeSeen
 from harness.outcome import RunSeen
 from harness.verdict import Finding
 
+WORKER_STOPPED = "the process that does the turn is stopped"
+LIST_OVER = "list-over"  # what the list of runs says when no turn may go on any more
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
 UNREAD = "unread"  # begins the names of commands whose output nobody reads
 UNWRITTEN = "unwritten"  # the same of commands that cannot write theirs
@@ -145,6 +147,19 @@ def deadline_holds(history: History) -> list[Finding]:
     if not findings and (not timeouts or timeouts.keys() - ends.keys()):
         raise CannotDecide("no turn had a --timeout, or one never came to an end")
     return findings
+
+
+def stopped_turns_are_over(history: History) -> list[Finding]:
+    """OPS-3: a turn whose worker was stopped is over with its --timeout, whether or not anybody waits for it."""
+    stopped = [seq for seq, what in history.of(FaultFired) if what.fault == WORKER_STOPPED]
+    lists = [(seq, what.outcome.runs) for seq, what in history.of(Finished) if what.actor == LIST_OVER]
+    if not lists:
+        raise CannotDecide("the runs were not listed after the time-outs")
+    seq, runs = lists[0]
+    if not (on := sorted(f"{run.agent}'s" for run in runs or () if run.status == "running")):
+        return []
+    message = f"long after its --timeout {' and '.join(on)} run goes on, as the list says: its process was stopped"
+    return [Finding(rule="OPS-3", message=message, evidence=(*stopped, seq))]
 
 
 def never_hangs(history: History) -> list[Finding]:

@@ -41,8 +41,9 @@ def crowded_gateway_is_weathered(history: History) -> list[Finding]:
     ]
     for seq, what, _ in ask.turns(history):
         problem = "" if what.outcome.ok else "does not work"
-        if problem and what.actor.startswith("crowded"):
-            problem = _unclear(what)
+        if what.actor.startswith("crowded"):
+            asked = ask.requests(history, what.actor)
+            problem = _unclear(what) if problem else "" if asked else "is a success, and no model was asked"
         if problem:
             message = f"the turn {what.actor} at a gateway without descriptors {problem}: {ask.said(what)}"
             findings.append(Finding(rule="RES-3", message=message, evidence=(seq,)))

@@ -18,6 +18,7 @@ from pathlib import Path
 
 _MOST = 4096  # bytes of a record of a holder; a conversation has more, and a database
 _DAY, _AHEAD = 86400.0, 60.0  # seconds before and after now within which a number is a time
+_FAR_AHEAD = 30 * _DAY  # the same after now, where it may say until when something is asked for
 # Seconds since 1970 have ten digits until 2286; programs write them as they are, or in thousandths, and so on.
 _NUMBER = re.compile(rb"(?<![\w.-])(\d{10})((?:\d{3}){0,3})(?!\w)")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")  # ISO 8601, in whichever zone: what follows stays
@@ -29,22 +30,23 @@ def age(path: Path, seconds: float, pids: Collection[int] | None) -> None:
     with suppress(FileNotFoundError):
         then = path.lstat()
         if stat.S_ISREG(then.st_mode) and then.st_size <= _MOST and _is_record(path, data := path.read_bytes(), pids):
-            _rewrite(path, older(data, seconds, now=time.time()))
+            ahead = _FAR_AHEAD if pids is None else _AHEAD
+            _rewrite(path, older(data, seconds, now=time.time(), ahead=ahead))
         os.utime(path, (then.st_mtime - seconds,) * 2, follow_symlinks=False)
 
 
-def older(data: bytes, seconds: float, *, now: float) -> bytes:
-    """A text with its times of about now so much earlier; as long as it was."""
+def older(data: bytes, seconds: float, *, now: float, ahead: float = _AHEAD) -> bytes:
+    """A text with its times of about now, at most so many seconds ahead, so much earlier; as long as it was."""
 
     def number(found: re.Match[bytes]) -> bytes:
         at = int(found[1])
-        return b"%d%s" % (at - seconds, found[2]) if now - _DAY < at < now + _AHEAD else found[0]
+        return b"%d%s" % (at - seconds, found[2]) if now - _DAY < at < now + ahead else found[0]
 
     def date(found: re.Match[bytes]) -> bytes:
         text = found[0].decode()
         with suppress(ValueError):  # the thirteenth month
             at = datetime.fromisoformat(text)
-            if abs(at.replace(tzinfo=UTC).timestamp() - now) < _DAY:  # in whichever zone
+            if -_DAY < at.replace(tzinfo=UTC).timestamp() - now < max(ahead, _DAY):  # in whichever zone
                 return (at - timedelta(seconds=seconds)).isoformat(text[10]).encode()
         return found[0]
 

@@ -274,11 +274,21 @@ class Lab(Nemesis):
             await asyncio.sleep(_POLL)
         return printed or actor.printed()
 
-    def kill(self, pid: int, fault: str) -> None:
-        """Kill a process that a command has started itself: a planned fault that fires if it is one of this run."""
-        if self.faulty and any(pid == seen.pid for seen in tree.below(self.launcher.pid)):
-            os.kill(pid, signal.SIGKILL)
+    def kill(self, pid: int, fault: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal a process that a command has started itself: a planned fault that fires if it is one of this run."""
+        if self.faulty and self._is_ours(pid):
+            os.kill(pid, number)
             self.fired(fault)
+
+    async def gone(self, pid: int, within: float) -> bool:
+        """Wait until a process that a command has started itself is no more, at most so many seconds; whether it is."""
+        give_up = time.monotonic() + within
+        while (there := self._is_ours(pid)) and time.monotonic() < give_up:  # noqa: ASYNC110 - not our child
+            await asyncio.sleep(_POLL)
+        return not there
+
+    def _is_ours(self, pid: int) -> bool:
+        return any(pid == seen.pid for seen in tree.below(self.launcher.pid))
 
     # -- power --------------------------------------------------------------------------------------------------
 

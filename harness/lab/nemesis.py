@@ -169,10 +169,14 @@ class Nemesis(Ordering):
             self.fired(f"held at {gate}", f"{at.held} held")
         return at.held > 0
 
-    async def stuck(self, actor: Actor) -> None:
-        """Wait until an actor has ended, sleeps, or only asks again and again for what is taken."""
+    async def stuck(self, actor: Actor, *, among: Where = lambda _call: True) -> None:
+        """Wait until an actor has ended, sleeps, or only asks again and again for what is taken.
+
+        Locks are seen where they are watched. Who polls for one may take another each time, as SQLite does, so that it
+        never seems to wait: then only calls `among` those that match are looked at.
+        """
         contenders = Contenders()
-        with self._onlooking(lambda call: not call.again, contenders.see):
+        with self._onlooking(lambda call: not call.again and among(call), contenders.see):
             await self._get_no_further([actor], contenders.at_work)
 
     def release(self, gate: str) -> None:

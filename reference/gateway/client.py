@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reference.request import Request
 
 GREETING_SECONDS = 5.0
-_LAST_WORD_SECONDS = 0.7  # beyond the grace period: for the worker to record its end and say so
+_LAST_WORD_SECONDS = 2.2  # beyond the grace period: for the worker to record its end and say so, or to be killed
 
 
 class Connection:

@@ -3,7 +3,8 @@
 One thread, no locks. A run is recorded in the table before it is accepted. A client that goes away cancels
 its run unless it asked to detach. SIGTERM and SIGINT drain: no new runs, the workers are told to end, their
 results are still delivered, and after a bound they are killed; the exit status is 143 or 130 as for any
-command.
+command. A worker keeps to its run's time-out itself; one that cannot, as it is stopped, is killed, whether or not
+anybody waits for it.
 
 A gateway that starts again takes nothing over from the one before it: whose workers have ended with it, however it
 ended (see `workers`), whose runs are recorded as interrupted, and whose socket is replaced. It refuses to run any of
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _BUFFER_LIMIT = 8 << 20  # bytes that a client has not read when there is more to say; then it counts as gone
 _RECORD_SECONDS = 2.0  # for the database, while everybody else waits
-_KILL_AFTER = 1.5  # seconds beyond the grace period
+_KILL_AFTER = 1.5  # seconds beyond the grace period; the client's patience (client.py) is longer
 
 
 class Client:
@@ -65,7 +66,8 @@ class Server:
         self.door = Door(self.listener, self.selector, self._greet)
         self.clients: set[Client] = set()
         self.workers: dict[Worker, Client | None] = {}
-        self.ending: dict[Worker, Deadline] = {}
+        self.told: set[Worker] = set()  # to end
+        self.last: dict[Worker, Deadline] = {}  # when it is killed, unless it has ended
         self.draining = False
 
     def listen(self) -> None:
@@ -110,16 +112,16 @@ class Server:
 
     def _step(self, limit: Deadline) -> None:
         """Wait for something to happen, until the limit or a worker's last moment, and deal with it."""
-        ends = (limit, self.door.shut_until or limit, *self.ending.values())
+        ends = (limit, self.door.shut_until or limit, *self.last.values())
         waits = [left for d in ends if (left := d.remaining()) is not None]
         with stopping.deliver():
             ready = self.selector.select(min(waits, default=None))
         for key, mask in ready:
             key.data(mask)
-        for worker, end in self.ending.items():
+        for worker, end in self.last.items():
             if end.passed():
                 worker.signal(signal.SIGKILL)
-                self.ending[worker] = Deadline.after(1.0)
+                self.last[worker] = Deadline.after(1.0)
         self.door.open_when_due()
 
     def _drain(self) -> None:
@@ -214,6 +216,8 @@ class Server:
     def _start(self, client: Client, request: Request) -> Worker:
         worker = Worker(self.parts, request)
         self.workers[worker] = client
+        if request.timeout is not None:
+            self.last[worker] = Deadline.after(request.timeout + self.grace + _KILL_AFTER)
         self.selector.register(worker.output, selectors.EVENT_READ, lambda m: self._hear(worker))
         self.selector.register(worker.exit_fd, selectors.EVENT_READ, lambda m: self._reap(worker))
         return worker
@@ -233,7 +237,8 @@ class Server:
         self.selector.unregister(worker.output)
         self.selector.unregister(worker.exit_fd)
         client = self.workers.pop(worker)
-        self.ending.pop(worker, None)
+        self.told.discard(worker)
+        self.last.pop(worker, None)
         status = worker.close()
         if client is not None:
             client.worker = None
@@ -243,8 +248,9 @@ class Server:
 
     def _end(self, worker: Worker, number: int) -> None:
         """Tell a worker to end, once; it is killed when it does not."""
-        if worker not in self.ending:
-            self.ending[worker] = Deadline.after(self.grace + _KILL_AFTER)
+        if worker not in self.told:
+            self.told.add(worker)
+            self.last[worker] = self.last.get(worker, Deadline.after(None)).sooner(self.grace + _KILL_AFTER)
             worker.signal(number)
 
     def _refuse(self, client: Client, error: OrchestratorError) -> None:

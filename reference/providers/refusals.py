@@ -17,7 +17,7 @@ from reference.providers.fields import number
 from reference.providers.transport import Answer
 
 _MESSAGE_LIMIT = 300
-_LONGEST_WAIT = 7 * 86400.0  # seconds; no quota window seen is longer, so more is a mistake
+_LONGEST_WAIT = 31 * 86400.0  # seconds; no quota is of more than a month, so more is a mistake
 
 _OVERFLOW = {"context_length_exceeded", "request_too_large", "model_context_window_exceeded"}
 _REFUSED = {

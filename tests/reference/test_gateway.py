@@ -189,6 +189,24 @@ def test_timeout_holds_through_the_gateway(ready: Any, serve: Serve, provider: A
     assert [r["status"] for r in ready.runs("--all")] == ["timed-out"]
 
 
+@pytest.mark.parametrize("detached", [False, True])
+def test_stopped_worker_is_killed_once_its_time_is_up(
+    ready: Any, serve: Serve, provider: Any, until: Any, detached: bool
+) -> None:
+    (ready.home / "config.json").write_text(
+        json.dumps(json.loads((ready.home / "config.json").read_text()) | {"limits": {"graceSeconds": 0.2}})
+    )
+    serve()
+    client = ready.start_agent("lane0", "stall", "--timeout", "2", *(["--detach"] if detached else []))
+    provider.wait_for(1)
+    [run] = ready.runs()
+    os.kill(run["pid"], signal.SIGSTOP)
+    done = ready.finish(client)
+    assert done.status == (0 if detached else 124)
+    until(lambda: identity.start_time(run["pid"]) is None, "the worker is killed")
+    assert [r["status"] for r in ready.runs("--all")] == ["interrupted"]
+
+
 def test_lost_gateway_is_reported_and_nothing_is_rerun(ready: Any, serve: Serve, provider: Any, until: Any) -> None:
     gateway = serve()
     client = ready.start_agent("lane0", "run: echo $$ > pid; exec sleep 300")
@@ -534,7 +552,7 @@ def test_run_that_cannot_be_recorded_does_not_go_on(ready: Any, monkeypatch: pyt
             server._run(client, {"op": "run", "request": request.fields()})
         [worker] = server.workers
         assert server.workers[worker] is None
-        assert worker in server.ending
+        assert worker in server.told
         worker.signal(signal.SIGKILL)
         worker.close()
         theirs.close()

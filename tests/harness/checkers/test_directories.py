@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from harness.checkers.directories import SHARED
+from harness.checkers.directories import BOTH, SHARED, directory_is_shared_by_none
 from harness.checkers.directories import directory_is_used_alone as checker
 from tests.harness.histories import asked, check, end, fired, illegal, legal, replied, start, undecided
 
 BEGUN = (fired(SHARED), start("first"), asked(1, "first"), start("second"))
 ENDED = (replied(1), end("first"))
 BUSY = {"ok": False, "kind": "busy", "code": "workspace-busy", "exit_status": 75}
+PARTS = (fired(SHARED), asked(1, BOTH[0]), asked(2, BOTH[1]))
 
 CASES = [
     legal("in-turn", checker, BEGUN, ENDED, asked(2, "second"), end("second")),
@@ -25,6 +26,10 @@ CASES = [
     undecided("first-never-asked", checker, "the first run asked nobody",
         fired(SHARED), start("second"), end("second"), ENDED),
     undecided("no-second", checker, "second never came to an end", BEGUN, ENDED),
+    legal("one-after-the-other", directory_is_shared_by_none, PARTS[:2], replied(1), PARTS[2]),
+    legal("directories-of-their-parts", directory_is_shared_by_none, PARTS[1:], replied(1)),
+    illegal("both-at-once", directory_is_shared_by_none, "GIT-3", f"{BOTH[1]} while {BOTH[0]} was not", [1, 2, 3],
+        PARTS, replied(1)),
 ]  # fmt: skip
 
 

@@ -10,11 +10,14 @@ import pytest
 from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
     HELPER,
+    LIST_OVER,
+    WORKER_STOPPED,
     config_unchanged,
     deadline_holds,
     list_shows_truth,
     never_hangs,
     one_json_document,
+    stopped_turns_are_over,
 )
 from harness.checkers.story import whole_story
 from harness.events import LockSeen, PortSeen, ProcessSeen, TreeEnded, TreeSeen
@@ -156,6 +159,14 @@ OPS_3 = [
     undecided("no-end", deadline_holds, "never came to an end", turn("a", timeout=1.0), start("b", timeout=1.0)),
 ]  # fmt: skip
 
+STOPPED = fired(WORKER_STOPPED)
+STOPPED_TURNS = [
+    legal("over", stopped_turns_are_over, STOPPED, runs(row(7, "interrupted"), actor=LIST_OVER)),
+    illegal("goes-on", stopped_turns_are_over, "OPS-3", "long after its --timeout lane0's run goes on", [0, 2],
+            STOPPED, runs(row(7), actor=LIST_OVER)),
+    undecided("not-listed", stopped_turns_are_over, "were not listed", STOPPED, runs(row(7))),
+]  # fmt: skip
+
 OPS_5 = [
     legal("works", never_hangs, end("without-stdin-add"), file()),
     legal("nobody-could-see-it-fail", never_hangs, end("unseen-all-add", ok=False), file()),
@@ -179,7 +190,7 @@ OPS_5 = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("checker", "events", "expected"), [*OPS_1, *OPS_2, *OPS_3, *OPS_5])
+@pytest.mark.parametrize(("checker", "events", "expected"), [*OPS_1, *OPS_2, *OPS_3, *STOPPED_TURNS, *OPS_5])
 def test_operator(checker: Any, events: Any, expected: Any) -> None:
     check(checker, events, expected)
 

@@ -41,7 +41,10 @@ checker, crowded = full_disk_is_weathered, crowded_gateway_is_weathered
 LIMIT = {"ok": False, "kind": "local", "code": "out-of-descriptors", "subject": "open files"}
 
 CASES = [
-    legal("crowded", crowded, turn("crowded-0", **LIMIT), turn("crowded-2"), turn("after"), turn("kept")),
+    legal("crowded", crowded,
+        turn("crowded-0", **LIMIT), asked(1, "crowded-2"), turn("crowded-2"), turn("after"), turn("kept")),
+    illegal("crowded-and-content", crowded, "RES-3", "the turn crowded-2|is a success, and no model was asked", [1],
+        turn("crowded-2"), turn("after"), turn("kept")),
     illegal("crowded-and-unclear", crowded, "RES-3", "descriptors the error names neither a path nor", [1],
         turn("crowded-0", **{**LIMIT, "subject": ""}), turn("after"), turn("kept")),
     illegal("crowded-and-lost", crowded, "RES-3", "the turn kept at a gateway without descriptors does not work", [5],

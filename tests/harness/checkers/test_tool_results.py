@@ -13,7 +13,7 @@ from harness.checkers.tool_results import (
     mistakes_are_told,
     results_are_told,
 )
-from tests.harness.histories import asked, check, hung, illegal, legal, replied, start, turn, undecided
+from tests.harness.histories import asked, check, file, hung, illegal, legal, replied, start, turn, undecided
 
 BEGUN = (start("lane0"), asked(1, "lane0"))
 NAMES = ("tool-bytes", "tool-flood", "tool-left", "tool-errors", "tool-here", "tool-signals")
@@ -32,7 +32,7 @@ MSG_6 = [
         BEGUN, asked(2, "lane0", step=9, markers=NAMES[:1]), ENDED),
     illegal("fails-in-the-end", results_are_told, "MSG-6", "lane0 failed: “too much” (exit 1)", [2, 3],
         TOLD, turn("lane0", ok=False, message="too much")[1]),
-    illegal("garbled", results_are_told, "MSG-6", "and the turn gave “Gr??e”", [2, 3],
+    illegal("garbled", results_are_told, "MSG-6", "and the turn gave 'Gr??e'", [2, 3],
         TOLD, turn("lane0", text="Gr??e")[1]),
     legal("told-apart", results_are_told, BEGUN,
         asked(2, "lane0", step=9, markers=("lane0", *NAMES), results=tuple("abcdefghh")), ENDED),
@@ -55,25 +55,33 @@ MSG_6 = [
     undecided("no-answer", long_answers_are_whole, "no turn was given an answer", turn("direct", ok=False)),
 ]  # fmt: skip
 
-ANSWERED = (*BEGUN, asked(2, "lane0", step=7, markers=("lane0", "tool-good")))
+DONE_TWICE = file("effect twice", facts={"times": 2})
+ANSWERED = (*BEGUN, asked(2, "lane0", step=9, markers=("lane0", "tool-good")), DONE_TWICE)
 MISTAKES = [
     legal("all-answered", mistakes_are_told, ANSWERED, ENDED),
-    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 7 calls", [1, 2],
+    illegal("ends-the-turn", mistakes_are_told, "MSG-6", "ended: “no such tool” (exit 1)|of 0 of the 9 calls", [1, 2],
         BEGUN, turn("lane0", ok=False, message="no such tool")[1]),
-    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 7 calls", [1, 3],
+    illegal("hangs-on-one", mistakes_are_told, "MSG-6", "lane0 does not end|of 0 of the 9 calls", [1, 3],
         BEGUN, hung("lane0"), turn("lane0", ok=False, exit_status=None)[1]),
-    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 7 calls", [2, 3],
+    illegal("some-are-left-out", mistakes_are_told, "MSG-6", "told of 1 of the 9 calls", [2, 3],
         BEGUN, asked(2, "lane0", step=1, markers=("lane0", "tool-good")), ENDED),
     illegal("all-are-refused", mistakes_are_told, "MSG-6", "that could be run", [2, 3],
-        BEGUN, asked(2, "lane0", step=7, markers=("lane0",)), ENDED),
-    illegal("fails-afterwards", mistakes_are_told, "MSG-6", "lane0 failed: “too much”", [2, 3],
+        BEGUN, asked(2, "lane0", step=9, markers=("lane0",)), ENDED),
+    illegal("remembered", mistakes_are_told, "MSG-6", "of two calls that are alike 1 was carried out", [2, 3],
+        ANSWERED[:-1], file("effect twice", facts={"times": 1}), ENDED),
+    undecided("not-looked-at", mistakes_are_told, "nobody looked", ANSWERED[:-1], ENDED),
+    illegal("fails-afterwards", mistakes_are_told, "MSG-6", "lane0 failed: “too much”", [2, 4],
         ANSWERED, turn("lane0", ok=False, message="too much")[1]),
     undecided("nobody-was-asked", mistakes_are_told, "asked no provider", turn("lane0", ok=False)),
 ]  # fmt: skip
 
 FORMS = [
     legal("as-said", answers_are_as_said, start("codex"), asked(1, "codex"), turn("codex", text=f"{SAID}\n")[1]),
-    illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave “Hm. Gr", [1, 2],
+    illegal("other-line-ends", answers_are_as_said, "MSG-6", r"and the turn gave 'Grüße an alle:\n\n\t", [1, 2],
+        start("codex"), asked(1, "codex"), turn("codex", text=SAID.replace("\r\n", "\n"))[1]),
+    illegal("half-a-result", answers_are_as_said, "MSG-6", "told of its tool, but not all|no tool-codex-last", [1, 2],
+        start("codex"), asked(1, "codex", step=1, markers=("codex", "tool-codex-first")), turn("codex", text=SAID)[1]),
+    illegal("thoughts-too", answers_are_as_said, "MSG-6", "the model of gemini said|and the turn gave 'Hm. Gr", [1, 2],
         start("gemini"), asked(1, "gemini"), turn("gemini", text=f"Hm. {SAID}")[1]),
     illegal("not-understood", answers_are_as_said, "MSG-6", "and the turn failed: “no JSON” (exit 1)", [1, 2],
         start("codex"), asked(1, "codex"), turn("codex", ok=False, message="no JSON")[1]),

@@ -11,6 +11,7 @@ import pytest
 from harness.lab.ageing import age, older
 
 NOW, HOUR = 1_790_000_000.0, 3600.0  # 2026-09-21T14:13:20Z
+DAY = 86400
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,14 @@ NOW, HOUR = 1_790_000_000.0, 3600.0  # 2026-09-21T14:13:20Z
 )
 def test_times_of_about_now_are_earlier(text: bytes, expected: bytes) -> None:
     assert older(text, HOUR, now=NOW) == expected
+
+
+@pytest.mark.parametrize("text", [b'{"until": %d}', b'"2026-09-26T14:13:20Z"'])
+def test_until_when_something_is_asked_for_comes_nearer_where_every_time_counts(text: bytes) -> None:
+    until = text % (int(NOW) + 5 * DAY) if b"%" in text else text
+    earlier = text % (int(NOW) + 3 * DAY) if b"%" in text else text.replace(b"26T", b"24T")
+    assert older(until, 2 * DAY, now=NOW) == until
+    assert older(until, 2 * DAY, now=NOW, ahead=30 * DAY) == earlier
 
 
 def test_what_comes_from_a_clock_that_was_ahead_is_younger() -> None:
