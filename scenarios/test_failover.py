@@ -51,6 +51,7 @@ MIDWAY: dict[str, tuple[str, Reply]] = {
     "error-mid-stream-gemini": ("gemini", StreamError("UNAVAILABLE", after_frames=1)),
     "error-mid-stream-codex": ("codex", StreamError("server_is_overloaded", after_frames=3)),
 }
+AFTER_A_TOOL = "after-a-tool"
 OVERFLOW = "prompt is too long: 250000 tokens > 200000 maximum"
 REFUSED = Parts((Text("I cannot help"),), stop="refusal")
 REFUSED_SILENTLY = Parts((), stop="refusal")  # Gemini then blocks the prompt, and gives no answer at all
@@ -182,10 +183,24 @@ async def _terminated_at_the_second_model(lab: Lab) -> None:
     await run.finished()
 
 
+async def _overloaded_after_a_tool(lab: Lab, setup: Setup) -> None:
+    """A model asks for a tool, and the next one is told of that call: a stranger's, which it has never signed."""
+    lab.plan(AFTER_A_TOOL)
+    lab.prepare(setup, home=f"home-{AFTER_A_TOOL}")
+    tool = Match(provider=setup.models[0], marker=AFTER_A_TOOL, turn_step=0)
+    told = Match(provider=setup.models[0], marker=AFTER_A_TOOL, turn_step=1)
+    overloaded = [Rule(AFTER_A_TOOL, told, (Status(529),))] if lab.faulty else []
+    lab.script(Rule(f"{AFTER_A_TOOL}-call", tool, (lab.target.tool_call("true"),)), *overloaded)
+    await (await lab.turn("lane0", actor=AFTER_A_TOOL)).finished()
+    if lab.met(AFTER_A_TOOL):
+        lab.fired(AFTER_A_TOOL)
+
+
 @scenario(
     "FLO-3",
     fault="the first provider answers 408, 429, 500, 502, 522 or 529, reports an error in mid-stream, resets the "
-    "connection, stalls, breaks off, or says nothing; or it refuses the connection, and the second is overloaded",
+    "connection, stalls, breaks off, or says nothing; it is overloaded once a tool has run that its model had asked "
+    "for; or it refuses the connection, and the second is overloaded",
     needs=[Capability.TURN, Capability.FAILOVER],
     judges=[falls_over_in_order],
     not_verified=["providers that answer garbage with status 200"],
@@ -206,6 +221,8 @@ async def test_retryable_failures(lab: Lab) -> None:
         await (await lab.turn("lane0", actor=name)).finished()
         if lab.asked(name, first):
             lab.fired(name)
+    if Capability.TOOLS in lab.target.capabilities:
+        await _overloaded_after_a_tool(lab, Setup(agents=("lane0",), models=able, credential=credential))
     lab.plan("refused")
     refusing = ("anthropic",) if lab.faulty else ()
     lab.prepare(Setup(agents=("lane0",), credential=credential, unreachable=refusing), home="home-refused")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reference.deadline import Deadline
 
 UNSIGNED = "skip_thought_signature_validator"
-_SIGNS = re.compile(r"gemini-(?:[3-9]|\d\d)")
+SIGNS = re.compile(r"gemini-(?:[3-9]|\d\d)")
 _DONE = {"STOP", "MAX_TOKENS"}
 _REFUSALS = {
     "SAFETY",
@@ -168,13 +168,14 @@ def _parts(model: str, message: Message, names: dict[str, str]) -> list[Json]:
         name = names.get(message.tool_call_id, "unknown")
         return [{"functionResponse": {"name": name, "response": {"output": message.text}}}]
     parts: list[Json] = [{"text": message.text}] if message.text else []
-    return parts + [_call_part(model, call, is_first=not index) for index, call in enumerate(message.tool_calls)]
+    return parts + [call_part(model, call, is_first=not index) for index, call in enumerate(message.tool_calls)]
 
 
-def _call_part(model: str, call: ToolCall, *, is_first: bool) -> Json:
+def call_part(model: str, call: ToolCall, *, is_first: bool) -> Json:
+    """How `model` is told of a call; `is_first` of those that one answer has made."""
     part: Json = {"functionCall": {"name": call.name, "args": call.arguments}}
     if call.signature and call.signed_by == model:
         part["thoughtSignature"] = call.signature
-    elif is_first and _SIGNS.match(model):
+    elif is_first and SIGNS.match(model):
         part["thoughtSignature"] = UNSIGNED
     return part
