@@ -106,7 +106,10 @@ class _Around:
 
 
 class Arena:
-    """One launcher, one loop and one folder, for any number of runs one after the other."""
+    """One launcher, one loop and one folder, for any number of runs one after the other.
+
+    What is compiled lies in `cache`, which is removed at the end, as the folder is.
+    """
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
@@ -115,7 +118,7 @@ class Arena:
         self._launcher.attach(self._runner.get_loop())
         self._root = TemporaryDirectory(prefix="pileup-arena-", dir=_FAST if _FAST.is_dir() else None)
         self._numbers = itertools.count()
-        self._launcher.guard([Path(self._root.name)])  # it goes even if we are killed
+        self._launcher.guard([Path(self._root.name), cache])  # they go even if we are killed
 
     def __enter__(self) -> Arena:
         return self
