@@ -7,7 +7,6 @@ faults when this is the arm that has them.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shlex
 import signal
@@ -276,19 +275,15 @@ class Lab(Nemesis):
 
     def kill(self, pid: int, fault: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Signal a process that a command has started itself: a planned fault that fires if it is one of this run."""
-        if self.faulty and self._is_ours(pid):
-            os.kill(pid, number)
+        if self.faulty and tree.signal_below(self.launcher.pid, pid, number):
             self.fired(fault)
 
     async def gone(self, pid: int, within: float) -> bool:
         """Wait until a process that a command has started itself is no more, at most so many seconds; whether it is."""
         give_up = time.monotonic() + within
-        while (there := self._is_ours(pid)) and time.monotonic() < give_up:  # noqa: ASYNC110 - not our child
+        while (there := tree.is_below(self.launcher.pid, pid)) and time.monotonic() < give_up:  # noqa: ASYNC110 - not our child
             await asyncio.sleep(_POLL)
         return not there
-
-    def _is_ours(self, pid: int) -> bool:
-        return any(pid == seen.pid for seen in tree.below(self.launcher.pid))
 
     # -- power --------------------------------------------------------------------------------------------------
 

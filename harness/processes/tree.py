@@ -8,6 +8,7 @@ its initial environment). Identity is pid and start time, never pid alone.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -61,6 +62,28 @@ class Stillness:
 def below(launcher: int) -> tuple[Seen, ...]:
     """Every living process below the launcher, zombies left out."""
     return tuple(seen for pid in sorted(stat.below(launcher)) if (seen := _look(pid)))
+
+
+def is_below(launcher: int, pid: int) -> bool:
+    """Whether this is a living process below the launcher."""
+    return any(pid == seen.pid for seen in below(launcher))
+
+
+def signal_below(launcher: int, pid: int, number: int) -> bool:
+    """Signal a process if it is one below the launcher; whether it was reached."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not is_below(launcher, pid):  # asked once we hold it: the pid cannot have been given to another one since
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def marked(value: str) -> tuple[int, ...]:

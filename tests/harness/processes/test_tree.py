@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,18 @@ def test_what_is_gone_has_no_family() -> None:
         process.wait()
     assert tree.family({process.pid}) == frozenset()
     assert stat.children(process.pid) == set()
+
+
+def test_only_what_is_below_is_signalled() -> None:
+    """A pid that has become another program's is none of ours."""
+    with subprocess.Popen(["sleep", "60"]) as child, subprocess.Popen(["sleep", "60"]) as stranger:
+        try:
+            assert tree.is_below(os.getpid(), child.pid)
+            assert not tree.signal_below(child.pid, stranger.pid, signal.SIGKILL)
+            assert stranger.poll() is None
+            assert tree.signal_below(os.getpid(), child.pid, signal.SIGKILL)
+            assert child.wait(10) == -signal.SIGKILL
+            assert not tree.signal_below(os.getpid(), child.pid, signal.SIGKILL)
+        finally:
+            child.kill()
+            stranger.kill()
