@@ -172,9 +172,10 @@ async def test_answer_in_every_form(lab: Lab) -> None:
 
 
 def _prints_a_page(lab: Lab, actor: str) -> tuple[Rule, ...]:
-    """The actor's model first asks for a tool, if there are any; what that prints has its marks at its ends."""
+    """The actor's model first asks for two tools at once, if there are any; what one prints has marks at its ends."""
     if Capability.TOOLS not in lab.target.capabilities or not lab.faulty:
         return ()
     first, last = (shlex.join(["printf", "[[%s]]", end]) for end in ends_of(actor))
     call = lab.target.tool_call(f"{first}; head -c {PAGE} /dev/zero | tr '\\000' x; {last}")
-    return (Rule(f"{actor}-tool", Match(marker=actor, turn_step=0), (call,)),)
+    both = Parts((call, lab.target.tool_call("true")))
+    return (Rule(f"{actor}-tool", Match(marker=actor, turn_step=0), (both,)),)

@@ -188,7 +188,7 @@ OURS = (
     "session-wait-silent",
     "signal-between-grant-and-store",
     "signal-is-a-database-error",
-    "signatures-dropped",
+    "signature-of-the-last-call",
     "silent-answers-are-failures",
     "slow-commands-end-the-turn",
     "stdout-noise",
