@@ -6,6 +6,8 @@ import signal
 
 from fakes.script import Match, Rule, Status, Text
 from harness.checkers.children import (
+    CANCEL,
+    CANCELLED,
     killed_is_not_success,
     killed_tree_ends,
     no_unaccounted_survivor,
@@ -216,14 +218,15 @@ async def test_peer_of_a_cancelled_run(lab: Lab) -> None:
 @scenario(
     "CHD-7",
     fault="runs get SIGTERM, SIGINT, and their time-out, while their providers do not answer, or in mid-build; one "
-    "gets SIGHUP, one is killed with SIGKILL, and one refused by its provider",
+    "gets SIGHUP, one is killed with SIGKILL, one cancelled by its id, and one refused by its provider",
     needs=[Capability.TURN, Capability.TIMEOUT],
     judges=[killed_is_not_success],
 )
 async def test_status_of_killed_runs(lab: Lab) -> None:
     """A run that was ended from outside says so, and neither it nor the list of runs calls it a success."""
     ends = ("timeout", "term", "int")
-    asking = (*ends, *(("hup", "kill") if lab.faulty else ()))
+    cancels = {Capability.RUNS, Capability.CANCEL} <= lab.target.capabilities
+    asking = (*ends, *(("hup", "kill", *((CANCELLED,) if cancels else ())) if lab.faulty else ()))
     building = tuple(f"{name}-building" for name in ends) if Capability.TOOLS in lab.target.capabilities else ()
     agents = ("other", "refused", *asking, *building)
     lab.prepare(Setup(agents=agents, models=("anthropic",), grace_seconds=0.5))
@@ -248,6 +251,12 @@ async def test_status_of_killed_runs(lab: Lab) -> None:
     for name, run in runs.items():
         if (number := numbers.get(name.partition("-")[0])) is not None:
             lab.signal(run, number)
+    if CANCELLED in runs:
+        ids = [row.id for row in await lab.list_runs("list-before") if row.agent == CANCELLED]
+        for identifier in ids:
+            await lab.run(CancelRun(id=identifier), CANCEL)
+        await lab.ends_within(runs[CANCELLED], GRACE)
+        lab.release(CANCELLED)  # whoever goes on after all has an answer
     for run in runs.values():
         await run.finished()
     if lab.faulty and Capability.RUNS in lab.target.capabilities:

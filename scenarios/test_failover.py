@@ -71,6 +71,7 @@ FATAL: dict[str, tuple[str, Reply]] = {  # by which of the models, and how
     f"{CONTENT}-gemini": ("gemini", REFUSED),
     f"{CONTENT}-prompt-gemini": ("gemini", REFUSED_SILENTLY),
     f"{CONTENT}-codex": ("codex", REFUSED),
+    f"{CONTENT}-silently-codex": ("codex", REFUSED_SILENTLY),  # incomplete, as it was filtered, and without a word
 }
 
 

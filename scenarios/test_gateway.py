@@ -19,7 +19,7 @@ from harness.checkers.large_state import gateway_keeps_nothing
 from harness.checkers.one_gateway import KEPT, LIST_KEPT, one_gateway
 from harness.checkers.operator import (
     DEADLINE_SLACK,
-    LIST_OVER,
+    WHEN_OVER,
     WORKER_STOPPED,
     deadline_holds,
     stopped_turns_are_over,
@@ -155,9 +155,9 @@ async def test_lost_worker(lab: Lab) -> None:
     judges=[deadline_holds, stopped_turns_are_over],
 )
 async def test_stopped_worker(lab: Lab) -> None:
-    """A turn whose worker is stopped is over with its time-out, for whoever waits for it, and in the list of runs."""
+    """A turn whose worker is stopped is over with its time-out, for whoever waits for it, and where nobody does."""
     lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",), grace_seconds=0.5))
-    gateway, timeout = await serving(lab), await lab.undisturbed("lane0")
+    gateway, timeout = await serving(lab), 2 * await lab.undisturbed("lane0")  # two begin in it, and are listed
     lab.patience = min(lab.patience, timeout + 3 * DEADLINE_SLACK)
     bound = timeout if lab.faulty else None
     turns = [routed(lab, "lane0", "lane0", timeout=bound)]
@@ -165,10 +165,10 @@ async def test_stopped_worker(lab: Lab) -> None:
         turns.append(replace(routed(lab, "lane1", "lane1", timeout=bound), detached=True))
     lab.script(*(Rule(turn.agent, Match(marker=turn.agent), (Text("done", gate=turn.agent),)) for turn in turns))
     lab.plan(WORKER_STOPPED)
-    runs, workers = [], list[int]()
     for turn in turns:
         lab.hold(turn.agent)
-        runs.append(await lab.start(turn, turn.agent))
+    runs, workers = [await lab.start(turn, turn.agent) for turn in turns], list[int]()
+    for turn in turns:
         await lab.reached(turn.agent, by=[gateway, *runs])
     for row in await lab.list_runs("list"):
         if row.pid is not None and row.pid not in (gateway.pid, *(run.pid for run in runs)):
@@ -178,7 +178,7 @@ async def test_stopped_worker(lab: Lab) -> None:
         await run.finished()
     for pid in workers if lab.faulty else ():
         await lab.gone(pid, within=timeout + DEADLINE_SLACK)
-    await lab.list_runs(LIST_OVER)
+    lab.look.tree(WHEN_OVER)
     for turn in turns:
         lab.release(turn.agent)
     gateway.signal(signal.SIGTERM)

@@ -27,8 +27,10 @@ from harness.verdict import Finding
 # The usual one first; a hang-up has many, and may end a run by itself (None), but 0 is none of them.
 _STATUS = {signal.SIGINT: (130,), signal.SIGTERM: (143,), signal.SIGHUP: (129, None, *range(1, 256))}
 TIMEOUT_STATUS = 124
+_CANCELLED_STATUS = (143, None, *range(1, 256))  # any but 0
 BRIEF = "brief"  # the agent whose background work ends by itself
-CANCELLED = "cancelled"  # the agent whose run is cancelled once it has begun background work
+CANCELLED = "cancelled"  # the agent whose run is cancelled by its id
+CANCEL = "cancel"  # the command that does so
 PRINTING = "background"  # the background work that prints something all the while
 GIVEN = "given"  # the background work that an agent begins which works for another
 RECYCLED = "the pid of a dead run belongs to somebody else"  # the fault of CHD-9
@@ -160,7 +162,7 @@ def recycled_pid_is_spared(history: History) -> list[Finding]:
 
 
 def killed_is_not_success(history: History) -> list[Finding]:
-    """CHD-7: a signalled or timed-out run does not claim success, and exits with the status that says why.
+    """CHD-7: a signalled, timed-out or cancelled run does not claim success, and exits with the status that says why.
 
     Neither is it listed as a success. Each run is of an agent of its own.
     """
@@ -247,6 +249,8 @@ def _expected_status(history: History, what: Finished, timeout: float | None) ->
     for number in sorted(ask.signalled(history, what.actor)):
         if number in _STATUS:
             return _STATUS[signal.Signals(number)]
+    if what.actor == CANCELLED and any(one.actor == CANCEL and one.outcome.ok for _, one in history.of(Finished)):
+        return _CANCELLED_STATUS
     timed = timeout is not None and what.actor.startswith("timeout") and what.seconds >= timeout
     return (TIMEOUT_STATUS,) if timed else None
 

@@ -13,7 +13,7 @@ from harness.outcome import RunSeen
 from harness.verdict import Finding
 
 WORKER_STOPPED = "the process that does the turn is stopped"
-LIST_OVER = "list-over"  # what the list of runs says when no turn may go on any more
+WHEN_OVER = "when no turn may go on any more"
 DEADLINE_SLACK = 10.0  # seconds beyond --timeout: two graces and a busy machine, far less than any hang
 UNREAD = "unread"  # begins the names of commands whose output nobody reads
 UNWRITTEN = "unwritten"  # the same of commands that cannot write theirs
@@ -150,16 +150,21 @@ def deadline_holds(history: History) -> list[Finding]:
 
 
 def stopped_turns_are_over(history: History) -> list[Finding]:
-    """OPS-3: a turn whose worker was stopped is over with its --timeout, whether or not anybody waits for it."""
+    """OPS-3: the stopped process of a turn is no more after its --timeout, whether or not anybody waits for it.
+
+    What the list of runs says of it is OPS-1.
+    """
     stopped = [seq for seq, what in history.of(FaultFired) if what.fault == WORKER_STOPPED]
-    lists = [(seq, what.outcome.runs) for seq, what in history.of(Finished) if what.actor == LIST_OVER]
-    if not lists:
-        raise CannotDecide("the runs were not listed after the time-outs")
-    seq, runs = lists[0]
-    if not (on := sorted(f"{run.agent}'s" for run in runs or () if run.status == "running")):
+    if not stopped:
         return []
-    message = f"long after its --timeout {' and '.join(on)} run goes on, as the list says: its process was stopped"
-    return [Finding(rule="OPS-3", message=message, evidence=(*stopped, seq))]
+    seq, seen = next(((at, each) for at, each in history.of(TreeSeen) if each.when == WHEN_OVER), (0, None))
+    if seen is None:
+        raise CannotDecide("nobody looked at the processes after the time-outs")
+    commands = {what.pid for _, what in history.of(Started)}
+    listed = {run.pid: run.agent for _, what in history.of(Finished) for run in what.outcome.runs or ()}
+    left = sorted(f"{listed[p.pid]}'s" for p in seen.processes if p.pid in listed.keys() - commands)
+    message = f"long after its --timeout {' and '.join(left)} turn is not over: its process was stopped, and still is"
+    return [Finding(rule="OPS-3", message=message, evidence=(*stopped, seq))] if left else []
 
 
 def never_hangs(history: History) -> list[Finding]:

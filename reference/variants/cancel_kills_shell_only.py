@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from typing import Any
 
-from reference import tools
+from reference import stopping, tools
 from reference.deadline import Deadline
 from reference.messages import ToolCall, ToolSpec
 from reference.parts import Parts
@@ -36,7 +36,8 @@ class _Tools:
                 stderr=output,
             )
             try:
-                status = shell.wait()
+                with stopping.interrupting():
+                    status = shell.wait()
             finally:
                 shell.kill()
                 shell.wait()

@@ -1,6 +1,7 @@
 """The gateway is not told of --timeout, and its client goes when that is over: the turn goes on in the gateway.
 
-Breaks MSG-5. Whoever tries again works side by side with the turn that was given up.
+Breaks MSG-5 and OPS-3. Whoever tries again works side by side with the turn that was given up, and a worker that is
+stopped keeps its session for good.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from reference.request import Request
     from reference.result import Result
 
-BREAKS = ("MSG-5",)
+BREAKS = ("MSG-5", "OPS-3")
 
 
 class _Client:

@@ -21,7 +21,7 @@ class _Server(Server):
     def _reap(self, worker: Worker) -> None:
         self._hear(worker)
         client = self.workers[worker]
-        if worker.document is not None or client is None or worker in self.told:
+        if worker.document is not None or client is None or worker in self.last:
             super()._reap(worker)
             return
         self.workers[worker] = None

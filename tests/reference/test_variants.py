@@ -44,6 +44,7 @@ OURS = (
     "calls-told-without-arguments",
     "cancel-does-not-wait",
     "cancel-forgets-background-work",
+    "cancel-leaves-the-run",
     "cancel-trusts-the-pid",
     "cancelled-work-is-an-empty-answer",
     "cancelled-work-is-waited-for",

@@ -162,8 +162,12 @@ CHD_5 = [
     undecided("not-looked-at-afterwards", peers_unharmed, "no peer's child work", beat("peer"), fired()),
 ]  # fmt: skip
 
+CANCELS = (start("cancel", "runs cancel"), end("cancel", "runs cancel"))
 CHD_7 = [
     legal("term", killed_is_not_success, signalled("a", TERM), turn("a", ok=False, exit_status=143)),
+    legal("by-its-id", killed_is_not_success, CANCELS, turn("cancelled", ok=False, exit_status=1)),
+    illegal("by-its-id-and-content", killed_is_not_success, "CHD-7", "cancelled was ended from outside and still", [3],
+        CANCELS, turn("cancelled")),
     legal("int", killed_is_not_success, signalled("a", INT), turn("a", ok=False, exit_status=130)),
     legal("hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=129)),
     legal("by-the-hang-up", killed_is_not_success, signalled("a", HUP), turn("a", ok=False, exit_status=None)),

@@ -10,7 +10,7 @@ import pytest
 from harness.checkers.children import RECYCLED
 from harness.checkers.operator import (
     HELPER,
-    LIST_OVER,
+    WHEN_OVER,
     WORKER_STOPPED,
     config_unchanged,
     deadline_holds,
@@ -55,6 +55,11 @@ def named(identifier: str, pid: int, status: str) -> RunSeen:
 
 def of_helper() -> RunSeen:
     return RunSeen(id="r-second", agent=HELPER, status="running", pid=102)
+
+
+def over(*pids: int) -> TreeSeen:
+    rows = tuple(ProcessSeen(pid=pid, parent=1, actor="gateway", command="worker") for pid in pids)
+    return TreeSeen(when=WHEN_OVER, processes=rows)
 
 
 def runs(*rows: RunSeen, actor: str = "list-runs", **ending: Any) -> tuple[Any, ...]:
@@ -159,12 +164,13 @@ OPS_3 = [
     undecided("no-end", deadline_holds, "never came to an end", turn("a", timeout=1.0), start("b", timeout=1.0)),
 ]  # fmt: skip
 
-STOPPED = fired(WORKER_STOPPED)
+STOPPED = (start("gateway", "gateway run", pid=5), *runs(row(7), row(5)), fired(WORKER_STOPPED))
 STOPPED_TURNS = [
-    legal("over", stopped_turns_are_over, STOPPED, runs(row(7, "interrupted"), actor=LIST_OVER)),
-    illegal("goes-on", stopped_turns_are_over, "OPS-3", "long after its --timeout lane0's run goes on", [0, 2],
-            STOPPED, runs(row(7), actor=LIST_OVER)),
-    undecided("not-listed", stopped_turns_are_over, "were not listed", STOPPED, runs(row(7))),
+    legal("over", stopped_turns_are_over, STOPPED, over(5)),
+    legal("none-was-stopped", stopped_turns_are_over, STOPPED[:-1], over(5, 7)),
+    illegal("goes-on", stopped_turns_are_over, "OPS-3", "long after its --timeout lane0's turn is not over", [3, 4],
+            STOPPED, over(5, 7)),
+    undecided("not-looked-at", stopped_turns_are_over, "nobody looked", STOPPED),
 ]  # fmt: skip
 
 OPS_5 = [
