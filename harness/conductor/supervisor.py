@@ -55,8 +55,8 @@ class Supervisor:
         self.withdrawn = 0  # calls that a signal ended, with EINTR or to be made again, before we had taken them
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
-        # Whether it has asked for a connection, or opened a terminal: what it sends may be on its way, to a fake or, by a
-        # thread of the kernel's, to the terminal's other end.
+        # Whether it has asked for a connection, or opened a terminal: what it sends may be on its way to a fake or, by
+        # a thread of the kernel's, to the terminal's other end.
         self.converses = False
         # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
         self.plural = Family.FORK not in families
