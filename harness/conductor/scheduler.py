@@ -142,7 +142,7 @@ class Scheduler:
         """The call waits for its turn."""
         alone = not call.supervisor.plural and self._underway.is_alone(call.actor)
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
-        self._underway.stops(call.actor)
+        self._underway.stops(call.actor, call.thread)
         if call.supervisor.plural:  # another of its threads may still run
             self._underway.sets_out(call.actor)
         self._go_on()
