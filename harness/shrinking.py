@@ -31,6 +31,7 @@ class Simplest:
     before: int  # decisions of the run as it was found
     steady: bool  # False: it did not violate again each time, so it stays as it was found
     neighbour: Neighbour | None  # the one order of two points that decides
+    sought: bool  # whether an order that passes was looked for until one was found, or all had been tried
 
 
 async def simplest(trial: Trial, scenario: Scenario, target: Target, ground: Ground, *, budget: int) -> Simplest:
@@ -51,11 +52,13 @@ async def simplest(trial: Trial, scenario: Scenario, target: Target, ground: Gro
     shrunk = await shrink_async(found, violates, budget=budget, droppable=_may_be_absent(trial.trace))
     match shrunk:
         case Unsteady(replays=replays):
-            return Simplest(trial=trial, replays=replays, before=len(found.entries), steady=False, neighbour=None)
-        case Shrunk(decisions=decisions, replays=replays, neighbour=neighbour):
+            return Simplest(
+                trial=trial, replays=replays, before=len(found.entries), steady=False, neighbour=None, sought=False,
+            )  # fmt: skip
+        case Shrunk(decisions=decisions, replays=replays, neighbour=neighbour, cut_short=cut_short):
             return Simplest(
                 trial=violations[str(decisions)], replays=replays, before=len(found.entries), steady=True,
-                neighbour=neighbour,
+                neighbour=neighbour, sought=not cut_short,
             )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def schedule_lines(trial: Trial, found: Simplest | None) -> tuple[str, ...]:
     told = found if found is not None and found.trial is trial else None
     faults, neighbour = trial.plan.decisions.faults, told.neighbour if told else None
     violated = trial.judgement.verdict is Verdict.VIOLATED
-    sought = told is not None and told.steady
+    sought = told is not None and told.sought
     head = [f"why: {explain(trial.trace, faults, neighbour, sought=sought)}"] if violated else []
     head.append(_how_simple(told) if told else f"{_many(trial.trace.preemptions(), 'preemption')}, by {trial.strategy}")
     if neighbour is not None:

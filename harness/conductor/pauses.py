@@ -10,9 +10,11 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from collections.abc import Collection
 
 from harness.conductor.faults import send
 from harness.conductor.lanes import Stop
+from harness.processes import stat
 
 # Attempts that must fail, which others may repeat while one is stopped, or questions that one of them may ask again, by
 # a process for each, as a shell does that reads whose the lock is. Programs that give up soon do so after three to
@@ -33,6 +35,7 @@ class Pauses:
 
     def __init__(self) -> None:
         self._actors: dict[int, str] = {}  # by process
+        self._above: dict[int, frozenset[int]] = {}  # by process: those that may stop with it
         self._in_vain = self._steps = 0  # of the others, since the last stop
         self._asked = Counter[tuple[str, str]]()  # by actor, and what was asked
         self._stalls = False  # whether that is a stall
@@ -41,9 +44,13 @@ class Pauses:
     def __bool__(self) -> bool:
         return bool(self._actors)
 
-    def hold(self, process: int, actor: str, *, stalls: bool = False) -> None:
-        """It has been sent a SIGSTOP; where it `stalls`, the others' time limits are to pass as well."""
+    def hold(self, process: int, actor: str, *, above: Collection[int] = (), stalls: bool = False) -> None:
+        """It has been sent a SIGSTOP; where it `stalls`, the others' time limits are to pass as well.
+
+        `above` are the `ancestors` that it had before.
+        """
         self._actors[process] = actor
+        self._above[process] = frozenset(above)
         self._in_vain = self._steps = 0
         self._asked.clear()
         self._stalls, self._asked_since = stalls, None
@@ -97,4 +104,24 @@ class Pauses:
         if not self._actors:
             return None
         process, actor = self._actors.popitem()
-        return actor, send(process, signal.SIGCONT)
+        there = send(process, signal.SIGCONT)
+        for ancestor in filter(_is_stopped, self._above.pop(process)):
+            send(ancestor, signal.SIGCONT)
+        return actor, there
+
+
+def ancestors(process: int, among: Collection[int]) -> frozenset[int]:
+    """Those of the processes above it that are not stopped.
+
+    script(1), sudo and su ask for stopped children (WUNTRACED of waitpid(2)), and then stop themselves, as a shell with
+    jobs would have it. Nobody but us could let them go on.
+    """
+    found: set[int] = set()
+    while (process := stat.parent(process)) in among:
+        found.add(process)
+    return frozenset(ancestor for ancestor in found if not _is_stopped(ancestor))
+
+
+def _is_stopped(process: int) -> bool:
+    found = stat.fields(process)
+    return found is not None and found[0] == "T"

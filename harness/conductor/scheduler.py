@@ -21,7 +21,7 @@ from harness.conductor.drawn import Drawn
 from harness.conductor.glances import Glances
 from harness.conductor.lanes import Lanes, Stop, is_point
 from harness.conductor.parties import Finishing, Held, Replies, Reply, Trees
-from harness.conductor.pauses import Pauses
+from harness.conductor.pauses import Pauses, ancestors
 from harness.conductor.probes import Probes, await_reaped
 from harness.conductor.releases import Releases
 from harness.conductor.stopped import StoppedCall, Where
@@ -142,7 +142,7 @@ class Scheduler:
         """The call waits for its turn."""
         alone = not call.supervisor.plural and self._underway.is_alone(call.actor)
         self._lanes[call.actor].park(call, len(self._steps) if alone else -1)
-        self._underway.stops(call.actor)
+        self._underway.stops(call.actor, call.thread)
         if call.supervisor.plural:  # another of its threads may still run
             self._underway.sets_out(call.actor)
         self._go_on()
@@ -261,6 +261,7 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
+        above = ancestors(process, self._underway.processes(actor)) if fault and fault.pauses else ()
         self._candidates.step(stop, in_vain=in_vain, again=again)
         self._pauses.step(stop, in_vain=in_vain)
         self._probes.step(call, again=again)
@@ -272,7 +273,7 @@ class Scheduler:
         elif self._strikes.carry_out(call, stop.point, fault):
             self._record(FaultFired(fault=self._fault, detail=f"{fault.what} at {stop.point}"))
             if fault.pauses:
-                self._pauses.hold(process, actor, stalls=fault.kind is FaultKind.STALL)
+                self._pauses.hold(process, actor, above=above, stalls=fault.kind is FaultKind.STALL)
         call.supervisor.serve(_SOON)
 
     def _resume(self) -> bool:

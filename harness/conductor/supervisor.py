@@ -28,6 +28,7 @@ from harness.errors import LabError
 _SIXTY_FOUR = "use a build of the program for x86-64; system calls are not stopped with --no-conductor"
 _SOON = 0.005  # seconds that one call of a flood is behind another; a timer below a tick costs as much as a stop
 _FLOOD = 256  # calls, until the loop has its turn
+_TERMINALS = ("/dev/pts/", "/dev/ptmx")  # pts(4): pairs of them, as terminal emulators and sshd make
 _listening: set[int] = set()  # the listeners of all supervisors: who is alone may be waited for
 
 
@@ -54,7 +55,9 @@ class Supervisor:
         self.withdrawn = 0  # calls that a signal ended, with EINTR or to be made again, before we had taken them
         self.watched = 0
         self.begun = False  # whether its program has started, where starts stop
-        self.converses = False  # whether it has asked for a connection: what it sends may be on its way to a fake
+        # Whether it has asked for a connection, or opened a terminal: what it sends may be on its way to a fake or, by
+        # a thread of the kernel's, to the terminal's other end.
+        self.converses = False
         # Whether it may have more than one process or thread: known by its first fork, if forks stop, else supposed.
         self.plural = Family.FORK not in families
         self.limits = Limits()  # that its processes have set themselves, where those calls stop
@@ -231,6 +234,8 @@ class Supervisor:
             self.converses = True
             if self._seal.take(call):
                 return True
+        elif call.path.startswith(_TERMINALS):
+            self.converses = True
         if ports.is_name(call.path) or probes.asked_for(call):
             return self._is_ordered(call)
         if not (self._is_watched(call) and notifications.still_waits(self.listener, call.id)):

@@ -16,7 +16,7 @@ from harness.conductor.parties import Trees
 from harness.conductor.stopped import StoppedCall
 from harness.conductor.supervisor import Supervisor
 from harness.processes import stat, tree
-from harness.processes.quiet import Quiet
+from harness.processes.quiet import Quiet, Tickers
 
 # Seconds of its own after which an actor that neither stops nor sleeps is not waited for: it may be trying again and
 # again to have what another one holds, by calls that are not watched. When it stops after all, it waits as ever.
@@ -33,17 +33,19 @@ class Underway:
         self._surroundings = surroundings
         self._running: dict[str, Quiet] = {}  # actors that have neither stopped nor ended nor fallen quiet
         self._asleep: dict[str, Quiet] = {}  # those that were struck off from there without having stopped
+        self._tickers: dict[str, Tickers] = {}
         self._lookers = Lookers()
         self._nappers = Nappers()
 
     def sets_out(self, actor: str) -> None:
         """It was started, or let go."""
-        self._running[actor] = Quiet(operands.read_memory)
+        self._running[actor] = Quiet(operands.read_memory, self._tickers.setdefault(actor, Tickers()))
         self._asleep.pop(actor, None)
 
-    def stops(self, actor: str) -> None:
-        """It has come to a point."""
+    def stops(self, actor: str, thread: int) -> None:
+        """A thread of it has come to a point."""
         self._nappers.stops(actor)
+        self._tickers[actor].stops(thread)
         self._running.pop(actor, None)
         self._asleep.pop(actor, None)
 

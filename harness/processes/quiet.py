@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from harness.processes import stat
@@ -19,6 +20,7 @@ _CLONE, _VFORK, _CLONE3 = "56", "58", "435"  # calls, as /proc/TID/syscall numbe
 _CLONE_VFORK = 0x4000  # linux/sched.h: the parent waits, uninterruptibly, for the exec
 _FLAGS_SIZE = 8  # bytes, at the beginning of clone3's struct clone_args
 _SOON = 1.0  # seconds: the longest sleep that is waited for, and how long any number of them is
+_IN_VAIN = 3  # times that a thread was waited for in vain, for so long, until it is not any more
 _AWHILE = 0.05  # seconds asleep in all, from which on it is looked whether it will wake up by itself
 _LOOKS = 10  # at which it was to, and times that it then has
 _LATE = 0.05  # seconds: the most that is taken for slept between two looks, however late the second one comes
@@ -28,11 +30,34 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 Reading = frozenset[tuple[str, str]]
 
 
-class Quiet:
-    """Remembers the looks at one actor's processes since it was let go."""
+class Tickers:
+    """Threads that wake up all the time, and nothing comes of it: each was waited for, several times in a row.
 
-    def __init__(self, read: Read) -> None:
+    As one does that looks once a second whether it is to end, or redraws a screen. To wait for it at each step of its
+    actor's others would cost a second each time.
+    """
+
+    def __init__(self) -> None:
+        self._in_vain = Counter[int]()  # by thread
+
+    def __contains__(self, thread: int) -> bool:
+        return self._in_vain[thread] >= _IN_VAIN
+
+    def wait_in_vain(self, threads: Iterable[int]) -> None:
+        """These were waited for, for as long as any are."""
+        self._in_vain.update(threads)
+
+    def stops(self, thread: int) -> None:
+        """It has made a call."""
+        del self._in_vain[thread]
+
+
+class Quiet:
+    """Remembers the looks at one actor's processes since it was let go; `tickers` are those of the actor."""
+
+    def __init__(self, read: Read, tickers: Tickers | None = None) -> None:
         self._read_memory = read
+        self._tickers = tickers or Tickers()
         self._last: Reading | None = None
         self._looked = self._began = time.monotonic()
         self.slept = self._dozed = 0.0  # seconds
@@ -88,12 +113,20 @@ class Quiet:
         return self.slept + _worked(pids) - (self._worked_before or 0.0) > seconds
 
     def _will_wake(self, reading: Reading) -> bool:
-        return any(dozes(int(thread), _SOON, self._read_memory) for thread, _ in reading)
+        return any(self._wakes(thread) for thread, _ in reading)
+
+    def _wakes(self, thread: str) -> bool:
+        return dozes(int(thread), _SOON, self._read_memory)
 
     def _dozing(self, reading: Reading, since: float) -> bool:
-        if self._dozed > _SOON or not self._will_wake(reading):
+        if self._dozed > _SOON:
+            return False
+        others = frozenset(row for row in reading if int(row[0]) not in self._tickers)
+        if not self._will_wake(others):
             return False
         self._dozed += since
+        if self._dozed > _SOON:
+            self._tickers.wait_in_vain(int(thread) for thread, _ in others if self._wakes(thread))
         return True
 
 

@@ -7,18 +7,26 @@ reads were not recorded it says that there may have been one, and why, and no mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from harness.schedules.decisions import Fault, FaultKind
 from harness.schedules.mixed import mixed
 from harness.schedules.neighbour import Neighbour
+from harness.schedules.overwrites import (
+    LOOKS,
+    MARKS,
+    Overwrite,
+    Who,
+    command,
+    handed_on,
+    overwrites,
+    process,
+)
 from harness.schedules.points import (
     ANSWERED,
     FACTS_OF,
     HELD,
     NAMES_IN,
     PROCESS,
-    UNTOLD,
     Point,
     Touch,
     named,
@@ -38,29 +46,12 @@ _DONE = {
     "listen": "listened on",
 }
 # What a call that changes nothing did to its object; "read" for all others.
-_LOOKS = frozenset({"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2"})
-_SEEN = {"connect": "asked for a connection to", **dict.fromkeys(_LOOKS, "looked at")}
+_SEEN = {"connect": "asked for a connection to", **dict.fromkeys(LOOKS, "looked at")}
 _PAST = {"written": "wrote"}
-# What changes nothing that stands in a file: who only does this after another one's change overwrites nothing of it.
-_MARKS = frozenset({
-    "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat",
-    "utime", "utimes", "futimesat", "utimensat",
-})  # fmt: skip
 # Bytes of a database that SQLite locks, and what it calls these locks (sqlite.org/lockingv3.html; os.h, PENDING_BYTE).
 _OF_SQLITE = {"@1073741824+1": "PENDING", "@1073741825+1": "RESERVED", "@1073741826+510": "SHARED"}
 
 _NO_ORDER = "no order of the calls was found in which it does not happen"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overwrite:
-    """One actor changed an object after another one had, and knew at best what had been there before."""
-
-    object: str
-    earlier: Point
-    later: Point
-    read: Point | None  # the later one's last read of the object, before the earlier change
-    own: Point | None  # instead of that its own last change, behind which the earlier one has come
 
 
 def explain(
@@ -71,7 +62,7 @@ def explain(
     `sought` says that a passing schedule was looked for: where there is no neighbour, none was found.
     """
     told = list(_faults(trace.points, faults))
-    found = _most_telling(trace.points, neighbour)
+    found = _told_of(trace.points, neighbour)
     if found is not None and (found.read or found.own or neighbour or not sought):
         said = _overwritten(found, trace.points)
     elif neighbour is not None and (halves := mixed(trace.points, neighbour.first, neighbour.second)):
@@ -90,34 +81,17 @@ def explain(
     return "; ".join([said, *told])
 
 
-def overwrites(points: Sequence[Point]) -> Iterator[Overwrite]:
-    """Every change that was made in ignorance of the one before it, in order."""
-    for place, later in enumerate(points):
-        for touch in _effects(later):
-            if touch.writes and not touch.object.startswith(("lock:", *UNTOLD)):
-                found = _overwrite(points, place, touch.object)
-                yield from [found] if found else []
+def _told_of(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
+    """The overwriting that is told of: of a process by its brother, where these decide, else of an actor by another."""
+    if neighbour and command(neighbour.first) == command(neighbour.second):
+        found = _most_telling(points, neighbour, process)
+        if found and found.read:
+            return found
+    found = _most_telling(points, neighbour, command)
+    return found if found and (found.read or found.own) else handed_on(points) or found
 
 
-def _overwrite(points: Sequence[Point], place: int, name: str) -> Overwrite | None:
-    """The last change of the object by another actor, if the actor at `place` neither read nor changed it since."""
-    later = points[place]
-    contents = later.call not in _MARKS  # what it has only marked it neither knows nor has made
-    before = (p for p in points[:place] if not (contents and p.call in _MARKS and _started(p) == _started(later)))
-    touching = [p for p in before if any(t.object == name and (t.writes or t.tells) for t in _effects(p))]
-    own = [number for number, point in enumerate(touching) if _started(point) == _started(later)]
-    own = [number for number in own if touching[number].call not in _LOOKS] or own  # who has read it knows more by that
-    since = touching[own[-1] + 1 :] if own else touching
-    changes = [point for point in since if _writes(point, name) and _started(point) != _started(later)]
-    if not changes:
-        return None
-    last = touching[own[-1]] if own else None
-    changed = last is not None and _writes(last, name)
-    read, changed_by = (None, last) if changed else (last, None)
-    return Overwrite(object=name, earlier=changes[-1], later=later, read=read, own=changed_by)
-
-
-def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overwrite | None:
+def _most_telling(points: Sequence[Point], neighbour: Neighbour | None, who: Who) -> Overwrite | None:
     """With a read seen, then one that concerns the deciding points, replaces; a mark in last resort; the last of these.
 
     That a folder is there, whoever makes sure of it has seen, and programs set its mode again and again.
@@ -125,16 +99,16 @@ def _most_telling(points: Sequence[Point], neighbour: Neighbour | None) -> Overw
     deciding = (
         {touch.object for p in (neighbour.first, neighbour.second) for touch in p.touches} if neighbour else set()
     )
-    first = {_started(point): place for place, point in reversed(list(enumerate(points)))}
+    first = {who(point): place for place, point in reversed(list(enumerate(points)))}
 
     def telling(found: Overwrite) -> tuple[bool, bool, bool, bool, bool]:
-        contents, read = found.later.call not in _MARKS, found.read is not None
+        contents, read = found.later.call not in MARKS, found.read is not None
         replaces = _done(found.later, found.object) == "replaced"
         return contents and read, found.object in deciding, contents, read, replaces
 
     likely = [
-        o for o in overwrites(points)
-        if o.read or (first[_started(o.later)] < points.index(o.earlier) and not _makes_anew(o))
+        o for o in overwrites(points, who)
+        if o.read or (first[who(o.later)] < points.index(o.earlier) and not _makes_anew(o))
     ]  # fmt: skip
     return max(reversed(likely), key=telling, default=None)
 
@@ -159,14 +133,14 @@ def _overwritten(found: Overwrite, points: Sequence[Point]) -> str:
         return f"{what} {after}; {later.actor} had listed its folder before that"
     if _glances(points[: points.index(earlier)], later, found.object):
         return f"{what} {after}; {later.actor} had looked at it before"
-    begun = next(point for point in points if _started(point) == _started(later))
+    begun = next(point for point in points if command(point) == command(later))
     how = "started" if begun.call == "start" else "begun"
     return f"{what} {after}; {begun.actor} had {how} before that, and may have seen what was there then"
 
 
 def _unlocked(first: Point, last: Point, points: Sequence[Point]) -> str:
     """The lock that an actor lets go of by closing a file, in the middle of what it does from `first` to `last`."""
-    own = [p for p in points[points.index(first) : points.index(last)] if _started(p) == _started(last)]
+    own = [p for p in points[points.index(first) : points.index(last)] if command(p) == command(last)]
     for point in own:
         files = [t.object.removeprefix(HELD) for t in point.touches if t.behind and t.object.startswith(HELD)]
         if files:
@@ -177,13 +151,13 @@ def _unlocked(first: Point, last: Point, points: Sequence[Point]) -> str:
 def _lists(points: Sequence[Point], by: Point, name: str) -> bool:
     """Whether the actor of `by` has asked which names there are where this one is."""
     names = NAMES_IN + (name.rpartition("/")[0] or ".")
-    return any(t.object == names and t.writes for p in points if _started(p) == _started(by) for t in p.touches)
+    return any(t.object == names and t.writes for p in points if command(p) == command(by) for t in p.touches)
 
 
 def _glances(points: Sequence[Point], by: Point, name: str) -> bool:
     """Whether the actor of `by` has looked at the object by a call without a turn."""
     facts = FACTS_OF + name
-    return any(t.object == facts and t.behind for p in points if _started(p) == _started(by) for t in p.touches)
+    return any(t.object == facts and t.behind for p in points if command(p) == command(by) for t in p.touches)
 
 
 def _faults(points: Sequence[Point], faults: Iterable[Fault]) -> Iterator[str]:
@@ -226,23 +200,6 @@ def _behind(one: Point, other: Point) -> str:
     if files:
         return f" (behind which it lets go of the lock of {' and '.join(files)})"
     return f" (behind which it listens no more on {' and '.join(sockets)})" if sockets else ""
-
-
-def _started(point: Point) -> str:
-    return started(point.actor)
-
-
-def _writes(point: Point, name: str) -> bool:
-    return any(touch.object == name and touch.writes for touch in _effects(point))
-
-
-def _effects(point: Point) -> Sequence[Touch]:
-    """Its touches without the file that a link gives another name (a backup): that neither reads nor changes it."""
-    if point.call not in ("link", "linkat"):  # as nearly always: asked for each pair of points
-        return point.touches
-    changed = [touch for touch in named(point.touches) if touch.writes]
-    source = changed[0] if len(changed) > 1 else None
-    return [touch for touch in point.touches if touch is not source]
 
 
 def _called(name: str) -> str:

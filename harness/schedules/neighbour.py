@@ -38,16 +38,17 @@ class Deciding:
         self._known: dict[str, Trace | None] = {str(decisions): trace}  # what came of each that violates
         self._whole = whole
         self.replays = 0
+        self.cut_short = False  # whether the budget was spent before all orders had been tried
 
     def search(self, budget: int) -> Generator[Decisions, Trace | None, Neighbour | None]:
         """The pair, or None when nothing that passes was found within the budget."""
         for race in self._reorder.reversals():
-            if self.replays + 2 > budget:
+            if self._is_spent(budget, 2):
                 return None
             if not (yield from self._violates(race.turned)) and (yield from self._violates(race.kept)):
                 return self._pair(race.kept, race.turned, race.first, race.second)
         for order in self._reorder.bounded(0):
-            if self.replays >= budget:
+            if self._is_spent(budget):
                 return None
             if not (yield from self._violates(order)):
                 return (yield from self._halve(order, budget))
@@ -58,7 +59,7 @@ class Deciding:
         way = list(_way(self._reorder.points, passing))
         bad, good = 0, len(way)
         while good - bad > 1:
-            if self.replays >= budget:
+            if self._is_spent(budget):
                 return None
             middle = (bad + good) // 2
             if (yield from self._violates(_along(self._reorder.points, way[:middle]))):
@@ -68,6 +69,10 @@ class Deciding:
         order = _along(self._reorder.points, way[:bad])
         first, second = order[way[bad]], order[way[bad] + 1]
         return self._pair(order, _along(order, [way[bad]]), first, second)
+
+    def _is_spent(self, budget: int, needed: int = 1) -> bool:
+        self.cut_short = self.replays + needed > budget
+        return self.cut_short
 
     def _violates(self, order: Order) -> Generator[Decisions, Trace | None, bool]:
         decisions = self._decisions(order)

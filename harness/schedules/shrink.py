@@ -39,7 +39,8 @@ class Shrunk:
     decisions: Decisions
     trace: Trace
     replays: int
-    neighbour: Neighbour | None  # None: every order violates, or the budget was spent
+    neighbour: Neighbour | None  # without one every order violates, unless the search was cut short
+    cut_short: bool  # whether the budget was spent before one was found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,10 @@ class _Shrinking:
         deciding = Deciding(best.trace, best.decisions, self._with)
         neighbour = yield from deciding.search(self._budget - self._replays)
         self._replays += deciding.replays
-        return Shrunk(decisions=best.decisions, trace=best.trace, replays=self._replays, neighbour=neighbour)
+        return Shrunk(
+            decisions=best.decisions, trace=best.trace, replays=self._replays, neighbour=neighbour,
+            cut_short=deciding.cut_short,
+        )  # fmt: skip
 
     def _try(self, candidate: Decisions) -> Asking:
         """Run a candidate if it is new and the budget allows; if it violates and is simpler, it is the best now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 
 import pytest
@@ -343,3 +344,53 @@ def test_a_stop_ends_when_a_shell_has_asked_often_enough_by_a_process_each_time(
     steps = conduct(body)
     assert 40 <= len(steps) < 200
     assert steps[-1].endswith("openat after")
+
+
+CHILD = """
+import os, signal, sys, time
+def state(process):
+    return open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[0]
+child = os.fork()
+if child == 0:
+"""
+STOPS_WITH_IT = """
+while True:
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if not os.WIFSTOPPED(status): sys.exit(os.waitstatus_to_exitcode(status))
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+STOPPED_BEFORE = """
+os.kill(os.getpid(), signal.SIGSTOP)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+ITS_PARENT_IS_STOPPED = """
+while state(os.getppid()) != "T": time.sleep(0.001)
+"""
+STILL = """
+still = state(os.getppid()) == "T"
+os.kill(os.getppid(), signal.SIGCONT)
+os._exit(not still)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "parent"),
+    [("", "os._exit(0)", STOPS_WITH_IT), (ITS_PARENT_IS_STOPPED, STILL, STOPPED_BEFORE)],
+    ids=["with its child", "by itself, before"],
+)
+def test_a_parent_that_stops_goes_on_with_its_child_if_that_was_why(conduct, before, behind, parent):
+    """As script(1) and sudo do; who has stopped itself otherwise waits for somebody else."""
+    work = CHILD + textwrap.indent(before + INCREMENT + behind, "    ") + parent
+
+    async def body(rig):
+        (rig.folder / "count").write_text("0")
+        scheduler = await schedule(
+            rig, First(), {"a": python(work), "b": python(INCREMENT)}, families=ORDERED, decisions="a.0!SIGSTOP"
+        )
+        return (
+            [str(point) for point in scheduler.struck],
+            await rig.running["a"].ended(),
+            rig.running["a"].said("stderr"),
+        )
+
+    assert conduct(body) == (["a.0: openat count"], 0, "")

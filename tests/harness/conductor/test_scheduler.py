@@ -55,6 +55,33 @@ def test_who_is_woken_up_takes_part_in_the_next_decision(conduct):
     assert conduct(body) == ["sleeper.1: mkdir late", "waker.1: mkdir soon"]
 
 
+def test_what_is_written_to_a_terminal_has_arrived_before_the_next_decision(conduct):
+    """A thread of the kernel's brings it there a little later, while both ends of the terminal look asleep."""
+    program = """
+import os, pty
+child, terminal = pty.fork()
+if child == 0:
+    os.write(1, b"x")
+    os.mkdir("by-child")
+    os._exit(0)
+os.read(terminal, 1)
+os.mkdir("by-parent")
+os.waitpid(child, 0)
+"""
+
+    async def body(rig):
+        enabled = set()
+        for _ in range(20):
+            scheduler = await schedule(rig, First(), {"one": python(program)})
+            first = next(step for step in scheduler.trace.steps if step.chosen.call == "mkdir")
+            enabled.add(tuple(str(point) for point in first.enabled))
+            for name in ("by-child", "by-parent"):
+                (rig.folder / name).rmdir()
+        return enabled
+
+    assert conduct(body) == {("one.0: mkdir by-parent", "one/1.0: mkdir by-child")}
+
+
 def test_a_reply_that_comes_after_the_end_of_the_schedule_is_not_held(conduct):
     """As in a replay that has diverged: its clients would wait until their own patience ends, and be judged for it."""
 

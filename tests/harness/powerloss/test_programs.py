@@ -32,6 +32,11 @@ def put(name, data):
 """
 MAP = "import mmap, os\nf = os.open('state', os.O_RDWR); m = mmap.mmap(f, 8192)\n"
 EXCHANGE = "import ctypes; ctypes.CDLL(None).renameat2(-100, b'new', -100, b'state', 2)\n"
+DEEP = (
+    "import os\nos.makedirs('a/b/c'); os.chdir('a/b/c')\n"
+    + NEW
+    + "os.fsync(f); os.rename('new', 'state'); os.chdir('../../..')\n"
+)
 LOG = "import os\nf = os.open('log', os.O_WRONLY)\n"
 BACKUP = "os.fsync(f); os.link('state', 'backup')\n"
 NODE = "const fs = require('fs'), sync = name => fs.fsyncSync(fs.openSync(name, 'r'));"
@@ -182,6 +187,13 @@ SAVERS = {
     "written in place": saves(
         "import os\nf = os.open('state', os.O_WRONLY); os.fdatasync(f); os.write(f, b'new')\n",
         "import os\nf = os.open('state', os.O_WRONLY | os.O_DSYNC); os.write(f, b'new')\n",
+    ),
+    "folders in folders": Saver(
+        before={},
+        wrong=f"{DEEP}for folder in 'a/b/c', 'a/b', 'a': os.fsync(os.open(folder, os.O_RDONLY))\n",
+        right=f"{DEEP}for folder in 'a/b/c', 'a/b', 'a', '.': os.fsync(os.open(folder, os.O_RDONLY))\n",
+        whole=lambda folder: True,
+        done=lambda folder: text(folder, "a/b/c/state") == "new",
     ),
     "Node's copyFile": saves(
         f"{NODE} fs.copyFileSync('source', 'new'); fs.renameSync('new', 'state'); sync('.')",

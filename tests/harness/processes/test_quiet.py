@@ -14,7 +14,7 @@ import pytest
 
 from harness.conductor import operands
 from harness.processes import quiet, stat
-from harness.processes.quiet import Quiet
+from harness.processes.quiet import Quiet, Tickers
 
 PATIENCE = 30.0
 
@@ -52,6 +52,22 @@ def test_short_sleeps_are_waited_for_and_not_for_ever() -> None:
         found = Quiet(operands.read_memory)
         until(found, pid)
         assert found._dozed > quiet._SOON
+
+
+def test_who_wakes_up_all_the_time_and_does_nothing_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it makes a call: what it slept for may have come."""
+    monkeypatch.setattr(quiet, "_SOON", 0.1)
+    tickers = Tickers()
+
+    def waited(pid: int) -> bool:
+        found = Quiet(operands.read_memory, tickers)
+        until(found, pid)
+        return found._dozed > 0
+
+    with running("import time\nwhile True: time.sleep(0.05)") as pid:
+        before = [waited(pid) for _ in range(quiet._IN_VAIN + 1)]
+        tickers.stops(pid)
+        assert (before, waited(pid)) == ([*[True] * quiet._IN_VAIN, False], True)
 
 
 def test_who_waits_for_the_exec_of_its_child_is_quiet_with_it(tmp_path: Path) -> None:

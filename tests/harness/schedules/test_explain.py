@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from harness.schedules.decisions import Decisions, Fault
-from harness.schedules.explain import explain, overwrites
+from harness.schedules.explain import explain
 from harness.schedules.neighbour import Neighbour
+from harness.schedules.overwrites import overwrites
 from harness.schedules.points import ANSWERED, FACTS_OF, HELD, NAMES_IN, PROCESS, Point, Touch
 from harness.schedules.trace import Step, Trace
 
@@ -52,6 +53,29 @@ def test_a_lost_update_whose_reads_were_not_recorded() -> None:
     assert explain(lost(reads=False)) == (
         "add-lane2 replaced openclaw.json at its rename after add-lane0 had replaced it; "
         "add-lane2 had begun before that, and may have seen what was there then"
+    )
+
+
+def test_what_one_program_of_a_shell_has_read_another_one_writes() -> None:
+    """The writer reads for itself as well, in time; what it writes was told it by the shell."""
+    read, rewritten = at("b/1", 0, "openat", "-c"), at("b/2", 0, "openat", "-c")
+    points = [read, at("a", 0, "rename", "c.lock", "c"), rewritten, at("b/2", 1, "rename", "c.lock", "c")]
+    told = "b/2 replaced c at its rename after a had replaced it; b/1 had read it before"
+    assert explain(trace(*points)) == told
+    appended = [at("a", 1, "write", "log"), at("b", 0, "write", "log")]  # of which less is known
+    assert explain(trace(*points[:2], appended[0], *points[2:], appended[1])) == told
+    in_time = [points[1], read, *points[2:]]
+    assert explain(trace(*in_time)) == NOTHING
+
+
+def test_who_is_overwritten_by_its_brother_is_told_where_they_decide() -> None:
+    """Children of one parent, of which each begins with what the other one had not yet written."""
+    one, two = ([replace(point, actor=f"a/{n}") for point in add("x")] for n in (1, 2))
+    points = [two[0], *one, *two[1:]]
+    passes = Decisions.parse("-")
+    deciding = Neighbour(violates=passes, passes=passes, first=two[0], second=one[2])
+    assert explain(trace(*points), neighbour=deciding) == (
+        f"a/2 replaced {CONFIG} at its rename after a/1 had replaced it; a/2 had read it before"
     )
 
 

@@ -250,6 +250,18 @@ def test_the_budget_is_kept_and_progress_told(budget: int) -> None:
     assert told == sorted(told)
 
 
+@pytest.mark.parametrize(("budget", "always", "cut_short"), [(3, False, True), (200, False, False), (200, True, False)])
+def test_a_search_that_was_cut_short_is_told_from_one_that_found_no_order_that_passes(
+    budget: int, always: bool, cut_short: bool
+) -> None:
+    programs = adders(2)
+    decisions = Decisions.from_trace(walked(programs, 1).trace)
+    oracle = (lambda candidate: ran(programs, candidate).trace) if always else loses(programs)
+    found = shrink(decisions, oracle, budget=budget)
+    assert isinstance(found, Shrunk)
+    assert (found.neighbour is None, found.cut_short) == (cut_short or always, cut_short)
+
+
 def test_it_is_deterministic_and_can_be_awaited() -> None:
     programs = adders(3)
     decisions = Decisions.from_trace(walked(programs, 1).trace)
