@@ -30,12 +30,15 @@ _STALLED_IN_VAIN = _STALLED_STEPS = 1500
 _LIMIT, _STALLED_LIMIT = 5.0, 60.0
 
 
+Ancestors = frozenset[tuple[int, int]]  # pid and start time of each
+
+
 class Pauses:
     """The stopped processes of one run."""
 
     def __init__(self) -> None:
         self._actors: dict[int, str] = {}  # by process
-        self._above: dict[int, frozenset[int]] = {}  # by process: those that may stop with it
+        self._above: dict[int, Ancestors] = {}  # by process: those that may stop with it
         self._in_vain = self._steps = 0  # of the others, since the last stop
         self._asked = Counter[tuple[str, str]]()  # by actor, and what was asked
         self._stalls = False  # whether that is a stall
@@ -44,13 +47,13 @@ class Pauses:
     def __bool__(self) -> bool:
         return bool(self._actors)
 
-    def hold(self, process: int, actor: str, *, above: Collection[int] = (), stalls: bool = False) -> None:
+    def hold(self, process: int, actor: str, *, above: Ancestors = frozenset(), stalls: bool = False) -> None:
         """It has been sent a SIGSTOP; where it `stalls`, the others' time limits are to pass as well.
 
         `above` are the `ancestors` that it had before.
         """
         self._actors[process] = actor
-        self._above[process] = frozenset(above)
+        self._above[process] = above
         self._in_vain = self._steps = 0
         self._asked.clear()
         self._stalls, self._asked_since = stalls, None
@@ -105,13 +108,14 @@ class Pauses:
             return None
         process, actor = self._actors.popitem()
         there = send(process, signal.SIGCONT)
-        for ancestor in filter(_is_stopped, self._above.pop(process)):
-            send(ancestor, signal.SIGCONT)
+        for ancestor, started in self._above.pop(process):
+            if _is_stopped(ancestor) and stat.start_time(ancestor) == started:
+                send(ancestor, signal.SIGCONT)
         return actor, there
 
 
-def ancestors(process: int, among: Collection[int]) -> frozenset[int]:
-    """Those of the processes above it that are not stopped.
+def ancestors(process: int, among: Collection[int]) -> Ancestors:
+    """Those of the processes above it that are not stopped, with their start times.
 
     script(1), sudo and su ask for stopped children (WUNTRACED of waitpid(2)), and then stop themselves, as a shell with
     jobs would have it. Nobody but us could let them go on.
@@ -119,7 +123,7 @@ def ancestors(process: int, among: Collection[int]) -> frozenset[int]:
     found: set[int] = set()
     while (process := stat.parent(process)) in among:
         found.add(process)
-    return frozenset(ancestor for ancestor in found if not _is_stopped(ancestor))
+    return frozenset((ancestor, stat.start_time(ancestor)) for ancestor in found if not _is_stopped(ancestor))
 
 
 def _is_stopped(process: int) -> bool:

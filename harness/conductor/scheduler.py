@@ -261,7 +261,7 @@ class Scheduler:
         call, actor = stop.call, stop.call.actor
         self._releases.expect(call, stop.point.touches)
         process, in_vain = call.process, locks.in_vain(call)
-        above = ancestors(process, self._underway.processes(actor)) if fault and fault.pauses else ()
+        above = ancestors(process, self._underway.processes(actor)) if fault and fault.pauses else frozenset()
         self._candidates.step(stop, in_vain=in_vain, again=again)
         self._pauses.step(stop, in_vain=in_vain)
         self._probes.step(call, again=again)
