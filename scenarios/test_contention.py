@@ -1,4 +1,4 @@
-"""CFG-7, CFG-11: somebody holds the lock that a command wants, or holds it under another name."""
+"""CFG-7, CFG-11, LCK-1: somebody holds the lock that a command wants, or holds it under another name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from fakes.oauth import OAuthSettings
 from harness.checkers.auth import one_credential_one_lock
 from harness.checkers.config import ADDED, a_tool_adds_to_the_same, one_resource_one_lock
 from harness.checkers.contention import contention_is_not_absence
+from harness.checkers.locks import isolated_agents_do_not_contend
+from harness.conductor.calls import Family
+from harness.conductor.locks import in_vain
+from harness.conductor.stopped import StoppedCall
 from harness.lab import Lab
 from harness.scenario import WATCH_CONTENTION, WATCH_REPLACEMENTS, scenario
 from harness.targets.protocol import Capability, Command, ListAgents, Setup
@@ -62,6 +66,37 @@ async def test_credential_is_being_refreshed(lab: Lab) -> None:
     await holder.finished()
     await waiting.finished()
     lab.look.credentials("at the end")
+
+
+@scenario(
+    "LCK-1",
+    fault="a turn is kept at its first write of what every turn writes, the table of runs, until another agent's turn "
+    "gets no further",
+    needs=[Capability.TURN, Capability.RUNS],
+    watch=WATCH_CONTENTION | {Family.WRITE},
+    exact=True,
+    judges=[isolated_agents_do_not_contend],
+)
+async def test_two_turns_at_the_table_of_runs(lab: Lab) -> None:
+    """A turn waits while another's start is being noted: that takes a moment, and is no reason to fail."""
+    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
+    of_all: set[str] = set()
+
+    def notes(call: StoppedCall) -> bool:
+        if call.actor == "before" and lab.is_state(call):
+            of_all.update(call.paths)
+        if call.actor != "lane0" or not of_all.intersection(call.paths):
+            return False
+        return call.kind.family is Family.REPLACE or b"lane0" in call.data()
+
+    async with lab.kept("a turn kept at the table of runs", where=notes) as until_kept:
+        await (await lab.turn("lane1", actor="before")).finished()
+        first = await lab.turn("lane0")
+        await until_kept(first)
+        other = await lab.turn("lane1")
+        await lab.stuck(other, among=in_vain)
+    for run in (first, other):
+        await run.finished()
 
 
 @scenario(

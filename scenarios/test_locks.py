@@ -17,13 +17,10 @@ from harness.checkers.locks import (
     run_does_not_wait_for_itself,
     stale_record_does_not_block,
 )
-from harness.conductor.calls import Family
-from harness.conductor.locks import in_vain
-from harness.conductor.stopped import StoppedCall
 from harness.errors import TargetFailed
 from harness.lab import Lab
 from harness.lab.actor import Actor
-from harness.scenario import WATCH_CONTENTION, scenario
+from harness.scenario import scenario
 from harness.targets.protocol import Capability, Setup, Turn
 from scenarios.child_work import KINDS, killed_and_not_collected, tool_then_text
 from scenarios.gateway import routed, serving
@@ -72,37 +69,6 @@ async def test_one_stalled_session_of_a_like_name(lab: Lab) -> None:
     lab.prepare(Setup(agents=("lane0", "lane0-a")))
     other = replace(lab.turning("lane0-a", actor="lane1"), session="b")
     await _one_stalls(lab, {"lane0": replace(lab.turning("lane0"), session="a-b"), "lane1": other})
-
-
-@scenario(
-    "LCK-1",
-    fault="a turn is kept at its first write of what every turn writes, the table of runs, until another agent's turn "
-    "gets no further",
-    needs=[Capability.TURN, Capability.RUNS],
-    watch=WATCH_CONTENTION | {Family.WRITE},
-    exact=True,
-    judges=[isolated_agents_do_not_contend],
-)
-async def test_two_turns_at_the_table_of_runs(lab: Lab) -> None:
-    """A turn waits while another's start is being noted: that takes a moment, and is no reason to fail."""
-    lab.prepare(Setup(agents=("lane0", "lane1"), models=("anthropic",)))
-    of_all: set[str] = set()
-
-    def notes(call: StoppedCall) -> bool:
-        if call.actor == "before" and lab.is_state(call):
-            of_all.update(call.paths)
-        if call.actor != "lane0" or not of_all.intersection(call.paths):
-            return False
-        return call.kind.family is Family.REPLACE or b"lane0" in call.data()
-
-    async with lab.kept("a turn kept at the table of runs", where=notes) as until_kept:
-        await (await lab.turn("lane1", actor="before")).finished()
-        first = await lab.turn("lane0")
-        await until_kept(first)
-        other = await lab.turn("lane1")
-        await lab.stuck(other, among=in_vain)
-    for run in (first, other):
-        await run.finished()
 
 
 async def _one_stalls(lab: Lab, turns: Mapping[str, Turn], *works: Actor) -> None:
