@@ -21,9 +21,9 @@ _SHOWN = 1000  # characters
 
 
 def _change(contents: Callable[..., Any]) -> Callable[..., Any]:
-    def shortened(messages: Sequence[Message], names: dict[str, str]) -> Any:
+    def shortened(model: str, messages: Sequence[Message], names: dict[str, str]) -> Any:
         cut = [m._replace(text=m.text[:_SHOWN]) if m.role == "tool" else m for m in messages]
-        return contents(cut, names)
+        return contents(model, cut, names)
 
     return shortened
 
