@@ -150,7 +150,7 @@ def _write_new(path: str, data: bytes, mode: int, owner: tuple[int, int] | None)
 
 def _owner(path: str) -> tuple[int, int] | None:
     try:
-        now = os.stat(path)
+        now = os.lstat(path)  # of what is replaced: were it a link, not of what it leads to
     except OSError:
         return None  # there is none; or it cannot be seen, and then the rename says why
     return now.st_uid, now.st_gid
