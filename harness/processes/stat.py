@@ -103,11 +103,11 @@ def below(ancestor: int) -> dict[int, int]:
     """
     if not KNOWS_CHILDREN:
         return _descendants(snapshot(), ancestor)
-    found: dict[int, tuple[int, bool, int]] = {}
+    before, found = None, _walk(ancestor)  # one walk that finds nothing is not two
     for _ in range(_ROUNDS):
-        before, found = found, _walk(ancestor)
         if found == before:
             break
+        before, found = found, _walk(ancestor)
     return {pid: start for pid, (start, _, _) in found.items() if start}
 
 
