@@ -108,7 +108,9 @@ def below(ancestor: int) -> dict[int, int]:
         if found == before:
             break
         before, found = found, _walk(ancestor)
-    return {pid: start for pid, (start, _, _) in found.items() if start}
+    alive = {pid: start for pid, (start, _, _) in found.items() if start}
+    # Of a chain of which each begins the next and ends, all that the walks have met may be gone already.
+    return alive or _descendants(snapshot(), ancestor)
 
 
 def _walk(ancestor: int) -> dict[int, tuple[int, bool, int]]:
